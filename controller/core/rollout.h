@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CTL_CORE_ROLLOUT_H
+#define CTL_CORE_ROLLOUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/attr.h"
+#include "common/clock.h"
+#include "proto/words.h"
+
+/*
+ * One rollout over its hosts, as a pure state machine. Events come in with their time; effects come
+ * out in the order in which the shell must perform them. The shell stores every event that changed
+ * something *before* it performs the effects, so that replaying the stored events through the same
+ * code gives the same state. Orders are only ever repeated, never assumed to have arrived.
+ */
+
+enum {
+    CTL_ROLLOUT_HOSTS_MAX = 20000,
+    CTL_ROLLOUT_WAVES_MAX = 64,
+    CTL_ROLLOUT_CODE_BYTES_MAX = 48,
+    CTL_ROLLOUT_REASON_BYTES_MAX = 512,
+};
+
+enum ctl_rollout_state { /* stored and shown: never renumbered */
+    CTL_ROLLOUT_STAGING = 1,
+    CTL_ROLLOUT_RUNNING,  /* wave `wave` runs */
+    CTL_ROLLOUT_SOAKING,  /* wave `wave` ended well and is watched */
+    CTL_ROLLOUT_STOPPING, /* no new starts; waits for the hosts that are under way */
+    CTL_ROLLOUT_ROLLING_BACK,
+    CTL_ROLLOUT_COMPLETE,            /* every host committed, or left out within the allowance */
+    CTL_ROLLOUT_HALTED,              /* ended early by failures: exit code 3 */
+    CTL_ROLLOUT_ABORTED,             /* ended early by a person */
+    CTL_ROLLOUT_ROLLED_BACK,         /* exit code 5 */
+    CTL_ROLLOUT_ROLLBACK_INCOMPLETE, /* exit code 6 */
+    CTL_ROLLOUT_STATE_LAST = CTL_ROLLOUT_ROLLBACK_INCOMPLETE,
+};
+
+enum ctl_host_state {     /* what the controller knows of a host: never better than what is */
+    CTL_HOST_WAITING = 1, /* offered or to be offered; has not answered */
+    CTL_HOST_STAGING,
+    CTL_HOST_READY,
+    CTL_HOST_RUNNING, /* START was ordered: isolating ... verifying */
+    CTL_HOST_PROBATION,
+    CTL_HOST_REVERTING,
+    CTL_HOST_COMMITTED, /* end states from here on */
+    CTL_HOST_REVERTED,
+    CTL_HOST_REVERT_FAILED,
+    CTL_HOST_REFUSED,
+    CTL_HOST_BLOCKED,
+    CTL_HOST_CANCELLED, /* never started: its wave did not come */
+    CTL_HOST_LOST,      /* silent beyond its deadline: counts as failed; late news still shown */
+    CTL_HOST_STATE_LAST = CTL_HOST_LOST,
+};
+
+struct ctl_rollout_host {
+    uint32_t state;     /* enum ctl_host_state */
+    uint32_t wave;      /* 0-based */
+    uint32_t job_state; /* enum proto_job_state last reported; 0 = none */
+    uint32_t grade;
+    bool failed;  /* counts against the allowance; never taken back */
+    bool touched; /* START was ordered: this rollout may have changed it */
+    bool revert_wanted;
+    uint64_t nonce;          /* of PROBATION; 0 = no commit due */
+    struct bl_mono deadline; /* LOST when it passes without news; ms 0 = none */
+};
+
+struct ctl_rollout_wave {
+    uint32_t host_count;
+    uint32_t failures_allowed; /* the wave is good while failed <= this */
+};
+
+struct ctl_rollout_limits {
+    int64_t soak_ms;  /* after a wave ended well; 0 = none */
+    int64_t stage_ms; /* a host that has not staged by then is lost */
+    int64_t job_ms;   /* START to an end state, all steps and probation included */
+    int64_t revert_ms;
+    uint32_t failures_allowed; /* over the whole rollout */
+};
+
+struct ctl_rollout {
+    uint32_t state; /* enum ctl_rollout_state */
+    uint32_t wave;  /* the current one; 0-based */
+    uint32_t wave_count;
+    uint32_t host_count;
+    bool paused; /* by a person: nothing new starts; what runs goes on */
+    bool aborted;
+    struct bl_mono soak_end;
+    struct ctl_rollout_limits limits;
+    struct ctl_rollout_wave waves[CTL_ROLLOUT_WAVES_MAX];
+    struct ctl_rollout_host *hosts; /* borrowed: host_count of them, as long as the rollout */
+    char code[CTL_ROLLOUT_CODE_BYTES_MAX + 1]; /* why it is where it is: docs/reasons.md */
+    char reason[CTL_ROLLOUT_REASON_BYTES_MAX + 1];
+};
+
+enum ctl_rollout_event_type { /* stored: never renumbered */
+    CTL_ROLLOUT_SUBMIT = 1,
+    CTL_ROLLOUT_RESTART,     /* belayd started again: deadlines and soak begin anew */
+    CTL_ROLLOUT_HOST_REPORT, /* `host`, `job_state`, `grade`, `nonce` */
+    CTL_ROLLOUT_HOST_SEEN,   /* `host` connected: repeat what is owed to it */
+    CTL_ROLLOUT_TIME,
+    CTL_ROLLOUT_PAUSE,
+    CTL_ROLLOUT_RESUME,
+    CTL_ROLLOUT_ABORT,    /* no new starts; staged hosts are cancelled; what runs goes on */
+    CTL_ROLLOUT_ROLLBACK, /* all touched hosts; `wave` or `host` narrow it (UINT32_MAX = all) */
+};
+
+struct ctl_rollout_event {
+    struct bl_mono now;
+    enum ctl_rollout_event_type type;
+    uint32_t host;
+    uint32_t wave;
+    uint32_t job_state; /* enum proto_job_state, checked by the decoder */
+    uint32_t grade;
+    uint64_t nonce;
+};
+
+enum ctl_rollout_effect_type {
+    CTL_ROLLOUT_SEND_OFFER = 1, /* to `host`; repeating it is harmless */
+    CTL_ROLLOUT_SEND_START,
+    CTL_ROLLOUT_SEND_COMMIT, /* with `nonce` */
+    CTL_ROLLOUT_SEND_CANCEL,
+    CTL_ROLLOUT_SEND_REVERT,
+    CTL_ROLLOUT_WAKE,    /* deliver TIME at `wake_at` */
+    CTL_ROLLOUT_CHANGED, /* state, wave or host `host` changed: tell those who watch */
+};
+
+struct ctl_rollout_effect {
+    enum ctl_rollout_effect_type type;
+    uint32_t host;
+    uint64_t nonce;
+    struct bl_mono wake_at;
+};
+
+/* The caller owns `list` with room for 4 + 3 * host_count effects. */
+struct ctl_rollout_effects {
+    uint32_t count, capacity;
+    bool changed; /* the event changed the rollout: store it before performing anything */
+    struct ctl_rollout_effect *list;
+};
+
+/*
+ * `hosts` is borrowed for the rollout's life; wave numbers in it are filled in by the caller, all
+ * else is reset. Waves must add up to host_count, each at least 1.
+ */
+void ctl_rollout_init(struct ctl_rollout *rollout, const struct ctl_rollout_limits *limits,
+                      const struct ctl_rollout_wave *waves, uint32_t wave_count,
+                      struct ctl_rollout_host *hosts, uint32_t host_count);
+
+void ctl_rollout_step(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
+                      struct ctl_rollout_effects *effects);
+
+void ctl_rollout_check(const struct ctl_rollout *rollout);
+
+bool ctl_rollout_is_final(const struct ctl_rollout *rollout);
+const char *ctl_rollout_state_name(uint32_t state);
+const char *ctl_host_state_name(uint32_t state);
+bool ctl_host_state_is_final(uint32_t state);
+
+/* How many hosts are in each state; the sum is always host_count. */
+void ctl_rollout_count(const struct ctl_rollout *rollout,
+                       uint32_t ret_counts[CTL_HOST_STATE_LAST + 1]);
+
+/* The exit code of `belay status --wait` (docs: 0, 3, 4, 5, 6). */
+int ctl_rollout_exit_code(const struct ctl_rollout *rollout);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROTO_MANIFEST_H
+#define PROTO_MANIFEST_H
+
+#include "proto/ids.h"
+#include "proto/schema.h"
+#include "proto/words.h"
+
+/*
+ * The manifest is what people sign: everything a host may do for one rollout, and the Merkle root
+ * of the hosts it is for. Signatures are over PROTO_MANIFEST_DOMAIN followed by the encoded bytes.
+ */
+#define PROTO_MANIFEST_DOMAIN "belay manifest v1\n"
+
+enum {
+    PROTO_MANIFEST_FORMAT = 1,
+    PROTO_MANIFEST_BYTES_MAX = 96 * 1024,
+    PROTO_NAME_BYTES_MAX = 128,
+    PROTO_KINDS_MAX = 32,
+    PROTO_PACKAGES_MAX = 512,
+    PROTO_UNITS_MAX = 64,
+    PROTO_PORTS_MAX = 64,
+    PROTO_SIGNATURES_MAX = 8,
+    PROTO_PROOF_MAX = 24, /* 2^24 hosts */
+};
+
+enum proto_revert_class {
+    PROTO_REVERT_PACKAGES = 1,
+    PROTO_REVERT_FILESYSTEM,
+    PROTO_REVERT_MACHINE
+};
+enum proto_sessions {
+    PROTO_SESSIONS_KEEP = 1,
+    PROTO_SESSIONS_WARN,
+    PROTO_SESSIONS_END
+};
+enum proto_transport {
+    PROTO_TCP = 1,
+    PROTO_UDP
+};
+
+struct proto_package { /* a request of the plan: what people typed */
+    const char *name;
+    const char *version; /* "" = the newest the host's repositories offer */
+};
+
+struct proto_pin { /* one line of the exact transaction that `belay preview` saw */
+    const char *name;
+    const char *arch;
+    const char *version; /* after the change; "" for REMOVE */
+    uint32_t action;     /* enum proto_action */
+};
+
+struct proto_kind { /* hosts that resolved to the same transaction */
+    struct proto_pin *pins;
+    uint32_t pins_count;
+};
+
+struct proto_text { /* list items must be records */
+    const char *text;
+};
+
+struct proto_port {
+    uint32_t transport; /* enum proto_transport */
+    uint64_t port;      /* 1..65535 */
+};
+
+struct proto_manifest {
+    uint64_t format; /* PROTO_MANIFEST_FORMAT */
+    uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES];
+    const char *plan;
+    uint32_t risk; /* enum proto_risk, as claimed; the host decides by what the manifest does */
+    int64_t not_before_ms, not_after_ms; /* wall clock, since the epoch */
+    uint64_t counter; /* rises with each manifest of a signer: max(last + 1, now in ms) */
+    uint8_t targets_root[PROTO_HASH_BYTES];
+    uint64_t targets_count;
+
+    /* change */
+    struct proto_package *packages;
+    uint32_t packages_count;
+    struct proto_kind *kinds;
+    uint32_t kinds_count;
+    bool allow_remove, allow_downgrade;
+    uint32_t revert_class;
+
+    /* isolate */
+    struct proto_text *quiesce_units; /* exact unit names, or glob for services */
+    uint32_t quiesce_units_count;
+    struct proto_text *quiesce_timers; /* globs over timer units */
+    uint32_t quiesce_timers_count;
+    struct proto_text *backup_units; /* globs: running ones are waited for before anything stops */
+    uint32_t backup_units_count;
+    uint64_t quiesce_wait_ms;
+    bool ssh_lock;
+    struct proto_text *ssh_keep_groups;
+    uint32_t ssh_keep_groups_count;
+    struct proto_text *ssh_keep_from; /* addresses or CIDR */
+    uint32_t ssh_keep_from_count;
+    uint32_t ssh_sessions;
+    uint64_t lease_ms; /* longest time any lease of this job may last */
+
+    /* verify */
+    struct proto_text *verify_units;
+    uint32_t verify_units_count;
+    struct proto_port *verify_ports;
+    uint32_t verify_ports_count;
+
+    /* time limits */
+    uint64_t stage_ms, change_ms, verify_settle_ms, confirm_within_ms, watch_ms, keep_way_back_ms;
+    struct proto_text *witnesses; /* "ADDRESS:PORT", besides gateway and resolver */
+    uint32_t witnesses_count;
+};
+
+extern const struct proto_schema proto_manifest_schema;
+extern const struct proto_schema proto_pin_schema;
+extern const struct proto_schema proto_package_schema;
+extern const struct proto_schema proto_text_schema;
+
+struct proto_signature {
+    uint8_t key[PROTO_KEY_BYTES];
+    uint8_t signature[PROTO_SIGNATURE_BYTES];
+};
+extern const struct proto_schema proto_signature_schema;
+
+/* Decodes and checks what the schema cannot say (format, ranges, ordered times, kinds not empty). */
+int proto_manifest_decode(const void *data, size_t size_bytes, struct proto_arena *arena,
+                          struct proto_manifest *ret_manifest, struct bl_error *err) BL_CHECKED;
+
+/* Same checks, then encodes. Texts that go into units, addresses, ... are checked here too. */
+int proto_manifest_encode(const struct proto_manifest *manifest, struct proto_buffer *buffer,
+                          struct bl_error *err) BL_CHECKED;
+
+/* Signs domain + bytes. `secret` is libsodium's 64-byte Ed25519 secret key. */
+int proto_sign(const char *domain, const void *data, size_t size_bytes, const uint8_t secret[64],
+               uint8_t ret_signature[PROTO_SIGNATURE_BYTES], struct bl_error *err) BL_CHECKED;
+
+/* 0 when the signature is good; -EKEYREJECTED otherwise. */
+int proto_verify(const char *domain, const void *data, size_t size_bytes,
+                 const struct proto_signature *signature, struct bl_error *err) BL_CHECKED;
+
+/*
+ * Merkle tree of the targets (RFC 6962 shape: leaf = H(0x00 || host id || kind as 4 bytes LE),
+ * node = H(0x01 || left || right), H = BLAKE2b-256), over hosts sorted by id.
+ */
+struct proto_target {
+    uint8_t host_id[PROTO_HOST_ID_BYTES];
+    uint32_t kind; /* index into manifest.kinds */
+};
+
+struct proto_hash {
+    uint8_t hash[PROTO_HASH_BYTES];
+};
+extern const struct proto_schema proto_hash_schema;
+
+/* Sorts `targets` in place. -EEXIST names a host that is listed twice; -EINVAL when empty. */
+int proto_merkle_root(struct proto_target *targets, size_t target_count,
+                      uint8_t ret_root[PROTO_HASH_BYTES], struct bl_error *err) BL_CHECKED;
+/* `targets` sorted as by proto_merkle_root; writes at most PROTO_PROOF_MAX hashes. */
+int proto_merkle_prove(const struct proto_target *targets, size_t target_count, size_t index,
+                       struct proto_hash *ret_proof, uint32_t *ret_proof_count,
+                       struct bl_error *err) BL_CHECKED;
+/* 0, or -EKEYREJECTED when target is not leaf `index` of the `target_count` leaves under `root`. */
+int proto_merkle_verify(const uint8_t root[PROTO_HASH_BYTES], uint64_t target_count,
+                        const struct proto_target *target, uint64_t index,
+                        const struct proto_hash *proof, uint32_t proof_count, struct bl_error *err)
+    BL_CHECKED;
+
+#endif

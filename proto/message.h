@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROTO_MESSAGE_H
+#define PROTO_MESSAGE_H
+
+#include "proto/manifest.h"
+#include "proto/trust.h"
+#include "proto/words.h"
+
+/*
+ * What travels between controller and host: msgpack [PROTO_VERSION, kind, body], one ZeroMQ frame.
+ * The courier passes these bytes unopened. docs/wire.md describes them; numbers are never reused.
+ */
+enum {
+    PROTO_VERSION = 1,
+    PROTO_MESSAGE_BYTES_MAX = 128 * 1024,
+    PROTO_REASON_BYTES_MAX = 512,
+    PROTO_CODE_BYTES_MAX = 48,
+};
+
+enum proto_kind_of_message {
+    /* host to controller */
+    PROTO_HELLO = 1,
+    PROTO_PONG = 2,
+    PROTO_QUERY_RESULT = 3,
+    PROTO_REPORT = 4,
+    PROTO_ENROLL = 5,
+    /* controller to host */
+    PROTO_WELCOME = 32,
+    PROTO_PING = 33,
+    PROTO_QUERY = 34,
+    PROTO_OFFER = 35,
+    PROTO_START = 36,
+    PROTO_COMMIT = 37,
+    PROTO_CANCEL = 38,
+    PROTO_REVERT = 39,
+    PROTO_REPORT_ACK = 40,
+    PROTO_ENROLL_REPLY = 41,
+};
+
+enum proto_package_manager {
+    PROTO_APT = 1,
+    PROTO_DNF = 2
+};
+
+struct proto_hello {
+    const char *agent_version, *boot_id, *host_name;
+    const char *os_id, *os_version, *kernel, *arch;
+    uint32_t package_manager;
+    int64_t wall_ms;
+    uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES]; /* of the newest job; zeros when none */
+    uint32_t job_state;                         /* optional: 0 when there never was a job */
+    uint64_t link_generation; /* counts the courier's connections; a new one after each change */
+};
+
+struct proto_pong {
+    uint64_t nonce;
+    int64_t host_wall_ms;
+};
+
+struct proto_change { /* one line of a resolved transaction, as the host sees it now */
+    const char *name, *arch, *from, *to; /* from "" = not installed; to "" = removed */
+    uint32_t action;
+};
+
+struct proto_query_result {
+    uint64_t query_id;
+    uint32_t result; /* enum proto_result */
+    const char *code, *reason;
+    struct proto_change *changes;
+    uint32_t changes_count;
+    struct proto_text *notes; /* held packages, missing versions, ... */
+    uint32_t notes_count;
+};
+
+struct proto_report {
+    uint64_t seq; /* rises per host for ever; the controller acknowledges and drops doubles */
+    uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES];
+    uint32_t moment;           /* enum proto_moment */
+    uint32_t state;            /* enum proto_job_state at that moment */
+    uint32_t step;             /* optional */
+    uint32_t result;           /* optional: END only */
+    uint32_t grade;            /* optional */
+    const char *code, *reason; /* stable name; a sentence */
+    int64_t wall_ms;
+    uint64_t mono_ms; /* CLOCK_BOOTTIME */
+    const char *boot_id;
+    uint64_t nonce; /* PROBATION: what COMMIT must carry; otherwise 0 */
+};
+
+struct proto_enroll {
+    uint8_t token[PROTO_TOKEN_BYTES]; /* zeros: no token, wait for approval */
+    const char *host_name, *os_id, *os_version, *arch, *agent_version;
+};
+
+enum proto_enroll_outcome {
+    PROTO_ENROLL_ACCEPTED = 1,
+    PROTO_ENROLL_PENDING,
+    PROTO_ENROLL_REFUSED
+};
+
+struct proto_enroll_reply {
+    uint32_t outcome;
+    const char *reason;
+    struct proto_bytes trust; /* the trust file, with ACCEPTED */
+};
+
+struct proto_welcome {
+    const char *controller_version;
+    int64_t wall_ms;
+};
+
+struct proto_ping {
+    uint64_t nonce;
+};
+
+struct proto_query { /* read-only: what would this host do? */
+    uint64_t query_id;
+    struct proto_package *packages;
+    uint32_t packages_count;
+    bool allow_remove, allow_downgrade;
+};
+
+struct proto_offer {
+    struct proto_bytes manifest; /* as signed */
+    struct proto_signature *signatures;
+    uint32_t signatures_count;
+    uint64_t kind;  /* index into manifest.kinds; part of the leaf */
+    uint64_t index; /* of the leaf */
+    struct proto_hash *proof;
+    uint32_t proof_count;
+};
+
+struct proto_job_order { /* START, CANCEL, REVERT */
+    uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES];
+};
+
+struct proto_commit {
+    uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES];
+    uint64_t nonce; /* from the PROBATION report: proves that the report crossed the new link */
+};
+
+struct proto_report_ack {
+    uint64_t seq; /* all up to and with this one are stored */
+};
+
+struct proto_message {
+    uint32_t kind; /* enum proto_kind_of_message */
+    union {
+        struct proto_hello hello;
+        struct proto_pong pong;
+        struct proto_query_result query_result;
+        struct proto_report report;
+        struct proto_enroll enroll;
+        struct proto_enroll_reply enroll_reply;
+        struct proto_welcome welcome;
+        struct proto_ping ping;
+        struct proto_query query;
+        struct proto_offer offer;
+        struct proto_job_order order;
+        struct proto_commit commit;
+        struct proto_report_ack report_ack;
+    };
+};
+
+/* NULL for an unknown kind. */
+const struct proto_schema *proto_message_schema(uint32_t kind);
+
+int proto_message_encode(const struct proto_message *message, struct proto_buffer *buffer,
+                         struct bl_error *err) BL_CHECKED;
+/* -EPROTO for another version or an unknown kind, -EBADMSG for what does not decode exactly. */
+int proto_message_decode(const void *data, size_t size_bytes, struct proto_arena *arena,
+                         struct proto_message *ret_message, struct bl_error *err) BL_CHECKED;
+
+#endif

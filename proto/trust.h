@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROTO_TRUST_H
+#define PROTO_TRUST_H
+
+#include "proto/manifest.h"
+
+/*
+ * The trust file: whose signatures a host believes. Hosts hold it at /etc/belay/trust. It is
+ * signed (PROTO_TRUST_DOMAIN) by a threshold of its own roots at first, later by a threshold of
+ * the roots of the version before it.
+ */
+#define PROTO_TRUST_DOMAIN "belay trust v1\n"
+
+enum {
+    PROTO_TRUST_FORMAT = 1,
+    PROTO_TRUST_BYTES_MAX = 32 * 1024,
+    PROTO_ROOTS_MAX = 8,
+    PROTO_PEOPLE_MAX = 128,
+};
+
+enum proto_role {
+    PROTO_ROLE_OPERATOR = 1,
+    PROTO_ROLE_COMMANDER
+};
+
+struct proto_person {
+    const char *name;
+    uint8_t key[PROTO_KEY_BYTES];
+    uint32_t role; /* enum proto_role */
+    bool revoked;
+};
+
+struct proto_root {
+    uint8_t key[PROTO_KEY_BYTES];
+};
+
+struct
+    proto_quorum { /* how many different people must sign; a commander may stand for an operator */
+    uint64_t operators;
+    uint64_t commanders;
+};
+
+struct proto_trust {
+    uint64_t format;
+    uint64_t version; /* rises by one with each trust file */
+    struct proto_root *roots;
+    uint32_t roots_count;
+    uint64_t roots_needed; /* 1..roots_count */
+    struct proto_person *people;
+    uint32_t people_count;
+    struct proto_quorum *quorums; /* exactly 3: low, medium, high */
+    uint32_t quorums_count;
+};
+
+struct proto_trust_file {    /* what lies on disk and travels */
+    struct proto_bytes body; /* an encoded struct proto_trust, kept as signed */
+    struct proto_signature *signatures;
+    uint32_t signatures_count;
+};
+
+extern const struct proto_schema proto_trust_schema;
+extern const struct proto_schema proto_trust_file_schema;
+
+/*
+ * Decodes a trust file and checks that enough different roots *of itself* signed it. No key twice
+ * (among roots, among people), quorums sane (operators + commanders at least 1).
+ */
+int proto_trust_open(const void *data, size_t size_bytes, struct proto_arena *arena,
+                     struct proto_trust *ret_trust, struct bl_error *err) BL_CHECKED;
+
+/* BLAKE2b-256 over the sorted root keys: what an enrolment token carries to anchor a new host. */
+void proto_trust_anchor(const struct proto_trust *trust, uint8_t ret_anchor[PROTO_HASH_BYTES]);
+
+#endif
