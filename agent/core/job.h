@@ -25,9 +25,10 @@ enum {
     AGENT_JOB_REASON_BYTES_MAX = 512,
 };
 
-/* From the manifest; all durations in milliseconds, all above 0. */
+/* From the manifest; all durations in milliseconds, all above 0 but ready_ms. */
 struct agent_job_limits {
     int64_t stage_ms;          /* staging ends or the job is blocked */
+    int64_t ready_ms;          /* READY without START for so long: cancelled; 0 = waits for ever */
     int64_t confirm_within_ms; /* from the end of the change to COMMIT over a new connection */
     int64_t watch_ms;          /* least time in probation */
     int64_t keep_way_back_ms;
@@ -42,8 +43,8 @@ enum agent_job_event_type {
     AGENT_JOB_START,      /* the controller: the wave has begun */
     AGENT_JOB_COMMIT,     /* the controller: `nonce` */
     AGENT_JOB_CANCEL,     /* the controller or a person: only before the change */
-    AGENT_JOB_REVERT,     /* the controller or a person (`code` says who) */
-    AGENT_JOB_LINK_UP,    /* a connection younger than the end of the change is up */
+    AGENT_JOB_REVERT,     /* the controller or a person (`code` says who); HOLD does not stop it */
+    AGENT_JOB_LINK_UP,    /* the connection that the last RECONNECT asked for, or a younger one */
     AGENT_JOB_WITNESSES,  /* `witnesses` */
     AGENT_JOB_HOLD,       /* a person at the rescue socket: no automatic way back until RELEASE */
     AGENT_JOB_RELEASE,
@@ -64,7 +65,7 @@ struct agent_job_event {
     enum proto_step step;
     enum proto_result result;
     enum proto_grade grade; /* VERIFY that failed; 0 otherwise */
-    uint64_t nonce;         /* COMMIT; OFFER: a fresh random number for this job */
+    uint64_t nonce;         /* COMMIT; OFFER: a fresh random number for this job, never 0 */
     enum agent_job_witnesses witnesses;
     const char *code, *reason; /* borrowed for the call; may be NULL */
 };
@@ -72,7 +73,8 @@ struct agent_job_event {
 enum agent_job_effect_type {
     AGENT_JOB_RECORD, /* one transaction: save the job, append the journal row, queue the report */
     AGENT_JOB_RUN,    /* start `step` or join it if it runs already; its end is an event */
-    AGENT_JOB_RECONNECT,     /* drop the link and build a new one; LINK_UP when it stands */
+    AGENT_JOB_RECONNECT,     /* drop the link and build a new one; LINK_UP when it stands. The new
+                                connection also makes the controller repeat what it owes us. */
     AGENT_JOB_ASK_WITNESSES, /* the answer is WITNESSES */
     AGENT_JOB_WAKE,          /* TIME at `wake_at`; replaces an earlier WAKE */
 };
@@ -84,7 +86,7 @@ struct agent_job_effect {
     enum proto_step step;       /* RECORD of BEGIN and END, RUN */
     enum proto_result result;   /* RECORD of END */
     enum proto_grade grade;     /* RECORD: 0 when none */
-    uint64_t nonce;             /* RECORD of PROBATION over the new link */
+    uint64_t nonce;             /* RECORD in PROBATION once the new link stood; 0 = none */
     char code[AGENT_JOB_CODE_BYTES_MAX + 1];
     char reason[AGENT_JOB_REASON_BYTES_MAX + 1];
     struct bl_mono wake_at; /* WAKE */
@@ -95,22 +97,35 @@ struct agent_job_effects {
     struct agent_job_effect list[AGENT_JOB_EFFECTS_MAX];
 };
 
-/* Everything that RECORD saves. Instants are of the boot the shell saved beside it. */
+/* Everything that RECORD saves. Instants are of the boot the shell saved beside it; ms 0 = not set. */
 struct agent_job {
     uint32_t state; /* enum proto_job_state */
-    uint32_t step;  /* enum proto_step that runs or ran last; 0 = none yet */
+    uint32_t step;  /* enum proto_step that runs or ran last in this state; 0 = none yet */
+    uint32_t tries; /* of `step`: giving back is tried more than once */
     bool step_running;
     bool start_wanted;  /* START came while staging */
-    bool revert_wanted; /* REVERT came while a step ran: go back when it ends */
+    bool revert_wanted; /* REVERT came: go back as soon as no step runs */
     bool cancel_wanted;
     bool held;    /* a person holds the automatic way back */
     bool changed; /* the package run may have begun: from here only the way back undoes */
-    bool quiesced, ssh_locked, armed; /* given only by RESUME, SSH_UNLOCK, DISARM */
-    bool link_new;                    /* a connection younger than the change was seen */
-    bool failed;                      /* why we go back is a failure, not a person's wish */
-    uint32_t grade;                   /* the worst seen */
+    bool quiesced, ssh_locked, armed; /* maybe taken: cleared only by RESUME, SSH_UNLOCK, DISARM */
+    bool
+        isolate_again; /* the way back of a committed job: the host serves and is taken out first */
+    bool link_new;     /* a connection younger than the change was seen */
+    bool commit_seen;  /* the controller's COMMIT came over it */
+    bool failed;       /* why we go back is a failure, not a person's wish */
+    bool undo_failed;  /* RESTORE, PROVE or giving something back failed on the way back */
+    bool asking;       /* ASK_WITNESSES is out */
+    bool missing_told; /* "the controller is what is missing" was recorded */
+    uint32_t asks_in_vain; /* ASK_WITNESSES in a row without a definite answer */
+    uint32_t blames;       /* answers in a row that say: the change is the cause */
+    uint32_t grade;        /* the worst seen */
     uint64_t nonce;
-    struct bl_mono stage_deadline, confirm_deadline, watch_end; /* ms 0 = not set */
+    struct bl_mono stage_deadline, ready_deadline, confirm_deadline;
+    struct bl_mono watch_end;
+    struct bl_mono ask_at;                   /* PROBATION: when to ask the witnesses (again) */
+    struct bl_mono retry_at;                 /* `step` failed and is run once more then */
+    struct bl_mono way_back_end;             /* COMMITTED: REVERT works until then */
     char code[AGENT_JOB_CODE_BYTES_MAX + 1]; /* the cause of the end state, first cause wins */
     char reason[AGENT_JOB_REASON_BYTES_MAX + 1];
     struct agent_job_limits limits;
@@ -130,5 +145,11 @@ bool agent_job_is_sound(const struct agent_job *job);
 
 /* A job that may still act by itself, or holds a lease. */
 bool agent_job_is_open(const struct agent_job *job);
+
+/* Whether the machine has this transition at all: for docs/states.md and the tests. */
+bool agent_job_may_follow(enum proto_job_state from, enum proto_job_state to);
+
+/* The steps that may run in a state: bit i set = enum proto_step i. */
+uint32_t agent_job_steps_of(enum proto_job_state state);
 
 #endif
