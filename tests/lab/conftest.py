@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures for tests on booted hosts. Start them with tests/lab/run, which makes the namespaces they live in."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import command, images
+from harness.fleet import Fleet
+
+TEST_SECONDS = 180
+
+FLEETS = pytest.StashKey[list[Fleet]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if "BELAY_LAB_CGROUP" not in os.environ:
+        raise pytest.UsageError("these tests live in the lab's namespaces: start them with tests/lab/run")
+    config.addinivalue_line("markers", f"deadline(seconds): fail after so long instead of {TEST_SECONDS} s")
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(OneLinePerCase(config))
+
+
+class OneLinePerCase:
+    """Outcome, seconds and name of each test, as soon as it ended."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._reports: dict[str, list[pytest.TestReport]] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        reports = self._reports.setdefault(report.nodeid, [])
+        reports.append(report)
+        if report.when != "teardown":
+            return
+        outcome = next((each.outcome for each in reports if each.outcome != "passed"), "passed")
+        seconds = sum(each.duration for each in reports)
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        terminal.write_line(f"{outcome:<7} {seconds:6.2f} s  {report.nodeid}", red=outcome == "failed")
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """Counted as always, but without a letter."""
+        if report.when == "call":
+            return report.outcome, "", ""
+        return ("error", "", "") if report.failed else ("skipped", "", "") if report.skipped else ("", "", "")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """All waiting of a test shares one deadline. (No alarm signal: xdist may run tests beside the main thread.)"""
+    marker = item.get_closest_marker("deadline")
+    command.set_deadline(marker.args[0] if marker else TEST_SECONDS)
+    yield
+    command.set_deadline(None)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A failed test keeps its fleets' logs: now, while the fleets are still there."""
+    outcome = yield
+    report = outcome.get_result()
+    fleets = item.stash.get(FLEETS, [])
+    if report.failed and fleets:
+        folder = artifacts_of(item)
+        shutil.rmtree(folder, ignore_errors=True)
+        for fleet in fleets:
+            fleet.dump(folder / fleet.name)
+        report.sections.append(("lab", f"the hosts' logs: {folder}"))
+
+
+def artifacts_of(item: pytest.Item) -> Path:
+    """Where a failed test's evidence goes."""
+    top = Path(os.environ.get("BELAY_LAB_ARTIFACTS", images.TOP / "build" / "lab-artifacts"))
+    return top / re.sub(r"[^A-Za-z0-9_.-]+", "-", item.nodeid.rpartition("/")[2]).strip("-")
+
+
+@pytest.fixture
+def bare_fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fleet]]:
+    """Makes booted fleets without the project on them: bare_fleet(hosts=3). They end with the test."""
+    fleets: list[Fleet] = []
+    request.node.stash[FLEETS] = fleets
+
+    def make(hosts: int = 3) -> Fleet:
+        fleet = Fleet(hosts, product=False)
+        fleets.append(fleet)
+        fleet.boot()
+        return fleet
+
+    yield make
+    while fleets:
+        fleets.pop().close()

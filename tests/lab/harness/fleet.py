@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A controller and some hosts on one bridge, with a repository; many fleets live side by side and never meet."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+
+from harness import images
+from harness.command import LabError, run
+from harness.host import Host, Network
+from harness.repository import Repository
+from harness.space import FLEET_PREFIX, LAB, is_populated, lab_cgroup, traces_of_fleets
+
+OUTSIDE, BASTION, CONTROLLER = 1, 2, 10
+"""Last bytes of the addresses of: people and the repository (also the gateway), the emergency way, the controller."""
+
+FLEETS_PER_WORKER = 64
+HOSTS_MAX = 200
+
+_counter = count()
+
+
+def _next_number() -> int:
+    """A number below 512 that no living fleet of this lab has: 198.18.0.0/15 holds as many /24 networks."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return worker % 8 * FLEETS_PER_WORKER + next(_counter) % FLEETS_PER_WORKER
+
+
+class Fleet:
+    """`ctl` and h1, h2, ...: booted, with demo 1.0 running on each host."""
+
+    def __init__(self, hosts: int = 3, *, product: bool = True) -> None:
+        """With `product`, the project's packages are installed; nothing is joined yet."""
+        if not 0 <= hosts <= HOSTS_MAX:
+            raise LabError(f"a fleet has 0 to {HOSTS_MAX} hosts, not {hosts}")
+        number = _next_number()
+        self.name = f"{FLEET_PREFIX}{number}"
+        self._net = f"198.{18 + number // 256}.{number % 256}"
+        self.folder = LAB / self.name
+        self.outside = self._address(OUTSIDE)
+        self.bastion = self._address(BASTION)
+        store, on_host, on_controller = _layers(product)
+        self.folder.mkdir()
+        octets = {"ctl": CONTROLLER, **{f"h{index}": CONTROLLER + index for index in range(1, hosts + 1)}}
+        self._plug(octets)
+        self.repository = Repository(store, self.folder, self.outside)
+        names = {"repository": self.outside, "controller": self._address(CONTROLLER)}
+        names |= {name: self._address(octet) for name, octet in octets.items()}
+        self._all = {
+            name: Host(
+                name,
+                self.folder / name,
+                on_controller if name == "ctl" else on_host,
+                Network(self._address(octet), self.outside, self.bastion, f"{self.name}-{name}", f"{self.name}-{name}"),
+                names,
+            )
+            for name, octet in octets.items()
+        }
+        self.ctl = self._all["ctl"]
+        self.hosts = [host for name, host in self._all.items() if name != "ctl"]
+
+    def boot(self) -> None:
+        """Switch everything on; returns when all is up and version 1.0 of the lab's packages is published."""
+        for host in self.everyone():
+            host.start(wait=False)
+        self.repository.publish("1.0")
+        for host in self.everyone():
+            host.wait_ready()
+
+    def everyone(self) -> list[Host]:
+        return list(self._all.values())
+
+    def __getitem__(self, name: str) -> Host:
+        return self._all[name]
+
+    def __iter__(self) -> Iterator[Host]:
+        """The hosts, without the controller."""
+        return iter(self.hosts)
+
+    def __len__(self) -> int:
+        return len(self.hosts)
+
+    def dump(self, target: Path) -> None:
+        """Keep what helps to understand a failure: works on hosts that are off or half dead, too."""
+        for host in self.everyone():
+            folder = target / host.name
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "journal").write_text(host.journal())
+            (folder / "console").write_text(host.console())
+            (folder / "packages").write_text("".join(f"{name} {state}\n" for name, state in host.packages().items()))
+            for kept in ("var/lib/belay", "etc/belay", "var/log/apt", "var/log/dpkg.log"):
+                _keep(host.root / kept, folder / kept)
+
+    def close(self) -> None:
+        """Remove everything; raises when something is left."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Host.remove, self.everyone()))
+        self.repository.close()
+        run(["ip", "link", "delete", self.name])
+        shutil.rmtree(self.folder)
+        left = self.traces()
+        if left:
+            raise LabError(f"{self.name} left behind: {left}")
+
+    def traces(self) -> list[str]:
+        """Whatever of this fleet exists in the lab."""
+        cgroups = [f"{path}{' (alive)' * is_populated(path)}" for path in lab_cgroup().glob(f"{self.name}-*")]
+        return cgroups + traces_of_fleets(self.name.removeprefix(FLEET_PREFIX))
+
+    def _address(self, octet: int) -> str:
+        return f"{self._net}.{octet}"
+
+    def _plug(self, octets: dict[str, int]) -> None:
+        """Bridge, cables and namespaces, all addresses set: they outlive each boot of a host."""
+        bridge = self.name
+        commands = [
+            f"link add {bridge} type bridge",
+            f"addr add {self.outside}/24 dev {bridge}",
+            f"addr add {self.bastion}/24 dev {bridge}",
+            f"link set {bridge} up",
+        ]
+        for name in octets:
+            end = f"{bridge}-{name}"
+            commands += [
+                f"netns add {end}",
+                f"link add {end} type veth peer name eth0 netns {end}",
+                f"link set {end} master {bridge} up",
+            ]
+        run(["ip", "-batch", "-"], stdin="\n".join(commands) + "\n")
+        for name, octet in octets.items():
+            commands = [
+                "link set lo up",
+                f"addr add {self._address(octet)}/24 dev eth0",
+                "link set eth0 up",
+                f"route add default via {self.outside}",
+            ]
+            run(["ip", "-n", f"{bridge}-{name}", "-batch", "-"], stdin="\n".join(commands) + "\n")
+
+
+def _layers(product: bool) -> tuple[Path, list[Path], list[Path]]:
+    """The APT store, and the layers of a host and of the controller."""
+    if product:
+        return images.apt_store(), images.agent(), images.controller()
+    return images.apt_store(), images.target(), images.host()
+
+
+def _keep(source: Path, target: Path) -> None:
+    """Copy files for people to read; not packages, and no secrets."""
+    if source.is_dir():
+        hidden = shutil.ignore_patterns("*.deb", "*.key", "lists", "*.sock")
+        shutil.copytree(source, target, symlinks=True, ignore=hidden, dirs_exist_ok=True)
+    elif source.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)

@@ -1,0 +1,405 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One booted host: a systemd-nspawn machine with its own disk, network namespace and cgroup.
+
+Look at it and sabotage it with run(): fast, but outside of the host's cgroups and capability limits. What must behave
+as if the host itself had started it goes through unit() or ssh().
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import images
+from harness.command import LabError, Result, limited, run, wait_for
+from harness.debs import DEMO_PORT
+from harness.space import in_cgroup, lab_cgroup, remove_cgroup
+
+BOOT_SECONDS = 30
+STOP_SECONDS = 30
+EXIT_REBOOT = 133
+"""What systemd-nspawn returns, with --keep-unit, when the host asked for a reboot."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """Where a host is plugged in. Names are unique in the whole lab."""
+
+    address: str
+    outside: str
+    """The address that people come from."""
+    bastion: str
+    """The address of the emergency way."""
+    namespace: str
+    link: str
+    """The bridge's end of the cable."""
+
+
+class Host:
+    """A host that keeps its disk over reboots and power cuts until remove()."""
+
+    def __init__(self, name: str, folder: Path, layers: list[Path], network: Network, names: dict[str, str]) -> None:
+        self.name = name
+        self.address = network.address
+        self.network = network
+        self.machine_id = hashlib.sha256(name.encode()).hexdigest()[:32]
+        self.root = folder / "root"
+        """The host's disk. /run and /tmp are not on it: see path()."""
+        self._folder = folder
+        self._cgroup = lab_cgroup() / f"{folder.parent.name}-{name}"
+        self._supervisor: threading.Thread | None = None
+        self._nspawn: subprocess.Popen[bytes] | None = None
+        self._ready = threading.Event()
+        self.exits: list[int] = []
+        """How each boot ended, as systemd-nspawn told."""
+        self._make_disk(layers, names)
+
+    # ---- power ----
+
+    def start(self, wait: bool = True) -> None:
+        """Switch on; returns when every start job has ended, unless told not to wait."""
+        if self.is_running():
+            raise LabError(f"{self.name} runs already")
+        self._ready.clear()
+        self._supervisor = threading.Thread(target=self._supervise, name=f"nspawn {self.name}", daemon=True)
+        self._supervisor.start()
+        if wait:
+            self.wait_ready()
+
+    def wait_ready(self, timeout: float = BOOT_SECONDS) -> None:
+        """Wait until systemd on the host has started all it was to start."""
+        timeout = limited(timeout)
+        if not self._ready.wait(timeout):
+            raise LabError(f"{self.name} did not boot within {timeout:g} s:\n{self.console()[-2000:]}")
+
+    def stop(self, timeout: float = STOP_SECONDS) -> None:
+        """Shut down in order."""
+        self.run("systemctl", "poweroff", check=False)
+        self._wait_off(timeout)
+
+    def reboot(self, wait: bool = True) -> None:
+        """Reboot in order, from inside; the caller's connection may break before it hears the answer."""
+        self._ready.clear()
+        self.run("systemctl", "reboot", check=False)
+        if wait:
+            self.wait_ready()
+
+    def power_off_hard(self) -> None:
+        """Take the power away: every process of the host dies at once, the disk stays as it is."""
+        if self._cgroup.exists():
+            (self._cgroup / "cgroup.kill").write_text("1")
+            self._wait_off(STOP_SECONDS)
+
+    def power_cut(self, wait: bool = True) -> None:
+        """Take the power away and switch on again."""
+        self.power_off_hard()
+        self.start(wait)
+
+    def is_running(self) -> bool:
+        return self._supervisor is not None and self._supervisor.is_alive()
+
+    def expect_reboot(self) -> None:
+        """Call before something makes the host reboot by itself, then wait_ready()."""
+        self._ready.clear()
+
+    # ---- cable ----
+
+    def link_down(self) -> None:
+        """Pull the network cable."""
+        run(["ip", "link", "set", self.network.link, "down"])
+
+    def link_up(self) -> None:
+        run(["ip", "link", "set", self.network.link, "up"])
+
+    def cut_off_from(self, address: str) -> None:
+        """Lose the way to one address; all others stay reachable."""
+        run(["ip", "-n", self.network.namespace, "route", "add", "blackhole", address])
+
+    def join_again(self, address: str) -> None:
+        run(["ip", "-n", self.network.namespace, "route", "del", "blackhole", address])
+
+    # ---- commands ----
+
+    def run(self, *argv: str, check: bool = True, timeout: float = 60, stdin: str | None = None) -> Result:
+        """Run as root in the host's namespaces: for looking and for sabotage."""
+        enter = ["nsenter", "-t", str(self.leader()), "-a", "--", *argv]
+        environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+        return run(enter, where=self.name, shown=list(argv), check=check, timeout=timeout, stdin=stdin, env=environment)
+
+    def shell(self, script: str, check: bool = True, timeout: float = 60) -> Result:
+        """run() for a line of shell."""
+        return self.run("/bin/sh", "-c", script, check=check, timeout=timeout)
+
+    def unit(self, *argv: str, properties: dict[str, str] | None = None, check: bool = True, timeout: float = 60) -> Result:
+        """Run as a transient unit of the host: own cgroup, the host's limits and environment."""
+        settings = [f"--property={key}={value}" for key, value in (properties or {}).items()]
+        systemd_run = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", *settings, "--"]
+        return self.run(*systemd_run, *argv, check=check, timeout=timeout)
+
+    def ssh(self, *argv: str, user: str = "root", bind: str | None = None, check: bool = False, timeout: float = 10) -> Result:
+        """Log in from outside (or from `bind`: network.bastion) and run a command; rc 255 means: not let in."""
+        command = ["ssh", "-F", "none", "-i", str(images.ssh_keys() / "id"), "-b", bind or self.network.outside]
+        for option in (
+            "BatchMode=yes",
+            "IdentitiesOnly=yes",
+            "StrictHostKeyChecking=no",
+            "UserKnownHostsFile=/dev/null",
+            "LogLevel=ERROR",
+            f"ConnectTimeout={int(timeout)}",
+        ):
+            command += ["-o", option]
+        command += [f"{user}@{self.address}", "--", shlex.join(argv or ("true",))]
+        return run(command, where=f"ssh {user}@{self.name}", shown=list(argv or ("true",)), check=check, timeout=timeout + 5)
+
+    def can_log_in(self, user: str = "root", bind: str | None = None, timeout: float = 5) -> bool:
+        return self.ssh(user=user, bind=bind, timeout=timeout).ok
+
+    def http(self, path: str = "/", port: int = DEMO_PORT) -> tuple[int, str]:
+        """Ask a service from outside; its status and text."""
+        try:
+            with urllib.request.urlopen(f"http://{self.address}:{port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode().strip()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode().strip()
+        except OSError as error:
+            raise LabError(f"{self.name} port {port}: {error}") from None
+
+    # ---- files ----
+
+    def path(self, name: str) -> Path:
+        """A path on the host as this process can open it. Absolute symbolic links in it lead out of the host."""
+        top = Path(f"/proc/{self.leader()}/root") if self.is_running() else self.root
+        return top / name.lstrip("/")
+
+    def read(self, name: str) -> str:
+        return self.path(name).read_text()
+
+    def write(self, name: str, text: str, mode: int = 0o644) -> None:
+        target = self.path(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+        target.chmod(mode)
+
+    def exists(self, name: str) -> bool:
+        return self.path(name).exists()
+
+    # ---- state ----
+
+    def leader(self) -> int:
+        """The host's first process, as the lab sees it."""
+        nspawn = self._nspawn
+        pids = _children(nspawn.pid) if nspawn else []
+        pids = [child for pid in pids for child in _children(pid)]
+        if not pids:
+            raise LabError(f"{self.name} is off")
+        return pids[0]
+
+    def boot_id(self) -> str:
+        return self.run("cat", "/proc/sys/kernel/random/boot_id").out.strip()
+
+    def version(self, package: str) -> str | None:
+        """The version that is installed, or None; works on a host that is off, too."""
+        status, _, version = self.dpkg(package).partition(" ")
+        return version if status == "ii" else None
+
+    def dpkg(self, package: str) -> str:
+        """Status and version as `dpkg -l` abbreviates them: 'ii 1.0', 'iF 2.2'; empty when unknown."""
+        return self._dpkg_query("${db:Status-Abbrev}|${Version}\n", package).replace(" ", "").replace("|", " ").strip()
+
+    def packages(self) -> dict[str, str]:
+        """Every package with its status and version."""
+        lines = self._dpkg_query("${binary:Package} ${db:Status-Abbrev}${Version}\n").splitlines()
+        return dict(line.split(" ", 1) for line in lines)
+
+    def unit_state(self, unit: str) -> str:
+        """active, inactive, failed, activating, ..."""
+        return self.unit_property(unit, "ActiveState")
+
+    def unit_property(self, unit: str, name: str) -> str:
+        return self.run("systemctl", "show", "--value", f"--property={name}", "--", unit).out.strip()
+
+    def journal(self, unit: str | None = None) -> str:
+        """Everything that was logged, over all boots; works on a host that is off, too."""
+        only = ["--unit", unit] if unit else []
+        folder = ["--directory", str(self.root / "var/log/journal")]
+        return run(["journalctl", *folder, "--no-pager", "--quiet", "--output=short-precise", *only], check=False).out
+
+    def console(self) -> str:
+        return (self._folder / "console").read_text(errors="replace")
+
+    def pids(self, unit: str) -> list[int]:
+        """A unit's processes, as the lab sees them."""
+        group = self.unit_property(unit, "ControlGroup")
+        procs = [self._cgroup.joinpath("payload", group.lstrip("/"), "cgroup.procs")] if group else []
+        return [int(pid) for path in procs if path.exists() for pid in path.read_text().split()]
+
+    def pss(self, unit: str) -> int:
+        """Bytes of memory that the unit's processes use, shared pages counted in proportion."""
+        return sum(_pss(pid) for pid in self.pids(unit))
+
+    def kill9(self, unit: str) -> None:
+        """SIGKILL the unit's main process."""
+        self.run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", "--", unit)
+
+    def state(self) -> dict[str, object]:
+        """All that must be the same again after a host was taken back; compare two of these."""
+        units = self.run("systemctl", "list-units", "--all", "--plain", "--no-legend", "--type=service,timer,socket").out
+        files = self.run("systemctl", "list-unit-files", "--plain", "--no-legend").out
+        return {
+            "packages": self.packages(),
+            "marks": self.run("apt-mark", "showmanual").out.split(),
+            "held": self.run("apt-mark", "showhold").out.split(),
+            "conffiles": self._conffiles(),
+            "active units": _lasting(line.split()[0] for line in units.splitlines() if line.split()[2:3] == ["active"]),
+            "failed units": _lasting(line.split()[0] for line in units.splitlines() if line.split()[2:3] == ["failed"]),
+            "unit files": {line.split()[0]: line.split()[1] for line in files.splitlines()},
+            "listening": self._listening(),
+            "sshd": self.run("sshd", "-T").out.splitlines(),
+        }
+
+    # ---- end ----
+
+    def remove(self) -> None:
+        """Power off, without a trace."""
+        self.power_off_hard()
+        run(["umount", str(self.root)])
+        run(["ip", "netns", "delete", self.network.namespace])
+        remove_cgroup(self._cgroup)
+        shutil.rmtree(self._folder)
+
+    # ---- inner parts ----
+
+    def _make_disk(self, layers: list[Path], names: dict[str, str]) -> None:
+        upper, work = self._folder / "upper", self._folder / "work"
+        for folder in (upper, work, self.root):
+            folder.mkdir(parents=True)
+        # No overlay option `volatile`: such a disk could not be mounted again.
+        images.mount_overlay(layers, upper, work, self.root)
+        hosts = "127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name, address in names.items())
+        etc = self.root / "etc"
+        (etc / "hostname").write_text(f"{self.name}\n")
+        (etc / "hosts").write_text(hosts)
+        (etc / "machine-id").write_text(f"{self.machine_id}\n")
+
+    def _supervise(self) -> None:
+        """Boot until the host is switched off for good."""
+        while True:
+            with _notify_socket(self._folder / "notify") as notify, open(self._folder / "console", "ab") as console:
+                self._nspawn = subprocess.Popen(
+                    in_cgroup(self._cgroup, self._nspawn_command()),
+                    stdin=subprocess.DEVNULL,
+                    stdout=console,
+                    stderr=console,
+                    env={**os.environ, "NOTIFY_SOCKET": str(self._folder / "notify")},
+                )
+                self._listen(notify)
+                code = self._nspawn.wait()
+            self.exits.append(code)
+            if code != EXIT_REBOOT:
+                return
+
+    def _nspawn_command(self) -> list[str]:
+        return [
+            "systemd-nspawn",
+            "--quiet",
+            f"--directory={self.root}",
+            f"--machine={self._folder.parent.name}-{self.name}",
+            f"--network-namespace-path=/run/netns/{self.network.namespace}",
+            "--register=no",
+            "--keep-unit",
+            "--notify-ready=yes",
+            "--resolv-conf=off",
+            "--timezone=off",
+            "--link-journal=no",
+            "--console=pipe",
+            "--kill-signal=SIGRTMIN+3",
+            "--drop-capability=CAP_SYSLOG",  # the kernel's log is the machine's, not the host's
+            "--boot",
+        ]
+
+    def _listen(self, notify: socket.socket) -> None:
+        """Wait for READY=1, or for the end of systemd-nspawn."""
+        assert self._nspawn is not None
+        notify.settimeout(0.2)
+        while self._nspawn.poll() is None:
+            try:
+                message = notify.recv(4096).decode(errors="replace")
+            except TimeoutError:
+                continue
+            if "READY=1" in message.splitlines():
+                self._ready.set()
+                return
+
+    def _wait_off(self, timeout: float) -> None:
+        if self._supervisor is not None:
+            self._supervisor.join(timeout)
+        if self.is_running():
+            raise LabError(f"{self.name} did not go off within {timeout:g} s:\n{self.console()[-2000:]}")
+        wait_for(f"the last process of {self.name} is gone", self._is_cgroup_empty, timeout=5)
+
+    def _is_cgroup_empty(self) -> bool:
+        return not self._cgroup.exists() or "populated 0" in (self._cgroup / "cgroup.events").read_text()
+
+    def _dpkg_query(self, form: str, *packages: str) -> str:
+        database = f"--admindir={self.root / 'var/lib/dpkg'}"
+        return run(["dpkg-query", database, "--show", f"--showformat={form}", *packages], check=False).out
+
+    def _conffiles(self) -> dict[str, str]:
+        names = {line.split()[0] for line in self._dpkg_query("${Conffiles}\n").splitlines() if line.strip()}
+        files = {name: self.root / name.lstrip("/") for name in sorted(names)}
+        return {name: _digest(path) for name, path in files.items()}
+
+    def _listening(self) -> list[str]:
+        lines = self.run("ss", "--listening", "--numeric", "--tcp", "--udp", "--no-header").out.splitlines()
+        return sorted(f"{line.split()[0]} {line.split()[4]}" for line in lines)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def _pss(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    raise LabError(f"process {pid} has no Pss")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
+
+
+def _lasting(units: object) -> list[str]:
+    """Without the units that come and go with a login."""
+    passing = ("user@", "user-runtime-dir@", "session-", "systemd-tmpfiles-clean", "systemd-hostnamed")
+    return sorted(unit for unit in units if not unit.startswith(passing))
+
+
+class _notify_socket:
+    """The socket on which systemd-nspawn passes on what the host's systemd notifies."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+    def __enter__(self) -> socket.socket:
+        self._path.unlink(missing_ok=True)
+        self._socket.bind(str(self._path))
+        return self._socket
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+        self._path.unlink(missing_ok=True)

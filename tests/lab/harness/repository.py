@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A signed APT repository whose visible versions a test changes while hosts look at it."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import shutil
+import threading
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from harness.command import LabError, run
+
+HTTP_PORT = 80
+
+
+class Repository:
+    """One fleet's own view of the pool, served over HTTP from memory; publish() replaces it in one step."""
+
+    def __init__(self, store: Path, folder: Path, address: str) -> None:
+        self._pool = store / "pool"
+        # A copy, since gpg starts an agent that belongs to its home directory and must not outlive the fleet.
+        self._gnupg = Path(shutil.copytree(store / "gnupg", folder / "gnupg"))
+        self._files: dict[str, bytes] = {}
+        self._publishing = threading.Lock()
+        self.is_down = False
+        """When true, every request is answered with 503."""
+        self.requests: list[tuple[str, str]] = []
+        """(client's address, file's name) of every request so far."""
+        self._server = _Server((address, HTTP_PORT), _Handler)
+        self._server.repository = self
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread.start()
+
+    def publish(self, *specs: str) -> None:
+        """Make exactly these versions visible: 'VERSION' is that version of everything, 'NAME=VERSION' only one."""
+        debs = sorted({deb for spec in specs for deb in self._find(spec)})
+        packages = "\n".join(deb.with_suffix(".stanza").read_text() for deb in debs).encode()
+        indices = {"Packages": packages, "Packages.gz": gzip.compress(packages, mtime=0)}
+        release = self._release(indices)
+        with self._publishing:
+            signed = run(
+                ["gpg", "--batch", "--quiet", "--homedir", str(self._gnupg), "--clearsign", "--output", "-"],
+                stdin=release,
+            ).out
+        files = {deb.name: deb.read_bytes() for deb in debs}
+        self._files = {**indices, **files, "Release": release.encode(), "InRelease": signed.encode()}
+
+    def add(self, name: str, content: bytes) -> None:
+        """Serve one more file, or another content for one: a tampered index, for example. publish() undoes it."""
+        self._files = {**self._files, name: content}
+
+    def get(self, name: str) -> bytes | None:
+        """What is served under this name."""
+        return self._files.get(name)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+        run(["gpgconf", "--homedir", str(self._gnupg), "--kill", "all"])
+
+    def _find(self, spec: str) -> list[Path]:
+        name, _, version = spec.rpartition("=")
+        debs = list(self._pool.glob(f"{name or '*'}_{version}_all.deb"))
+        if not debs:
+            raise LabError(f"no package for '{spec}' in the lab's pool")
+        return debs
+
+    @staticmethod
+    def _release(indices: dict[str, bytes]) -> str:
+        sums = "".join(f" {hashlib.sha256(content).hexdigest()} {len(content)} {name}\n" for name, content in indices.items())
+        return f"Origin: Lab\nSuite: lab\nCodename: lab\nArchitectures: all amd64\nDate: {formatdate(usegmt=True)}\nSHA256:\n{sums}"
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    repository: Repository
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that goes away is none of the test's business."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_GET(self) -> None:
+        repository = self.server.repository
+        name = self.path.lstrip("/").removeprefix("./")
+        repository.requests.append((self.client_address[0], name))
+        content = None if repository.is_down else repository.get(name)
+        if content is None:
+            self.send_response(503 if repository.is_down else 404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Requests are kept in Repository.requests, not printed."""
