@@ -69,8 +69,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     if report.failed and fleets:
         folder = artifacts_of(item)
         shutil.rmtree(folder, ignore_errors=True)
-        for fleet in fleets:
-            fleet.dump(folder / fleet.name)
+        try:
+            for fleet in fleets:
+                fleet.dump(folder / fleet.name)
+        except (command.LabError, OSError) as error:  # the test's own failure is what counts
+            report.sections.append(("lab", f"not all logs could be kept: {error}"))
         report.sections.append(("lab", f"the hosts' logs: {folder}"))
 
 
@@ -83,15 +86,39 @@ def artifacts_of(item: pytest.Item) -> Path:
 @pytest.fixture
 def bare_fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fleet]]:
     """Makes booted fleets without the project on them: bare_fleet(hosts=3). They end with the test."""
-    fleets: list[Fleet] = []
-    request.node.stash[FLEETS] = fleets
+    yield from _fleets(request, lambda hosts=3: Fleet(hosts, product=False), lambda fleet: None)
 
-    def make(hosts: int = 3) -> Fleet:
-        fleet = Fleet(hosts, product=False)
-        fleets.append(fleet)
-        fleet.boot()
-        return fleet
 
-    yield make
+@pytest.fixture
+def fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fleet]]:
+    """Makes fleets with belay: fleet(hosts=3) has a running controller, and all hosts are joined with role=web."""
+
+    def join(fleet: Fleet, labels: dict[str, str] | None = None) -> None:
+        fleet.belay.set_up_controller()
+        fleet.belay.join(fleet.hosts, labels or {"role": "web"})
+
+    yield from _fleets(request, lambda hosts=3: Fleet(hosts, product=True), join)
+
+
+@pytest.fixture
+def installed_fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fleet]]:
+    """Makes fleets on which belay is installed and nothing else is done: installed_fleet(hosts=1)."""
+    yield from _fleets(request, lambda hosts=3: Fleet(hosts, product=True), lambda fleet: None)
+
+
+def _fleets(
+    request: pytest.FixtureRequest, make: Callable[..., Fleet], finish: Callable[..., None]
+) -> Iterator[Callable[..., Fleet]]:
+    """A fixture's life: any number of fleets, booted and finished when asked for, closed at the end."""
+    fleets = request.node.stash.setdefault(FLEETS, [])
+
+    def made(hosts: int = 3, **options: object) -> Fleet:
+        one = make(hosts)
+        fleets.append(one)
+        one.boot()
+        finish(one, **options)
+        return one
+
+    yield made
     while fleets:
         fleets.pop().close()

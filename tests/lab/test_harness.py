@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness import space
-from harness.command import LabError, wait_for
+from harness.command import LabError, run, wait_for
 from harness.debs import DEMO_GO, DEMO_WAITS
 from harness.fleet import Fleet
 from harness.host import Host
@@ -154,6 +155,15 @@ def test_a_command_that_hangs_is_ended(bare_fleet: MakeFleet) -> None:
     with pytest.raises(LabError, match="no end within 0.5 s: h1. sleep 1234"):
         h1.run("sleep", "1234", timeout=0.5)
     wait_for("the command is gone", lambda: h1.run("pgrep", "-f", "sleep 1234", check=False).rc == 1)
+
+
+@pytest.mark.parametrize(("required", "rc"), [("", 77), ("1", 1)])
+def test_a_lab_that_cannot_run_says_why(required: str, rc: int) -> None:
+    """Without a capability that it needs, the runner skips, unless a skip is not allowed."""
+    command = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", str(Path(__file__).parent / "run")]
+    done = run(command, check=False, env={**os.environ, "LAB_REQUIRED": required})
+    assert done.rc == rc
+    assert "namespaces can't be made" in done.out
 
 
 def test_kill_9_of_the_runner_leaves_nothing(tmp_path: Path) -> None:

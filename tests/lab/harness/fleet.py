@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
+from belaycli import Belay
 from harness import images
 from harness.command import LabError, run
 from harness.host import Host, Network
@@ -62,6 +63,8 @@ class Fleet:
             for name, octet in octets.items()
         }
         self.ctl = self._all["ctl"]
+        self.belay = Belay(self.ctl)
+        self._has_product = product
         self.hosts = [host for name, host in self._all.items() if name != "ctl"]
 
     def boot(self) -> None:
@@ -95,6 +98,10 @@ class Fleet:
             (folder / "packages").write_text("".join(f"{name} {state}\n" for name, state in host.packages().items()))
             for kept in ("var/lib/belay", "etc/belay", "var/log/apt", "var/log/dpkg.log"):
                 _keep(host.root / kept, folder / kept)
+        if self._has_product and self.ctl.is_running():
+            for words in (("hosts", "list"), ("status", "latest"), ("report", "latest"), ("audit",)):
+                said = self.belay(*words, "--json", check=False, timeout=5)
+                (target / f"belay-{'-'.join(words)}").write_text(said.out or str(said))
 
     def close(self) -> None:
         """Remove everything; raises when something is left."""

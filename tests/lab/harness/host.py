@@ -139,13 +139,17 @@ class Host:
         """run() for a line of shell."""
         return self.run("/bin/sh", "-c", script, check=check, timeout=timeout)
 
-    def unit(self, *argv: str, properties: dict[str, str] | None = None, check: bool = True, timeout: float = 60) -> Result:
+    def unit(
+        self, *argv: str, properties: dict[str, str] | None = None, check: bool = True, timeout: float = 60
+    ) -> Result:
         """Run as a transient unit of the host: own cgroup, the host's limits and environment."""
         settings = [f"--property={key}={value}" for key, value in (properties or {}).items()]
         systemd_run = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", *settings, "--"]
         return self.run(*systemd_run, *argv, check=check, timeout=timeout)
 
-    def ssh(self, *argv: str, user: str = "root", bind: str | None = None, check: bool = False, timeout: float = 10) -> Result:
+    def ssh(
+        self, *argv: str, user: str = "root", bind: str | None = None, check: bool = False, timeout: float = 10
+    ) -> Result:
         """Log in from outside (or from `bind`: network.bastion) and run a command; rc 255 means: not let in."""
         command = ["ssh", "-F", "none", "-i", str(images.ssh_keys() / "id"), "-b", bind or self.network.outside]
         for option in (
@@ -157,8 +161,9 @@ class Host:
             f"ConnectTimeout={int(timeout)}",
         ):
             command += ["-o", option]
-        command += [f"{user}@{self.address}", "--", shlex.join(argv or ("true",))]
-        return run(command, where=f"ssh {user}@{self.name}", shown=list(argv or ("true",)), check=check, timeout=timeout + 5)
+        remote = list(argv or ("true",))
+        command += [f"{user}@{self.address}", "--", shlex.join(remote)]
+        return run(command, where=f"ssh {user}@{self.name}", shown=remote, check=check, timeout=timeout + 5)
 
     def can_log_in(self, user: str = "root", bind: str | None = None, timeout: float = 5) -> bool:
         return self.ssh(user=user, bind=bind, timeout=timeout).ok
@@ -252,15 +257,16 @@ class Host:
 
     def state(self) -> dict[str, object]:
         """All that must be the same again after a host was taken back; compare two of these."""
-        units = self.run("systemctl", "list-units", "--all", "--plain", "--no-legend", "--type=service,timer,socket").out
-        files = self.run("systemctl", "list-unit-files", "--plain", "--no-legend").out
+        plain = ["--plain", "--no-legend"]
+        units = self.run("systemctl", "list-units", "--all", "--type=service,timer,socket", *plain).out
+        files = self.run("systemctl", "list-unit-files", *plain).out
         return {
             "packages": self.packages(),
             "marks": self.run("apt-mark", "showmanual").out.split(),
             "held": self.run("apt-mark", "showhold").out.split(),
             "conffiles": self._conffiles(),
-            "active units": _lasting(line.split()[0] for line in units.splitlines() if line.split()[2:3] == ["active"]),
-            "failed units": _lasting(line.split()[0] for line in units.splitlines() if line.split()[2:3] == ["failed"]),
+            "active units": _lasting(units, "active"),
+            "failed units": _lasting(units, "failed"),
             "unit files": {line.split()[0]: line.split()[1] for line in files.splitlines()},
             "listening": self._listening(),
             "sshd": self.run("sshd", "-T").out.splitlines(),
@@ -382,10 +388,11 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
 
 
-def _lasting(units: object) -> list[str]:
-    """Without the units that come and go with a login."""
+def _lasting(list_units: str, state: str) -> list[str]:
+    """The units in this state, without those that come and go with a login."""
     passing = ("user@", "user-runtime-dir@", "session-", "systemd-tmpfiles-clean", "systemd-hostnamed")
-    return sorted(unit for unit in units if not unit.startswith(passing))
+    lines = [line.split() for line in list_units.splitlines()]
+    return sorted(words[0] for words in lines if words[2] == state and not words[0].startswith(passing))
 
 
 class _notify_socket:

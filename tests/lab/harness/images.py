@@ -121,7 +121,8 @@ def host() -> list[Path]:
             shutil.copy(ssh_keys() / name, files)
         shutil.copy(apt_store() / "lab.gpg", files)
 
-    return _layer("host", [base()], PREPARE_HOST, put_keys, cache.key_of(ssh_keys() / "id.pub", apt_store() / "lab.gpg"))
+    keys = cache.key_of(ssh_keys() / "id.pub", apt_store() / "lab.gpg")
+    return _layer("host", [base()], PREPARE_HOST, put_keys, keys)
 
 
 def target() -> list[Path]:
@@ -178,7 +179,8 @@ def _with_product(side: str, below: list[Path]) -> list[Path]:
 
 def _apt_install(*names: str) -> str:
     files = " ".join(f"/srv/lab/{name}" for name in names)
-    return f"DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 install {files} >/dev/null\napt-get clean\n"
+    apt_get = "DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0"
+    return f"{apt_get} install {files} >/dev/null\napt-get clean\n"
 
 
 def _layer(kind: str, below: list[Path], script: str, put_files: Callable[[Path], None], files_key: str) -> list[Path]:

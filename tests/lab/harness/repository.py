@@ -31,7 +31,7 @@ class Repository:
         """(client's address, file's name) of every request so far."""
         self._server = _Server((address, HTTP_PORT), _Handler)
         self._server.repository = self
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
     def publish(self, *specs: str) -> None:
@@ -71,8 +71,9 @@ class Repository:
 
     @staticmethod
     def _release(indices: dict[str, bytes]) -> str:
-        sums = "".join(f" {hashlib.sha256(content).hexdigest()} {len(content)} {name}\n" for name, content in indices.items())
-        return f"Origin: Lab\nSuite: lab\nCodename: lab\nArchitectures: all amd64\nDate: {formatdate(usegmt=True)}\nSHA256:\n{sums}"
+        head = f"Origin: Lab\nSuite: lab\nCodename: lab\nArchitectures: all amd64\nDate: {formatdate(usegmt=True)}\n"
+        sums = [f" {hashlib.sha256(content).hexdigest()} {len(content)} {name}\n" for name, content in indices.items()]
+        return f"{head}SHA256:\n{''.join(sums)}"
 
 
 class _Server(ThreadingHTTPServer):

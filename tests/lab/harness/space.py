@@ -95,7 +95,8 @@ def traces_of_fleets(name: str = "*") -> list[str]:
 
 def cgroup_roots() -> list[Path]:
     """Where a cgroup2 hierarchy may be mounted: pure, hybrid."""
-    return [root for root in map(Path, ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")) if (root / "cgroup.procs").exists()]
+    roots = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))
+    return [root for root in roots if (root / "cgroup.procs").exists()]
 
 
 def remove_cgroup(top: Path) -> None:
