@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/plan/check.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/text.h"
+#include "common/yaml.h"
+#include "controller/plan/schema.h"
+
+void ctl_plan_add_problem(struct ctl_plan_problems *problems,
+                          const struct ctl_plan_problem *problem)
+{
+    uint32_t at = problems->count;
+
+    if (at == CTL_PLAN_PROBLEMS_MAX) {
+        problems->more = true;
+        return;
+    }
+    while (at > 0 && problems->list[at - 1].line > problem->line) {
+        problems->list[at] = problems->list[at - 1];
+        at--;
+    }
+    problems->list[at] = *problem;
+    problems->count++;
+}
+
+bool ctl_plan_is_package_group(const char *word)
+{
+    static const char *const groups[] = {"security", "all", "kernel"};
+
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        if (strcmp(word, groups[i]) == 0)
+            return true;
+    }
+
+    return false;
+}
+
+int ctl_plan_check_package(const char *name, const char *version, struct bl_error *err)
+{
+    static const char *const kernels[] = {"linux-image-*", "kernel", "kernel-core", "kernel-rt*"};
+    int r;
+
+    r = ctl_plan_check_package_name(name, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++) {
+        if (bl_text_matches(kernels[i], name))
+            return bl_fail(err, -EINVAL,
+                           "'%.80s' is a kernel: upgrades that reboot are not built yet", name);
+    }
+    if (version == NULL)
+        return 0;
+    if (version[0] == '\0')
+        return bl_fail(err, -EINVAL, "'%.80s=' lacks the version behind the =", name);
+
+    return ctl_plan_check_package_version(version, err);
+}
+
+/* Follows "a.b.c" down the tree as far as it goes. */
+static const struct bl_yaml_node *find_node(const struct ctl_plan *plan, const char *path)
+{
+    const struct bl_yaml_node *node = plan->yaml->root;
+    const char *at = path;
+
+    while (*at != '\0') {
+        char key[CTL_PLAN_FIELD_BYTES_MAX];
+        size_t key_bytes = strcspn(at, ".");
+        const struct bl_yaml_node *child;
+
+        memcpy(key, at, key_bytes);
+        key[key_bytes] = '\0';
+        child = node->kind == BL_YAML_MAP ? bl_yaml_find(node, key) : NULL;
+        if (child == NULL)
+            return node;
+        node = child;
+        at += key_bytes + (at[key_bytes] == '.' ? 1 : 0);
+    }
+
+    return node;
+}
+
+static BL_PRINTF(4, 5) void problem(const struct ctl_plan *plan, struct ctl_plan_problems *problems,
+                                    const char *path, const char *fmt, ...)
+{
+    const struct bl_yaml_node *node = find_node(plan, path);
+    struct ctl_plan_problem record = {.line = node->key != NULL ? node->key_line : node->line};
+    va_list args;
+
+    (void)snprintf(record.field, sizeof(record.field), "%s", path);
+    va_start(args, fmt);
+    (void)vsnprintf(record.what, sizeof(record.what), fmt, args);
+    va_end(args);
+    ctl_plan_add_problem(problems, &record);
+}
+
+static bool is_given(const struct ctl_plan *plan, uint32_t given)
+{
+    return (plan->given & given) != 0;
+}
+
+void ctl_plan_check_whole(const struct ctl_plan *plan, struct ctl_plan_problems *problems)
+{
+    const uint32_t keep = CTL_PLAN_GIVEN_KEEP_GROUPS | CTL_PLAN_GIVEN_KEEP_FROM;
+    const struct bl_yaml_node *hosts = bl_yaml_find(plan->yaml->root, "hosts");
+
+    if (hosts != NULL && hosts->kind == BL_YAML_MAP && bl_yaml_find(hosts, "match") == NULL &&
+        bl_yaml_find(hosts, "list") == NULL)
+        problem(plan, problems, "hosts", "names no hosts: needs 'match' or 'list'");
+    if (bl_yaml_find(plan->yaml->root, "hosts") != NULL && problems->count == 0 &&
+        plan->hosts.match_count == 0 && plan->hosts.list.count == 0)
+        problem(plan, problems, "hosts.list", "is empty: nothing to upgrade");
+    if (plan->ssh.lock && is_given(plan, keep) && plan->ssh.keep_groups.count == 0 &&
+        plan->ssh.keep_from.count == 0 && problems->count == 0)
+        problem(plan, problems, "ssh_lock.keep",
+                "keeps nobody: name a group or an address, or write 'ssh_lock: no'");
+    if (is_given(plan, CTL_PLAN_GIVEN_LEASE) && is_given(plan, CTL_PLAN_GIVEN_CHANGE) &&
+        plan->ssh.lease_ms < plan->change_within_ms)
+        problem(plan, problems, "ssh_lock.lease",
+                "is shorter than 'change_within': SSH would open in mid-change");
+}
+
+void ctl_plan_format_problem(const char *file, const struct ctl_plan_problem *problem,
+                             char *ret_text, size_t text_bytes)
+{
+    char field[CTL_PLAN_FIELD_BYTES_MAX + 16] = "";
+
+    if (problem->field[0] != '\0')
+        (void)snprintf(field, sizeof(field), "field '%s': ", problem->field);
+    (void)snprintf(ret_text, text_bytes, "%s:%u: %s%s%s%s%s", file, (unsigned)problem->line, field,
+                   problem->what, problem->meant[0] != '\0' ? "; did you mean '" : "",
+                   problem->meant, problem->meant[0] != '\0' ? "'?" : "");
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CTL_PLAN_CHECK_H
+#define CTL_PLAN_CHECK_H
+
+#include "controller/plan/plan.h"
+
+/* Puts a problem behind all of the same or an earlier line. */
+void ctl_plan_add_problem(struct ctl_plan_problems *problems,
+                          const struct ctl_plan_problem *problem);
+
+/* Name, and version unless NULL; refuses what needs a reboot, which this version cannot do. */
+int ctl_plan_check_package(const char *name, const char *version, struct bl_error *err) BL_CHECKED;
+
+/* "security", "all", "kernel": words of the design for sets of packages. */
+bool ctl_plan_is_package_group(const char *word);
+
+/* What no single field can tell: values that contradict each other. */
+void ctl_plan_check_whole(const struct ctl_plan *plan, struct ctl_plan_problems *problems);
+
+#endif

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "controller/plan/schema.h"
+#include "proto/manifest.h"
+
+/*
+ * What nobody wrote. Times and waves follow the risk (R7 to R9); whatever is filled in here is
+ * shown by `belay check`, so that a default never surprises.
+ */
+
+enum {
+    SECOND = 1000,
+    MINUTE = 60 * SECOND,
+    HOUR = 60 * MINUTE,
+    DAY = 24 * HOUR,
+    WAVES_MAX = 4,
+};
+
+struct by_risk {
+    const char *because;
+    struct ctl_plan_share waves[WAVES_MAX];
+    uint32_t waves_count;
+    int64_t soak_ms, watch_ms;
+    uint32_t sessions;
+};
+
+#define PERCENT(n)                           \
+    {                                        \
+        .is_percent = true, .value = (n)*100 \
+    }
+#define REST            \
+    {                   \
+        .is_rest = true \
+    }
+
+static const struct by_risk risks[] = {
+    [PROTO_RISK_LOW] =
+        {"risk: low", {PERCENT(10), REST}, 2, 5 * MINUTE, 5 * MINUTE, PROTO_SESSIONS_KEEP},
+    [PROTO_RISK_MEDIUM] = {"risk: medium",
+                           {PERCENT(10), PERCENT(30), REST},
+                           3,
+                           30 * MINUTE,
+                           10 * MINUTE,
+                           PROTO_SESSIONS_WARN},
+    [PROTO_RISK_HIGH] = {"risk: high",
+                         {PERCENT(1), PERCENT(10), PERCENT(30), REST},
+                         4,
+                         HOUR,
+                         10 * MINUTE,
+                         PROTO_SESSIONS_WARN},
+};
+
+static const char *const default_units[] = {"cron.service", "crond.service", "anacron.service",
+                                            "atd.service"};
+static const char *const default_timers[] = {"*backup*", "apt-daily*", "dnf-automatic*",
+                                             "unattended-upgrades*"};
+static const char *const default_backups[] = {"*backup*"};
+static const char *const default_groups[] = {"belay-rescue"};
+
+static void note(struct ctl_plan *plan, const char *field, const char *value, const char *because)
+{
+    struct ctl_plan_derived *derived = &plan->derived[plan->derived_count];
+
+    BL_ASSERT(plan->derived_count < CTL_PLAN_DERIVED_MAX);
+    plan->derived_count++;
+    (void)snprintf(derived->field, sizeof(derived->field), "%s", field);
+    (void)snprintf(derived->value, sizeof(derived->value), "%s", value);
+    derived->because = because;
+}
+
+static bool is_missing(const struct ctl_plan *plan, uint32_t given)
+{
+    return (plan->given & given) == 0;
+}
+
+static void fill_duration(struct ctl_plan *plan, uint32_t given, int64_t *field_ms,
+                          const char *name, int64_t value_ms, const char *because)
+{
+    char text[64];
+
+    if (!is_missing(plan, given))
+        return;
+    *field_ms = value_ms;
+    ctl_plan_format_duration(value_ms, text, sizeof(text));
+    note(plan, name, text, because);
+}
+
+static void join(const char *const *items, uint32_t count, char *ret_text, size_t text_bytes)
+{
+    size_t used = 0;
+
+    ret_text[0] = '\0';
+    for (uint32_t i = 0; i < count && used < text_bytes; i++) {
+        int n = snprintf(ret_text + used, text_bytes - used, "%s%s", i > 0 ? ", " : "", items[i]);
+
+        used += n > 0 ? (size_t)n : 0;
+    }
+}
+
+static void fill_texts(struct ctl_plan *plan, uint32_t given, struct ctl_plan_texts *field,
+                       const char *name, struct ctl_plan_texts value)
+{
+    char text[128];
+
+    if (!is_missing(plan, given))
+        return;
+    *field = value;
+    join(value.items, value.count, text, sizeof(text));
+    note(plan, name, text, "always");
+}
+
+#define PROGRAM_TEXTS(list)                                                    \
+    (struct ctl_plan_texts)                                                    \
+    {                                                                          \
+        .items = (list), .count = (uint32_t)(sizeof(list) / sizeof((list)[0])) \
+    }
+
+static void fill_waves(struct ctl_plan *plan, const struct by_risk *risk)
+{
+    char text[128] = "";
+    size_t used = 0;
+
+    if (!is_missing(plan, CTL_PLAN_GIVEN_WAVES))
+        return;
+    memcpy(plan->waves, risk->waves, sizeof(risk->waves));
+    plan->waves_count = risk->waves_count;
+    for (uint32_t i = 0; i < plan->waves_count; i++) {
+        char share[32];
+
+        ctl_plan_format_share(&plan->waves[i], share, sizeof(share));
+        (void)snprintf(text + used, sizeof(text) - used, "%s%s", i > 0 ? ", " : "", share);
+        used = strlen(text);
+    }
+    note(plan, "waves", text, risk->because);
+}
+
+/* R16: what is not essential is paused; R18: nobody logs in but through the emergency way. */
+static void fill_isolation(struct ctl_plan *plan, const struct by_risk *risk)
+{
+    fill_texts(plan, CTL_PLAN_GIVEN_QUIESCE_UNITS, &plan->quiesce.units, "quiesce.units",
+               PROGRAM_TEXTS(default_units));
+    fill_texts(plan, CTL_PLAN_GIVEN_QUIESCE_TIMERS, &plan->quiesce.timers, "quiesce.timers",
+               PROGRAM_TEXTS(default_timers));
+    fill_texts(plan, CTL_PLAN_GIVEN_QUIESCE_BACKUPS, &plan->quiesce.backups, "quiesce.backups",
+               PROGRAM_TEXTS(default_backups));
+    fill_duration(plan, CTL_PLAN_GIVEN_QUIESCE_WAIT, &plan->quiesce.wait_ms, "quiesce.wait",
+                  10 * MINUTE, "always");
+    if (is_missing(plan, CTL_PLAN_GIVEN_SSH)) {
+        plan->ssh.lock = true;
+        note(plan, "ssh_lock", "yes", "always");
+    }
+    if (is_missing(plan, CTL_PLAN_GIVEN_SESSIONS)) {
+        plan->ssh.sessions = risk->sessions;
+        if (plan->ssh.lock)
+            note(plan, "ssh_lock.sessions", risk->sessions == PROTO_SESSIONS_KEEP ? "keep" : "warn",
+                 risk->because);
+    }
+    if (plan->ssh.lock && is_missing(plan, CTL_PLAN_GIVEN_KEEP_FROM))
+        fill_texts(plan, CTL_PLAN_GIVEN_KEEP_GROUPS, &plan->ssh.keep_groups, "ssh_lock.keep.groups",
+                   PROGRAM_TEXTS(default_groups));
+}
+
+/* Long enough for all that a lease covers, so that nothing opens in mid-change. */
+static void fill_lease(struct ctl_plan *plan)
+{
+    int64_t needed_ms =
+        plan->quiesce.wait_ms + plan->change_within_ms + plan->verify.settle_ms + 10 * MINUTE;
+
+    fill_duration(plan, CTL_PLAN_GIVEN_LEASE, &plan->ssh.lease_ms, "ssh_lock.lease",
+                  needed_ms > 2 * HOUR ? needed_ms : 2 * HOUR, "always");
+}
+
+void ctl_plan_fill_defaults(struct ctl_plan *plan)
+{
+    const struct by_risk *risk = &risks[plan->risk];
+
+    BL_ASSERT(plan->risk >= PROTO_RISK_LOW);
+    BL_ASSERT(plan->risk <= PROTO_RISK_HIGH);
+
+    if (is_missing(plan, CTL_PLAN_GIVEN_REBOOT)) {
+        plan->reboot = CTL_PLAN_REBOOT_NEVER;
+        note(plan, "change.reboot", "never", "always");
+    }
+    if (is_missing(plan, CTL_PLAN_GIVEN_REVERT)) {
+        plan->revert_class = PROTO_REVERT_PACKAGES;
+        note(plan, "change.revert", "packages", "always");
+    }
+    fill_waves(plan, risk);
+    fill_duration(plan, CTL_PLAN_GIVEN_SOAK, &plan->soak_ms, "soak", risk->soak_ms, risk->because);
+    if (is_missing(plan, CTL_PLAN_GIVEN_FAILURES))
+        note(plan, "failures_allowed", "0", "always");
+    fill_isolation(plan, risk);
+    fill_duration(plan, CTL_PLAN_GIVEN_SETTLE, &plan->verify.settle_ms, "verify.settle",
+                  10 * SECOND, "always");
+    fill_duration(plan, CTL_PLAN_GIVEN_STAGE, &plan->stage_within_ms, "stage_within", 30 * MINUTE,
+                  "always");
+    fill_duration(plan, CTL_PLAN_GIVEN_CHANGE, &plan->change_within_ms, "change_within",
+                  30 * MINUTE, "always");
+    fill_duration(plan, CTL_PLAN_GIVEN_CONFIRM, &plan->confirm_within_ms, "confirm_within",
+                  10 * MINUTE, "always");
+    fill_duration(plan, CTL_PLAN_GIVEN_WATCH, &plan->watch_ms, "watch", risk->watch_ms,
+                  risk->because);
+    fill_duration(plan, CTL_PLAN_GIVEN_KEEP_WAY_BACK, &plan->keep_way_back_ms, "keep_way_back",
+                  7 * DAY, "always");
+    fill_lease(plan);
+}

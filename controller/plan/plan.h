@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CTL_PLAN_PLAN_H
+#define CTL_PLAN_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/attr.h"
+#include "common/error.h"
+#include "controller/plan/value.h"
+
+/*
+ * A plan file: what people write down about an upgrade. Reading it is offline and finds all
+ * mistakes at once, each with its line and field; nothing is guessed, an unknown key is an error.
+ * docs/plan.md describes every key, and a test holds the two together.
+ */
+
+enum {
+    CTL_PLAN_BYTES_MAX = 256 * 1024,
+    CTL_PLAN_PROBLEMS_MAX = 64,
+    CTL_PLAN_HOSTS_MAX = 4096, /* in `list` or `exclude` */
+    CTL_PLAN_LABELS_MAX = 16,
+    CTL_PLAN_WAVES_MAX = 64,
+    CTL_PLAN_DERIVED_MAX = 32,
+    CTL_PLAN_FIELD_BYTES_MAX = 96,
+    CTL_PLAN_NAME_BYTES_MAX = 64,
+};
+
+struct bl_yaml;
+
+struct ctl_plan_texts {
+    const char *const *items;
+    uint32_t count;
+    const char **owned; /* what to free; NULL when the items are the program's own */
+};
+
+struct ctl_plan_label {
+    const char *key, *value;
+};
+
+struct ctl_plan_package {
+    char *name;          /* owned */
+    const char *version; /* within the same block; "" = the newest that the host is offered */
+};
+
+struct ctl_plan_port {
+    uint32_t transport; /* enum proto_transport */
+    uint64_t port;
+};
+
+enum ctl_plan_reboot {
+    CTL_PLAN_REBOOT_NEVER = 1,
+    CTL_PLAN_REBOOT_IF_NEEDED
+};
+
+/* A value that nobody wrote: where it comes from. */
+struct ctl_plan_derived {
+    char field[CTL_PLAN_FIELD_BYTES_MAX];
+    char value[128];
+    const char *because; /* static */
+};
+
+struct ctl_plan_hosts {
+    struct ctl_plan_label match[CTL_PLAN_LABELS_MAX];
+    uint32_t match_count;
+    struct ctl_plan_texts list, exclude;
+};
+
+struct ctl_plan_quiesce {
+    struct ctl_plan_texts units, timers, backups;
+    int64_t wait_ms;
+};
+
+struct ctl_plan_ssh {
+    bool lock;
+    struct ctl_plan_texts keep_groups, keep_from;
+    uint32_t sessions; /* enum proto_sessions */
+    int64_t lease_ms;
+};
+
+struct ctl_plan_verify {
+    struct ctl_plan_texts units;
+    struct ctl_plan_port *ports;
+    uint32_t ports_count;
+    int64_t settle_ms;
+};
+
+struct ctl_plan_promises { /* 0 = none made */
+    int64_t downtime_ms, rollback_starts_ms, restored_ms;
+};
+
+struct ctl_plan {
+    const char *name;
+    uint32_t risk; /* enum proto_risk */
+    struct ctl_plan_hosts hosts;
+    struct ctl_plan_package *packages;
+    uint32_t packages_count;
+    bool allow_remove, allow_downgrade;
+    uint32_t reboot;       /* enum ctl_plan_reboot */
+    uint32_t revert_class; /* enum proto_revert_class */
+    struct ctl_plan_share waves[CTL_PLAN_WAVES_MAX];
+    uint32_t waves_count;
+    int64_t soak_ms;
+    struct ctl_plan_share failures_allowed;
+    struct ctl_plan_quiesce quiesce;
+    struct ctl_plan_ssh ssh;
+    struct ctl_plan_verify verify;
+    int64_t stage_within_ms, change_within_ms, confirm_within_ms, watch_ms, keep_way_back_ms;
+    struct ctl_plan_promises promises;
+    struct ctl_plan_texts witnesses;
+
+    struct ctl_plan_derived derived[CTL_PLAN_DERIVED_MAX];
+    uint32_t derived_count;
+    uint32_t given;       /* which fields somebody wrote: bits of controller/plan/schema.h */
+    struct bl_yaml *yaml; /* owns what every const char * above points to */
+};
+
+struct ctl_plan_problem {
+    uint32_t line; /* 1-based */
+    char field[CTL_PLAN_FIELD_BYTES_MAX];
+    char what[200];
+    char meant[CTL_PLAN_FIELD_BYTES_MAX]; /* "" or what was probably meant */
+};
+
+struct ctl_plan_problems { /* in the order of the file */
+    struct ctl_plan_problem list[CTL_PLAN_PROBLEMS_MAX];
+    uint32_t count;
+    bool more; /* there were more than fit */
+};
+
+/*
+ * Reads a plan from memory; `file` is for messages. 0: `plan` is whole, values nobody wrote filled
+ * in by risk. -EINVAL: `problems` has at least one entry. Anything else: not even YAML, or out of
+ * memory; `err` tells, with file and line. Both records are large: keep them on the heap. Zero
+ * them before; release the plan in any case.
+ */
+int ctl_plan_read(const char *file, const char *data, size_t size_bytes, struct ctl_plan *plan,
+                  struct ctl_plan_problems *problems, struct bl_error *err) BL_CHECKED;
+
+void ctl_plan_release(struct ctl_plan *plan);
+
+/* "FILE:LINE: field 'x.y': problem; did you mean 'z'?", without a newline. */
+void ctl_plan_format_problem(const char *file, const struct ctl_plan_problem *problem,
+                             char *ret_text, size_t text_bytes);
+
+/*
+ * Walks the table of all keys in the order of docs/plan.md; `row` from 0. False when there is no
+ * such row. *ret_later: the key is known but not built yet, so a plan that has it is refused.
+ */
+bool ctl_plan_key(uint32_t row, char *ret_path, size_t path_bytes, bool *ret_later);
+
+/* One wave over a known number of hosts. */
+struct ctl_plan_wave {
+    uint32_t host_count;
+    uint32_t failures_allowed;
+    bool rounded_to_zero; /* a share above nothing, but less than one host of this wave */
+};
+
+/* failures_allowed over `host_count` hosts, rounded down. */
+uint32_t ctl_plan_failures_allowed(const struct ctl_plan *plan, uint32_t host_count);
+
+/*
+ * Deals `host_count` hosts into waves: a share is of all hosts, rounded up, at least one; the
+ * last share may be cut, waves that find no host left are dropped. -EINVAL when hosts remain.
+ */
+int ctl_plan_deal_waves(const struct ctl_plan *plan, uint32_t host_count,
+                        struct ctl_plan_wave *ret_waves, uint32_t *ret_wave_count,
+                        struct bl_error *err) BL_CHECKED;
+
+#endif

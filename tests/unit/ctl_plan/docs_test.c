@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <cmocka.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/plan/plan.h"
+
+/* docs/plan.md against the table of keys: each is described, each has an example, all are right. */
+
+static char *read_docs(void)
+{
+    FILE *file = fopen(PLAN_DOCS, "re");
+    char *text = calloc(1, 65536);
+
+    assert_non_null(file);
+    assert_non_null(text);
+    assert_true(fread(text, 1, 65535, file) > 1000);
+    (void)fclose(file);
+
+    return text;
+}
+
+/* The next ```yaml block, cut out of `*at`; NULL at the end. The caller frees it. */
+static char *next_example(const char **at)
+{
+    static const char fence[] = "```yaml\n";
+    const char *begin = strstr(*at, fence);
+    const char *end;
+
+    if (begin == NULL)
+        return NULL;
+    begin += strlen(fence);
+    end = strstr(begin, "```");
+    assert_non_null(end);
+    *at = end + 3;
+
+    return strndup(begin, (size_t)(end - begin));
+}
+
+static bool has_line(const char *text, const char *start)
+{
+    for (const char *line = text; line != NULL && *line != '\0';) {
+        if (strncmp(line, start, strlen(start)) == 0)
+            return true;
+        line = strchr(line, '\n');
+        line = line == NULL ? NULL : line + 1;
+    }
+
+    return false;
+}
+
+static void each_example_is_a_plan(void **state)
+{
+    static const char *const needed[] = {"plan: p\n", "risk: low\n", "hosts: { list: [ h ] }\n",
+                                         "change: { packages: [ a ] }\n"};
+    char *docs = read_docs(), *example;
+    const char *at = docs;
+    unsigned count = 0;
+
+    while ((example = next_example(&at)) != NULL) {
+        struct ctl_plan *plan = calloc(1, sizeof(*plan));
+        struct ctl_plan_problems *problems = calloc(1, sizeof(*problems));
+        struct bl_error err = {0};
+        char whole[4096] = "";
+
+        assert_non_null(plan);
+        assert_non_null(problems);
+        for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+            char key[16];
+
+            (void)snprintf(key, sizeof(key), "%.*s", (int)strcspn(needed[i], ":") + 1, needed[i]);
+            if (!has_line(example, key))
+                (void)strncat(whole, needed[i], sizeof(whole) - strlen(whole) - 1);
+        }
+        (void)strncat(whole, example, sizeof(whole) - strlen(whole) - 1);
+        if (ctl_plan_read("example", whole, strlen(whole), plan, problems, &err) < 0)
+            fail_msg("%s\n%s:\n%s", err.text, problems->count > 0 ? problems->list[0].what : "",
+                     whole);
+        ctl_plan_release(plan);
+        free(plan);
+        free(problems);
+        free(example);
+        count++;
+    }
+    assert_true(count > 8);
+    free(docs);
+}
+
+static void each_key_is_described_and_shown(void **state)
+{
+    char *docs = read_docs();
+    char path[CTL_PLAN_FIELD_BYTES_MAX];
+    bool later = false;
+    uint32_t row = 0;
+
+    for (; ctl_plan_key(row, path, sizeof(path), &later); row++) {
+        const char *dot = strrchr(path, '.');
+        const char *at = docs;
+        char quoted[CTL_PLAN_FIELD_BYTES_MAX + 3], key[CTL_PLAN_FIELD_BYTES_MAX + 2];
+        char *example;
+        bool shown = later;
+
+        (void)snprintf(quoted, sizeof(quoted), "`%s`", path);
+        if (strstr(docs, quoted) == NULL)
+            fail_msg("docs/plan.md does not describe %s", quoted);
+        (void)snprintf(key, sizeof(key), "%s:", dot == NULL ? path : dot + 1);
+        while ((example = next_example(&at)) != NULL) {
+            shown = shown || strstr(example, key) != NULL;
+            free(example);
+        }
+        if (!shown)
+            fail_msg("docs/plan.md has no example with %s", path);
+    }
+    assert_true(row > 40);
+    free(docs);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_example_is_a_plan),
+        cmocka_unit_test(each_key_is_described_and_shown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <cmocka.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/plan/plan.h"
+#include "proto/manifest.h"
+
+/* One reading of a plan, on the heap as plan.h asks. */
+struct reading {
+    struct ctl_plan plan;
+    struct ctl_plan_problems problems;
+    struct bl_error err;
+    int result;
+};
+
+static struct reading *read_text(const char *text)
+{
+    struct reading *reading = calloc(1, sizeof(*reading));
+
+    assert_non_null(reading);
+    reading->result = ctl_plan_read("p.yaml", text, strlen(text), &reading->plan,
+                                    &reading->problems, &reading->err);
+
+    return reading;
+}
+
+static void end_reading(struct reading *reading)
+{
+    ctl_plan_release(&reading->plan);
+    free(reading);
+}
+
+/* Four lines that are right, for the cases to stand behind. */
+#define GOOD                            \
+    "plan: p\n"                         \
+    "risk: low\n"                       \
+    "hosts: { match: { role: web } }\n" \
+    "change: { packages: [ openssl ] }\n"
+
+#define LONG_NAME "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggggg"
+
+static const struct mistake {
+    const char *text;
+    const char *told; /* all problems, a line each */
+} mistakes[] = {
+    /* keys */
+    {GOOD "wavs: [ 1 ]\n", "p.yaml:5: field 'wavs': there is no such field; did you mean 'waves'?"},
+    {GOOD "units: [ a.service ]\n",
+     "p.yaml:5: field 'units': there is no such field; did you mean 'quiesce.units'?"},
+    {GOOD "zzz: 1\n", "p.yaml:5: field 'zzz': there is no such field"},
+    {GOOD "verify:\n  untis: [ a.service ]\n",
+     "p.yaml:6: field 'verify.untis': there is no such field; did you mean 'units'?"},
+    {GOOD "gates: []\n", "p.yaml:5: field 'gates': is not built yet in belay " BELAY_VERSION},
+    {GOOD "verify:\n  http: []\n",
+     "p.yaml:6: field 'verify.http': is not built yet in belay " BELAY_VERSION},
+    {"plan: p\n", "p.yaml:1: lacks 'risk'\np.yaml:1: lacks 'hosts'\np.yaml:1: lacks 'change'"},
+    /* name and risk */
+    {"plan: a b\nrisk: hihg\nhosts: { list: [ h1 ] }\nchange: { packages: [ a ] }\n",
+     "p.yaml:1: field 'plan': 'a b' is not a name: letters, digits, '.', '_' and '-', the first of "
+     "them no sign\n"
+     "p.yaml:2: field 'risk': 'hihg' is not one of low, medium, high; did you mean 'high'?"},
+    {"plan: " LONG_NAME "\nrisk: low\nhosts: { list: [ h1 ] }\nchange: { packages: [ a ] }\n",
+     "p.yaml:1: field 'plan': 'aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd...' is longer than 64 bytes"},
+    {"plan: []\nrisk: {}\nhosts: 1\nchange: 2\n",
+     "p.yaml:1: field 'plan': must be a name\n"
+     "p.yaml:2: field 'risk': must be one word\n"
+     "p.yaml:3: field 'hosts': must be a section with fields\n"
+     "p.yaml:4: field 'change': must be a section with fields"},
+    /* hosts */
+    {"plan: p\nrisk: low\nhosts: { exclude: [ h1 ] }\nchange: { packages: [ a ] }\n",
+     "p.yaml:3: field 'hosts': names no hosts: needs 'match' or 'list'"},
+    {"plan: p\nrisk: low\nhosts: { list: [] }\nchange: { packages: [ a ] }\n",
+     "p.yaml:3: field 'hosts.list': is empty: nothing to upgrade"},
+    {"plan: p\nrisk: low\nhosts: { match: {} }\nchange: { packages: [ a ] }\n",
+     "p.yaml:3: field 'hosts.match': is empty: name at least one label"},
+    {"plan: p\nrisk: low\nhosts:\n  list:\n    - h1\n    - h1\n    - h;1\nchange: { packages: [ a ] }\n",
+     "p.yaml:6: field 'hosts.list[1]': 'h1' is listed twice\n"
+     "p.yaml:7: field 'hosts.list[2]': 'h;1' is not a name: letters, digits, '.', '_' and '-', the "
+     "first of them no sign"},
+    {"plan: p\nrisk: low\nhosts: { match: { role: [ web ] } }\nchange: { packages: [ a ] }\n",
+     "p.yaml:3: field 'hosts.match.role': must be the value of a label"},
+    {"plan: p\nrisk: low\nhosts: { match: [ web ] }\nchange: { packages: [ a ] }\n",
+     "p.yaml:3: field 'hosts.match': must be labels: { role: web }"},
+    /* packages */
+    {"plan: p\nrisk: low\nhosts: { list: [ h ] }\nchange: { packages: [] }\n",
+     "p.yaml:4: field 'change.packages': is empty: name at least one package"},
+    {"plan: p\nrisk: low\nhosts: { list: [ h ] }\nchange: { packages: security }\n",
+     "p.yaml:4: field 'change.packages': 'security' is not built yet: list the packages: [ openssl, "
+     "… ]"},
+    {"plan: p\nrisk: low\nhosts: { list: [ h ] }\nchange: { packages: openssl }\n",
+     "p.yaml:4: field 'change.packages': must be a list: [ … ]"},
+    {"plan: p\nrisk: low\nhosts: { list: [ h ] }\nchange:\n  packages:\n  - a\n  - a=1\n  - b=\n"
+     "  - '-c'\n  - d=1 2\n  - linux-image-amd64\n",
+     "p.yaml:7: field 'change.packages[1]': package 'a' is listed twice\n"
+     "p.yaml:8: field 'change.packages[2]': 'b=' lacks the version behind the =\n"
+     "p.yaml:9: field 'change.packages[3]': '-c' is not the name of a package\n"
+     "p.yaml:10: field 'change.packages[4]': '1 2' is not the version of a package\n"
+     "p.yaml:11: field 'change.packages[5]': 'linux-image-amd64' is a kernel: upgrades that reboot "
+     "are not built yet"},
+    {"plan: p\nrisk: low\nhosts: { list: [ h ] }\nchange:\n  allow: { remove: maybe }\n",
+     "p.yaml:4: field 'change': lacks 'packages'\n"
+     "p.yaml:5: field 'change.allow.remove': 'maybe' is neither yes nor no"},
+    {"plan: p\nrisk: low\nhosts: { list: [ h ] }\nchange:\n  packages: [ a ]\n  reboot: always\n"
+     "  revert: machine\n",
+     "p.yaml:6: field 'change.reboot': 'always' is not one of never, if-needed\n"
+     "p.yaml:7: field 'change.revert': 'machine' is not built yet: this version knows only "
+     "'packages'"},
+    /* waves */
+    {GOOD "waves: []\n", "p.yaml:5: field 'waves': is empty: [ rest ] upgrades all hosts at once"},
+    {GOOD "waves: 10%\n", "p.yaml:5: field 'waves': must be a list: [ … ]"},
+    {GOOD "waves: [ 10%, 20% ]\n",
+     "p.yaml:5: field 'waves': add up to 30.00%: let the last one be 'rest'"},
+    {GOOD "waves:\n- 0\n- rest\n- 3\n",
+     "p.yaml:6: field 'waves[0]': a wave of no hosts\n"
+     "p.yaml:7: field 'waves[1]': takes all hosts, so no wave can follow"},
+    {GOOD "waves:\n- ten\n- 110%\n- 1.234%\n- x%\n",
+     "p.yaml:6: field 'waves[0]': 'ten' is neither a number of hosts nor a share: write 3, 10% or "
+     "0.5%\n"
+     "p.yaml:7: field 'waves[1]': '110%' is more than 100%\n"
+     "p.yaml:8: field 'waves[2]': '1.234%': a share has at most two decimals\n"
+     "p.yaml:9: field 'waves[3]': 'x%' is not a share such as 10% or 0.5%"},
+    {GOOD "failures_allowed: rest\n", "p.yaml:5: field 'failures_allowed': 'rest' is for waves"},
+    {GOOD "failures_allowed: -1\n",
+     "p.yaml:5: field 'failures_allowed': '-1' is neither a number of hosts nor a share: write 3, "
+     "10% or 0.5%"},
+    /* times */
+    {GOOD "soak: 30\n", "p.yaml:5: field 'soak': '30' has no unit: write 30s, 30m or 30h"},
+    {GOOD "soak: ''\n",
+     "p.yaml:5: field 'soak': is empty: write a time such as 30s, 10m, 2h or 7d"},
+    {GOOD "soak: soon\n",
+     "p.yaml:5: field 'soak': 'soon' is not a time such as 30s, 10m, 2h or 7d"},
+    {GOOD "soak: 5w\n",
+     "p.yaml:5: field 'soak': '5w' is not a time: units are d, h, m, s, the largest first"},
+    {GOOD "soak: 5s1m\n",
+     "p.yaml:5: field 'soak': '5s1m' is not a time: units are d, h, m, s, the largest first"},
+    {GOOD "soak: 400d\n", "p.yaml:5: field 'soak': '400d' is longer than 366 days"},
+    {GOOD "soak: 99999999999999999999s\n",
+     "p.yaml:5: field 'soak': '99999999999999999999s' is longer than 366 days"},
+    {GOOD "soak: [ 1h ]\n", "p.yaml:5: field 'soak': must be a time such as 30s, 10m, 2h or 7d"},
+    {GOOD "change_within: 1s\n",
+     "p.yaml:5: field 'change_within': '1s' is too short: at least 10s"},
+    {GOOD "promises: { downtime: 5s }\n",
+     "p.yaml:5: field 'promises.downtime': '5s' is too short: at least 1m"},
+    /* isolation */
+    {GOOD "quiesce:\n  units: [ cron ]\n",
+     "p.yaml:6: field 'quiesce.units[0]': 'cron' does not say what kind of unit: write "
+     "'cron.service'"},
+    {GOOD "quiesce:\n  timers: [ '*back up*' ]\n",
+     "p.yaml:6: field 'quiesce.timers[0]': '*back up*' is not a pattern over unit names"},
+    {GOOD "ssh_lock: maybe\n", "p.yaml:5: field 'ssh_lock': must be 'no' or a section"},
+    {GOOD "ssh_lock:\n  keep: { groups: [], from: [] }\n",
+     "p.yaml:6: field 'ssh_lock.keep': keeps nobody: name a group or an address, or write "
+     "'ssh_lock: no'"},
+    {GOOD "ssh_lock:\n  keep:\n    from:\n    - 10.0.0.1/24\n    - 10.0.0\n    - 0.0.0.0/0\n"
+          "    - 10.0.0.0/33\n    - ::1\n    - 10.0.0.0/8\n",
+     "p.yaml:8: field 'ssh_lock.keep.from[0]': '10.0.0.1/24' has bits set behind its /24\n"
+     "p.yaml:9: field 'ssh_lock.keep.from[1]': '10.0.0' is not an IP address or network such as "
+     "10.0.9.5 or 10.0.9.0/24\n"
+     "p.yaml:10: field 'ssh_lock.keep.from[2]': '0.0.0.0/0' is the whole world\n"
+     "p.yaml:11: field 'ssh_lock.keep.from[3]': '10.0.0.0/33': the length after / goes from 0 to 32"},
+    {GOOD "ssh_lock: { sessions: kill, lease: 20m }\nchange_within: 1h\n",
+     "p.yaml:5: field 'ssh_lock.sessions': 'kill' is not one of keep, warn, end\n"
+     "p.yaml:5: field 'ssh_lock.lease': is shorter than 'change_within': SSH would open in "
+     "mid-change"},
+    /* verification */
+    {GOOD "verify:\n  units: [ 'a*.service' ]\n  ports: [ 443, tcp/0, tcp/443, tcp/443 ]\n",
+     "p.yaml:6: field 'verify.units[0]': 'a*.service' is not the name of a unit\n"
+     "p.yaml:7: field 'verify.ports[0]': '443' is not a port: write tcp/443 or udp/53\n"
+     "p.yaml:7: field 'verify.ports[1]': 'tcp/0': ports go from 1 to 65535\n"
+     "p.yaml:7: field 'verify.ports[3]': 'tcp/443' is listed twice"},
+    {GOOD "witnesses: [ 'example.org:443', '10.0.0.1', '10.0.0.1:443', '[::1]:443' ]\n",
+     "p.yaml:5: field 'witnesses[0]': 'example.org:443' is not ADDRESS:PORT with an IP address "
+     "(IPv6 in brackets)\n"
+     "p.yaml:5: field 'witnesses[1]': '10.0.0.1' is not ADDRESS:PORT with an IP address (IPv6 in "
+     "brackets)"},
+};
+
+static void tell_all(const struct reading *reading, char *ret_text, size_t text_bytes)
+{
+    size_t used = 0;
+
+    ret_text[0] = '\0';
+    for (uint32_t i = 0; i < reading->problems.count; i++) {
+        char line[512];
+
+        ctl_plan_format_problem("p.yaml", &reading->problems.list[i], line, sizeof(line));
+        used +=
+            (size_t)snprintf(ret_text + used, text_bytes - used, "%s%s", i > 0 ? "\n" : "", line);
+        assert_true(used < text_bytes);
+    }
+}
+
+static void tells_each_mistake_with_its_line(void **state)
+{
+    for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
+        struct reading *reading = read_text(mistakes[i].text);
+        char told[4096];
+
+        tell_all(reading, told, sizeof(told));
+        if (strcmp(told, mistakes[i].told) != 0)
+            print_error("case %zu:\n%s", i, mistakes[i].text);
+        assert_string_equal(told, mistakes[i].told);
+        assert_int_equal(reading->result, -EINVAL);
+        end_reading(reading);
+    }
+}
+
+static void refuses_what_is_no_yaml(void **state)
+{
+    static const char *const texts[] = {"plan: [\n", "plan: p\nplan: q\n", "- a\n", ""};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct reading *reading = read_text(texts[i]);
+
+        assert_true(reading->result < 0);
+        assert_int_equal(strncmp(reading->err.text, "p.yaml:", 7), 0);
+        end_reading(reading);
+    }
+}
+
+static void reads_a_whole_plan(void **state)
+{
+    struct reading *reading = read_text(
+        "plan: openssl-2026-11\nrisk: high\n"
+        "hosts: { match: { role: web, env: prod }, list: [ db1 ], exclude: [ web9 ] }\n"
+        "change:\n  packages: [ openssl, nginx=1.24.0-2 ]\n"
+        "  allow: { remove: yes, downgrade: no }\n  reboot: if-needed\n  revert: packages\n"
+        "waves: [ 1, 10%, 0.5%, rest ]\nsoak: 1h30m\nfailures_allowed: 2\n"
+        "quiesce: { units: [ cron.service ], timers: [ '*backup*' ], backups: [], wait: 5m }\n"
+        "ssh_lock: { keep: { groups: [ breakglass ], from: [ 10.0.9.5 ] }, sessions: end, lease: 3h }\n"
+        "verify: { units: [ nginx.service ], ports: [ tcp/443, udp/53 ], settle: 3s }\n"
+        "stage_within: 1m\nchange_within: 2m\nconfirm_within: 3m\nwatch: 0s\nkeep_way_back: 2d\n"
+        "promises: { downtime: 30m, rollback_starts: 20m, restored: 2h }\n"
+        "witnesses: [ '10.0.0.1:443' ]\n");
+    const struct ctl_plan *plan = &reading->plan;
+
+    assert_int_equal(reading->result, 0);
+    assert_string_equal(plan->name, "openssl-2026-11");
+    assert_int_equal(plan->risk, PROTO_RISK_HIGH);
+    assert_int_equal(plan->hosts.match_count, 2);
+    assert_string_equal(plan->hosts.match[1].key, "env");
+    assert_string_equal(plan->hosts.match[1].value, "prod");
+    assert_string_equal(plan->hosts.list.items[0], "db1");
+    assert_string_equal(plan->hosts.exclude.items[0], "web9");
+    assert_int_equal(plan->packages_count, 2);
+    assert_string_equal(plan->packages[0].version, "");
+    assert_string_equal(plan->packages[1].name, "nginx");
+    assert_string_equal(plan->packages[1].version, "1.24.0-2");
+    assert_true(plan->allow_remove);
+    assert_false(plan->allow_downgrade);
+    assert_int_equal(plan->reboot, CTL_PLAN_REBOOT_IF_NEEDED);
+    assert_int_equal(plan->revert_class, PROTO_REVERT_PACKAGES);
+    assert_int_equal(plan->waves_count, 4);
+    assert_false(plan->waves[0].is_percent);
+    assert_int_equal(plan->waves[1].value, 1000);
+    assert_int_equal(plan->waves[2].value, 50);
+    assert_true(plan->waves[3].is_rest);
+    assert_int_equal(plan->soak_ms, 5400000);
+    assert_int_equal(plan->failures_allowed.value, 2);
+    assert_int_equal(plan->quiesce.backups.count, 0);
+    assert_int_equal(plan->quiesce.wait_ms, 300000);
+    assert_true(plan->ssh.lock);
+    assert_string_equal(plan->ssh.keep_groups.items[0], "breakglass");
+    assert_string_equal(plan->ssh.keep_from.items[0], "10.0.9.5");
+    assert_int_equal(plan->ssh.sessions, PROTO_SESSIONS_END);
+    assert_int_equal(plan->ssh.lease_ms, 10800000);
+    assert_int_equal(plan->verify.ports[1].transport, PROTO_UDP);
+    assert_int_equal(plan->verify.ports[1].port, 53);
+    assert_int_equal(plan->verify.settle_ms, 3000);
+    assert_int_equal(plan->stage_within_ms, 60000);
+    assert_int_equal(plan->change_within_ms, 120000);
+    assert_int_equal(plan->confirm_within_ms, 180000);
+    assert_int_equal(plan->watch_ms, 0);
+    assert_int_equal(plan->keep_way_back_ms, 2 * 86400000);
+    assert_int_equal(plan->promises.rollback_starts_ms, 1200000);
+    assert_string_equal(plan->witnesses.items[0], "10.0.0.1:443");
+    assert_int_equal(plan->derived_count, 0);
+    end_reading(reading);
+}
+
+static const struct ctl_plan_derived *find_derived(const struct ctl_plan *plan, const char *field)
+{
+    for (uint32_t i = 0; i < plan->derived_count; i++) {
+        if (strcmp(plan->derived[i].field, field) == 0)
+            return &plan->derived[i];
+    }
+
+    return NULL;
+}
+
+static void fills_in_by_risk(void **state)
+{
+    struct reading *low = read_text(GOOD);
+    struct reading *high =
+        read_text("plan: p\nrisk: high\nhosts: { list: [ a ] }\n"
+                  "change: { packages: [ a ] }\nssh_lock: no\nchange_within: 3h\n");
+
+    assert_int_equal(low->result, 0);
+    assert_int_equal(low->plan.waves_count, 2);
+    assert_true(low->plan.ssh.lock);
+    assert_string_equal(low->plan.ssh.keep_groups.items[0], "belay-rescue");
+    assert_int_equal(low->plan.ssh.lease_ms, 7200000);
+    assert_int_equal(low->plan.keep_way_back_ms, 7 * INT64_C(86400000));
+    assert_string_equal(find_derived(&low->plan, "waves")->value, "10%, rest");
+    assert_string_equal(find_derived(&low->plan, "waves")->because, "risk: low");
+
+    assert_int_equal(high->result, 0);
+    assert_int_equal(high->plan.waves_count, 4);
+    assert_int_equal(high->plan.soak_ms, 3600000);
+    assert_false(high->plan.ssh.lock);
+    assert_int_equal(high->plan.ssh.keep_groups.count, 0);
+    assert_null(find_derived(&high->plan, "ssh_lock"));
+    /* Never shorter than what it has to cover. */
+    assert_true(high->plan.ssh.lease_ms > high->plan.change_within_ms);
+    end_reading(low);
+    end_reading(high);
+}
+
+static void cuts_off_a_flood_of_mistakes(void **state)
+{
+    char text[8192];
+    size_t used = (size_t)snprintf(text, sizeof(text), "%s", GOOD);
+    struct reading *reading;
+
+    for (unsigned i = 0; i < CTL_PLAN_PROBLEMS_MAX + 5; i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "nosuchkey%u: 1\n", i);
+    reading = read_text(text);
+    assert_int_equal(reading->result, -EINVAL);
+    assert_int_equal(reading->problems.count, CTL_PLAN_PROBLEMS_MAX);
+    assert_true(reading->problems.more);
+    end_reading(reading);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tells_each_mistake_with_its_line),
+        cmocka_unit_test(refuses_what_is_no_yaml),
+        cmocka_unit_test(reads_a_whole_plan),
+        cmocka_unit_test(fills_in_by_risk),
+        cmocka_unit_test(cuts_off_a_flood_of_mistakes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
