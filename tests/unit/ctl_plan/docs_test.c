@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "controller/plan/plan.h"
+#include "tests/lib/unit.h"
 
 /* docs/plan.md against the table of keys: each is described, each has an example, all are right. */
 

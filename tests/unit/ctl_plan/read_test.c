@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <cmocka.h>
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "controller/plan/plan.h"
 #include "proto/manifest.h"
+#include "tests/lib/unit.h"
 
 /* One reading of a plan, on the heap as plan.h asks. */
 struct reading {

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <cmocka.h>
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "controller/plan/plan.h"
+#include "tests/lib/unit.h"
 
 static struct ctl_plan *make_plan(const char *const *waves, uint32_t count, const char *allowed)
 {
