@@ -23,11 +23,14 @@ enum {
     CTL_ROLLOUT_REASON_BYTES_MAX = 512,
 };
 
-enum ctl_rollout_state { /* stored and shown: never renumbered */
-    CTL_ROLLOUT_STAGING = 1,
-    CTL_ROLLOUT_RUNNING,  /* wave `wave` runs */
-    CTL_ROLLOUT_SOAKING,  /* wave `wave` ended well and is watched */
-    CTL_ROLLOUT_STOPPING, /* no new starts; waits for the hosts that are under way */
+/* As an event's `host` or `wave`: all of them. As an effect's `host`: the rollout itself. */
+#define CTL_ROLLOUT_ALL UINT32_MAX
+
+enum ctl_rollout_state {     /* stored and shown: never renumbered */
+    CTL_ROLLOUT_STAGING = 1, /* waits until the hosts of wave `wave` are ready */
+    CTL_ROLLOUT_RUNNING,     /* wave `wave` runs */
+    CTL_ROLLOUT_SOAKING,     /* wave `wave` ended well and is watched */
+    CTL_ROLLOUT_STOPPING,    /* no new starts; waits for the hosts that are under way */
     CTL_ROLLOUT_ROLLING_BACK,
     CTL_ROLLOUT_COMPLETE,            /* every host committed, or left out within the allowance */
     CTL_ROLLOUT_HALTED,              /* ended early by failures: exit code 3 */
@@ -43,7 +46,7 @@ enum ctl_host_state {     /* what the controller knows of a host: never better t
     CTL_HOST_READY,
     CTL_HOST_RUNNING, /* START was ordered: isolating ... verifying */
     CTL_HOST_PROBATION,
-    CTL_HOST_REVERTING,
+    CTL_HOST_REVERTING, /* it said so, or REVERT was ordered */
     CTL_HOST_COMMITTED, /* end states from here on */
     CTL_HOST_REVERTED,
     CTL_HOST_REVERT_FAILED,
@@ -62,13 +65,18 @@ struct ctl_rollout_host {
     bool failed;  /* counts against the allowance; never taken back */
     bool touched; /* START was ordered: this rollout may have changed it */
     bool revert_wanted;
-    uint64_t nonce;          /* of PROBATION; 0 = no commit due */
+    bool lost;      /* was silent beyond its deadline: shown as it is, but no longer waited for */
+    uint64_t nonce; /* of PROBATION; 0 = no commit due */
     struct bl_mono deadline; /* LOST when it passes without news; ms 0 = none */
 };
 
 struct ctl_rollout_wave {
     uint32_t host_count;
     uint32_t failures_allowed; /* the wave is good while failed <= this */
+    /* Kept by the machine, so that a report costs the same in a rollout of any size. */
+    uint32_t failed_count;
+    uint32_t unready_count; /* WAITING or STAGING */
+    uint32_t open_count;    /* in no end state, and still waited for */
 };
 
 struct ctl_rollout_limits {
@@ -84,13 +92,16 @@ struct ctl_rollout {
     uint32_t wave;  /* the current one; 0-based */
     uint32_t wave_count;
     uint32_t host_count;
+    uint32_t failed_count;
+    bool submitted;
     bool paused; /* by a person: nothing new starts; what runs goes on */
     bool aborted;
+    struct bl_mono wake_at; /* no host's deadline is earlier; ms 0 = none has one */
     struct bl_mono soak_end;
     struct ctl_rollout_limits limits;
     struct ctl_rollout_wave waves[CTL_ROLLOUT_WAVES_MAX];
     struct ctl_rollout_host *hosts; /* borrowed: host_count of them, as long as the rollout */
-    char code[CTL_ROLLOUT_CODE_BYTES_MAX + 1]; /* why it is where it is: docs/reasons.md */
+    char code[CTL_ROLLOUT_CODE_BYTES_MAX + 1]; /* why it is where it is: docs/states.md */
     char reason[CTL_ROLLOUT_REASON_BYTES_MAX + 1];
 };
 
@@ -102,8 +113,12 @@ enum ctl_rollout_event_type { /* stored: never renumbered */
     CTL_ROLLOUT_TIME,
     CTL_ROLLOUT_PAUSE,
     CTL_ROLLOUT_RESUME,
-    CTL_ROLLOUT_ABORT,    /* no new starts; staged hosts are cancelled; what runs goes on */
-    CTL_ROLLOUT_ROLLBACK, /* all touched hosts; `wave` or `host` narrow it (UINT32_MAX = all) */
+    CTL_ROLLOUT_ABORT, /* no new starts; staged hosts are cancelled; what runs goes on */
+    /*
+     * All touched hosts; `wave` or `host` narrow it. All or a wave: the rollout ends with it. A host:
+     * it counts as failed, and the rollout goes on if its allowance bears that.
+     */
+    CTL_ROLLOUT_ROLLBACK,
 };
 
 struct ctl_rollout_event {
@@ -123,7 +138,7 @@ enum ctl_rollout_effect_type {
     CTL_ROLLOUT_SEND_CANCEL,
     CTL_ROLLOUT_SEND_REVERT,
     CTL_ROLLOUT_WAKE,    /* deliver TIME at `wake_at` */
-    CTL_ROLLOUT_CHANGED, /* state, wave or host `host` changed: tell those who watch */
+    CTL_ROLLOUT_CHANGED, /* host `host` or the rollout itself changed: tell those who watch */
 };
 
 struct ctl_rollout_effect {
@@ -142,15 +157,22 @@ struct ctl_rollout_effects {
 
 /*
  * `hosts` is borrowed for the rollout's life; wave numbers in it are filled in by the caller, all
- * else is reset. Waves must add up to host_count, each at least 1.
+ * else is reset. Waves must add up to host_count, each at least 1; of each only host_count and
+ * failures_allowed are read.
  */
 void ctl_rollout_init(struct ctl_rollout *rollout, const struct ctl_rollout_limits *limits,
                       const struct ctl_rollout_wave *waves, uint32_t wave_count,
                       struct ctl_rollout_host *hosts, uint32_t host_count);
 
+/*
+ * Total: every event is accepted in every state; what does not matter is ignored. `host` of
+ * HOST_REPORT and HOST_SEEN is below host_count. A rollout that ended still takes reports and
+ * times: a host may be taken back later, or a lost one come back.
+ */
 void ctl_rollout_step(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
                       struct ctl_rollout_effects *effects);
 
+/* Asserts what must hold between steps, host by host: for tests and after a replay. */
 void ctl_rollout_check(const struct ctl_rollout *rollout);
 
 bool ctl_rollout_is_final(const struct ctl_rollout *rollout);
@@ -158,11 +180,15 @@ const char *ctl_rollout_state_name(uint32_t state);
 const char *ctl_host_state_name(uint32_t state);
 bool ctl_host_state_is_final(uint32_t state);
 
+/* Whether the machines have this transition at all: for docs/states.md and the tests. */
+bool ctl_rollout_state_may_follow(uint32_t from, uint32_t to);
+bool ctl_host_state_may_follow(uint32_t from, uint32_t to);
+
 /* How many hosts are in each state; the sum is always host_count. */
 void ctl_rollout_count(const struct ctl_rollout *rollout,
                        uint32_t ret_counts[CTL_HOST_STATE_LAST + 1]);
 
-/* The exit code of `belay status --wait` (docs: 0, 3, 4, 5, 6). */
+/* The exit code of `belay status --wait` (docs: 0, 3, 4, 5, 6); -1 while it goes on. */
 int ctl_rollout_exit_code(const struct ctl_rollout *rollout);
 
 #endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CTL_CORE_ROLLOUT_HOST_H
+#define CTL_CORE_ROLLOUT_HOST_H
+
+#include "controller/core/rollout.h"
+
+/* Inside controller/core only: what happens to one host of a rollout, and the sums over them. */
+
+struct ctl_rollout_effect *ctl_host_emit(struct ctl_rollout_effects *effects,
+                                         enum ctl_rollout_effect_type type, uint32_t host);
+
+/* Counts a host that was just reset. */
+void ctl_host_begin(struct ctl_rollout *rollout, uint32_t host);
+
+/* It counts against the allowance from now on. */
+void ctl_host_fail(struct ctl_rollout *rollout, uint32_t host, struct ctl_rollout_effects *effects);
+
+/* Sets the deadline that belongs to the host's state, counted from `now`. */
+void ctl_host_renew_deadline(struct ctl_rollout *rollout, uint32_t host, struct bl_mono now);
+
+/* What a report says becomes what is known, as far as it may follow on what is known already. */
+void ctl_host_report(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
+                     struct ctl_rollout_effects *effects);
+
+/* Orders. Each leaves alone a host for which it makes no sense. */
+void ctl_host_order_start(struct ctl_rollout *rollout, uint32_t host, struct bl_mono now,
+                          struct ctl_rollout_effects *effects);
+void ctl_host_order_cancel(struct ctl_rollout *rollout, uint32_t host,
+                           struct ctl_rollout_effects *effects);
+void ctl_host_order_revert(struct ctl_rollout *rollout, uint32_t host, struct bl_mono now,
+                           struct ctl_rollout_effects *effects);
+
+/* Repeats the order that the host may not have got. */
+void ctl_host_repeat_order(const struct ctl_rollout *rollout, uint32_t host,
+                           struct ctl_rollout_effects *effects);
+
+/* Makes lost whoever is beyond its deadline, and finds the next deadline. */
+void ctl_host_expire_all(struct ctl_rollout *rollout, struct bl_mono now,
+                         struct ctl_rollout_effects *effects);
+
+/* It was never started, and is in no end state. */
+bool ctl_host_is_untouched(const struct ctl_rollout_host *host);
+
+/* What this rollout did to it, if anything, is undone. */
+bool ctl_host_is_back(const struct ctl_rollout_host *host);
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/core/rollout_reason.h"
+
+#include <stddef.h>
+
+#include "common/text.h"
+#include "controller/core/rollout_host.h"
+
+static void begin(struct ctl_rollout *rollout, struct bl_text *text, const char *code)
+{
+    bl_text_copy(rollout->code, sizeof(rollout->code), code);
+    bl_text_init(text, rollout->reason, sizeof(rollout->reason));
+}
+
+static void add_wave(struct bl_text *text, const struct ctl_rollout *rollout, uint32_t wave)
+{
+    bl_text_add(text, "wave ");
+    bl_text_add_number(text, (uint64_t)wave + 1);
+    bl_text_add(text, " of ");
+    bl_text_add_number(text, rollout->wave_count);
+    bl_text_add(text, ": ");
+}
+
+/* "1 of 10 hosts failed, 0 allowed" */
+static void add_failures(struct bl_text *text, uint32_t failed, uint32_t hosts, uint32_t allowed)
+{
+    bl_text_add_number(text, failed);
+    bl_text_add(text, " of ");
+    bl_text_add_number(text, hosts);
+    bl_text_add(text, hosts == 1 ? " host failed, " : " hosts failed, ");
+    bl_text_add_number(text, allowed);
+    bl_text_add(text, " allowed");
+}
+
+static void add_wave_failures(struct bl_text *text, const struct ctl_rollout *rollout,
+                              uint32_t wave_index)
+{
+    const struct ctl_rollout_wave *wave = &rollout->waves[wave_index];
+
+    add_wave(text, rollout, wave_index);
+    add_failures(text, wave->failed_count, wave->host_count, wave->failures_allowed);
+}
+
+void ctl_reason_staging(struct ctl_rollout *rollout)
+{
+    struct bl_text text;
+
+    begin(rollout, &text, "staging");
+    add_wave(&text, rollout, rollout->wave);
+    bl_text_add(&text, "starts when its ");
+    bl_text_add_number(&text, rollout->waves[rollout->wave].host_count);
+    bl_text_add(&text, rollout->waves[rollout->wave].host_count == 1 ? " host is" : " hosts are");
+    bl_text_add(&text, " ready or out");
+}
+
+void ctl_reason_running(struct ctl_rollout *rollout)
+{
+    struct bl_text text;
+
+    begin(rollout, &text, "wave_running");
+    add_wave_failures(&text, rollout, rollout->wave);
+    bl_text_add(&text, "; waits for the end of the others");
+}
+
+void ctl_reason_soaking(struct ctl_rollout *rollout)
+{
+    struct bl_text text;
+
+    begin(rollout, &text, "wave_soaking");
+    add_wave_failures(&text, rollout, rollout->wave);
+    bl_text_add(&text, "; all ended, watched for ");
+    bl_text_add_number(&text, (uint64_t)rollout->limits.soak_ms / 1000);
+    bl_text_add(&text, " s");
+}
+
+void ctl_reason_wave_failed(struct ctl_rollout *rollout, uint32_t wave)
+{
+    struct bl_text text;
+
+    begin(rollout, &text, "wave_failures");
+    add_wave_failures(&text, rollout, wave);
+}
+
+void ctl_reason_rollout_failed(struct ctl_rollout *rollout)
+{
+    struct bl_text text;
+
+    begin(rollout, &text, "rollout_failures");
+    bl_text_add(&text, "all waves: ");
+    add_failures(&text, rollout->failed_count, rollout->host_count,
+                 rollout->limits.failures_allowed);
+}
+
+void ctl_reason_severe(struct ctl_rollout *rollout, uint32_t host)
+{
+    struct bl_text text;
+
+    begin(rollout, &text, "severe_failure");
+    add_wave(&text, rollout, rollout->hosts[host].wave);
+    bl_text_add(&text, "a host failed severely; no number of these is allowed");
+}
+
+void ctl_reason_aborted(struct ctl_rollout *rollout)
+{
+    struct bl_text text;
+
+    begin(rollout, &text, "aborted");
+    add_wave_failures(&text, rollout, rollout->wave);
+    bl_text_add(&text, "; a person ended the rollout");
+}
+
+void ctl_reason_complete(struct ctl_rollout *rollout)
+{
+    uint32_t counts[CTL_HOST_STATE_LAST + 1];
+    struct bl_text text;
+
+    ctl_rollout_count(rollout, counts);
+    begin(rollout, &text, "complete");
+    bl_text_add_number(&text, counts[CTL_HOST_COMMITTED]);
+    bl_text_add(&text, " of ");
+    bl_text_add_number(&text, rollout->host_count);
+    bl_text_add(&text, rollout->host_count == 1 ? " host committed, " : " hosts committed, ");
+    bl_text_add_number(&text, rollout->failed_count);
+    bl_text_add(&text, " failed");
+}
+
+void ctl_reason_rollback(struct ctl_rollout *rollout, uint32_t wave)
+{
+    struct bl_text text;
+
+    begin(rollout, &text, "rollback_ordered");
+    if (wave != CTL_ROLLOUT_ALL)
+        add_wave(&text, rollout, wave);
+    bl_text_add(&text, "every host that was started is taken back");
+}
+
+void ctl_reason_rolled_back(struct ctl_rollout *rollout)
+{
+    uint32_t wanted_count = 0, back_count = 0, failed_count = 0;
+    struct bl_text text;
+
+    for (uint32_t i = 0; i < rollout->host_count; i++) {
+        const struct ctl_rollout_host *host = &rollout->hosts[i];
+
+        if (!host->revert_wanted)
+            continue;
+        wanted_count++;
+        back_count += ctl_host_is_back(host) ? 1 : 0;
+        failed_count += host->state == CTL_HOST_REVERT_FAILED ? 1 : 0;
+    }
+
+    begin(rollout, &text, back_count == wanted_count ? "rolled_back" : "rollback_incomplete");
+    bl_text_add_number(&text, back_count);
+    bl_text_add(&text, " of ");
+    bl_text_add_number(&text, wanted_count);
+    bl_text_add(&text, " started hosts are as before");
+    if (back_count == wanted_count)
+        return;
+    bl_text_add(&text, ", ");
+    bl_text_add_number(&text, failed_count);
+    bl_text_add(&text, " could not go back, ");
+    bl_text_add_number(&text, wanted_count - back_count - failed_count);
+    bl_text_add(&text, " did not answer");
+}
