@@ -21,8 +21,12 @@ enum {
     PROTO_UNITS_MAX = 64,
     PROTO_PORTS_MAX = 64,
     PROTO_SIGNATURES_MAX = 8,
-    PROTO_PROOF_MAX = 24, /* 2^24 hosts */
+    PROTO_PROOF_MAX = 24, /* levels of the tree */
+    PROTO_TARGETS_MAX = 1 << PROTO_PROOF_MAX,
+    PROTO_TEXT_BYTES_MAX = 255, /* of struct proto_text */
 };
+
+#define PROTO_DURATION_MS_MAX (INT64_C(366) * 24 * 3600 * 1000)
 
 enum proto_revert_class {
     PROTO_REVERT_PACKAGES = 1,
@@ -122,13 +126,29 @@ struct proto_signature {
 };
 extern const struct proto_schema proto_signature_schema;
 
-/* Decodes and checks what the schema cannot say (format, ranges, ordered times, kinds not empty). */
+/*
+ * Decodes and checks what the schema cannot say: format, ranges (durations up to 366 days, a
+ * lease above 0), ordered times, kinds not empty and without doubles, removals and downgrades only
+ * where they are allowed, names that may become names of packages, units, groups, addresses.
+ * -EBADMSG, -EMSGSIZE, or -EPROTO when it decodes but is not allowed.
+ */
 int proto_manifest_decode(const void *data, size_t size_bytes, struct proto_arena *arena,
                           struct proto_manifest *ret_manifest, struct bl_error *err) BL_CHECKED;
 
-/* Same checks, then encodes. Texts that go into units, addresses, ... are checked here too. */
+/* Same checks (-EINVAL), then encodes. On failure nothing was appended. */
 int proto_manifest_encode(const struct proto_manifest *manifest, struct proto_buffer *buffer,
                           struct bl_error *err) BL_CHECKED;
+
+/* Names as in plan files: "packages", "filesystem", "machine"; "keep" ...; "tcp", "udp"; or "?". */
+const char *proto_revert_class_name(uint32_t revert_class);
+const char *proto_sessions_name(uint32_t sessions);
+const char *proto_transport_name(uint32_t transport);
+
+/*
+ * Makes libsodium ready; once or often. Signing, verifying and hashing do it themselves; a program
+ * that calls libsodium on its own begins with this.
+ */
+int proto_init(struct bl_error *err) BL_CHECKED;
 
 /* Signs domain + bytes. `secret` is libsodium's 64-byte Ed25519 secret key. */
 int proto_sign(const char *domain, const void *data, size_t size_bytes, const uint8_t secret[64],

@@ -15,6 +15,8 @@ enum {
     PROTO_MESSAGE_BYTES_MAX = 128 * 1024,
     PROTO_REASON_BYTES_MAX = 512,
     PROTO_CODE_BYTES_MAX = 48,
+    PROTO_HOST_NAME_BYTES_MAX = 253, /* of DNS */
+    PROTO_NOTES_MAX = 64,
 };
 
 enum proto_kind_of_message {
@@ -164,7 +166,10 @@ struct proto_message {
 
 /* NULL for an unknown kind. */
 const struct proto_schema *proto_message_schema(uint32_t kind);
+/* "hello", "report_ack"; "?" for an unknown kind. */
+const char *proto_message_name(uint32_t kind);
 
+/* The kind must be one of ours. -EINVAL names the field; -EMSGSIZE; then nothing was appended. */
 int proto_message_encode(const struct proto_message *message, struct proto_buffer *buffer,
                          struct bl_error *err) BL_CHECKED;
 /* -EPROTO for another version or an unknown kind, -EBADMSG for what does not decode exactly. */

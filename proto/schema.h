@@ -54,8 +54,8 @@ struct proto_schema {
 /* Memory of one decoded record: a chain of blocks, bounded, freed at once. Zero it before use. */
 struct proto_arena {
     struct proto_arena_block *blocks;
-    size_t used_bytes; /* sum over all blocks; never above 1 MiB + 4 x input */
-    size_t bytes_max;
+    size_t used_bytes; /* sum over all blocks */
+    size_t bytes_max;  /* each decoding may take 1 MiB + 4 x its input on top of what is used */
 };
 
 void proto_arena_release(struct proto_arena *arena);
@@ -131,9 +131,10 @@ int proto_decode(const struct proto_schema *schema, const void *data, size_t siz
     {                                                                             \
 #f, PROTO_LIST, true, (max), offsetof(T, f), offsetof(T, f##_count), (it) \
     }
-#define PROTO_SCHEMA(T, rows)                                   \
-    {                                                           \
-#T, (rows), sizeof(rows) / sizeof((rows)[0]), sizeof(T) \
+/* The name is the struct's without "struct proto_". */
+#define PROTO_SCHEMA(T, rows)                                        \
+    {                                                                \
+        &#T[13], (rows), sizeof(rows) / sizeof((rows)[0]), sizeof(T) \
     }
 
 #endif

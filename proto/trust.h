@@ -34,8 +34,8 @@ struct proto_root {
     uint8_t key[PROTO_KEY_BYTES];
 };
 
-struct
-    proto_quorum { /* how many different people must sign; a commander may stand for an operator */
+/* How many different people must sign; a commander may stand for an operator. */
+struct proto_quorum {
     uint64_t operators;
     uint64_t commanders;
 };
@@ -61,9 +61,18 @@ struct proto_trust_file {    /* what lies on disk and travels */
 extern const struct proto_schema proto_trust_schema;
 extern const struct proto_schema proto_trust_file_schema;
 
+const char *proto_role_name(uint32_t role); /* "operator", "commander", "?" */
+
 /*
- * Decodes a trust file and checks that enough different roots *of itself* signed it. No key twice
- * (among roots, among people), quorums sane (operators + commanders at least 1).
+ * What must hold besides the schema: no key twice (among roots, among people), no two keys of one
+ * name that are not revoked, thresholds that can be met, quorums of at least one person. -EPROTO.
+ * To be called before signing; proto_trust_open does it after reading.
+ */
+int proto_trust_check(const struct proto_trust *trust, struct bl_error *err) BL_CHECKED;
+
+/*
+ * Decodes a trust file, checks it, and that enough different roots *of itself* signed it. All its
+ * signatures must be good; those of others than roots do not count. -EBADMSG, -EPROTO, -EKEYREJECTED.
  */
 int proto_trust_open(const void *data, size_t size_bytes, struct proto_arena *arena,
                      struct proto_trust *ret_trust, struct bl_error *err) BL_CHECKED;

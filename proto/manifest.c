@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/manifest.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/address.h"
+#include "common/text.h"
+
+/* The tables are what people sign: a field is never moved, removed or given another meaning. */
+
+static const struct proto_field text_fields[] = {
+    PROTO_FIELD_TEXT(struct proto_text, text, PROTO_TEXT_BYTES_MAX),
+};
+const struct proto_schema proto_text_schema = PROTO_SCHEMA(struct proto_text, text_fields);
+
+static const struct proto_field package_fields[] = {
+    PROTO_FIELD_TEXT(struct proto_package, name, PROTO_NAME_BYTES_MAX),
+    PROTO_FIELD_TEXT_OPT(struct proto_package, version, PROTO_NAME_BYTES_MAX),
+};
+const struct proto_schema proto_package_schema = PROTO_SCHEMA(struct proto_package, package_fields);
+
+static const struct proto_field pin_fields[] = {
+    PROTO_FIELD_TEXT(struct proto_pin, name, PROTO_NAME_BYTES_MAX),
+    PROTO_FIELD_TEXT(struct proto_pin, arch, PROTO_NAME_BYTES_MAX),
+    PROTO_FIELD_TEXT_OPT(struct proto_pin, version, PROTO_NAME_BYTES_MAX),
+    PROTO_FIELD_ENUM(struct proto_pin, action, PROTO_ACTION_REMOVE),
+};
+const struct proto_schema proto_pin_schema = PROTO_SCHEMA(struct proto_pin, pin_fields);
+
+static const struct proto_field kind_fields[] = {
+    PROTO_FIELD_LIST(struct proto_kind, pins, PROTO_PACKAGES_MAX, &proto_pin_schema),
+};
+static const struct proto_schema kind_schema = PROTO_SCHEMA(struct proto_kind, kind_fields);
+
+static const struct proto_field port_fields[] = {
+    PROTO_FIELD_ENUM(struct proto_port, transport, PROTO_UDP),
+    PROTO_FIELD_U64_MAX(struct proto_port, port, 65535),
+};
+static const struct proto_schema port_schema = PROTO_SCHEMA(struct proto_port, port_fields);
+
+static const struct proto_field signature_fields[] = {
+    PROTO_FIELD_FIXED(struct proto_signature, key),
+    PROTO_FIELD_FIXED(struct proto_signature, signature),
+};
+const struct proto_schema proto_signature_schema =
+    PROTO_SCHEMA(struct proto_signature, signature_fields);
+
+#define M        struct proto_manifest
+#define TEXTS(f) PROTO_FIELD_LIST(M, f, PROTO_UNITS_MAX, &proto_text_schema)
+
+static const struct proto_field manifest_fields[] = {
+    PROTO_FIELD_U64(M, format),
+    PROTO_FIELD_FIXED(M, rollout_id),
+    PROTO_FIELD_TEXT(M, plan, PROTO_NAME_BYTES_MAX),
+    PROTO_FIELD_ENUM(M, risk, PROTO_RISK_HIGH),
+    PROTO_FIELD_I64(M, not_before_ms),
+    PROTO_FIELD_I64(M, not_after_ms),
+    PROTO_FIELD_U64(M, counter),
+    PROTO_FIELD_FIXED(M, targets_root),
+    PROTO_FIELD_U64_MAX(M, targets_count, PROTO_TARGETS_MAX),
+    PROTO_FIELD_LIST(M, packages, PROTO_PACKAGES_MAX, &proto_package_schema),
+    PROTO_FIELD_LIST(M, kinds, PROTO_KINDS_MAX, &kind_schema),
+    PROTO_FIELD_BOOL(M, allow_remove),
+    PROTO_FIELD_BOOL(M, allow_downgrade),
+    PROTO_FIELD_ENUM(M, revert_class, PROTO_REVERT_MACHINE),
+    TEXTS(quiesce_units),
+    TEXTS(quiesce_timers),
+    TEXTS(backup_units),
+    PROTO_FIELD_U64(M, quiesce_wait_ms),
+    PROTO_FIELD_BOOL(M, ssh_lock),
+    TEXTS(ssh_keep_groups),
+    TEXTS(ssh_keep_from),
+    PROTO_FIELD_ENUM(M, ssh_sessions, PROTO_SESSIONS_END),
+    PROTO_FIELD_U64(M, lease_ms),
+    TEXTS(verify_units),
+    PROTO_FIELD_LIST(M, verify_ports, PROTO_PORTS_MAX, &port_schema),
+    PROTO_FIELD_U64(M, stage_ms),
+    PROTO_FIELD_U64(M, change_ms),
+    PROTO_FIELD_U64(M, verify_settle_ms),
+    PROTO_FIELD_U64(M, confirm_within_ms),
+    PROTO_FIELD_U64(M, watch_ms),
+    PROTO_FIELD_U64(M, keep_way_back_ms),
+    TEXTS(witnesses),
+};
+const struct proto_schema proto_manifest_schema =
+    PROTO_SCHEMA(struct proto_manifest, manifest_fields);
+
+static const char *const revert_class_names[] = {"?", "packages", "filesystem", "machine"};
+static const char *const sessions_names[] = {"?", "keep", "warn", "end"};
+static const char *const transport_names[] = {"?", "tcp", "udp"};
+
+const char *proto_revert_class_name(uint32_t revert_class)
+{
+    return revert_class_names[revert_class <= PROTO_REVERT_MACHINE ? revert_class : 0];
+}
+
+const char *proto_sessions_name(uint32_t sessions)
+{
+    return sessions_names[sessions <= PROTO_SESSIONS_END ? sessions : 0];
+}
+
+const char *proto_transport_name(uint32_t transport)
+{
+    return transport_names[transport <= PROTO_UDP ? transport : 0];
+}
+
+/* ---- what the tables cannot say; `code` is -EPROTO for foreign bytes, -EINVAL for a person ---- */
+
+static bool is_zero(const uint8_t *data, size_t size_bytes)
+{
+    for (size_t i = 0; i < size_bytes; i++) {
+        if (data[i] != 0)
+            return false;
+    }
+
+    return true;
+}
+
+static int check_head(const struct proto_manifest *m, int code, struct bl_error *err)
+{
+    if (m->format != PROTO_MANIFEST_FORMAT)
+        return bl_fail(err, code, "format %llu, this program knows %d",
+                       (unsigned long long)m->format, PROTO_MANIFEST_FORMAT);
+    if (is_zero(m->rollout_id, sizeof(m->rollout_id)))
+        return bl_fail(err, code, "rollout_id: is all zeros");
+    if (strpbrk(m->plan, "\n\t") != NULL)
+        return bl_fail(err, code, "plan: is more than one line");
+    if (m->not_before_ms < 0 || m->not_after_ms <= m->not_before_ms)
+        return bl_fail(err, code, "not_after_ms: not later than not_before_ms");
+    if (m->counter == 0)
+        return bl_fail(err, code, "counter: is 0");
+    if (m->targets_count == 0)
+        return bl_fail(err, code, "targets_count: is 0");
+
+    return 0;
+}
+
+static int check_package(const struct proto_package *package, int code, struct bl_error *err)
+{
+    if (!bl_text_is_package_name(package->name))
+        return bl_fail(err, code, "'%s' is not a package name", package->name);
+    if (package->version != NULL && package->version[0] != '\0' &&
+        !bl_text_is_version(package->version))
+        return bl_fail(err, code, "'%s' is not a version of '%s'", package->version, package->name);
+
+    return 0;
+}
+
+static int check_pin(const struct proto_manifest *m, const struct proto_pin *pin, int code,
+                     struct bl_error *err)
+{
+    bool has_version = pin->version != NULL && pin->version[0] != '\0';
+
+    if (!bl_text_is_package_name(pin->name) || !bl_text_is_name(pin->arch))
+        return bl_fail(err, code, "'%s:%s' is not a package name", pin->name, pin->arch);
+    if (has_version && !bl_text_is_version(pin->version))
+        return bl_fail(err, code, "'%s' is not a version of '%s'", pin->version, pin->name);
+    if (has_version == (pin->action == PROTO_ACTION_REMOVE))
+        return bl_fail(err, code, "'%s' has %s", pin->name,
+                       has_version ? "a version and is to be removed" : "no version");
+    if (pin->action == PROTO_ACTION_REMOVE && !m->allow_remove)
+        return bl_fail(err, code, "'%s' is to be removed, but removing is not allowed", pin->name);
+    if (pin->action == PROTO_ACTION_DOWNGRADE && !m->allow_downgrade)
+        return bl_fail(err, code, "'%s' is to be downgraded, but that is not allowed", pin->name);
+
+    return 0;
+}
+
+static int check_kind(const struct proto_manifest *m, const struct proto_kind *kind, int code,
+                      struct bl_error *err)
+{
+    int r;
+
+    if (kind->pins_count == 0)
+        return bl_fail(err, code, "has no pins");
+    for (uint32_t i = 0; i < kind->pins_count; i++) {
+        const struct proto_pin *pin = &kind->pins[i];
+
+        r = check_pin(m, pin, code, err);
+        if (r < 0)
+            return r;
+        /* Quadratic, but the manifest's own size keeps the number of pins low. */
+        for (uint32_t j = 0; j < i; j++) {
+            if (strcmp(kind->pins[j].name, pin->name) == 0 &&
+                strcmp(kind->pins[j].arch, pin->arch) == 0)
+                return bl_fail(err, code, "'%s:%s' is pinned twice", pin->name, pin->arch);
+        }
+    }
+
+    return 0;
+}
+
+static int check_change(const struct proto_manifest *m, int code, struct bl_error *err)
+{
+    int r;
+
+    if (m->packages_count == 0)
+        return bl_fail(err, code, "packages: none");
+    for (uint32_t i = 0; i < m->packages_count; i++) {
+        r = check_package(&m->packages[i], code, err);
+        if (r < 0)
+            return bl_wrap(err, "packages[%u]", i);
+    }
+    if (m->kinds_count == 0)
+        return bl_fail(err, code, "kinds: none");
+    for (uint32_t i = 0; i < m->kinds_count; i++) {
+        r = check_kind(m, &m->kinds[i], code, err);
+        if (r < 0)
+            return bl_wrap(err, "kinds[%u]", i);
+    }
+
+    return 0;
+}
+
+static bool is_endpoint(const char *text)
+{
+    struct sockaddr_storage address;
+    struct bl_error ignored;
+    socklen_t address_bytes;
+
+    return bl_address_from_endpoint(text, &address, &address_bytes, &ignored) == 0;
+}
+
+static bool is_unit(const char *text)
+{
+    return bl_text_is_unit_name(text) ||
+           (strpbrk(text, "*?[") != NULL && bl_text_is_unit_glob(text));
+}
+
+static int check_texts(const struct proto_manifest *m, int code, struct bl_error *err)
+{
+    const struct {
+        const char *name, *wanted;
+        bool (*is_right)(const char *text);
+        const struct proto_text *items;
+        uint32_t count;
+    } lists[] = {
+        {"quiesce_units", "a unit", is_unit, m->quiesce_units, m->quiesce_units_count},
+        {"quiesce_timers", "a unit", bl_text_is_unit_glob, m->quiesce_timers,
+         m->quiesce_timers_count},
+        {"backup_units", "a unit", bl_text_is_unit_glob, m->backup_units, m->backup_units_count},
+        {"ssh_keep_groups", "a group", bl_text_is_name, m->ssh_keep_groups,
+         m->ssh_keep_groups_count},
+        {"ssh_keep_from", "an address or network", bl_address_is_network, m->ssh_keep_from,
+         m->ssh_keep_from_count},
+        {"verify_units", "a unit", is_unit, m->verify_units, m->verify_units_count},
+        {"witnesses", "ADDRESS:PORT", is_endpoint, m->witnesses, m->witnesses_count},
+    };
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        for (uint32_t j = 0; j < lists[i].count; j++) {
+            if (lists[i].items[j].text == NULL || !lists[i].is_right(lists[i].items[j].text))
+                return bl_fail(err, code, "%s[%u]: is not %s", lists[i].name, j, lists[i].wanted);
+        }
+    }
+    for (uint32_t i = 0; i < m->verify_ports_count; i++) {
+        if (m->verify_ports[i].port == 0)
+            return bl_fail(err, code, "verify_ports[%u]: is 0", i);
+    }
+
+    return 0;
+}
+
+static int check_durations(const struct proto_manifest *m, int code, struct bl_error *err)
+{
+    const struct {
+        const char *name;
+        uint64_t value_ms;
+        bool may_be_zero;
+    } durations[] = {
+        {"quiesce_wait_ms", m->quiesce_wait_ms, true},
+        {"lease_ms", m->lease_ms, false},
+        {"stage_ms", m->stage_ms, false},
+        {"change_ms", m->change_ms, false},
+        {"verify_settle_ms", m->verify_settle_ms, true},
+        {"confirm_within_ms", m->confirm_within_ms, false},
+        {"watch_ms", m->watch_ms, true},
+        {"keep_way_back_ms", m->keep_way_back_ms, true},
+    };
+
+    for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++) {
+        if (durations[i].value_ms > (uint64_t)PROTO_DURATION_MS_MAX)
+            return bl_fail(err, code, "%s: above 366 days", durations[i].name);
+        if (durations[i].value_ms == 0 && !durations[i].may_be_zero)
+            return bl_fail(err, code, "%s: is 0", durations[i].name);
+    }
+
+    return 0;
+}
+
+static int check_manifest(const struct proto_manifest *m, int code, struct bl_error *err)
+{
+    int r;
+
+    r = check_head(m, code, err);
+    if (r >= 0)
+        r = check_change(m, code, err);
+    if (r >= 0)
+        r = check_texts(m, code, err);
+    if (r >= 0)
+        r = check_durations(m, code, err);
+    if (r < 0)
+        return bl_wrap(err, "manifest");
+
+    return 0;
+}
+
+int proto_manifest_decode(const void *data, size_t size_bytes, struct proto_arena *arena,
+                          struct proto_manifest *ret_manifest, struct bl_error *err)
+{
+    struct proto_manifest manifest;
+    int r;
+
+    if (size_bytes > PROTO_MANIFEST_BYTES_MAX)
+        return bl_fail(err, -EMSGSIZE, "manifest: %zu bytes long, allowed are %d", size_bytes,
+                       PROTO_MANIFEST_BYTES_MAX);
+    r = proto_decode(&proto_manifest_schema, data, size_bytes, arena, &manifest, err);
+    if (r < 0)
+        return r;
+    r = check_manifest(&manifest, -EPROTO, err);
+    if (r < 0)
+        return r;
+    *ret_manifest = manifest;
+
+    return 0;
+}
+
+int proto_manifest_encode(const struct proto_manifest *manifest, struct proto_buffer *buffer,
+                          struct bl_error *err)
+{
+    size_t former_bytes = buffer->size_bytes;
+    int r;
+
+    /* First the tables, so that the checks below see no missing texts. */
+    r = proto_encode(&proto_manifest_schema, manifest, buffer, err);
+    if (r >= 0)
+        r = check_manifest(manifest, -EINVAL, err);
+    if (r >= 0 && buffer->size_bytes - former_bytes > PROTO_MANIFEST_BYTES_MAX)
+        r = bl_fail(err, -EMSGSIZE, "manifest: %zu bytes long, allowed are %d",
+                    buffer->size_bytes - former_bytes, PROTO_MANIFEST_BYTES_MAX);
+    if (r < 0)
+        buffer->size_bytes = former_bytes;
+
+    return r;
+}
