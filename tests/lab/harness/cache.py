@@ -49,8 +49,8 @@ def obtain(kind: str, key: str, build: Callable[[Path], None]) -> Path:
 def prune() -> None:
     """Forget what no run has used for two weeks."""
     for entry in root().glob("*-*"):
-        if entry.is_dir() and time.time() - entry.stat().st_mtime > KEPT_SECONDS:
-            with _locked(entry.name.removeprefix(UNFINISHED)):
+        with _locked(entry.name.removeprefix(UNFINISHED)):
+            if entry.exists() and time.time() - entry.stat().st_mtime > KEPT_SECONDS:
                 shutil.rmtree(entry, ignore_errors=True)
 
 

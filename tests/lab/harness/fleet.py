@@ -75,6 +75,12 @@ class Fleet:
         for host in self.everyone():
             host.wait_ready()
 
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def everyone(self) -> list[Host]:
         return list(self._all.values())
 

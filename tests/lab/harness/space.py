@@ -35,12 +35,12 @@ class CannotEnter(Exception):
 # ---- outside: the runner ----
 
 
-def run_inside(argv: list[str]) -> tuple[int, list[str]]:
-    """Run pytest inside fresh namespaces; returns its exit code, and whatever outlived them (nothing, that is)."""
+def run_inside(program: list[str]) -> tuple[int, list[str]]:
+    """Run a Python program inside fresh namespaces; returns its exit code, and what outlived them (nothing, that is)."""
     before = set(traces_of_fleets())
     told, tell = os.pipe()
     child = subprocess.Popen(
-        ["setpriv", "--pdeathsig=KILL", *UNSHARE, sys.executable, "-m", "harness.inside", str(tell), *argv],
+        ["setpriv", "--pdeathsig=KILL", *UNSHARE, sys.executable, "-m", "harness.inside", str(tell), *program],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "PYTHONDONTWRITEBYTECODE": "1"},
         pass_fds=[tell],
     )
