@@ -36,7 +36,7 @@ class CannotEnter(Exception):
 
 
 def run_inside(program: list[str]) -> tuple[int, list[str]]:
-    """Run a Python program inside fresh namespaces; returns its exit code, and what outlived them (nothing, that is)."""
+    """Run a Python program inside fresh namespaces; returns its exit code and what outlived them: nothing, that is."""
     before = set(traces_of_fleets())
     told, tell = os.pipe()
     child = subprocess.Popen(
