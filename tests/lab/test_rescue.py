@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The emergency door and the leases: what helps the person who came in when all else failed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from belaycli import Exit, plan
+from harness.command import wait_for
+from harness.debs import DEMO_GO, DEMO_WAITS
+from harness.fleet import Fleet
+
+MakeFleet = Callable[..., Fleet]
+
+
+def in_mid_upgrade(lab: Fleet, **changes: object) -> str:
+    lab.repository.publish("1.0", "demo=2.7")
+    rollout = lab.belay.start(plan("demo=2.7", waves=["100%"], **changes))
+    wait_for("the postinst", lambda: lab["h1"].path(DEMO_WAITS).exists(), 60)
+    return rollout
+
+
+def test_status_and_unlock_in_mid_upgrade(fleet: MakeFleet) -> None:
+    lab = fleet(hosts=1)
+    h1 = lab["h1"]
+    rollout = in_mid_upgrade(lab)
+    assert not h1.can_log_in()
+    assert "upgrade" in h1.run("belay-rescue", "status").out
+    status = json.loads(h1.run("belay-rescue", "status", "--json").out)
+    assert status
+    h1.run("belay-rescue", "unlock")
+    assert h1.can_log_in(), "open at once, the job goes on"
+    h1.path(DEMO_GO).write_text("")
+    assert lab.belay.wait(rollout) == Exit.DONE
+    assert h1.dpkg("demo") == "ii 2.7"
+
+
+def test_revert_with_the_controller_dead_and_the_repository_gone(fleet: MakeFleet) -> None:
+    lab = fleet(hosts=1)
+    h1 = lab["h1"]
+    before = h1.state()
+    lab.repository.publish("1.0", "demo=2.0")
+    code, report = lab.belay.roll_out(plan("demo=2.0", waves=["100%"]))
+    assert code == Exit.DONE, report
+    lab.ctl.run("systemctl", "stop", "belayd.service")
+    lab.repository.publish("demo=2.0")
+    h1.run("belay-rescue", "revert")
+    wait_for("demo 1.0", lambda: h1.dpkg("demo") == "ii 1.0", 60)
+    wait_for("the end of the way back", lambda: "reverted" in h1.run("belay-rescue", "status").out, 60)
+    assert h1.state() == before
+
+
+def test_leases_end_with_agent_and_controller_dead(fleet: MakeFleet) -> None:
+    """SSH opens and cron runs again at the end of the lease though nobody of us is alive."""
+    lab = fleet(hosts=1)
+    h1 = lab["h1"]
+    lock = {"keep": {"from": [lab.bastion]}, "lease": "10s"}
+    in_mid_upgrade(lab, ssh_lock=lock)
+    assert not h1.can_log_in()
+    lab.ctl.run("systemctl", "stop", "belayd.service")
+    h1.run("systemctl", "mask", "--runtime", "belay-agent.service")
+    h1.run("systemctl", "kill", "--signal=KILL", "--", "belay-agent.service")
+    wait_for("SSH to open", h1.can_log_in, 30)
+    wait_for("cron to run", lambda: h1.unit_state("cron.service") == "active", 30)
+
+
+def test_without_an_agent_the_message_names_the_way(fleet: MakeFleet) -> None:
+    lab = fleet(hosts=1)
+    h1 = lab["h1"]
+    h1.run("systemctl", "stop", "belay-agent.service")
+    done = h1.run("belay-rescue", "unlock", check=False)
+    assert done.rc == 7
+    assert "systemctl start belay-lease@ssh_lock.service" in done.err
+
+
+def test_the_audit_of_a_host_is_sound(fleet: MakeFleet) -> None:
+    lab = fleet(hosts=1)
+    lab.repository.publish("1.0", "demo=2.0")
+    code, _ = lab.belay.roll_out(plan("demo=2.0", waves=["100%"]))
+    assert code == Exit.DONE
+    assert lab["h1"].run("belay-rescue", "audit").rc == 0
