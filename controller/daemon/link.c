@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/daemon/link.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+#include "common/hex.h"
+#include "controller/daemon/zap.h"
+#include "proto/message.h"
+
+enum {
+    /* A draft option in the header, but part of the library since 4.3.0. */
+    ZAP_ENFORCE_DOMAIN = 93,
+    HANDSHAKE_MS_MAX = 5 * 1000,
+    BACKLOG_COUNT = 4096,
+    QUEUE_MESSAGES_MAX = 256, /* a connection, each way */
+    ENROLL_MESSAGE_BYTES_MAX = 4096,
+    TURN_MESSAGES_MAX = 1024,
+    /* A host without power sends no FIN; the kernel finds out, at no cost here. */
+    KEEPALIVE_IDLE_S = 30,
+    KEEPALIVE_INTERVAL_S = 10,
+    KEEPALIVE_COUNT = 3,
+    UNACKNOWLEDGED_MS_MAX = 30 * 1000,
+    ENDPOINT_BYTES = 300,
+};
+
+#define MONITOR_ADDRESS "inproc://fleet-monitor"
+
+enum source {
+    SOURCE_ZAP,
+    SOURCE_MONITOR,
+    SOURCE_FLEET,
+    SOURCE_ENROLL,
+    SOURCE_COUNT
+};
+
+struct ctl_link {
+    const struct ctl_link_handler *handler;
+    void *context;
+    struct ctl_zap *zap;
+    void *fleet, *enroll, *monitor;
+    sd_event_source *io[SOURCE_COUNT];
+    sd_event_source *pump; /* runs in the next turn although no descriptor speaks */
+    uint64_t dropped_count;
+    char endpoints[2][ENDPOINT_BYTES];
+};
+
+static int set_int(void *socket, int option, int value, struct bl_error *err)
+{
+    if (zmq_setsockopt(socket, option, &value, sizeof(value)) < 0)
+        return bl_fail(err, -errno, "ZeroMQ option %d: %s", option, zmq_strerror(errno));
+
+    return 0;
+}
+
+int ctl_link_configure(void *socket, const struct ctl_link_config *config, enum ctl_link_door door,
+                       struct bl_error *err)
+{
+    const char *domain = door == CTL_LINK_FLEET ? CTL_ZAP_DOMAIN_FLEET : CTL_ZAP_DOMAIN_ENROLL;
+    const int64_t message_bytes_max =
+        door == CTL_LINK_FLEET ? PROTO_MESSAGE_BYTES_MAX : ENROLL_MESSAGE_BYTES_MAX;
+    const struct {
+        int option, value;
+    } options[] = {
+        {ZAP_ENFORCE_DOMAIN, 1},
+        {ZMQ_CURVE_SERVER, 1},
+        {ZMQ_LINGER, 0},
+        {ZMQ_IPV6, 1},
+        {ZMQ_ROUTER_MANDATORY, 1},
+        {ZMQ_ROUTER_HANDOVER, 0},
+        {ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS_MAX},
+        {ZMQ_BACKLOG, BACKLOG_COUNT},
+        {ZMQ_SNDHWM, QUEUE_MESSAGES_MAX},
+        {ZMQ_RCVHWM, QUEUE_MESSAGES_MAX},
+        {ZMQ_TCP_KEEPALIVE, 1},
+        {ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S},
+        {ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_INTERVAL_S},
+        {ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_COUNT},
+        {ZMQ_TCP_MAXRT, UNACKNOWLEDGED_MS_MAX},
+    };
+
+    if (ctl_zap_is_published_key(config->public_key))
+        return bl_fail(err, -EKEYREJECTED, "the controller's key is the test key of a manual");
+    if (zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, domain, strlen(domain)) < 0)
+        return bl_fail(err, -errno, "ZAP domain: %s", zmq_strerror(errno));
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        int r = set_int(socket, options[i].option, options[i].value, err);
+
+        if (r < 0)
+            return r;
+    }
+    if (zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, config->secret_key, PROTO_HOST_ID_BYTES) < 0 ||
+        zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof(message_bytes_max)) < 0)
+        return bl_fail(err, -errno, "key and limits of a socket: %s", zmq_strerror(errno));
+
+    return 0;
+}
+
+/* ---- receiving ---- */
+
+static bool more_follows(void *socket)
+{
+    int more = 0;
+    size_t more_bytes = sizeof(more);
+
+    return zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &more_bytes) == 0 && more != 0;
+}
+
+static void drain_frames(void *socket)
+{
+    uint8_t byte;
+
+    while (more_follows(socket) && zmq_recv(socket, &byte, sizeof(byte), ZMQ_DONTWAIT) >= 0)
+        continue;
+}
+
+/* The descriptor that the message came in on; libzmq calls the property deprecated but has it. */
+static int source_fd(zmq_msg_t *message)
+{
+    return zmq_msg_get(message, ZMQ_SRCFD);
+}
+
+static void hand_over(struct ctl_link *link, enum ctl_link_door door, struct ctl_link_peer *peer,
+                      zmq_msg_t *body)
+{
+    const struct ctl_link_handler *handler = link->handler;
+    const char *user_id = zmq_msg_gets(body, "User-Id");
+    uint8_t sender[PROTO_HOST_ID_BYTES];
+    struct bl_error err = {0};
+
+    if (user_id == NULL || bl_hex_decode(user_id, sender, sizeof(sender), &err) < 0 ||
+        (door == CTL_LINK_FLEET && !handler->admits(handler->userdata, sender))) {
+        link->dropped_count++;
+        return;
+    }
+    peer->fd = source_fd(body);
+    if (door == CTL_LINK_FLEET)
+        handler->message(handler->userdata, sender, peer, zmq_msg_data(body), zmq_msg_size(body));
+    else
+        handler->enroll(handler->userdata, sender, peer, zmq_msg_data(body), zmq_msg_size(body));
+}
+
+/* False: nothing waits. A message is exactly a routing id and one frame. */
+static bool receive_one(struct ctl_link *link, enum ctl_link_door door)
+{
+    void *socket = door == CTL_LINK_FLEET ? link->fleet : link->enroll;
+    struct ctl_link_peer peer = {.fd = -1};
+    zmq_msg_t body;
+    int size_bytes;
+
+    size_bytes = zmq_recv(socket, peer.routing_id, sizeof(peer.routing_id), ZMQ_DONTWAIT);
+    if (size_bytes < 0)
+        return false;
+    peer.routing_id_bytes = (size_t)size_bytes;
+    (void)zmq_msg_init(&body);
+    if (peer.routing_id_bytes <= sizeof(peer.routing_id) && more_follows(socket) &&
+        zmq_msg_recv(&body, socket, ZMQ_DONTWAIT) >= 0 && !zmq_msg_more(&body)) {
+        hand_over(link, door, &peer, &body);
+    } else {
+        link->dropped_count++;
+        drain_frames(socket);
+    }
+    (void)zmq_msg_close(&body);
+
+    return true;
+}
+
+/* One event is two frames: number and value, then the address. */
+static bool read_monitor(struct ctl_link *link)
+{
+    uint8_t frame[6];
+    uint16_t event;
+    int32_t value;
+    int size_bytes = zmq_recv(link->monitor, frame, sizeof(frame), ZMQ_DONTWAIT);
+
+    if (size_bytes < 0)
+        return false;
+    drain_frames(link->monitor);
+    if (size_bytes != (int)sizeof(frame))
+        return true;
+    memcpy(&event, frame, sizeof(event));
+    memcpy(&value, frame + sizeof(event), sizeof(value));
+    if (event == ZMQ_EVENT_DISCONNECTED)
+        link->handler->gone(link->handler->userdata, value);
+
+    return true;
+}
+
+static bool is_readable(void *socket)
+{
+    int events = 0;
+    size_t events_bytes = sizeof(events);
+
+    return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &events_bytes) == 0 &&
+           (events & ZMQ_POLLIN) != 0;
+}
+
+/*
+ * The order matters: a descriptor's number is used again for a later connection, whose handshake
+ * needs our ZAP answer. So an end that is read before answering can't belong to the later one.
+ */
+static void pump(struct ctl_link *link)
+{
+    unsigned budget = TURN_MESSAGES_MAX;
+
+    while (read_monitor(link))
+        continue;
+    (void)ctl_zap_pump(link->zap);
+    if (!is_readable(link->fleet) && !is_readable(link->enroll))
+        return;
+    link->handler->turn_begin(link->handler->userdata);
+    while (budget > 0 && receive_one(link, CTL_LINK_FLEET))
+        budget--;
+    while (budget > 0 && receive_one(link, CTL_LINK_ENROLL))
+        budget--;
+    link->handler->turn_end(link->handler->userdata);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    pump(userdata);
+
+    return 0;
+}
+
+static int on_pump(sd_event_source *source, void *userdata)
+{
+    pump(userdata);
+
+    return 0;
+}
+
+/*
+ * ZMQ_FD speaks of changes only, and any send or receive may swallow one. So before each sleep the
+ * sockets themselves are asked.
+ */
+static int before_sleep(sd_event_source *source, void *userdata)
+{
+    struct ctl_link *link = userdata;
+
+    if (!is_readable(ctl_zap_socket(link->zap)) && !is_readable(link->monitor) &&
+        !is_readable(link->fleet) && !is_readable(link->enroll))
+        return 0;
+
+    return sd_event_source_set_enabled(link->pump, SD_EVENT_ONESHOT);
+}
+
+/* ---- sending ---- */
+
+int ctl_link_send(struct ctl_link *link, enum ctl_link_door door, const struct ctl_link_peer *peer,
+                  const void *data, size_t size_bytes)
+{
+    void *socket = door == CTL_LINK_FLEET ? link->fleet : link->enroll;
+
+    if (peer->routing_id_bytes == 0)
+        return -EHOSTUNREACH;
+    if (zmq_send(socket, peer->routing_id, peer->routing_id_bytes, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
+        return -errno;
+    if (zmq_send(socket, data, size_bytes, ZMQ_DONTWAIT) < 0)
+        return -errno;
+
+    return 0;
+}
+
+const char *ctl_link_endpoint(const struct ctl_link *link, enum ctl_link_door door)
+{
+    return link->endpoints[door - 1];
+}
+
+uint64_t ctl_link_dropped_count(const struct ctl_link *link)
+{
+    return link->dropped_count;
+}
+
+/* ---- opening ---- */
+
+static int open_monitor(struct ctl_link *link, struct bl_error *err)
+{
+    link->monitor = zmq_socket(link->context, ZMQ_PAIR);
+    if (link->monitor == NULL ||
+        zmq_socket_monitor(link->fleet, MONITOR_ADDRESS, ZMQ_EVENT_DISCONNECTED) < 0)
+        return bl_fail(err, -errno, "monitor of the fleet link: %s", zmq_strerror(errno));
+    /* No limit: an end that was lost would show a host as connected for ever. */
+    if (set_int(link->monitor, ZMQ_RCVHWM, 0, err) < 0 ||
+        set_int(link->monitor, ZMQ_LINGER, 0, err) < 0)
+        return err->code;
+    if (zmq_connect(link->monitor, MONITOR_ADDRESS) < 0)
+        return bl_fail(err, -errno, "monitor of the fleet link: %s", zmq_strerror(errno));
+
+    return 0;
+}
+
+static int open_door(struct ctl_link *link, const struct ctl_link_config *config,
+                     enum ctl_link_door door, struct bl_error *err)
+{
+    void **socket = door == CTL_LINK_FLEET ? &link->fleet : &link->enroll;
+    const char *listen = door == CTL_LINK_FLEET ? config->listen : config->enroll_listen;
+    size_t endpoint_bytes = ENDPOINT_BYTES;
+    int r;
+
+    *socket = zmq_socket(link->context, ZMQ_ROUTER);
+    if (*socket == NULL)
+        return bl_fail(err, -errno, "socket: %s", zmq_strerror(errno));
+    r = ctl_link_configure(*socket, config, door, err);
+    if (r >= 0 && door == CTL_LINK_FLEET)
+        r = open_monitor(link, err);
+    if (r < 0)
+        return r;
+    if (zmq_bind(*socket, listen) < 0)
+        return bl_fail(err, -errno, "listen on %s: %s", listen, zmq_strerror(errno));
+    if (zmq_getsockopt(*socket, ZMQ_LAST_ENDPOINT, link->endpoints[door - 1], &endpoint_bytes) < 0)
+        return bl_fail(err, -errno, "where %s is: %s", listen, zmq_strerror(errno));
+
+    return 0;
+}
+
+static int watch(struct ctl_link *link, sd_event *event, struct bl_error *err)
+{
+    void *const sockets[SOURCE_COUNT] = {
+        [SOURCE_ZAP] = ctl_zap_socket(link->zap),
+        [SOURCE_MONITOR] = link->monitor,
+        [SOURCE_FLEET] = link->fleet,
+        [SOURCE_ENROLL] = link->enroll,
+    };
+    int r = 0;
+
+    for (size_t i = 0; i < SOURCE_COUNT && r >= 0; i++) {
+        int fd = -1;
+        size_t fd_bytes = sizeof(fd);
+
+        if (zmq_getsockopt(sockets[i], ZMQ_FD, &fd, &fd_bytes) < 0)
+            return bl_fail(err, -errno, "ZMQ_FD: %s", zmq_strerror(errno));
+        r = sd_event_add_io(event, &link->io[i], fd, EPOLLIN, on_io, link);
+    }
+    if (r >= 0)
+        r = sd_event_add_defer(event, &link->pump, on_pump, link);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(link->pump, SD_EVENT_ONESHOT);
+    if (r >= 0)
+        r = sd_event_source_set_prepare(link->io[SOURCE_FLEET], before_sleep);
+    if (r < 0)
+        return bl_fail(err, r, "event loop: %s", strerror(-r));
+
+    return 0;
+}
+
+static int open_all(struct ctl_link *link, const struct ctl_link_config *config, sd_event *event,
+                    struct bl_error *err)
+{
+    const struct ctl_zap_handler zap_handler = {
+        .userdata = link->handler->userdata,
+        .admits = link->handler->admits,
+    };
+    int r;
+
+    link->context = zmq_ctx_new();
+    if (link->context == NULL)
+        return bl_fail(err, -errno, "ZeroMQ: %s", zmq_strerror(errno));
+    r = ctl_zap_open(link->context, &zap_handler, &link->zap, err);
+    if (r >= 0)
+        r = open_door(link, config, CTL_LINK_FLEET, err);
+    if (r >= 0)
+        r = open_door(link, config, CTL_LINK_ENROLL, err);
+    if (r >= 0)
+        r = watch(link, event, err);
+
+    return r;
+}
+
+int ctl_link_open(const struct ctl_link_config *config, const struct ctl_link_handler *handler,
+                  sd_event *event, struct ctl_link **ret_link, struct bl_error *err)
+{
+    struct ctl_link *link = calloc(1, sizeof(*link));
+    int r;
+
+    if (link == NULL)
+        return bl_fail(err, -ENOMEM, "link: no memory");
+    link->handler = handler;
+    r = open_all(link, config, event, err);
+    if (r < 0) {
+        (void)ctl_link_close(link);
+        return r;
+    }
+    *ret_link = link;
+
+    return 0;
+}
+
+struct ctl_link *ctl_link_close(struct ctl_link *link)
+{
+    if (link == NULL)
+        return NULL;
+    link->pump = sd_event_source_disable_unref(link->pump);
+    for (size_t i = 0; i < SOURCE_COUNT; i++)
+        link->io[i] = sd_event_source_disable_unref(link->io[i]);
+    if (link->fleet != NULL) {
+        (void)zmq_socket_monitor(link->fleet, NULL, 0);
+        (void)zmq_close(link->fleet);
+    }
+    if (link->monitor != NULL)
+        (void)zmq_close(link->monitor);
+    if (link->enroll != NULL)
+        (void)zmq_close(link->enroll);
+    (void)ctl_zap_close(link->zap);
+    if (link->context != NULL)
+        (void)zmq_ctx_term(link->context);
+    free(link);
+
+    return NULL;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CTL_DAEMON_STORE_H
+#define CTL_DAEMON_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/attr.h"
+#include "common/clock.h"
+#include "common/error.h"
+#include "controller/core/rollout.h"
+#include "proto/message.h"
+
+/*
+ * Everything belayd must still know after a power cut. SQLite today; nothing here says so, since
+ * larger fleets will share another database. All writing functions belong between begin and
+ * commit; what commit returned 0 for is on disk. After a failed commit nothing more is accepted:
+ * the daemon ends, and the next one reads what is really there.
+ */
+struct ctl_store;
+
+/* Takes the state directory for this process: -EBUSY while another belayd has it. */
+int ctl_store_open(const char *state_dir, struct ctl_store **ret_store, struct bl_error *err)
+    BL_CHECKED;
+struct ctl_store *ctl_store_close(struct ctl_store *store);
+
+/* begin within begin is harmless: one turn of the loop is one transaction. */
+int ctl_store_begin(struct ctl_store *store, struct bl_error *err) BL_CHECKED;
+int ctl_store_commit(struct ctl_store *store, struct bl_error *err) BL_CHECKED;
+void ctl_store_rollback(struct ctl_store *store);
+
+/* ---- hosts ---- */
+
+enum ctl_standing { /* stored: never renumbered */
+    CTL_STANDING_PENDING = 1,
+    CTL_STANDING_ENROLLED,
+    CTL_STANDING_REVOKED,
+};
+
+struct ctl_store_host {
+    uint8_t id[PROTO_HOST_ID_BYTES];
+    uint32_t standing;
+    const char *name;
+    const char *labels;                   /* JSON object of texts */
+    const char *facts;                    /* JSON object of texts */
+    struct bl_wall first_seen, last_seen; /* ms 0 = never */
+    bool clock_offset_known;
+    int64_t clock_offset_ms;
+};
+
+/* Texts are borrowed for the call. Below 0 ends the walk with that result. */
+typedef int (*ctl_store_host_fn)(void *userdata, const struct ctl_store_host *host,
+                                 struct bl_error *err);
+
+int ctl_store_save_host(struct ctl_store *store, const struct ctl_store_host *host,
+                        struct bl_error *err) BL_CHECKED;
+int ctl_store_each_host(struct ctl_store *store, ctl_store_host_fn each, void *userdata,
+                        struct bl_error *err) BL_CHECKED;
+
+/* ---- enrolment tokens: only a hash of the secret is kept ---- */
+
+int ctl_store_add_token(struct ctl_store *store, const uint8_t hash[PROTO_HASH_BYTES],
+                        const char *labels, uint32_t uses, struct bl_wall expires,
+                        struct bl_error *err) BL_CHECKED;
+/*
+ * Uses one up. 1: *ret_labels is from malloc; 0: no such token, used up or expired (the caller
+ * need not tell which: a guesser learns nothing).
+ */
+int ctl_store_use_token(struct ctl_store *store, const uint8_t hash[PROTO_HASH_BYTES],
+                        struct bl_wall now, char **ret_labels, struct bl_error *err) BL_CHECKED;
+
+/* ---- rollouts ---- */
+
+struct ctl_store_rollout {
+    uint8_t id[PROTO_ROLLOUT_ID_BYTES];
+    const char *plan_name, *plan_text;
+    struct proto_bytes manifest;
+    const struct proto_signature *signatures;
+    uint32_t signatures_count;
+    struct ctl_rollout_limits limits;
+    const struct ctl_rollout_wave *waves;
+    uint32_t wave_count;
+    struct bl_wall created, ended; /* ended: ms 0 while it runs */
+    int64_t submitted_by_uid;
+    uint32_t state; /* enum ctl_rollout_state: a copy for lists; the events are the truth */
+    uint32_t host_count;
+    int32_t exit_code;
+    bool paused;
+};
+
+struct ctl_store_rollout_host {
+    uint8_t id[PROTO_HOST_ID_BYTES];
+    uint32_t kind, wave; /* wave: from 0 */
+};
+
+typedef int (*ctl_store_rollout_fn)(void *userdata, const struct ctl_store_rollout *rollout,
+                                    struct bl_error *err);
+typedef int (*ctl_store_rollout_host_fn)(void *userdata, uint32_t index,
+                                         const struct ctl_store_rollout_host *host,
+                                         struct bl_error *err);
+typedef int (*ctl_store_event_fn)(void *userdata, const struct ctl_rollout_event *event,
+                                  struct bl_wall at, struct bl_error *err);
+
+/* -EEXIST when the id was ever used. `hosts` in the order of their index. */
+int ctl_store_add_rollout(struct ctl_store *store, const struct ctl_store_rollout *rollout,
+                          const struct ctl_store_rollout_host *hosts, struct bl_error *err)
+    BL_CHECKED;
+/* Keeps the copy for lists in step: state, ended, exit_code, paused. */
+int ctl_store_mark_rollout(struct ctl_store *store, const struct ctl_store_rollout *rollout,
+                           struct bl_error *err) BL_CHECKED;
+/* Newest first, at most `limit`; of each only what lists need (no blobs, plan_text "", no waves). */
+int ctl_store_each_rollout(struct ctl_store *store, uint32_t limit, ctl_store_rollout_fn each,
+                           void *userdata, struct bl_error *err) BL_CHECKED;
+/* Calls `each` once with everything; 0 when there is no such rollout, else 1. */
+int ctl_store_load_rollout(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
+                           ctl_store_rollout_fn each, void *userdata, struct bl_error *err)
+    BL_CHECKED;
+int ctl_store_each_rollout_host(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
+                                ctl_store_rollout_host_fn each, void *userdata,
+                                struct bl_error *err) BL_CHECKED;
+/* The rollouts that a host is or was in, newest first, at most `limit`. */
+int ctl_store_each_rollout_of_host(struct ctl_store *store,
+                                   const uint8_t host_id[PROTO_HOST_ID_BYTES], uint32_t limit,
+                                   ctl_store_rollout_fn each, void *userdata, struct bl_error *err)
+    BL_CHECKED;
+
+/* ---- the log that a rollout is rebuilt from ---- */
+
+int ctl_store_add_event(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
+                        const struct ctl_rollout_event *event, struct bl_wall at,
+                        struct bl_error *err) BL_CHECKED;
+int ctl_store_each_event(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
+                         ctl_store_event_fn each, void *userdata, struct bl_error *err) BL_CHECKED;
+
+/* ---- what hosts reported, as they said it ---- */
+
+struct ctl_store_report {
+    uint8_t host_id[PROTO_HOST_ID_BYTES];
+    struct proto_report report; /* texts borrowed for the call */
+    struct bl_wall received;
+    int64_t clock_offset_ms; /* of the host when it came */
+};
+
+typedef int (*ctl_store_report_fn)(void *userdata, const struct ctl_store_report *report,
+                                   struct bl_error *err);
+
+/* 1: stored; 0: it was there already. */
+int ctl_store_add_report(struct ctl_store *store, const struct ctl_store_report *report,
+                         struct bl_error *err) BL_CHECKED;
+/* By host and then in the host's order. */
+int ctl_store_each_report(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
+                          ctl_store_report_fn each, void *userdata, struct bl_error *err)
+    BL_CHECKED;
+
+/* ---- who asked for what: rows chained by hash ---- */
+
+struct ctl_store_audit {
+    uint64_t seq;
+    struct bl_wall at;
+    int64_t uid; /* -1: belayd itself */
+    const char *verb, *subject, *detail;
+    uint8_t hash[PROTO_HASH_BYTES]; /* over the former row's hash and this row */
+};
+
+typedef int (*ctl_store_audit_fn)(void *userdata, const struct ctl_store_audit *row,
+                                  struct bl_error *err);
+
+/* Fills in seq and hash. */
+int ctl_store_add_audit(struct ctl_store *store, const struct ctl_store_audit *row,
+                        struct bl_error *err) BL_CHECKED;
+/* The newest `limit` rows, oldest of them first. */
+int ctl_store_each_audit(struct ctl_store *store, uint32_t limit, ctl_store_audit_fn each,
+                         void *userdata, struct bl_error *err) BL_CHECKED;
+
+struct ctl_store_chain {
+    uint64_t rows_count;
+    uint64_t broken_at; /* seq of the first row that does not fit; 0 = the chain is whole */
+    uint8_t head[PROTO_HASH_BYTES];
+};
+
+int ctl_store_verify_audit(struct ctl_store *store, struct ctl_store_chain *ret_chain,
+                           struct bl_error *err) BL_CHECKED;
+
+#endif
