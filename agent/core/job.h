@@ -37,8 +37,8 @@ struct agent_job_limits {
 };
 
 enum agent_job_event_type {
-    AGENT_JOB_OFFER,      /* a verified order for this host: the job begins */
-    AGENT_JOB_RESTART,    /* the agent started again; `rebooted` tells whether the host did */
+    AGENT_JOB_OFFER,   /* a verified order for this host: the job begins */
+    AGENT_JOB_RESTART, /* the agent started again; `rebooted`: the saved job is of another boot */
     AGENT_JOB_STEP_ENDED, /* `step`, `result`, `grade`, `code`, `reason` */
     AGENT_JOB_START,      /* the controller: the wave has begun */
     AGENT_JOB_COMMIT,     /* the controller: `nonce` */
