@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/manifest.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "tests/lib/proto_walk.h"
+#include "tests/lib/unit.h"
+
+static void a_good_one_comes_back(void **state)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    PROTO_AUTO_BUFFER buffer = {0};
+    struct bl_error err = {0};
+    struct proto_manifest in;
+    struct proto_manifest out;
+
+    walk_sample_manifest(&in);
+    if (proto_manifest_encode(&in, &buffer, &err) < 0)
+        fail_msg("%s", err.text);
+    if (proto_manifest_decode(buffer.data, buffer.size_bytes, &arena, &out, &err) < 0)
+        fail_msg("%s", err.text);
+    walk_assert_equal(&proto_manifest_schema, &in, &out);
+}
+
+/* Refused by who writes it (-EINVAL) and, when somebody writes it all the same, by who reads it. */
+static void assert_refused(const struct proto_manifest *manifest, const char *wanted)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    PROTO_AUTO_BUFFER buffer = {0};
+    struct bl_error err = {0};
+    struct proto_manifest out;
+
+    assert_int_equal(proto_manifest_encode(manifest, &buffer, &err), -EINVAL);
+    if (strstr(err.text, wanted) == NULL)
+        fail_msg("'%s' is not in '%s'", wanted, err.text);
+    assert_int_equal(buffer.size_bytes, 0);
+
+    assert_int_equal(proto_encode(&proto_manifest_schema, manifest, &buffer, &err), 0);
+    assert_int_equal(proto_manifest_decode(buffer.data, buffer.size_bytes, &arena, &out, &err),
+                     -EPROTO);
+    if (strstr(err.text, wanted) == NULL)
+        fail_msg("'%s' is not in '%s'", wanted, err.text);
+}
+
+#define REFUSED(wanted, ...)          \
+    do {                              \
+        struct proto_manifest m;      \
+                                      \
+        walk_sample_manifest(&m);     \
+        __VA_ARGS__;                  \
+        assert_refused(&m, (wanted)); \
+    } while (0)
+
+static void the_head_makes_sense(void **state)
+{
+    REFUSED("format", m.format = 2);
+    REFUSED("rollout_id", memset(m.rollout_id, 0, sizeof(m.rollout_id)));
+    REFUSED("plan", m.plan = "two\nlines");
+    REFUSED("not_after_ms", m.not_after_ms = m.not_before_ms);
+    REFUSED("not_after_ms", m.not_before_ms = -1);
+    REFUSED("counter", m.counter = 0);
+    REFUSED("targets_count", m.targets_count = 0);
+}
+
+static void times_are_bounded(void **state)
+{
+    REFUSED("lease_ms", m.lease_ms = 0);
+    REFUSED("stage_ms", m.stage_ms = 0);
+    REFUSED("change_ms", m.change_ms = 0);
+    REFUSED("confirm_within_ms", m.confirm_within_ms = 0);
+    REFUSED("lease_ms", m.lease_ms = (uint64_t)PROTO_DURATION_MS_MAX + 1);
+    REFUSED("watch_ms", m.watch_ms = UINT64_MAX);
+    REFUSED("keep_way_back_ms", m.keep_way_back_ms = UINT64_MAX);
+    REFUSED("quiesce_wait_ms", m.quiesce_wait_ms = UINT64_MAX);
+    REFUSED("verify_settle_ms", m.verify_settle_ms = UINT64_MAX);
+}
+
+/* One kind with these pins must be refused. */
+static void refused_pins(struct proto_pin *pins, uint32_t count, const char *wanted)
+{
+    struct proto_kind kinds[] = {{pins, count}};
+
+    REFUSED(wanted, m.kinds = kinds; m.kinds_count = 1);
+}
+
+static void kinds_hold_exact_pins(void **state)
+{
+    struct proto_pin bad[] = {
+        {"a1", "amd64", "", PROTO_ACTION_UPGRADE},
+        {"a1", "amd64", "1.0", PROTO_ACTION_REMOVE},
+        {"a1/testing", "amd64", "1.0", PROTO_ACTION_UPGRADE},
+        {"a1-", "amd64", "1.0", PROTO_ACTION_UPGRADE},
+        {"-oDPkg::Options", "amd64", "1.0", PROTO_ACTION_UPGRADE},
+        {"a1", "amd64 ", "1.0", PROTO_ACTION_UPGRADE},
+        {"a1", "amd64", "1.0 --force", PROTO_ACTION_UPGRADE},
+    };
+    static const char *const wanted[] = {
+        "no version",         "to be removed",      "not a package name", "not a package name",
+        "not a package name", "not a package name", "not a version",
+    };
+    struct proto_pin twice[] = {{"a1", "amd64", "1.0", PROTO_ACTION_UPGRADE},
+                                {"a1", "i386", "1.0", PROTO_ACTION_UPGRADE},
+                                {"a1", "amd64", "1.1", PROTO_ACTION_UPGRADE}};
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        refused_pins(&bad[i], 1, wanted[i]);
+    refused_pins(twice, 3, "'a1:amd64' is pinned twice");
+    refused_pins(twice, 0, "has no pins");
+    REFUSED("kinds: none", m.kinds_count = 0);
+    REFUSED("packages: none", m.packages_count = 0);
+}
+
+static void packages_are_named_plainly(void **state)
+{
+    static const char *const names[] = {"a b", "../x", "x;reboot", "x*", "x-", "-y", "x=1", "x/y"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct proto_package packages[] = {{names[i], ""}};
+
+        REFUSED("packages[0]", m.packages = packages; m.packages_count = 1);
+    }
+    struct proto_package versioned[] = {{"openssl", "3.0 || true"}};
+    REFUSED("packages[0]", m.packages = versioned; m.packages_count = 1);
+}
+
+static void removals_need_leave(void **state)
+{
+    REFUSED("removing is not allowed", m.allow_remove = false);
+    REFUSED("downgraded", m.allow_downgrade = false);
+}
+
+static void names_are_checked(void **state)
+{
+    struct proto_text path[] = {{"../../etc/passwd"}};
+    struct proto_text word[] = {{"cron"}};
+    struct proto_text option[] = {{"-H root@elsewhere"}};
+    struct proto_text host[] = {{"example.org"}};
+    struct proto_text portless[] = {{"192.0.2.1"}};
+    struct proto_port port[] = {{PROTO_TCP, 0}};
+
+    REFUSED("quiesce_units[0]", m.quiesce_units = path; m.quiesce_units_count = 1);
+    REFUSED("quiesce_units[0]", m.quiesce_units = word; m.quiesce_units_count = 1);
+    REFUSED("quiesce_timers[0]", m.quiesce_timers = option; m.quiesce_timers_count = 1);
+    REFUSED("backup_units[0]", m.backup_units = path; m.backup_units_count = 1);
+    REFUSED("verify_units[0]", m.verify_units = option; m.verify_units_count = 1);
+    REFUSED("ssh_keep_groups[0]", m.ssh_keep_groups = option; m.ssh_keep_groups_count = 1);
+    REFUSED("ssh_keep_from[0]", m.ssh_keep_from = host; m.ssh_keep_from_count = 1);
+    REFUSED("witnesses[0]", m.witnesses = portless; m.witnesses_count = 1);
+    REFUSED("verify_ports[0]", m.verify_ports = port; m.verify_ports_count = 1);
+}
+
+static void too_large_is_refused(void **state)
+{
+    static struct proto_pin pins[PROTO_PACKAGES_MAX];
+    static char names[PROTO_PACKAGES_MAX][101];
+    static char large[PROTO_MANIFEST_BYTES_MAX + 1];
+    struct proto_kind kinds[2] = {{pins, PROTO_PACKAGES_MAX}, {pins, PROTO_PACKAGES_MAX}};
+    PROTO_AUTO_ARENA arena = {0};
+    PROTO_AUTO_BUFFER buffer = {0};
+    struct proto_manifest m;
+    struct bl_error err = {0};
+
+    for (size_t i = 0; i < PROTO_PACKAGES_MAX; i++) {
+        memset(names[i], 'a', 100);
+        names[i][0] = (char)('a' + i % 26);
+        names[i][1] = (char)('a' + i / 26 % 26);
+        pins[i] = (struct proto_pin){names[i], "amd64", "1.0", PROTO_ACTION_UPGRADE};
+    }
+    walk_sample_manifest(&m);
+    m.kinds = kinds;
+    m.kinds_count = 1;
+    assert_int_equal(proto_manifest_encode(&m, &buffer, &err), 0);
+    m.kinds_count = 2;
+    assert_int_equal(proto_manifest_encode(&m, &buffer, &err), -EMSGSIZE);
+
+    assert_int_equal(proto_manifest_decode(large, sizeof(large), &arena, &m, &err), -EMSGSIZE);
+}
+
+static void words_have_names(void **state)
+{
+    assert_string_equal(proto_revert_class_name(PROTO_REVERT_FILESYSTEM), "filesystem");
+    assert_string_equal(proto_revert_class_name(0), "?");
+    assert_string_equal(proto_revert_class_name(4), "?");
+    assert_string_equal(proto_sessions_name(PROTO_SESSIONS_END), "end");
+    assert_string_equal(proto_sessions_name(4), "?");
+    assert_string_equal(proto_transport_name(PROTO_UDP), "udp");
+    assert_string_equal(proto_transport_name(UINT32_MAX), "?");
+    assert_string_equal(proto_job_state_name(PROTO_JOB_REVERT_FAILED), "revert_failed");
+    assert_string_equal(proto_job_state_name(PROTO_JOB_STATE_LAST + 1), "?");
+    assert_string_equal(proto_job_state_name(0), "?");
+    assert_string_equal(proto_step_name(PROTO_STEP_SSH_LOCK), "ssh_lock");
+    assert_string_equal(proto_grade_name(PROTO_GRADE_FUNCTIONAL), "functional");
+    assert_string_equal(proto_result_name(PROTO_RESULT_UNKNOWN), "unknown");
+    assert_string_equal(proto_risk_name(PROTO_RISK_HIGH), "high");
+    assert_string_equal(proto_action_name(PROTO_ACTION_REMOVE), "remove");
+    for (uint32_t state_word = 1; state_word <= PROTO_JOB_STATE_LAST; state_word++)
+        assert_string_not_equal(proto_job_state_name(state_word), "?");
+    for (uint32_t step = 1; step <= PROTO_STEP_LAST; step++)
+        assert_string_not_equal(proto_step_name(step), "?");
+    assert_true(proto_job_state_is_final(PROTO_JOB_COMMITTED));
+    assert_false(proto_job_state_is_final(PROTO_JOB_REVERTING));
+    assert_false(proto_job_state_is_final(1000));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_good_one_comes_back),      cmocka_unit_test(the_head_makes_sense),
+        cmocka_unit_test(times_are_bounded),          cmocka_unit_test(kinds_hold_exact_pins),
+        cmocka_unit_test(packages_are_named_plainly), cmocka_unit_test(removals_need_leave),
+        cmocka_unit_test(names_are_checked),          cmocka_unit_test(too_large_is_refused),
+        cmocka_unit_test(words_have_names),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
