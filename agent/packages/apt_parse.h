@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_PACKAGES_APT_PARSE_H
+#define AGENT_PACKAGES_APT_PARSE_H
+
+#include "agent/packages/memory.h"
+#include "agent/txn/task.h"
+
+/*
+ * What apt and dpkg print, read strictly: with LC_ALL=C.UTF-8 and -q these formats have been stable
+ * for many years, and a line that looks like one of them but does not fit is an error, not a guess.
+ * Nothing here touches the host.
+ */
+
+/* One line of a text, without its newline. Start with `*cursor` at the text; false at the end. */
+struct agent_packages_line {
+    const char *text;
+    size_t length;
+};
+bool agent_packages_apt_next_line(const char **cursor, struct agent_packages_line *ret_line);
+
+struct agent_packages_changes {
+    struct proto_change *list;
+    uint32_t count;
+};
+
+/*
+ * The "Inst" and "Remv" lines of `apt-get -s`. The architecture of a removal is only known when
+ * the line names it, and is "" otherwise; the action of a change of version is UPGRADE until
+ * somebody compares the versions. -EBADMSG when a line does not parse.
+ */
+int agent_packages_apt_parse_simulation(struct agent_packages_memory *memory, const char *text,
+                                        struct agent_packages_changes *ret_changes,
+                                        struct bl_error *err) BL_CHECKED;
+
+/*
+ * The names below a heading of apt's summary ("The following packages have been kept back:"), as
+ * one text with single blanks; "" when there is no such heading.
+ */
+int agent_packages_apt_parse_section(struct agent_packages_memory *memory, const char *text,
+                                     const char *heading, const char **ret_names,
+                                     struct bl_error *err) BL_CHECKED;
+
+/* What dpkg knows of a package. */
+struct agent_packages_state {
+    const char *name, *arch, *version; /* version "": not there */
+    const char *want, *status, *error; /* "install", "installed", "ok" */
+    uint64_t installed_kib;
+};
+
+struct agent_packages_states {
+    struct agent_packages_state *list;
+    uint32_t count;
+};
+
+/* For `dpkg-query -W -f`; lines of any other shape (messages) are skipped. */
+#define AGENT_PACKAGES_APT_QUERY_FORMAT                                        \
+    "belay\\t${Package}\\t${Architecture}\\t${Version}\\t${db:Status-Want}\\t" \
+    "${db:Status-Status}\\t${db:Status-Eflag}\\t${Installed-Size}\\n"
+int agent_packages_apt_parse_states(struct agent_packages_memory *memory, const char *text,
+                                    struct agent_packages_states *ret_states, struct bl_error *err)
+    BL_CHECKED;
+
+/* OK, HALF or ABSENT: the only three that decisions know. */
+enum agent_txn_status agent_packages_apt_status(const struct agent_packages_state *state);
+
+/* The first W:, E: or Err: line that makes a refresh worthless; false when there is none. */
+bool agent_packages_apt_find_refresh_failure(const char *text,
+                                             struct agent_packages_line *ret_line);
+
+/* Why a tool failed: one of the result's stable codes, and the line that says so. */
+struct agent_packages_cause {
+    const char *code;
+    struct agent_packages_line line; /* length 0 when nothing told */
+};
+void agent_packages_apt_find_cause(const char *text, struct agent_packages_cause *ret_cause);
+
+/*
+ * A dpkg status file in which the stanzas of `names` (list of "name" and "arch") are left out; the
+ * caller puts the new ones behind it.
+ */
+struct agent_packages_stanza_key {
+    const char *name, *arch;
+};
+int agent_packages_apt_drop_stanzas(struct agent_packages_memory *memory, const char *status,
+                                    const struct agent_packages_stanza_key *keys,
+                                    uint32_t key_count, const char **ret_status,
+                                    struct bl_error *err) BL_CHECKED;
+
+/* By name, then architecture, as in every report. */
+void agent_packages_changes_sort(struct agent_packages_changes *changes);
+
+/* Both sorted. Says in `ret_words` (size_bytes) how they differ; true when they are the same. */
+bool agent_packages_changes_equal(const struct agent_packages_changes *wanted,
+                                  const struct agent_packages_changes *found, char *ret_words,
+                                  size_t size_bytes);
+
+#endif

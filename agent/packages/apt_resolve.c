@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/packages/apt.h"
+#include "agent/packages/transfer.h"
+#include "common/file.h"
+#include "common/text.h"
+
+enum {
+    REFRESH_MS = 60 * 1000
+}; /* a younger index is not fetched again */
+
+#define STAMP "belay-stamp"
+
+static void close_directory(DIR **directory)
+{
+    if (*directory != NULL)
+        (void)closedir(*directory);
+}
+
+static bool is_index(const char *name)
+{
+    return name[0] != '.' && strcmp(name, "lock") != 0 && strcmp(name, "partial") != 0 &&
+           strcmp(name, "auxfiles") != 0;
+}
+
+static bool is_young(int lists_fd)
+{
+    struct stat st;
+    int64_t age_ms;
+
+    if (fstatat(lists_fd, STAMP, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return false;
+    age_ms = bl_wall_now().ms - (int64_t)st.st_mtim.tv_sec * 1000;
+
+    /* A stamp of the future says that the clock was set, not that the index is young. */
+    return age_ms >= 0 && age_ms < REFRESH_MS;
+}
+
+/* A first refresh that starts from what the host has already fetched costs next to nothing. */
+static int seed(struct agent_packages_job *job, int lists_fd, struct bl_error *err)
+{
+    BL_CLEANUP(close_directory) DIR *directory = opendir(AGENT_PACKAGES_HOST_LISTS);
+    const struct dirent *entry;
+
+    while (directory != NULL && (entry = readdir(directory)) != NULL) {
+        char source[AGENT_TXN_PATH_BYTES_MAX];
+        struct stat st;
+        int r;
+
+        if (!is_index(entry->d_name) ||
+            bl_text_format(source, sizeof(source), "%s/%s", AGENT_PACKAGES_HOST_LISTS,
+                           entry->d_name) < 0 ||
+            lstat(source, &st) < 0 || !S_ISREG(st.st_mode))
+            continue;
+        r = agent_packages_transfer(source, lists_fd, entry->d_name, 0644, err);
+        if (r < 0)
+            return bl_wrap(err, "take over apt's lists");
+    }
+    (void)dprintf(job->log_fd, "# the lists of the host were taken over\n");
+
+    return 0;
+}
+
+int agent_packages_apt_refresh(struct agent_packages_job *job, struct bl_error *err)
+{
+    BL_AUTO_FD int lock_fd = -1;
+    BL_AUTO_FD int lists_fd = -1;
+    struct agent_packages_command command = {.patience = AGENT_PACKAGES_STOP_TOOL};
+    struct agent_packages_output output;
+    struct agent_packages_line line;
+    char path[AGENT_TXN_PATH_BYTES_MAX], words[160];
+    int r;
+
+    r = bl_text_format(path, sizeof(path), "%s/apt/lists.lock", job->cache_dir);
+    if (r < 0)
+        return bl_fail(err, r, "'%s': path too long", job->cache_dir);
+    r = agent_packages_process_take_lock(job, path, AGENT_PACKAGES_APT_SHARE_MS, &lock_fd, err);
+    if (r < 0)
+        return r;
+    r = bl_text_format(path, sizeof(path), "%s/apt/lists", job->cache_dir);
+    if (r < 0)
+        return bl_fail(err, r, "'%s': path too long", job->cache_dir);
+    lists_fd = bl_dir_open(AT_FDCWD, path, err);
+    if (lists_fd < 0)
+        return lists_fd;
+    if (is_young(lists_fd))
+        return 0;
+    if (faccessat(lists_fd, "partial", F_OK, 0) < 0) {
+        r = seed(job, lists_fd, err);
+        if (r < 0)
+            return r;
+    }
+
+    r = agent_packages_apt_begin(job, AGENT_PACKAGES_APT_REPOSITORIES, &command.args, err);
+    if (r < 0)
+        return r;
+    r = agent_packages_args_add(job, &command.args, "update", err);
+    if (r < 0)
+        return r;
+    r = agent_packages_run(job, &command, &output, err);
+    if (r < 0)
+        return r;
+
+    /* apt warns and goes on with the old index; to plan a change with that would be a guess. */
+    if (agent_packages_apt_find_refresh_failure(output.text, &line)) {
+        bl_text_escape(words, sizeof(words), line.text, line.length);
+        return agent_packages_fail(job, err, "refresh_failed", "see that `apt-get update` is clean",
+                                   -EAGAIN, "apt-get update: %s", words);
+    }
+    if (output.status != 0)
+        return agent_packages_apt_blame(job, "apt-get update", &output, err);
+
+    return bl_file_replace(lists_fd, STAMP, "", 0, err);
+}
+
+/* "NAME" or "NAME=VERSION" of what was asked for; held packages stay out, with a note. */
+static int add_requests(struct agent_packages_job *job, const struct agent_txn_task *task,
+                        struct agent_packages_args *args, uint32_t *ret_count, struct bl_error *err)
+{
+    const char *holds;
+    int r;
+
+    r = agent_packages_apt_marks(job, "showhold", &holds, err);
+    if (r < 0)
+        return r;
+    *ret_count = 0;
+    for (uint32_t i = 0; i < task->packages_count; i++) {
+        const struct proto_package *package = &task->packages[i];
+
+        if (!bl_text_is_package_name(package->name) ||
+            (package->version[0] != '\0' && !bl_text_is_version(package->version)))
+            return agent_packages_fail(job, err, "bad_task", NULL, -EINVAL,
+                                       "a request that is no package");
+        if (agent_packages_apt_is_marked(holds, package->name, "")) {
+            agent_packages_job_note(job, "%s is held and stays as it is", package->name);
+            continue;
+        }
+        r = agent_packages_args_format(job, args, err, "%s%s%s", package->name,
+                                       package->version[0] != '\0' ? "=" : "", package->version);
+        if (r < 0)
+            return r;
+        (*ret_count)++;
+    }
+
+    return 0;
+}
+
+static int note_sections(struct agent_packages_job *job, const char *text, struct bl_error *err)
+{
+    static const struct {
+        const char *heading, *what;
+    } table[] = {
+        {"The following packages have been kept back:", "kept back"},
+        {"The following upgrades have been deferred due to phasing:", "deferred, phased update"},
+        {"The following held packages will be changed:", "held, and would be changed"},
+    };
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        const char *names;
+        int r = agent_packages_apt_parse_section(job->memory, text, table[i].heading, &names, err);
+
+        if (r < 0)
+            return r;
+        if (names[0] != '\0')
+            agent_packages_job_note(job, "%s: %s", table[i].what, names);
+    }
+
+    return 0;
+}
+
+static int is_older(struct agent_packages_job *job, const char *version, const char *than,
+                    bool *ret_older, struct bl_error *err)
+{
+    const char *argv[] = {AGENT_PACKAGES_DPKG, "--compare-versions", version, "lt", than, NULL};
+    struct agent_packages_output output;
+    int r;
+
+    r = agent_packages_ask(job, argv, &output, err);
+    if (r < 0)
+        return r;
+    if (output.status != 0 && output.status != 1)
+        return agent_packages_apt_blame(job, "dpkg --compare-versions", &output, err);
+    *ret_older = output.status == 0;
+
+    return 0;
+}
+
+/* What apt's lines do not say: which way a version goes, and the architecture of a removal. */
+static int complete(struct agent_packages_job *job, struct agent_packages_changes *changes,
+                    struct bl_error *err)
+{
+    for (uint32_t i = 0; i < changes->count; i++) {
+        struct proto_change *change = &changes->list[i];
+        struct agent_packages_stanza_key key = {change->name, change->arch};
+        struct agent_packages_state state;
+        bool older = false;
+        int r = 0;
+
+        if (change->action == PROTO_ACTION_UPGRADE)
+            r = is_older(job, change->to, change->from, &older, err);
+        if (r >= 0 && change->arch[0] == '\0')
+            r = agent_packages_apt_states(job, &key, 1, &state, err);
+        if (r < 0)
+            return r;
+        if (older)
+            change->action = PROTO_ACTION_DOWNGRADE;
+        if (change->arch[0] == '\0')
+            change->arch = state.arch;
+    }
+
+    return 0;
+}
+
+int agent_packages_apt_simulate(struct agent_packages_job *job, struct agent_packages_args *args,
+                                struct agent_packages_changes *ret_changes, const char **ret_text,
+                                struct bl_error *err)
+{
+    struct agent_packages_command command = {.args = *args, .patience = AGENT_PACKAGES_STOP_TOOL};
+    struct agent_packages_changes changes;
+    struct agent_packages_output output;
+    int r;
+
+    r = agent_packages_run(job, &command, &output, err);
+    if (r < 0)
+        return r;
+    if (output.status != 0)
+        return agent_packages_apt_blame(job, "apt-get -s", &output, err);
+    r = agent_packages_apt_parse_simulation(job->memory, output.text, &changes, err);
+    if (r < 0)
+        return agent_packages_fail(job, err, "resolve_failed", NULL, r, "%.200s", err->text);
+    r = complete(job, &changes, err);
+    if (r < 0)
+        return r;
+    agent_packages_changes_sort(&changes);
+    *ret_changes = changes;
+    *ret_text = output.text;
+
+    return 0;
+}
+
+int agent_packages_apt_resolve(struct agent_packages_job *job, const struct agent_txn_task *task,
+                               struct agent_packages_changes *ret_changes, struct bl_error *err)
+{
+    static const char *const install[] = {"-s", "--allow-downgrades", "install", "--", NULL};
+    struct agent_packages_args args;
+    const char *text;
+    uint32_t count;
+    int r;
+
+    r = agent_packages_apt_begin(job, AGENT_PACKAGES_APT_REPOSITORIES, &args, err);
+    if (r < 0)
+        return r;
+    r = agent_packages_args_add_all(job, &args, install, err);
+    if (r < 0)
+        return r;
+    r = add_requests(job, task, &args, &count, err);
+    if (r < 0)
+        return r;
+    *ret_changes = (struct agent_packages_changes){0};
+    if (count == 0)
+        return 0;
+
+    r = agent_packages_apt_simulate(job, &args, ret_changes, &text, err);
+    if (r < 0)
+        return r;
+
+    return note_sections(job, text, err);
+}

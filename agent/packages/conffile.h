@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_PACKAGES_CONFFILE_H
+#define AGENT_PACKAGES_CONFFILE_H
+
+#include "agent/packages/way_back.h"
+
+/*
+ * Configuration files as they are, whatever the package manager thinks of them: content, owner and
+ * mode. A link is followed once, when the file is recorded: dpkg writes to its end as well.
+ */
+
+/* What lies at `path` now. That nothing does is an answer (present = false). */
+int agent_packages_conffile_look(const char *path, struct agent_txn_conffile *ret_conffile,
+                                 struct bl_error *err) BL_CHECKED;
+
+/*
+ * Records `path` as kept->path (resolved, in the job's memory) and copies it to conffiles/ under
+ * the number kept->number, durably.
+ */
+int agent_packages_conffile_keep(struct agent_packages_job *job, const char *path,
+                                 struct agent_packages_kept *kept, struct bl_error *err) BL_CHECKED;
+
+/*
+ * Makes the file what it was, if it is anything else, and removes what dpkg left beside it since.
+ * Returns 1 when something had to be done.
+ */
+int agent_packages_conffile_restore(struct agent_packages_job *job,
+                                    const struct agent_packages_kept *kept, struct bl_error *err)
+    BL_CHECKED;
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/packages/process.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "common/text.h"
+
+enum {
+    PROCESSES_MAX = 16384,
+    STAT_BYTES = 512,
+    UNKNOWN_HOLDER_POLL_MS = 200,
+    NAME_BYTES = 32,
+};
+
+struct process {
+    pid_t pid, parent;
+    char name[NAME_BYTES];
+    bool below; /* descends from the ancestor */
+};
+
+static ssize_t read_proc(pid_t pid, const char *what, char *ret_text, size_t size_bytes)
+{
+    BL_AUTO_FD int fd = -1;
+    char path[64];
+    ssize_t n;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, what);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    n = read(fd, ret_text, size_bytes - 1);
+    if (n >= 0)
+        ret_text[n] = '\0';
+
+    return n;
+}
+
+/* "12 (name) S 1 ...": the name may hold blanks and brackets, so its end is the last ')'. */
+static bool read_process(pid_t pid, struct process *ret_process)
+{
+    char text[STAT_BYTES];
+    const char *open_bracket, *close_bracket;
+    size_t length;
+    long long parent = 0;
+
+    if (read_proc(pid, "stat", text, sizeof(text)) <= 0)
+        return false;
+    open_bracket = strchr(text, '(');
+    close_bracket = strrchr(text, ')');
+    if (open_bracket == NULL || close_bracket == NULL || strlen(close_bracket) < 4)
+        return false;
+    for (const char *digit = close_bracket + 4; *digit >= '0' && *digit <= '9'; digit++)
+        parent = parent * 10 + (*digit - '0');
+
+    *ret_process = (struct process){.pid = pid, .parent = (pid_t)parent};
+    length = (size_t)(close_bracket - open_bracket) - 1;
+    if (length >= sizeof(ret_process->name))
+        length = sizeof(ret_process->name) - 1;
+    memcpy(ret_process->name, open_bracket + 1, length);
+
+    return true;
+}
+
+static void close_directory(DIR **directory)
+{
+    if (*directory != NULL)
+        (void)closedir(*directory);
+}
+
+static void free_processes(struct process **processes)
+{
+    free(*processes);
+}
+
+static size_t list_processes(struct process *processes, size_t count_max)
+{
+    BL_CLEANUP(close_directory) DIR *directory = opendir("/proc");
+    const struct dirent *entry;
+    size_t count = 0;
+
+    while (directory != NULL && count < count_max && (entry = readdir(directory)) != NULL) {
+        struct bl_error unused = {0};
+        uint64_t pid;
+
+        if (bl_text_to_u64(entry->d_name, INT32_MAX, &pid, &unused) == 0 &&
+            read_process((pid_t)pid, &processes[count]))
+            count++;
+    }
+
+    return count;
+}
+
+/* The list comes in no order, so descent is looked for until nothing new is found. */
+static void mark_descendants(struct process *processes, size_t count, pid_t ancestor)
+{
+    bool found = true;
+
+    while (found) {
+        found = false;
+        for (size_t i = 0; i < count; i++) {
+            bool below = processes[i].parent == ancestor;
+
+            for (size_t j = 0; j < count && !below; j++)
+                below = processes[j].below && processes[j].pid == processes[i].parent;
+            found = found || (below && !processes[i].below);
+            processes[i].below = processes[i].below || below;
+        }
+    }
+}
+
+static bool is_package_manager(const char *name)
+{
+    static const char *const names[] = {"apt-get", "dpkg", "dpkg-deb", "dpkg-split"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+
+    return false;
+}
+
+/* The number may belong to somebody else by now: hold the process, look again, then signal it. */
+static void signal_process(const struct process *process, int number)
+{
+    BL_AUTO_FD int fd = pidfd_open(process->pid, 0);
+    struct process now;
+
+    if (fd < 0 || !read_process(process->pid, &now) || now.parent != process->parent ||
+        strcmp(now.name, process->name) != 0)
+        return;
+    (void)pidfd_send_signal(fd, number, NULL, 0);
+}
+
+void agent_packages_process_end_scripts(pid_t ancestor, int number)
+{
+    BL_CLEANUP(free_processes)
+    struct process *processes = calloc(PROCESSES_MAX, sizeof(*processes));
+    size_t count;
+
+    if (processes == NULL)
+        return;
+    count = list_processes(processes, PROCESSES_MAX);
+    mark_descendants(processes, count, ancestor);
+    for (size_t i = 0; i < count; i++)
+        if (processes[i].below && !is_package_manager(processes[i].name))
+            signal_process(&processes[i], number);
+}
+
+/* 0: free. Otherwise the holder, or -1 when the kernel cannot tell (another pid namespace). */
+static pid_t lock_holder(const char *path)
+{
+    BL_AUTO_FD int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    if (fd < 0 || fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
+        return 0;
+
+    return lock.l_pid > 0 ? lock.l_pid : -1;
+}
+
+/* Is it a process that an earlier phase of this very job left behind? Its control group tells. */
+static bool is_ours(const struct agent_packages_job *job, pid_t holder)
+{
+    const char *id = strrchr(job->job_path, '/') + 1;
+    char text[8192];
+    ssize_t n;
+
+    if (read_proc(holder, "cgroup", text, sizeof(text)) > 0 && strstr(text, id) != NULL)
+        return true;
+    n = read_proc(holder, "cmdline", text, sizeof(text));
+
+    return n > 0 && memmem(text, (size_t)n, job->job_path, strlen(job->job_path)) != NULL;
+}
+
+/* Until the holder ends or `wait_ms` is over; a lock may also be given up by a living process. */
+static void await_holder(pid_t holder, int64_t wait_ms)
+{
+    BL_AUTO_FD int fd = holder > 0 ? pidfd_open(holder, 0) : -1;
+    struct pollfd watched = {.fd = fd, .events = POLLIN};
+
+    if (wait_ms > UNKNOWN_HOLDER_POLL_MS)
+        wait_ms = UNKNOWN_HOLDER_POLL_MS;
+    (void)poll(&watched, 1, (int)wait_ms);
+}
+
+int agent_packages_process_await_lock(struct agent_packages_job *job, const char *path,
+                                      int64_t wait_ms, bool end_own, struct bl_error *err)
+{
+    struct bl_mono start = bl_mono_now();
+    struct bl_mono end = bl_mono_after(start, wait_ms);
+    struct bl_mono half = bl_mono_after(start, wait_ms / 2);
+
+    if (job->deadline.ms != 0 && job->deadline.ms < end.ms)
+        end = job->deadline;
+    for (;;) {
+        pid_t holder = lock_holder(path);
+        struct bl_mono now = bl_mono_now();
+
+        if (holder == 0)
+            return 0;
+        if (bl_mono_reached(now, end)) {
+            struct process process = {.name = "unknown"};
+
+            if (holder > 0)
+                (void)read_process(holder, &process);
+            return agent_packages_fail(job, err, "lock_held", "wait for that process to end",
+                                       -EAGAIN, "'%s' is held by process %d (%s)", path,
+                                       (int)holder, process.name);
+        }
+        if (end_own && holder > 0 && bl_mono_reached(now, half) && is_ours(job, holder)) {
+            agent_packages_process_end_scripts(holder, SIGTERM);
+            half = bl_mono_after(now, 1000);
+        }
+        await_holder(holder, end.ms - now.ms);
+    }
+}
+
+int agent_packages_process_take_lock(struct agent_packages_job *job, const char *path,
+                                     int64_t wait_ms, int *ret_fd, struct bl_error *err)
+{
+    for (;;) {
+        BL_AUTO_FD int fd = -1;
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        int r;
+
+        r = agent_packages_process_await_lock(job, path, wait_ms, /* end_own= */ false, err);
+        if (r < 0)
+            return r;
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0)
+            return bl_fail(err, -errno, "open '%s': %s", path, strerror(errno));
+        if (fcntl(fd, F_SETLK, &lock) == 0) {
+            *ret_fd = BL_TAKE_FD(fd);
+            return 0;
+        }
+        if (errno != EAGAIN && errno != EACCES)
+            return bl_fail(err, -errno, "lock '%s': %s", path, strerror(errno));
+    }
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_PACKAGES_PROCESS_H
+#define AGENT_PACKAGES_PROCESS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "agent/packages/job.h"
+
+/*
+ * Sends `number` to every descendant of `ancestor` that is not apt or dpkg itself: maintainer
+ * scripts, hooks and what they started. The package manager then sees a script fail, which it
+ * knows how to live with; killed itself, it would leave a half-written database.
+ */
+void agent_packages_process_end_scripts(pid_t ancestor, int number);
+
+/*
+ * Waits until nobody holds a lock on the file `path` (fcntl locks, as apt and dpkg take them). A
+ * file that is missing is free. At most `wait_ms` and never past the deadline; then -EAGAIN, code
+ * lock_held, with the holder's name.
+ *
+ * `end_own`: when half of the time is over and the holder is a process that an earlier phase of
+ * this job left behind, its scripts are ended, so that it can.
+ */
+int agent_packages_process_await_lock(struct agent_packages_job *job, const char *path,
+                                      int64_t wait_ms, bool end_own, struct bl_error *err)
+    BL_CHECKED;
+
+/* Waits likewise, then takes the lock; it is held until `*ret_fd` is closed. */
+int agent_packages_process_take_lock(struct agent_packages_job *job, const char *path,
+                                     int64_t wait_ms, int *ret_fd, struct bl_error *err) BL_CHECKED;
+
+#endif

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/txn/phase.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/file.h"
+#include "common/text.h"
+
+struct phase {
+    const struct agent_packages_backend *backend;
+    struct agent_packages_job *job;
+    const struct agent_txn_task *task;
+};
+
+/* The pins come from a signed manifest, but they become arguments: look again. */
+static bool is_good_pin(const struct proto_pin *pin)
+{
+    bool remove = pin->action == PROTO_ACTION_REMOVE;
+
+    return bl_text_is_package_name(pin->name) && strchr(pin->name, ':') == NULL &&
+           bl_text_is_name(pin->arch) &&
+           (remove ? pin->version[0] == '\0' : bl_text_is_version(pin->version));
+}
+
+static int pins_as_changes(struct phase *p, struct agent_packages_changes *ret_changes,
+                           struct bl_error *err)
+{
+    struct agent_packages_changes changes = {0};
+    void *place;
+    int r;
+
+    r = agent_packages_memory_take(p->job->memory,
+                                   (p->task->pins_count + 1) * sizeof(*changes.list), &place, err);
+    if (r < 0)
+        return r;
+    changes.list = place;
+    for (uint32_t i = 0; i < p->task->pins_count; i++) {
+        const struct proto_pin *pin = &p->task->pins[i];
+
+        if (!is_good_pin(pin))
+            return agent_packages_fail(p->job, err, "bad_task", NULL, -EINVAL,
+                                       "pin %u is no package", i);
+        changes.list[changes.count++] = (struct proto_change){.name = pin->name,
+                                                              .arch = pin->arch,
+                                                              .from = "",
+                                                              .to = pin->version,
+                                                              .action = pin->action};
+    }
+    agent_packages_changes_sort(&changes);
+    *ret_changes = changes;
+
+    return 0;
+}
+
+static int enforce_permissions(struct phase *p, const struct agent_packages_changes *changes,
+                               struct bl_error *err)
+{
+    for (uint32_t i = 0; i < changes->count; i++) {
+        const struct proto_change *change = &changes->list[i];
+
+        if (change->action == PROTO_ACTION_REMOVE && !p->task->allow_remove)
+            return agent_packages_fail(p->job, err, "removal_not_allowed",
+                                       "allow removals in the plan, if that is meant", -EPERM,
+                                       "%s would be removed", change->name);
+        if (change->action == PROTO_ACTION_DOWNGRADE && !p->task->allow_downgrade)
+            return agent_packages_fail(p->job, err, "downgrade_not_allowed",
+                                       "allow downgrades in the plan, if that is meant", -EPERM,
+                                       "%s would go from %s back to %s", change->name, change->from,
+                                       change->to);
+    }
+
+    return 0;
+}
+
+static int resolve(struct phase *p, struct agent_packages_changes *ret_changes,
+                   struct bl_error *err)
+{
+    struct agent_txn_result *result = p->job->result;
+    int r;
+
+    if ((r = p->backend->refresh(p->job, err)) < 0) {
+        agent_packages_job_blame(p->job, "refresh_failed", "see the log of the phase");
+        return r;
+    }
+    if ((r = p->backend->resolve(p->job, p->task, ret_changes, err)) < 0) {
+        agent_packages_job_blame(p->job, "resolve_failed", "see the log of the phase");
+        return r;
+    }
+    if (ret_changes->count > PROTO_PACKAGES_MAX)
+        return agent_packages_fail(p->job, err, "too_many_packages", "split the plan", -EMSGSIZE,
+                                   "%u packages at once, above the limit of %d", ret_changes->count,
+                                   PROTO_PACKAGES_MAX);
+    result->changes = ret_changes->list;
+    result->changes_count = ret_changes->count;
+
+    return enforce_permissions(p, ret_changes, err);
+}
+
+static int run_query(struct phase *p, struct bl_error *err)
+{
+    struct agent_packages_changes changes;
+    int r = resolve(p, &changes, err);
+
+    return r < 0 ? r : p->backend->audit(p->job, &p->job->result->audit_clean, err);
+}
+
+/* A way back may only be recorded of a host that this job has not changed yet. */
+static int begin_staging(struct phase *p, struct bl_error *err)
+{
+    int r = agent_txn_started_load(p->job->job_fd, AGENT_TXN_UPGRADE, err);
+
+    if (r < 0)
+        return r;
+    if (r > 0)
+        return agent_packages_fail(p->job, err, "bad_task", NULL, -EPROTO,
+                                   "the change of this job has begun; it cannot be staged again");
+
+    return bl_file_remove(p->job->job_fd, AGENT_PACKAGES_WAY_BACK_FILE, err) < 0 ? err->code : 0;
+}
+
+static int check_database(struct phase *p, struct bl_error *err)
+{
+    int r = p->backend->await_lock(p->job, /* end_own= */ false, err);
+
+    if (r < 0)
+        return r;
+    r = p->backend->audit(p->job, &p->job->result->audit_clean, err);
+    if (r < 0)
+        return r;
+    if (!p->job->result->audit_clean)
+        return agent_packages_fail(p->job, err, "package_database_broken",
+                                   "`dpkg --configure -a`, `apt-get -f install`, `dpkg --audit`",
+                                   -EUCLEAN, "the package database has half done packages");
+
+    return 0;
+}
+
+static int compare_with_pins(struct phase *p, const struct agent_packages_changes *changes,
+                             struct bl_error *err)
+{
+    struct agent_packages_changes pins;
+    char words[200];
+    int r = pins_as_changes(p, &pins, err);
+
+    if (r < 0)
+        return r;
+    if (!agent_packages_changes_equal(&pins, changes, words, sizeof(words)))
+        return agent_packages_fail(p->job, err, "pinned_set_differs",
+                                   "preview again and sign the new set", -ESTALE, "%s", words);
+
+    return 0;
+}
+
+static int run_stage(struct phase *p, struct bl_error *err)
+{
+    struct agent_packages_changes changes;
+    struct agent_packages_way_back way_back = {0};
+    int r;
+
+    if ((r = begin_staging(p, err)) < 0 || (r = check_database(p, err)) < 0 ||
+        (r = resolve(p, &changes, err)) < 0 || (r = compare_with_pins(p, &changes, err)) < 0)
+        return r;
+    if ((r = p->backend->fetch(p->job, &changes, err)) < 0) {
+        agent_packages_job_blame(p->job, "fetch_failed", "see the log of the phase");
+        return r;
+    }
+    if ((r = p->backend->collect(p->job, p->task, &changes, &way_back, err)) < 0) {
+        agent_packages_job_blame(p->job, "no_way_back", "see the log of the phase");
+        return r;
+    }
+    if ((r = p->backend->rehearse(p->job, &way_back, err)) < 0 ||
+        (r = p->backend->inspect(p->job, &changes, /* verify_files= */ false, err)) < 0 ||
+        (r = agent_packages_way_back_save(p->job->job_fd, &way_back, err)) < 0)
+        return r;
+    p->job->result->way_back_complete = true;
+
+    return 0;
+}
+
+static int load_way_back(struct phase *p, struct proto_arena *arena,
+                         struct agent_packages_way_back *ret_way_back,
+                         struct agent_packages_changes *ret_changes, struct bl_error *err)
+{
+    int r = agent_packages_way_back_load(p->job->job_fd, arena, ret_way_back, err);
+
+    if (r < 0)
+        return agent_packages_fail(p->job, err, "no_way_back", "stage the job", r, "%.200s",
+                                   err->text);
+
+    return agent_packages_way_back_changes(p->job, ret_way_back, ret_changes, err);
+}
+
+/* The inventory after a failure is worth as much as after a success; it must not hide the failure. */
+static int inspect_after(struct phase *p, const struct agent_packages_changes *changes, int outcome,
+                         struct bl_error *err)
+{
+    struct bl_error own = {0};
+    int r = p->backend->inspect(p->job, changes, /* verify_files= */ false, &own);
+
+    if (outcome >= 0 && r < 0)
+        *err = own;
+
+    return outcome < 0 ? outcome : r;
+}
+
+static int run_upgrade(struct phase *p, struct proto_arena *arena, struct bl_error *err)
+{
+    struct agent_packages_way_back way_back;
+    struct agent_packages_changes staged;
+    int r;
+
+    if ((r = load_way_back(p, arena, &way_back, &staged, err)) < 0 ||
+        (r = compare_with_pins(p, &staged, err)) < 0 ||
+        (r = p->backend->await_lock(p->job, /* end_own= */ false, err)) < 0)
+        return r;
+    r = p->backend->apply(p->job, &way_back, err);
+
+    return inspect_after(p, &staged, r, err);
+}
+
+static int run_restore(struct phase *p, struct proto_arena *arena, struct bl_error *err)
+{
+    struct agent_packages_way_back way_back;
+    struct agent_packages_changes staged;
+    int r;
+
+    if ((r = load_way_back(p, arena, &way_back, &staged, err)) < 0 ||
+        (r = p->backend->await_lock(p->job, /* end_own= */ true, err)) < 0)
+        return r;
+    r = p->backend->restore(p->job, &way_back, err);
+
+    return inspect_after(p, &staged, r, err);
+}
+
+static int run_inspect(struct phase *p, struct bl_error *err)
+{
+    struct agent_packages_changes changes;
+    int r = pins_as_changes(p, &changes, err);
+
+    return r < 0 ? r : p->backend->inspect(p->job, &changes, p->task->verify_files, err);
+}
+
+void agent_txn_phase_fail(struct agent_packages_job *job, const struct bl_error *err)
+{
+    struct agent_txn_result *result = job->result;
+    struct bl_error unused = {0};
+    const char *code = job->code;
+
+    if (code == NULL)
+        code = err->code == -ENOSPC || err->code == -EDQUOT ? "no_space" : "internal";
+    result->result = PROTO_RESULT_FAILED;
+    result->code = code;
+    if (agent_packages_memory_escape(job->memory, err->text, PROTO_REASON_BYTES_MAX,
+                                     &result->reason, &unused) < 0)
+        result->reason = "out of memory";
+    agent_packages_job_find(job, code, err->text, job->remedy != NULL ? job->remedy : "");
+}
+
+void agent_txn_phase_run(const struct agent_packages_backend *backend,
+                         struct agent_packages_job *job, const struct agent_txn_task *task)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    struct phase p = {.backend = backend, .job = job, .task = task};
+    struct bl_error err = {0};
+    int r = -EINVAL;
+
+    switch ((enum agent_txn_phase)task->phase) {
+    case AGENT_TXN_QUERY:
+        r = run_query(&p, &err);
+        break;
+    case AGENT_TXN_STAGE:
+        r = run_stage(&p, &err);
+        break;
+    case AGENT_TXN_UPGRADE:
+        r = run_upgrade(&p, &arena, &err);
+        break;
+    case AGENT_TXN_RESTORE:
+        r = run_restore(&p, &arena, &err);
+        break;
+    case AGENT_TXN_INSPECT:
+        r = run_inspect(&p, &err);
+        break;
+    }
+    if (r < 0) {
+        agent_txn_phase_fail(job, &err);
+        return;
+    }
+    job->result->result = PROTO_RESULT_OK;
+    job->result->code = "";
+    job->result->reason = "";
+}
