@@ -239,56 +239,14 @@ int agent_txn_record_save(int job_fd, const char *name, const struct proto_schem
     return bl_file_replace(job_fd, name, buffer.data, buffer.size_bytes, err);
 }
 
-static void free_bytes(uint8_t **bytes)
-{
-    free(*bytes);
-}
-
-/* Only a plain file of ours: a link, a fifo or a giant must not stall or mislead the reader. */
-static int read_whole(int job_fd, const char *name, uint8_t **ret_data, size_t *ret_size_bytes,
-                      struct bl_error *err)
-{
-    BL_AUTO_FD int fd = openat(job_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    BL_CLEANUP(free_bytes) uint8_t *data = NULL;
-    size_t size_bytes, done_bytes = 0;
-    struct stat st;
-
-    if (fd < 0)
-        return bl_fail(err, -errno, "open '%s': %s", name, strerror(errno));
-    if (fstat(fd, &st) < 0)
-        return bl_fail(err, -errno, "stat '%s': %s", name, strerror(errno));
-    if (!S_ISREG(st.st_mode) || st.st_size < 0 || st.st_size > AGENT_TXN_FILE_BYTES_MAX)
-        return bl_fail(err, -EUCLEAN, "'%s' is no record of ours", name);
-
-    size_bytes = (size_t)st.st_size;
-    data = malloc(size_bytes + 1);
-    if (data == NULL)
-        return bl_fail(err, -ENOMEM, "no memory for '%s'", name);
-    while (done_bytes < size_bytes) {
-        ssize_t n = read(fd, data + done_bytes, size_bytes - done_bytes);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return bl_fail(err, -errno, "read '%s': %s", name, strerror(errno));
-        if (n == 0)
-            return bl_fail(err, -EUCLEAN, "'%s' became shorter while it was read", name);
-        done_bytes += (size_t)n;
-    }
-    *ret_size_bytes = size_bytes;
-    *ret_data = BL_TAKE_PTR(data);
-
-    return 0;
-}
-
 int agent_txn_record_load(int job_fd, const char *name, const struct proto_schema *schema,
                           struct proto_arena *arena, void *ret_record, struct bl_error *err)
 {
-    BL_CLEANUP(free_bytes) uint8_t *data = NULL;
-    size_t size_bytes = 0;
+    BL_AUTO_FREE char *data = NULL;
+    size_t size_bytes;
     int r;
 
-    r = read_whole(job_fd, name, &data, &size_bytes, err);
+    r = bl_file_read(job_fd, name, AGENT_TXN_FILE_BYTES_MAX, &data, &size_bytes, err);
     if (r < 0)
         return r;
 
