@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_LEASE_SILENCE_H
+#define AGENT_LEASE_SILENCE_H
+
+#include "agent/lease/lease.h"
+
+/*
+ * The way back when the agent is dead. Armed before a change: when the time is up, PID 1 runs
+ * belay-silence, which makes sure that the agent runs, since it owns the decision; if the agent
+ * can't be brought up it starts belay-txn@JOB-restore.service itself and gives all leases back.
+ * It looks again each minute until disarmed. The caller has /var/lib/belay/jobs/JOB/restore.task
+ * ready before it arms.
+ *
+ * Both are synchronous, quick, and may be repeated; arming again sets the time anew.
+ */
+int agent_silence_arm(const struct agent_lease_places *places, const char *job, int64_t after_ms,
+                      struct bl_error *err) BL_CHECKED;
+int agent_silence_disarm(const struct agent_lease_places *places, struct bl_error *err) BL_CHECKED;
+
+#endif
