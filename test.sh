@@ -66,10 +66,15 @@ build() { # BUILDDIR MESON-OPTIONS...
     ninja -C "$dir" >"$dir/ninja.log" 2>&1 || { grep -E 'error|warning|FAILED' -A6 "$dir/ninja.log" | head -60; return 1; }
 }
 
+# shellcheck disable=SC2317 # called through step
+packages() {
+    packaging/build-deb.sh build/debs && lintian --allow-root --fail-on error,warning build/debs/*.deb
+}
+
 lab() {
     local log=build/lab.log rc counts
     note "lab: booted hosts, real apt, sshd, cron, network between"
-    tests/lab/run 2>&1 | tee "$log"
+    BELAY_LAB_DEBS=build/debs tests/lab/run 2>&1 | tee "$log"
     rc=${PIPESTATUS[0]}
     if [ "$rc" = 77 ]; then
         echo "SKIPPED: the lab can't run here, the lines above say why"
@@ -90,6 +95,7 @@ packaging/install-build-deps.sh test || { echo "0 passed, 1 failed, 0 skipped"; 
 step "tidy: the tree" tests/tidy/tree.py
 step "tidy: format" tests/tidy/format.sh
 step "shellcheck" tests/tidy/shellcheck.sh
+step "tidy: exposure of the units" tests/tidy/exposure.sh
 step "build: gcc, warnings are errors" build build -Dwerror=true
 [ "$failed" = 0 ] || finish
 meson_suites "gcc" build
@@ -101,6 +107,7 @@ if [ "$failed" = 0 ]; then
 fi
 if [ "$mode" = all ]; then
     CC=clang step "build: clang, warnings are errors" build build-clang -Dwerror=true
+    step "packages: built and clean for lintian" packages
     step "planted bugs in the cores are found" tests/sim/mutants.py
     lab
 fi
