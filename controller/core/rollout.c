@@ -29,7 +29,7 @@ static const struct bl_sm_row rollout_rows[ROLLOUT_ROW_COUNT] = {
     [CTL_ROLLOUT_COMPLETE] = {"complete", TO(ROLLING_BACK), true},
     [CTL_ROLLOUT_HALTED] = {"halted", TO(ROLLING_BACK), true},
     [CTL_ROLLOUT_ABORTED] = {"aborted", TO(ROLLING_BACK), true},
-    [CTL_ROLLOUT_ROLLED_BACK] = {"rolled_back", TO(ROLLING_BACK), true},
+    [CTL_ROLLOUT_ROLLED_BACK] = {"rolled_back", TO(ROLLING_BACK) | TO(ROLLBACK_INCOMPLETE), true},
     [CTL_ROLLOUT_ROLLBACK_INCOMPLETE] = {"rollback_incomplete", TO(ROLLING_BACK) | TO(ROLLED_BACK),
                                          true},
 };
@@ -92,11 +92,12 @@ void ctl_rollout_init(struct ctl_rollout *rollout, const struct ctl_rollout_limi
     ctl_rollout_check(rollout);
 }
 
-static uint32_t open_count(const struct ctl_rollout *rollout)
+/* Of the first `wave_count` waves. */
+static uint32_t open_count(const struct ctl_rollout *rollout, uint32_t wave_count)
 {
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < rollout->wave_count; i++)
+    for (uint32_t i = 0; i < wave_count; i++)
         count += rollout->waves[i].open_count;
 
     return count;
@@ -141,7 +142,6 @@ static void start_wave(struct ctl_rollout *rollout, struct bl_mono now,
         if (rollout->hosts[i].wave == rollout->wave)
             ctl_host_order_start(rollout, i, now, effects);
     }
-    ctl_reason_running(rollout);
 }
 
 static void soak(struct ctl_rollout *rollout, struct bl_mono now,
@@ -149,7 +149,6 @@ static void soak(struct ctl_rollout *rollout, struct bl_mono now,
 {
     move(rollout, CTL_ROLLOUT_SOAKING, effects);
     rollout->soak_end = bl_mono_after(now, rollout->limits.soak_ms);
-    ctl_reason_soaking(rollout);
 }
 
 static void end_soak(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects)
@@ -181,6 +180,19 @@ static void end_rollback(struct ctl_rollout *rollout, struct ctl_rollout_effects
     ctl_reason_rolled_back(rollout);
 }
 
+/* A silent host went back after all, or one that seemed untouched was not. */
+static bool correct_rollback(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects)
+{
+    bool is_told_back = rollout->state == CTL_ROLLOUT_ROLLED_BACK;
+
+    if (is_told_back == is_all_back(rollout))
+        return false;
+
+    move(rollout, is_told_back ? CTL_ROLLOUT_ROLLBACK_INCOMPLETE : CTL_ROLLOUT_ROLLED_BACK,
+         effects);
+    return true;
+}
+
 /* One consequence of what is known now; false when there is none. */
 static bool advance_once(struct ctl_rollout *rollout, struct bl_mono now,
                          struct ctl_rollout_effects *effects)
@@ -192,7 +204,8 @@ static bool advance_once(struct ctl_rollout *rollout, struct bl_mono now,
 
     switch ((enum ctl_rollout_state)rollout->state) {
     case CTL_ROLLOUT_STAGING:
-        if (rollout->paused || !rollout->submitted || wave->unready_count > 0)
+        if (rollout->paused || !rollout->submitted || wave->unready_count > 0 ||
+            open_count(rollout, rollout->wave) > 0)
             return false;
         start_wave(rollout, now, effects);
         return true;
@@ -202,25 +215,28 @@ static bool advance_once(struct ctl_rollout *rollout, struct bl_mono now,
         soak(rollout, now, effects);
         return true;
     case CTL_ROLLOUT_SOAKING:
-        if (rollout->paused || !bl_mono_reached(now, rollout->soak_end))
+        /* Open again: a host that is taken back. */
+        if (rollout->paused || open_count(rollout, rollout->wave + 1) > 0 ||
+            !bl_mono_reached(now, rollout->soak_end))
             return false;
         end_soak(rollout, effects);
         return true;
     case CTL_ROLLOUT_STOPPING:
-        if (open_count(rollout) > 0)
+        if (open_count(rollout, rollout->wave_count) > 0)
             return false;
         move(rollout, rollout->aborted ? CTL_ROLLOUT_ABORTED : CTL_ROLLOUT_HALTED, effects);
         return true;
     case CTL_ROLLOUT_ROLLING_BACK:
-        if (open_count(rollout) > 0)
+        if (open_count(rollout, rollout->wave_count) > 0)
             return false;
         end_rollback(rollout, effects);
         return true;
+    case CTL_ROLLOUT_ROLLED_BACK:
+    case CTL_ROLLOUT_ROLLBACK_INCOMPLETE:
+        return correct_rollback(rollout, effects);
     case CTL_ROLLOUT_COMPLETE:
     case CTL_ROLLOUT_HALTED:
     case CTL_ROLLOUT_ABORTED:
-    case CTL_ROLLOUT_ROLLED_BACK:
-    case CTL_ROLLOUT_ROLLBACK_INCOMPLETE:
         break;
     }
 
@@ -274,8 +290,6 @@ static void on_host_report(struct ctl_rollout *rollout, const struct ctl_rollout
         ctl_reason_severe(rollout, event->host);
         stop(rollout, effects);
     }
-    if (rollout->state == CTL_ROLLOUT_ROLLBACK_INCOMPLETE && is_all_back(rollout))
-        move(rollout, CTL_ROLLOUT_ROLLED_BACK, effects);
 }
 
 static void set_paused(struct ctl_rollout *rollout, bool paused,
@@ -298,16 +312,16 @@ static void on_abort(struct ctl_rollout *rollout, struct ctl_rollout_effects *ef
     stop(rollout, effects);
 }
 
-static void rollback_host(struct ctl_rollout *rollout, uint32_t host, struct bl_mono now,
+static void rollback_host(struct ctl_rollout *rollout, uint32_t host_index, struct bl_mono now,
                           struct ctl_rollout_effects *effects)
 {
-    if (!rollout->hosts[host].touched && !ctl_host_is_untouched(&rollout->hosts[host]))
-        return; /* it ended without a change */
+    const struct ctl_rollout_host *host = &rollout->hosts[host_index];
+    bool ended_untouched = !host->touched && ctl_host_state_is_final(host->state);
 
-    ctl_host_order_cancel(rollout, host, effects);
-    ctl_host_order_revert(rollout, host, now, effects);
-    if (rollout->state != CTL_ROLLOUT_ROLLING_BACK)
-        ctl_host_fail(rollout, host, effects);
+    ctl_host_order_cancel(rollout, host_index, effects);
+    ctl_host_order_revert(rollout, host_index, now, effects);
+    if (rollout->state != CTL_ROLLOUT_ROLLING_BACK && !ended_untouched)
+        ctl_host_fail(rollout, host_index, effects);
 }
 
 static bool is_in_scope(const struct ctl_rollout_host *host, uint32_t wave)
@@ -315,13 +329,20 @@ static bool is_in_scope(const struct ctl_rollout_host *host, uint32_t wave)
     return wave == CTL_ROLLOUT_ALL || host->wave == wave;
 }
 
-static bool has_anything_to_take_back(const struct ctl_rollout *rollout, uint32_t wave)
+/* Whether a rollback of this scope is one at all, or only asked again. */
+static bool begins_rollback(const struct ctl_rollout *rollout, uint32_t wave)
 {
+    bool was_rolled_back = rollout->state == CTL_ROLLOUT_ROLLED_BACK ||
+                           rollout->state == CTL_ROLLOUT_ROLLBACK_INCOMPLETE;
+
+    if (!ctl_rollout_is_final(rollout))
+        return rollout->state != CTL_ROLLOUT_ROLLING_BACK;
+
     for (uint32_t i = 0; i < rollout->host_count; i++) {
         const struct ctl_rollout_host *host = &rollout->hosts[i];
+        bool is_at_end = host->state == CTL_HOST_REVERT_FAILED || ctl_host_is_back(host);
 
-        if (is_in_scope(host, wave) && host->state != CTL_HOST_REVERT_FAILED &&
-            !ctl_host_is_back(host))
+        if (is_in_scope(host, wave) && host->touched && (!is_at_end || !was_rolled_back))
             return true;
     }
 
@@ -332,19 +353,14 @@ static bool has_anything_to_take_back(const struct ctl_rollout *rollout, uint32_
 static void rollback_many(struct ctl_rollout *rollout, uint32_t wave, struct bl_mono now,
                           struct ctl_rollout_effects *effects)
 {
-    bool was_rolled_back = rollout->state == CTL_ROLLOUT_ROLLED_BACK ||
-                           rollout->state == CTL_ROLLOUT_ROLLBACK_INCOMPLETE;
-
-    if (was_rolled_back && !has_anything_to_take_back(rollout, wave))
-        return;
-
-    if (rollout->state != CTL_ROLLOUT_ROLLING_BACK) {
+    if (begins_rollback(rollout, wave)) {
         move(rollout, CTL_ROLLOUT_ROLLING_BACK, effects);
         ctl_reason_rollback(rollout, wave);
-    } else if (wave == CTL_ROLLOUT_ALL) {
+    } else if (rollout->state == CTL_ROLLOUT_ROLLING_BACK && wave == CTL_ROLLOUT_ALL) {
         ctl_reason_rollback(rollout, wave);
         effects->changed = true;
     }
+
     for (uint32_t pass = 0; pass < 2; pass++) {
         for (uint32_t i = 0; i < rollout->host_count; i++) {
             const struct ctl_rollout_host *host = &rollout->hosts[i];
@@ -408,17 +424,26 @@ static void dispatch(struct ctl_rollout *rollout, const struct ctl_rollout_event
 /* When the next TIME matters; ms 0: never. */
 static struct bl_mono next_wake(const struct ctl_rollout *rollout)
 {
+    bool is_soaking = rollout->state == CTL_ROLLOUT_SOAKING && !rollout->paused &&
+                      open_count(rollout, rollout->wave + 1) == 0;
     bool is_soak_first = rollout->wake_at.ms == 0 || rollout->soak_end.ms < rollout->wake_at.ms;
 
-    if (rollout->state == CTL_ROLLOUT_SOAKING && !rollout->paused && is_soak_first)
+    if (is_soaking && is_soak_first)
         return rollout->soak_end;
 
     return rollout->wake_at;
 }
 
-/* Hosts may still change after the end: a lost one comes back, one is taken back. */
+/*
+ * Keeps the numbers in the sentence true, after the end too: a lost host comes back, one is taken
+ * back. What stops or ends a rollout early keeps the numbers that did it.
+ */
 static void refresh_reason(struct ctl_rollout *rollout)
 {
+    if (rollout->state == CTL_ROLLOUT_RUNNING)
+        ctl_reason_running(rollout);
+    if (rollout->state == CTL_ROLLOUT_SOAKING)
+        ctl_reason_soaking(rollout);
     if (rollout->state == CTL_ROLLOUT_COMPLETE)
         ctl_reason_complete(rollout);
     if (rollout->state == CTL_ROLLOUT_ROLLED_BACK ||

@@ -63,7 +63,8 @@ struct ctl_rollout_host {
     uint32_t job_state; /* enum proto_job_state last reported; 0 = none */
     uint32_t grade;
     bool failed;  /* counts against the allowance; never taken back */
-    bool touched; /* START was ordered: this rollout may have changed it */
+    bool started; /* START was ordered */
+    bool touched; /* this rollout may have changed it: it was started, or says that it runs */
     bool revert_wanted;
     bool lost;      /* was silent beyond its deadline: shown as it is, but no longer waited for */
     uint64_t nonce; /* of PROBATION; 0 = no commit due */

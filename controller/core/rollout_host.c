@@ -199,8 +199,17 @@ static bool is_failure(const struct ctl_rollout_host *host)
     return is_in(host, TO(REVERTING) | TO(REVERTED) | TO(CANCELLED)) && !host->revert_wanted;
 }
 
+static bool is_under_way(uint32_t state)
+{
+    return state == CTL_HOST_RUNNING || state == CTL_HOST_PROBATION || state == CTL_HOST_COMMITTED;
+}
+
 static bool may_report_move(const struct ctl_rollout_host *host, uint32_t to)
 {
+    /* It says so because REVERT has not reached it yet. */
+    if (host->revert_wanted && is_under_way(to))
+        return false;
+
     return host->state != to && bl_sm_allows(host_rows, HOST_ROW_COUNT, host->state, to);
 }
 
@@ -217,6 +226,16 @@ static void report_move(struct ctl_rollout *rollout, uint32_t host_index, uint32
         ctl_host_fail(rollout, host_index, effects);
 }
 
+/* Whoever is lost is told to go back all the same, and still not waited for. */
+static void begin_revert(struct ctl_rollout *rollout, uint32_t host_index, struct bl_mono now,
+                         struct ctl_rollout_effects *effects)
+{
+    if (rollout->hosts[host_index].state != CTL_HOST_REVERTING)
+        move(rollout, host_index, CTL_HOST_REVERTING, effects);
+    ctl_host_renew_deadline(rollout, host_index, now);
+    (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_REVERT, host_index);
+}
+
 void ctl_host_report(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
                      struct ctl_rollout_effects *effects)
 {
@@ -229,6 +248,8 @@ void ctl_host_report(struct ctl_rollout *rollout, const struct ctl_rollout_event
         host->grade = event->grade;
     if (may_report_move(host, to))
         report_move(rollout, event->host, to, event->now, effects);
+    else if (host->revert_wanted && is_under_way(to) && is_in(host, TO(CANCELLED) | TO(LOST)))
+        begin_revert(rollout, event->host, event->now, effects); /* taken for out, and is not */
     else if (is_news)
         (void)ctl_host_emit(effects, CTL_ROLLOUT_CHANGED, event->host);
 
@@ -246,6 +267,7 @@ void ctl_host_order_start(struct ctl_rollout *rollout, uint32_t host_index, stru
     if (rollout->hosts[host_index].state != CTL_HOST_READY)
         return;
 
+    rollout->hosts[host_index].started = true;
     move(rollout, host_index, CTL_HOST_RUNNING, effects);
     ctl_host_renew_deadline(rollout, host_index, now);
     (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_START, host_index);
@@ -266,25 +288,23 @@ void ctl_host_order_revert(struct ctl_rollout *rollout, uint32_t host_index, str
 {
     struct ctl_rollout_host *host = &rollout->hosts[host_index];
 
-    if (!host->touched)
-        return;
+    bool is_repeated = host->revert_wanted && host->state == CTL_HOST_REVERTING;
 
     effects->changed = effects->changed || !host->revert_wanted;
-    if (!is_in(host, TO_ACTIVE | TO(COMMITTED) | TO(LOST))) {
-        host->revert_wanted = true; /* in scope, and at its end already */
+    if (!host->touched || !is_in(host, TO_ACTIVE | TO(COMMITTED) | TO(LOST))) {
+        host->revert_wanted = true; /* nothing to take back, as far as is known */
+        return;
+    }
+    if (is_repeated) {
+        (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_REVERT, host_index);
         return;
     }
 
-    if (!host->revert_wanted || host->state != CTL_HOST_REVERTING) {
-        count_out(rollout, host);
-        host->revert_wanted = true;
-        host->lost = false; /* asked anew, it is waited for anew */
-        count_in(rollout, host);
-        if (host->state != CTL_HOST_REVERTING)
-            move(rollout, host_index, CTL_HOST_REVERTING, effects);
-        ctl_host_renew_deadline(rollout, host_index, now);
-    }
-    (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_REVERT, host_index);
+    count_out(rollout, host);
+    host->revert_wanted = true;
+    host->lost = false; /* asked anew, it is waited for anew */
+    count_in(rollout, host);
+    begin_revert(rollout, host_index, now, effects);
 }
 
 void ctl_host_repeat_order(const struct ctl_rollout *rollout, uint32_t host_index,
@@ -300,7 +320,7 @@ void ctl_host_repeat_order(const struct ctl_rollout *rollout, uint32_t host_inde
         (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_OFFER, host_index);
         break;
     case CTL_HOST_RUNNING:
-        if (!job_began)
+        if (host->started && !job_began)
             (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_START, host_index);
         break;
     case CTL_HOST_PROBATION:
@@ -312,7 +332,7 @@ void ctl_host_repeat_order(const struct ctl_rollout *rollout, uint32_t host_inde
             (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_REVERT, host_index);
         break;
     case CTL_HOST_CANCELLED:
-        if (!job_ended)
+        if (!host->touched && !job_ended)
             (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_CANCEL, host_index);
         break;
     case CTL_HOST_LOST: /* too late to start: what can still be undone without harm is */

@@ -142,7 +142,7 @@ void ctl_reason_rolled_back(struct ctl_rollout *rollout)
     for (uint32_t i = 0; i < rollout->host_count; i++) {
         const struct ctl_rollout_host *host = &rollout->hosts[i];
 
-        if (!host->revert_wanted)
+        if (!host->revert_wanted || !host->touched)
             continue;
         wanted_count++;
         back_count += ctl_host_is_back(host) ? 1 : 0;

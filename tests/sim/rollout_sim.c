@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs a rollout against a made-up fleet. The fault model: belayd dies before it stored an event or
+ * between any two effects, and comes back by replaying what it stored; hosts go offline, lose the
+ * orders sent meanwhile, keep their reports, come back late or never; they refuse, block, fail in
+ * every grade, can't go back; reports come twice; some hosts report nonsense. People pause, resume,
+ * abort and roll back at any time.
+ *
+ * Rules are checked at the moment an order leaves, against what was observed in the made-up world.
+ */
+#include <string.h>
+
+#include "tests/sim/rollout_world.h"
+
+/* --- comparing rollouts: field by field, since padding may differ --- */
+
+static void check_same(const struct world *w, const struct ctl_rollout *a,
+                       const struct ctl_rollout *b)
+{
+    SIM_CHECK(&w->chance, a->state == b->state && a->wave == b->wave);
+    SIM_CHECK(&w->chance, a->submitted == b->submitted && a->failed_count == b->failed_count);
+    SIM_CHECK(&w->chance, a->paused == b->paused && a->aborted == b->aborted);
+    SIM_CHECK(&w->chance, a->wake_at.ms == b->wake_at.ms && a->soak_end.ms == b->soak_end.ms);
+    SIM_CHECK(&w->chance, strcmp(a->code, b->code) == 0 && strcmp(a->reason, b->reason) == 0);
+    for (uint32_t i = 0; i < w->host_count; i++) {
+        const struct ctl_rollout_host *x = &a->hosts[i], *y = &b->hosts[i];
+
+        SIM_CHECK(&w->chance, x->state == y->state && x->job_state == y->job_state);
+        SIM_CHECK(&w->chance, x->grade == y->grade && x->failed == y->failed);
+        SIM_CHECK(&w->chance,
+                  x->touched == y->touched && x->started == y->started && x->lost == y->lost);
+        SIM_CHECK(&w->chance, x->revert_wanted == y->revert_wanted && x->nonce == y->nonce);
+        SIM_CHECK(&w->chance, x->deadline.ms == y->deadline.ms);
+    }
+}
+
+/* --- what must hold when an order leaves --- */
+
+static void check_new_start(struct world *w, uint32_t index)
+{
+    uint32_t wave = w->live_hosts[index].wave, failed_in_all = 0;
+
+    SIM_CHECK(&w->chance, !w->is_paused && !w->is_stopped && wave == w->live.wave);
+    SIM_CHECK(&w->chance, wave + 1 >= w->wave_started);
+    for (uint32_t v = 0; v <= wave; v++) {
+        uint32_t failed = 0;
+
+        for (uint32_t i = 0; i < w->host_count; i++) {
+            if (w->live_hosts[i].wave != v)
+                continue;
+            failed += w->hosts[i].is_known_failed ? 1 : 0;
+            if (v < wave)
+                SIM_CHECK(&w->chance, w->hosts[i].is_known_final);
+        }
+        SIM_CHECK(&w->chance, failed <= w->waves[v].failures_allowed);
+    }
+    for (uint32_t i = 0; i < w->host_count; i++)
+        failed_in_all += w->hosts[i].is_known_failed ? 1 : 0;
+    SIM_CHECK(&w->chance, failed_in_all <= w->limits.failures_allowed);
+    if (wave + 1 > w->wave_started && wave > 0)
+        SIM_CHECK(&w->chance, w->now_ms - w->watched_ms >= w->limits.soak_ms);
+    w->wave_started = wave + 1;
+}
+
+static void check_order(struct world *w, const struct ctl_rollout_effect *order)
+{
+    struct host *host = &w->hosts[order->host];
+
+    switch (order->type) {
+    case CTL_ROLLOUT_SEND_OFFER:
+        SIM_CHECK(&w->chance, !w->is_stopped && !host->was_started);
+        break;
+    case CTL_ROLLOUT_SEND_START:
+        SIM_CHECK(&w->chance, !host->was_told_back);
+        if (!host->was_started)
+            check_new_start(w, order->host);
+        host->was_started = true;
+        break;
+    case CTL_ROLLOUT_SEND_COMMIT:
+        SIM_CHECK(&w->chance, !host->was_told_back && order->nonce != 0);
+        SIM_CHECK(&w->chance, host->lies || order->nonce == host->nonce);
+        break;
+    case CTL_ROLLOUT_SEND_CANCEL:
+        SIM_CHECK(&w->chance, !host->was_started || w->live_hosts[order->host].lost);
+        break;
+    case CTL_ROLLOUT_SEND_REVERT:
+        SIM_CHECK(&w->chance, host->was_told_back);
+        break;
+    case CTL_ROLLOUT_WAKE:
+    case CTL_ROLLOUT_CHANGED:
+        break;
+    }
+}
+
+/* --- the controller's process --- */
+
+static void note_stored(struct world *w, const struct ctl_rollout_event *event)
+{
+    if (event->type == CTL_ROLLOUT_PAUSE || event->type == CTL_ROLLOUT_RESUME)
+        w->is_paused = event->type == CTL_ROLLOUT_PAUSE;
+    if (event->type == CTL_ROLLOUT_ABORT)
+        w->is_stopped = true;
+    if (event->type == CTL_ROLLOUT_ROLLBACK && event->host == CTL_ROLLOUT_ALL)
+        w->is_stopped = true;
+    if (event->type == CTL_ROLLOUT_ROLLBACK) {
+        for (uint32_t i = 0; i < w->host_count; i++) {
+            bool in_scope =
+                event->host == CTL_ROLLOUT_ALL
+                    ? event->wave == CTL_ROLLOUT_ALL || w->live_hosts[i].wave == event->wave
+                    : event->host == i;
+
+            if (in_scope)
+                w->hosts[i].was_told_back = true;
+        }
+    }
+}
+
+/* What anybody can see from outside: who is known to have failed, and who has ended. */
+static void observe(struct world *w)
+{
+    bool wave_ended = true;
+
+    for (uint32_t i = 0; i < w->host_count; i++) {
+        const struct ctl_rollout_host *known = &w->live_hosts[i];
+        struct host *host = &w->hosts[i];
+        uint32_t said = known->job_state;
+
+        if (host->lies)
+            said = 0; /* what it says makes no sense, and is measured by nothing */
+        /* Who was cancelled before it could say that it is not able to has not failed. */
+        if ((said == PROTO_JOB_REFUSED || said == PROTO_JOB_BLOCKED) &&
+            known->state != CTL_HOST_CANCELLED)
+            host->is_known_failed = true;
+        if (said == PROTO_JOB_REVERT_FAILED || known->state == CTL_HOST_LOST)
+            host->is_known_failed = true;
+        if ((said == PROTO_JOB_REVERTING || said == PROTO_JOB_REVERTED) && !host->was_told_back)
+            host->is_known_failed = true;
+        /* Nobody waits for whom is lost or cancelled, nor for ever for who contradicts himself. */
+        host->is_known_final =
+            world_is_final(said) || known->lost || host->lies || known->state == CTL_HOST_CANCELLED;
+        /* One host taken back in a soak counts as failed, and the soak goes on. */
+        if (known->wave + 1 == w->wave_started && !host->is_known_final &&
+            !(host->was_told_back && w->soak_is_watched))
+            wave_ended = false;
+    }
+    if (!wave_ended)
+        w->soak_is_watched = false;
+    else if (!w->soak_is_watched) {
+        w->soak_is_watched = true;
+        w->watched_ms = w->now_ms;
+    }
+}
+
+static void deliver(struct world *w, struct ctl_rollout_event event);
+
+static void replay(struct world *w)
+{
+    struct ctl_rollout_effect list[EFFECTS_MAX];
+    struct ctl_rollout_effects effects = {.capacity = EFFECTS_MAX, .list = list};
+
+    for (uint32_t i = 0; i < w->host_count; i++)
+        w->replayed_hosts[i].wave = w->live_hosts[i].wave;
+    ctl_rollout_init(&w->replayed, &w->limits, w->waves, w->wave_count, w->replayed_hosts,
+                     w->host_count);
+    for (uint32_t i = 0; i < w->stored_count; i++)
+        ctl_rollout_step(&w->replayed, &w->stored[i], &effects);
+    ctl_rollout_check(&w->replayed);
+}
+
+static void crash(struct world *w)
+{
+    replay(w);
+    memcpy(w->live_hosts, w->replayed_hosts, sizeof(w->live_hosts));
+    w->live = w->replayed;
+    w->live.hosts = w->live_hosts;
+    w->wake_ms = SIM_NEVER;
+    w->now_ms += 1 + sim_below(&w->chance, 20000);
+    if (w->live.state == CTL_ROLLOUT_SOAKING)
+        w->watched_ms = w->now_ms; /* nobody watched meanwhile */
+    observe(w);
+    if (w->stored_count == 0) {
+        deliver(w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_SUBMIT});
+        return;
+    }
+    deliver(w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_RESTART});
+}
+
+static bool is_struck(struct world *w)
+{
+    return !w->is_calm && sim_below(&w->chance, 150) == 0;
+}
+
+static void tell(const struct world *w, const struct ctl_rollout_event *event,
+                 const struct ctl_rollout_effects *effects)
+{
+    if (!sim_is_told)
+        return;
+
+    (void)printf("%lld ms: event %d host %u job_state %u -> %s wave %u: %s\n", (long long)w->now_ms,
+                 (int)event->type, event->host, event->job_state,
+                 ctl_rollout_state_name(w->live.state), w->live.wave, w->live.reason);
+    for (uint32_t i = 0; i < effects->count; i++) {
+        const struct ctl_rollout_effect *effect = &effects->list[i];
+        bool has_host = effect->host != CTL_ROLLOUT_ALL;
+
+        (void)printf("    effect %d host %d %s\n", (int)effect->type, (int)effect->host,
+                     has_host ? ctl_host_state_name(w->live_hosts[effect->host].state) : "");
+    }
+}
+
+/* True once the event needs no repeating: it is stored, or it changed nothing. */
+static bool take_event(struct world *w, struct ctl_rollout_event event)
+{
+    struct ctl_rollout_effect list[EFFECTS_MAX];
+    struct ctl_rollout_effects effects = {.capacity = EFFECTS_MAX, .list = list};
+    struct ctl_rollout_host hosts_before[HOSTS_MAX];
+    struct ctl_rollout before = w->live;
+
+    event.now = (struct bl_mono){.ms = w->now_ms};
+    memcpy(hosts_before, w->live_hosts, sizeof(hosts_before));
+    before.hosts = hosts_before;
+    ctl_rollout_step(&w->live, &event, &effects);
+    ctl_rollout_check(&w->live);
+    tell(w, &event, &effects);
+    if (!effects.changed)
+        check_same(w, &before, &w->live);
+    if (is_struck(w)) {
+        crash(w);
+        return false;
+    }
+
+    if (effects.changed) {
+        SIM_CHECK(&w->chance, w->stored_count < STORED_MAX);
+        w->stored[w->stored_count++] = event;
+    }
+    note_stored(w, &event);
+    observe(w);
+    for (uint32_t i = 0; i < effects.count; i++) {
+        if (effects.list[i].type == CTL_ROLLOUT_WAKE)
+            w->wake_ms =
+                effects.list[i].wake_at.ms < w->wake_ms ? effects.list[i].wake_at.ms : w->wake_ms;
+        if (effects.list[i].host >= w->host_count)
+            continue;
+        if (is_struck(w)) {
+            crash(w);
+            return true;
+        }
+        check_order(w, &effects.list[i]);
+        world_host_take(w, &effects.list[i]);
+    }
+
+    return true;
+}
+
+static void deliver(struct world *w, struct ctl_rollout_event event)
+{
+    w->events++;
+    if (w->events == CHAOS_EVENTS)
+        w->is_calm = true;
+    (void)take_event(w, event);
+}
+
+/* A report leaves the outbox when it was stored, as the host's link does it. */
+static void deliver_report(struct world *w, uint32_t index)
+{
+    struct host *host = &w->hosts[index];
+    struct ctl_rollout_event event = {.type = CTL_ROLLOUT_HOST_REPORT,
+                                      .host = index,
+                                      .job_state = host->outbox[0].job_state,
+                                      .grade = host->outbox[0].grade,
+                                      .nonce = host->outbox[0].nonce};
+
+    w->events++;
+    if (w->events == CHAOS_EVENTS)
+        w->is_calm = true;
+    host->deliver_ms = SIM_NEVER;
+    if (take_event(w, event) && (w->is_calm || !sim_percent(&w->chance, 10))) {
+        host->outbox_count--;
+        memmove(host->outbox, host->outbox + 1, host->outbox_count * sizeof(host->outbox[0]));
+    }
+    if (host->outbox_count > 0)
+        host->deliver_ms = world_soon_ms(w);
+}
+
+/* --- people, liars, and the passing of time --- */
+
+static void people_act(struct world *w)
+{
+    static const enum ctl_rollout_event_type acts[] = {
+        CTL_ROLLOUT_PAUSE,  CTL_ROLLOUT_RESUME, CTL_ROLLOUT_RESUME,   CTL_ROLLOUT_TIME,
+        CTL_ROLLOUT_SUBMIT, CTL_ROLLOUT_ABORT,  CTL_ROLLOUT_ROLLBACK, CTL_ROLLOUT_ROLLBACK};
+    struct ctl_rollout_event event = {
+        .type = acts[sim_below(&w->chance, (uint32_t)(sizeof(acts) / sizeof(acts[0])))],
+        .host = CTL_ROLLOUT_ALL,
+        .wave = CTL_ROLLOUT_ALL,
+    };
+
+    if (event.type == CTL_ROLLOUT_ROLLBACK && sim_percent(&w->chance, 40))
+        event.host = sim_below(&w->chance, w->host_count);
+    else if (event.type == CTL_ROLLOUT_ROLLBACK && sim_percent(&w->chance, 30))
+        event.wave = sim_below(&w->chance, w->wave_count);
+    deliver(w, event);
+}
+
+static void lie(struct world *w)
+{
+    uint32_t index = sim_below(&w->chance, w->host_count);
+
+    if (!w->hosts[index].lies)
+        return;
+
+    deliver(w,
+            (struct ctl_rollout_event){.type = CTL_ROLLOUT_HOST_REPORT,
+                                       .host = index,
+                                       .job_state = 1 + sim_below(&w->chance, PROTO_JOB_STATE_LAST),
+                                       .grade = sim_below(&w->chance, PROTO_GRADE_SEVERE + 1),
+                                       .nonce = sim_below(&w->chance, 2)});
+}
+
+static void turn_host(struct world *w, uint32_t index)
+{
+    struct host *host = &w->hosts[index];
+
+    host->is_online = !host->is_online || w->is_calm;
+    host->turn_ms = SIM_NEVER;
+    if (!host->is_online)
+        host->turn_ms =
+            w->now_ms + 1000 + sim_below(&w->chance, sim_percent(&w->chance, 10) ? 2000000 : 60000);
+    else if (!w->is_calm)
+        host->turn_ms = w->now_ms + 1000 + sim_below(&w->chance, 60000);
+    if (!host->is_online || host->dies)
+        return;
+    if (host->outbox_count > 0)
+        host->deliver_ms = world_soon_ms(w);
+    deliver(w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_HOST_SEEN, .host = index});
+}
+
+static bool pass_time(struct world *w)
+{
+    int64_t best_ms = w->wake_ms;
+    uint32_t best = HOSTS_MAX, what = 0;
+
+    for (uint32_t i = 0; i < w->host_count; i++) {
+        const struct host *host = &w->hosts[i];
+        int64_t times_ms[] = {host->dies ? SIM_NEVER : host->next_ms, host->turn_ms,
+                              host->is_online && !host->dies ? host->deliver_ms : SIM_NEVER};
+
+        for (uint32_t k = 0; k < 3; k++) {
+            if (times_ms[k] < best_ms) {
+                best_ms = times_ms[k];
+                best = i;
+                what = k;
+            }
+        }
+    }
+    if (best_ms == SIM_NEVER)
+        return false;
+
+    w->now_ms = best_ms > w->now_ms ? best_ms : w->now_ms;
+    if (best == HOSTS_MAX) {
+        w->wake_ms = SIM_NEVER;
+        deliver(w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_TIME});
+    } else if (what == 0) {
+        world_host_act(w, best);
+    } else if (what == 1) {
+        turn_host(w, best);
+    } else {
+        deliver_report(w, best);
+    }
+    return true;
+}
+
+static void choose_fates(struct world *w)
+{
+    uint32_t bad_pct = sim_percent(&w->chance, 50) ? 3 : 15;
+
+    w->wave_count = 1 + sim_below(&w->chance, WAVES_MAX);
+    w->limits = (struct ctl_rollout_limits){
+        .soak_ms = sim_percent(&w->chance, 30) ? 0 : sim_below(&w->chance, 100000),
+        .stage_ms = 60000,
+        .job_ms = 600000,
+        .revert_ms = 300000,
+        .failures_allowed = sim_below(&w->chance, 4),
+    };
+    for (uint32_t v = 0; v < w->wave_count; v++) {
+        w->waves[v].host_count = 1 + sim_below(&w->chance, HOSTS_MAX / WAVES_MAX);
+        w->waves[v].failures_allowed = sim_below(&w->chance, 3);
+        for (uint32_t i = 0; i < w->waves[v].host_count; i++)
+            w->live_hosts[w->host_count++].wave = v;
+    }
+    for (uint32_t i = 0; i < w->host_count; i++) {
+        struct host *host = &w->hosts[i];
+
+        *host = (struct host){.next_ms = SIM_NEVER, .turn_ms = SIM_NEVER, .deliver_ms = SIM_NEVER};
+        host->is_online = true;
+        if (sim_percent(&w->chance, 40))
+            host->turn_ms = 1000 + sim_below(&w->chance, 60000);
+        host->dies = sim_percent(&w->chance, bad_pct / 3);
+        host->lies = sim_percent(&w->chance, bad_pct / 5);
+        host->refuses = sim_percent(&w->chance, bad_pct / 3);
+        host->blocks = sim_percent(&w->chance, bad_pct / 3);
+        host->fails = sim_percent(&w->chance, bad_pct);
+        host->cannot_go_back = sim_percent(&w->chance, bad_pct);
+        host->grade = host->fails ? sim_below(&w->chance, 4) : 0;
+    }
+}
+
+static void check_end(const struct world *w)
+{
+    uint32_t failed = 0;
+
+    SIM_CHECK(&w->chance, ctl_rollout_is_final(&w->live) && ctl_rollout_exit_code(&w->live) >= 0);
+    for (uint32_t i = 0; i < w->host_count; i++) {
+        const struct host *host = &w->hosts[i];
+        const struct ctl_rollout_host *known = &w->live_hosts[i];
+
+        failed += known->failed ? 1 : 0;
+        if (host->lies)
+            continue;
+        /* Nobody is left with a job that goes on, and what is shown is what is. */
+        SIM_CHECK(&w->chance, host->dies || host->truth == 0 || world_is_final(host->truth));
+        SIM_CHECK(&w->chance,
+                  known->state != CTL_HOST_COMMITTED || host->truth == PROTO_JOB_COMMITTED);
+        SIM_CHECK(&w->chance, !host->is_known_failed || known->failed);
+        if (w->live.state == CTL_ROLLOUT_COMPLETE)
+            SIM_CHECK(&w->chance, known->state == CTL_HOST_COMMITTED || known->failed);
+        if (w->live.state == CTL_ROLLOUT_ROLLED_BACK && host->was_told_back && !host->dies)
+            SIM_CHECK(&w->chance,
+                      host->truth != PROTO_JOB_COMMITTED && host->truth != PROTO_JOB_REVERT_FAILED);
+        if (host->truth == PROTO_JOB_REVERT_FAILED)
+            SIM_CHECK(&w->chance, ctl_rollout_exit_code(&w->live) == 6);
+    }
+    SIM_CHECK(&w->chance, failed == w->live.failed_count);
+    SIM_CHECK(&w->chance, failed == 0 || ctl_rollout_exit_code(&w->live) != 0);
+}
+
+static void run_seed(uint64_t seed)
+{
+    static struct world w; /* large, and each run begins with a fresh one */
+    bool goes_on = true;
+
+    memset(&w, 0, sizeof(w));
+    w.chance = sim_chance_from(seed);
+    w.now_ms = 1000;
+    w.wake_ms = SIM_NEVER;
+    choose_fates(&w);
+    ctl_rollout_init(&w.live, &w.limits, w.waves, w.wave_count, w.live_hosts, w.host_count);
+    deliver(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_SUBMIT});
+
+    while (goes_on && w.events < EVENTS_MAX) {
+        uint32_t people_pct = w.is_calm ? 0 : 2;
+
+        if (sim_percent(&w.chance, people_pct))
+            people_act(&w);
+        if (!w.is_calm && sim_percent(&w.chance, 5))
+            lie(&w);
+        if (w.is_calm && w.live.paused)
+            deliver(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_RESUME});
+        goes_on = pass_time(&w);
+        w.is_calm = w.is_calm || !goes_on;
+        goes_on = goes_on || w.live.paused; /* nothing happens until a person resumes */
+    }
+
+    replay(&w);
+    check_same(&w, &w.live, &w.replayed);
+    check_end(&w);
+}
+
+int main(int argc, char **argv)
+{
+    return sim_main(argc, argv, 20000, run_seed);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TESTS_SIM_ROLLOUT_WORLD_H
+#define TESTS_SIM_ROLLOUT_WORLD_H
+
+#include "controller/core/rollout.h"
+#include "tests/sim/sim.h"
+
+/* The made-up fleet of rollout_sim.c. */
+
+enum {
+    HOSTS_MAX = 12,
+    WAVES_MAX = 4,
+    OUTBOX_MAX = 64,
+    STORED_MAX = 4096,
+    EFFECTS_MAX = 4 + 3 * HOSTS_MAX,
+    CHAOS_EVENTS = 150,
+    EVENTS_MAX = 3500,
+    GIVE_UP_MS = 1200000, /* a host in probation goes back by itself */
+};
+
+struct report {
+    uint32_t job_state, grade;
+    uint64_t nonce;
+};
+
+struct host {
+    uint32_t truth;  /* enum proto_job_state; 0 = no job yet */
+    int64_t next_ms; /* when it moves by itself */
+    bool is_online;
+    int64_t turn_ms; /* when it goes on or off */
+    struct report outbox[OUTBOX_MAX];
+    uint32_t outbox_count;
+    int64_t deliver_ms;
+    uint64_t nonce;
+    bool commit_got;
+    /* Fates. */
+    bool dies, lies, refuses, blocks, fails, cannot_go_back;
+    uint32_t grade;
+    /* Observed by the world. */
+    bool was_started, was_told_back, is_known_failed, is_known_final;
+};
+
+struct world {
+    struct sim_chance chance;
+    int64_t now_ms, wake_ms;
+    uint32_t events;
+    bool is_calm;
+
+    struct ctl_rollout live, replayed;
+    struct ctl_rollout_host live_hosts[HOSTS_MAX], replayed_hosts[HOSTS_MAX];
+    struct ctl_rollout_limits limits;
+    struct ctl_rollout_wave waves[WAVES_MAX];
+    uint32_t wave_count, host_count;
+    struct ctl_rollout_event stored[STORED_MAX];
+    uint32_t stored_count;
+
+    struct host hosts[HOSTS_MAX];
+    bool is_paused, is_stopped, is_rolled_back; /* as people ordered it, durably */
+    bool soak_is_watched;
+    int64_t watched_ms;    /* since when the last wave to end is watched without a gap */
+    uint32_t wave_started; /* the highest wave with a START, plus 1 */
+};
+
+bool world_is_final(uint32_t job_state);
+
+/* A moment within the next three seconds. */
+int64_t world_soon_ms(struct world *w);
+
+/* The next thing a host does by itself. */
+void world_host_act(struct world *w, uint32_t index);
+
+/* An order reaches a host, or is lost. */
+void world_host_take(struct world *w, const struct ctl_rollout_effect *order);
+
+#endif
