@@ -165,7 +165,7 @@ int agent_packages_apt_states(struct agent_packages_job *job,
 {
     static const char *const head[] = {AGENT_PACKAGES_DPKG_QUERY,       "-W", "-f",
                                        AGENT_PACKAGES_APT_QUERY_FORMAT, "--", NULL};
-    struct agent_packages_command command = {.patience = AGENT_PACKAGES_STOP_TOOL};
+    struct agent_packages_command command = {.patience = AGENT_PACKAGES_LOOK};
     struct agent_packages_output output;
     struct agent_packages_states states;
     int r;
@@ -303,18 +303,21 @@ int agent_packages_apt_blame(struct agent_packages_job *job, const char *what,
                              const struct agent_packages_output *output, struct bl_error *err)
 {
     struct agent_packages_cause cause;
-    char line[160];
+    char words[160];
 
-    if (output->late)
+    if (output->late) {
+        cause.line = agent_packages_apt_last_action(output->text);
+        bl_text_escape(words, sizeof(words), cause.line.text, cause.line.length);
         return agent_packages_fail(job, err, "change_timed_out", "see the log of the phase",
-                                   -ETIMEDOUT, "%s was not done when its time was over", what);
-
+                                   -ETIMEDOUT, "%s was not done when its time was over%s%s", what,
+                                   words[0] != '\0' ? "; it was at: " : "", words);
+    }
     agent_packages_apt_find_cause(output->text, &cause);
-    bl_text_escape(line, sizeof(line), cause.line.text, cause.line.length);
+    bl_text_escape(words, sizeof(words), cause.line.text, cause.line.length);
 
     return agent_packages_fail(job, err, cause.code, "see the log of the phase", -EPROTO,
                                "%s ended with %d: %s", what, output->status,
-                               line[0] != '\0' ? line : "it did not say why");
+                               words[0] != '\0' ? words : "it did not say why");
 }
 
 int agent_packages_apt_audit(struct agent_packages_job *job, bool *ret_clean, struct bl_error *err)

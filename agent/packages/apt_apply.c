@@ -89,7 +89,7 @@ static int mark(struct agent_packages_job *job, const char *verb,
                 struct bl_error *err)
 {
     const char *head[] = {AGENT_PACKAGES_APT_MARK, verb, "--", NULL};
-    struct agent_packages_command command = {.patience = AGENT_PACKAGES_STOP_TOOL};
+    struct agent_packages_command command = {.patience = AGENT_PACKAGES_LOOK};
     struct agent_packages_output output;
     uint32_t count = 0;
     int r;

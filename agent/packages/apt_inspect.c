@@ -77,7 +77,7 @@ int agent_packages_apt_registered_conffiles(struct agent_packages_job *job,
 {
     static const char *const head[] = {AGENT_PACKAGES_DPKG_QUERY, "-W", "-f",
                                        "${Conffiles}\n",          "--", NULL};
-    struct agent_packages_command command = {.patience = AGENT_PACKAGES_STOP_TOOL};
+    struct agent_packages_command command = {.patience = AGENT_PACKAGES_LOOK};
     struct agent_packages_output output;
     int r;
 
@@ -297,7 +297,7 @@ static int take_conffiles(struct agent_packages_job *job,
 static int verify(struct agent_packages_job *job, struct bl_error *err)
 {
     static const char *const head[] = {AGENT_PACKAGES_DPKG, "--verify", "--", NULL};
-    struct agent_packages_command command = {.patience = AGENT_PACKAGES_STOP_TOOL};
+    struct agent_packages_command command = {.patience = AGENT_PACKAGES_LOOK};
     struct agent_packages_output output;
     struct agent_packages_line line;
     const char *cursor;

@@ -337,10 +337,28 @@ void agent_packages_apt_find_cause(const char *text, struct agent_packages_cause
         while (agent_packages_apt_next_line(&cursor, &line)) {
             if (!contains(&line, table[i].needle))
                 continue;
+            while (line.length > 0 && line.text[0] == ' ') {
+                line.text++;
+                line.length--;
+            }
             *ret_cause = (struct agent_packages_cause){.code = table[i].code, .line = line};
             return;
         }
     }
+}
+
+struct agent_packages_line agent_packages_apt_last_action(const char *text)
+{
+    static const char *const beginnings[] = {"Preparing to unpack ", "Unpacking ", "Setting up ",
+                                             "Removing ", "Processing triggers for "};
+    struct agent_packages_line line, last = LINE_NONE;
+
+    while (agent_packages_apt_next_line(&text, &line))
+        for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
+            if (starts_with(&line, beginnings[i]))
+                last = line;
+
+    return last;
 }
 
 /* The value of a field within one stanza; length 0 when it has none. */

@@ -74,6 +74,9 @@ struct agent_packages_cause {
 };
 void agent_packages_apt_find_cause(const char *text, struct agent_packages_cause *ret_cause);
 
+/* The last thing that dpkg said it was about to do; length 0 when it said nothing. */
+struct agent_packages_line agent_packages_apt_last_action(const char *text);
+
 /*
  * A dpkg status file in which the stanzas of `names` (list of "name" and "arch") are left out; the
  * caller puts the new ones behind it.

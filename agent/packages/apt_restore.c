@@ -269,6 +269,8 @@ int agent_packages_apt_restore(struct agent_packages_job *job,
     if (agent_packages_apt_set_marks(job, way_back, AGENT_PACKAGES_BEFORE, &own) < 0)
         keep_first(&first, &own);
 
+    /* What an attempt complained of on the way no longer matters; what is now does. */
+    job->code = NULL;
     result = look(&r, err);
     if (result < 0)
         return result;

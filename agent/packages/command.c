@@ -16,6 +16,7 @@
 enum {
     CAPTURE_BYTES = 16 * 1024 * 1024,
     LOG_TAIL_BYTES = 1024 * 1024,
+    LOOK_MS = 60 * 1000,
     PATIENCE_MS = 10 * 1000, /* between two signals */
     PATIENCE_ROUNDS_MAX = 60,
     TERM_ROUNDS = 2, /* then SIGKILL */
@@ -113,7 +114,8 @@ static int await(struct agent_packages_job *job, const struct agent_packages_com
                  struct bl_child *child, struct agent_packages_output *output, struct bl_error *err)
 {
     struct bl_exit end;
-    int64_t wait_ms = agent_packages_job_left_ms(job);
+    bool look = command->patience == AGENT_PACKAGES_LOOK;
+    int64_t wait_ms = look ? LOOK_MS : agent_packages_job_left_ms(job);
     int r;
 
     r = bl_spawn_wait(child, wait_ms, &end, err);
@@ -210,7 +212,7 @@ int agent_packages_run(struct agent_packages_job *job, const struct agent_packag
 int agent_packages_ask(struct agent_packages_job *job, const char *const *argv,
                        struct agent_packages_output *ret_output, struct bl_error *err)
 {
-    struct agent_packages_command command = {.patience = AGENT_PACKAGES_STOP_TOOL};
+    struct agent_packages_command command = {.patience = AGENT_PACKAGES_LOOK};
     int r;
 
     r = agent_packages_args_add_all(job, &command.args, argv, err);

@@ -32,6 +32,8 @@ enum agent_packages_patience {
      * end, ten seconds later again, then they are killed; the tool then ends by itself.
      */
     AGENT_PACKAGES_STOP_SCRIPTS,
+    /* Only looks at this host: has a minute of its own, since it is wanted after a failure too. */
+    AGENT_PACKAGES_LOOK,
 };
 
 struct agent_packages_command {
