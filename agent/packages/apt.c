@@ -28,9 +28,7 @@ const struct agent_packages_backend agent_packages_apt = {
 };
 
 /* Read after the host's configuration. The host's hooks on `update` are for the host's lists. */
-static const char repositories_config[] = "Dir::State::Lists \"%s/apt/lists\";\n"
-                                          "Dir::Cache \"%s/apt\";\n"
-                                          "Dir::Cache::pkgcache \"\";\n"
+static const char repositories_config[] = "Dir::Cache::pkgcache \"\";\n"
                                           "Dir::Cache::archives \"archives\";\n"
                                           "#clear APT::Update::Pre-Invoke;\n"
                                           "#clear APT::Update::Post-Invoke;\n"
@@ -43,10 +41,8 @@ static const char repositories_config[] = "Dir::State::Lists \"%s/apt/lists\";\n
  * Without a terminal of apt's own, dpkg writes straight to our log and does not lose its output when
  * apt dies. Weak dependencies were decided on when the set was pinned.
  */
-static const char files_config[] = "Dir::State::Lists \"%s/apt/none\";\n"
-                                   "Dir::Etc::SourceList \"/dev/null\";\n"
+static const char files_config[] = "Dir::Etc::SourceList \"/dev/null\";\n"
                                    "Dir::Etc::SourceParts \"/dev/null\";\n"
-                                   "Dir::Cache \"%s/apt/files\";\n"
                                    "Dir::Cache::archives \"archives\";\n"
                                    "Dir::Cache::pkgcache \"\";\n"
                                    "Dir::Cache::srcpkgcache \"\";\n"
@@ -57,20 +53,21 @@ static const char files_config[] = "Dir::State::Lists \"%s/apt/none\";\n"
                                    "Dpkg::Use-Pty \"0\";\n"
                                    "DPkg::Options { \"--force-confdef\"; \"--force-confold\"; };\n";
 
-static int write_config(struct agent_packages_job *job, int apt_fd, const char *name,
-                        const char *text, struct bl_error *err)
+/* In the job's own directory: another job may be writing its own at this moment. */
+static int write_config(struct agent_packages_job *job, const char *name, const char *places,
+                        const char *rest, struct bl_error *err)
 {
-    return bl_file_replace_mode(apt_fd, name, text, strlen(text), 0644, err) < 0
-               ? bl_wrap(err, "below '%s'", job->cache_dir)
-               : 0;
+    const char *text;
+    int r = agent_packages_memory_format(job->memory, &text, err, "%s%s", places, rest);
+
+    return r < 0 ? r : bl_file_replace(job->job_fd, name, text, strlen(text), err);
 }
 
 int agent_packages_apt_prepare(struct agent_packages_job *job, struct bl_error *err)
 {
     static const char *const directories[] = {"apt/lists", "apt/none", "apt/files", "apt/archives"};
     BL_AUTO_FD int cache_fd = -1;
-    BL_AUTO_FD int apt_fd = -1;
-    char text[2048];
+    const char *text;
     int r;
 
     /* Not secret and open to look into: apt reads and downloads as a user without rights. */
@@ -85,21 +82,19 @@ int agent_packages_apt_prepare(struct agent_packages_job *job, struct bl_error *
         if (r < 0)
             return r;
     }
-    apt_fd = bl_dir_open(cache_fd, "apt", err);
-    if (apt_fd < 0)
-        return apt_fd;
 
-    r = bl_text_format(text, sizeof(text), repositories_config, job->cache_dir, job->cache_dir);
-    if (r < 0)
-        return bl_fail(err, r, "'%s': path too long", job->cache_dir);
-    r = write_config(job, apt_fd, "repositories.conf", text, err);
-    if (r < 0)
+    if ((r = agent_packages_memory_format(job->memory, &text, err,
+                                          "Dir::State::Lists \"%s/apt/lists\";\n"
+                                          "Dir::Cache \"%s/apt\";\n",
+                                          job->cache_dir, job->cache_dir)) < 0 ||
+        (r = write_config(job, "repositories.conf", text, repositories_config, err)) < 0 ||
+        (r = agent_packages_memory_format(job->memory, &text, err,
+                                          "Dir::State::Lists \"%s/apt/none\";\n"
+                                          "Dir::Cache \"%s/apt/files\";\n",
+                                          job->cache_dir, job->cache_dir)) < 0)
         return r;
-    r = bl_text_format(text, sizeof(text), files_config, job->cache_dir, job->cache_dir);
-    if (r < 0)
-        return bl_fail(err, r, "'%s': path too long", job->cache_dir);
 
-    return write_config(job, apt_fd, "files.conf", text, err);
+    return write_config(job, "files.conf", text, files_config, err);
 }
 
 int agent_packages_apt_begin(struct agent_packages_job *job, enum agent_packages_apt_world world,
@@ -113,7 +108,7 @@ int agent_packages_apt_begin(struct agent_packages_job *job, enum agent_packages
     r = agent_packages_args_add_all(job, args, first, err);
     if (r < 0)
         return r;
-    r = agent_packages_args_format(job, args, err, "%s/apt/%s.conf", job->cache_dir,
+    r = agent_packages_args_format(job, args, err, "%s/%s.conf", job->job_path,
                                    world == AGENT_PACKAGES_APT_REPOSITORIES ? "repositories"
                                                                             : "files");
     if (r < 0)

@@ -281,26 +281,36 @@ enum agent_txn_status agent_packages_apt_status(const struct agent_packages_stat
     return AGENT_TXN_STATUS_HALF;
 }
 
-bool agent_packages_apt_find_refresh_failure(const char *text, struct agent_packages_line *ret_line)
+static bool is_harmless(const struct agent_packages_line *line)
 {
     /* About the list of sources, not about what was fetched: the index is good all the same. */
-    static const char *const harmless[] = {
+    static const char *const needles[] = {
         " is configured multiple times in ",
         "Key is stored in legacy trusted.gpg keyring",
     };
-    struct agent_packages_line line;
 
-    while (agent_packages_apt_next_line(&text, &line)) {
-        bool known = false;
+    for (size_t i = 0; i < sizeof(needles) / sizeof(needles[0]); i++)
+        if (starts_with(line, "W:") && contains(line, needles[i]))
+            return true;
 
-        if (!starts_with(&line, "W:") && !starts_with(&line, "E:") && !starts_with(&line, "Err:"))
-            continue;
-        for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++)
-            known = known || (starts_with(&line, "W:") && contains(&line, harmless[i]));
-        if (known)
-            continue;
-        *ret_line = line;
-        return true;
+    return false;
+}
+
+bool agent_packages_apt_find_refresh_failure(const char *text, struct agent_packages_line *ret_line)
+{
+    /* The line that says most comes first. */
+    static const char *const kinds[] = {"E:", "Err:", "W:"};
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        const char *cursor = text;
+        struct agent_packages_line line;
+
+        while (agent_packages_apt_next_line(&cursor, &line)) {
+            if (!starts_with(&line, kinds[i]) || is_harmless(&line))
+                continue;
+            *ret_line = line;
+            return true;
+        }
     }
 
     return false;
@@ -317,6 +327,7 @@ void agent_packages_apt_find_cause(const char *text, struct agent_packages_cause
         {"Could not get lock", "lock_held"},
         {"is locked by another process", "lock_held"},
         {"dpkg was interrupted", "dpkg_interrupted"},
+        {"Held packages were changed", "package_held"},
         {"Unable to locate package", "package_not_found"},
         {"has no installation candidate", "package_not_found"},
         {"' was not found", "version_not_found"},

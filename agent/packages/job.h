@@ -25,6 +25,10 @@ struct agent_packages_job {
 #define agent_packages_fail(job, err, name, help, errno_value, ...) \
     (agent_packages_job_blame((job), (name), (help)), bl_fail((err), (errno_value), __VA_ARGS__))
 
+/* For a failure that is recorded already: names it and hands `r` on. */
+int agent_packages_job_pass(struct agent_packages_job *job, const char *code, const char *remedy,
+                            int r);
+
 /* The first name given to a failure stays: it is nearest to the cause. */
 void agent_packages_job_blame(struct agent_packages_job *job, const char *code, const char *remedy);
 

@@ -35,11 +35,28 @@ static int copy_bytes(int from_fd, int to_fd, const char *source, struct bl_erro
     }
 }
 
+static int fill(int from_fd, int dir_fd, const char *temp, const char *source, mode_t mode,
+                struct bl_error *err)
+{
+    BL_AUTO_FD int to_fd = -1;
+    int r;
+
+    to_fd = openat(dir_fd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (to_fd < 0)
+        return bl_fail(err, -errno, "create '%s': %s", temp, strerror(errno));
+    r = copy_bytes(from_fd, to_fd, source, err);
+    if (r < 0)
+        return r;
+    if (fchmod(to_fd, mode) < 0 || fsync(to_fd) < 0)
+        return bl_fail(err, -errno, "sync '%s': %s", temp, strerror(errno));
+
+    return 0;
+}
+
 int agent_packages_transfer(const char *source, int dir_fd, const char *name, mode_t mode,
                             struct bl_error *err)
 {
     BL_AUTO_FD int from_fd = -1;
-    BL_AUTO_FD int to_fd = -1;
     char temp[NAME_MAX + 1];
     struct stat st;
     int r;
@@ -52,15 +69,13 @@ int agent_packages_transfer(const char *source, int dir_fd, const char *name, mo
         return bl_fail(err, -errno, "open '%s': %s", source, strerror(errno));
     if (fstat(from_fd, &st) < 0 || !S_ISREG(st.st_mode))
         return bl_fail(err, -EUCLEAN, "'%s' is no plain file", source);
-    to_fd = openat(dir_fd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (to_fd < 0)
-        return bl_fail(err, -errno, "create '%s': %s", temp, strerror(errno));
 
-    r = copy_bytes(from_fd, to_fd, source, err);
-    if (r < 0)
+    r = fill(from_fd, dir_fd, temp, source, mode, err);
+    if (r < 0) {
+        /* A full disk must not stay full because of us. */
+        (void)unlinkat(dir_fd, temp, 0);
         return r;
-    if (fchmod(to_fd, mode) < 0 || fsync(to_fd) < 0)
-        return bl_fail(err, -errno, "sync '%s': %s", temp, strerror(errno));
+    }
     if (renameat(dir_fd, temp, dir_fd, name) < 0)
         return bl_fail(err, -errno, "rename '%s' to '%s': %s", temp, name, strerror(errno));
     if (fsync(dir_fd) < 0)

@@ -22,7 +22,10 @@
 
 enum {
     EXIT_BUSY = 75, /* another belay-txn works on this job */
+    RESERVE_BYTES = 64 * 1024,
 };
+
+#define RESERVE "reserve"
 
 struct options {
     const char *state_dir, *cache_dir, *instance;
@@ -81,6 +84,23 @@ static int open_log(int job_fd, uint32_t phase, int *ret_fd, struct bl_error *er
     return 0;
 }
 
+/* Room for the result on a disk that the phase fills; on one that is full already there is none. */
+static void make_reserve(int job_fd)
+{
+    BL_AUTO_FD int fd = openat(job_fd, RESERVE, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+    if (fd < 0 || posix_fallocate(fd, 0, RESERVE_BYTES) != 0)
+        (void)unlinkat(job_fd, RESERVE, 0);
+}
+
+static int save_result(struct agent_packages_job *job, struct bl_error *err)
+{
+    (void)unlinkat(job->job_fd, RESERVE, 0);
+    job->result->ended_ms = bl_wall_now().ms;
+
+    return agent_txn_result_save(job->job_fd, job->result, err);
+}
+
 /* A stop of the unit must not leave a change without anybody who sees its end. */
 static void defer_signals(uint32_t phase)
 {
@@ -122,7 +142,7 @@ static int run(struct agent_packages_job *job, const struct options *options, ui
 
     r = agent_txn_task_load(job->job_fd, phase, &arena, &task, err);
     if (r < 0)
-        return agent_packages_fail(job, err, "bad_task", NULL, r, "%.200s", err->text);
+        return agent_packages_job_pass(job, "bad_task", NULL, r);
     if (task.deadline_ms > 0)
         job->deadline = bl_mono_after(bl_mono_now(), (int64_t)task.deadline_ms);
     job->lock_wait_ms = (int64_t)task.lock_wait_ms;
@@ -130,14 +150,14 @@ static int run(struct agent_packages_job *job, const struct options *options, ui
     r = agent_txn_started_save(job->job_fd, phase, err);
     if (r < 0)
         return r;
+    make_reserve(job->job_fd);
     r = agent_packages_apt.prepare(job, err);
     if (r < 0)
         return bl_wrap(err, "prepare '%s'", options->cache_dir);
     agent_txn_phase_run(&agent_packages_apt, job, &task);
 
     /* The result must not outlive what it points to: changes may be the task's own texts. */
-    job->result->ended_ms = bl_wall_now().ms;
-    r = agent_txn_result_save(job->job_fd, job->result, err);
+    r = save_result(job, err);
 
     return r < 0 ? r : 1;
 }
@@ -151,9 +171,8 @@ static int save_least(struct agent_packages_job *job, const struct bl_error *cau
 
     *job->result = least;
     agent_txn_phase_fail(job, cause);
-    job->result->ended_ms = bl_wall_now().ms;
 
-    return agent_txn_result_save(job->job_fd, job->result, err);
+    return save_result(job, err);
 }
 
 static int perform(const struct options *options, struct bl_error *err)

@@ -79,14 +79,10 @@ static int resolve(struct phase *p, struct agent_packages_changes *ret_changes,
     struct agent_txn_result *result = p->job->result;
     int r;
 
-    if ((r = p->backend->refresh(p->job, err)) < 0) {
-        agent_packages_job_blame(p->job, "refresh_failed", "see the log of the phase");
-        return r;
-    }
-    if ((r = p->backend->resolve(p->job, p->task, ret_changes, err)) < 0) {
-        agent_packages_job_blame(p->job, "resolve_failed", "see the log of the phase");
-        return r;
-    }
+    if ((r = p->backend->refresh(p->job, err)) < 0)
+        return agent_packages_job_pass(p->job, "refresh_failed", "see the log of the phase", r);
+    if ((r = p->backend->resolve(p->job, p->task, ret_changes, err)) < 0)
+        return agent_packages_job_pass(p->job, "resolve_failed", "see the log of the phase", r);
     if (ret_changes->count > PROTO_PACKAGES_MAX)
         return agent_packages_fail(p->job, err, "too_many_packages", "split the plan", -EMSGSIZE,
                                    "%u packages at once, above the limit of %d", ret_changes->count,
@@ -161,14 +157,10 @@ static int run_stage(struct phase *p, struct bl_error *err)
     if ((r = begin_staging(p, err)) < 0 || (r = check_database(p, err)) < 0 ||
         (r = resolve(p, &changes, err)) < 0 || (r = compare_with_pins(p, &changes, err)) < 0)
         return r;
-    if ((r = p->backend->fetch(p->job, &changes, err)) < 0) {
-        agent_packages_job_blame(p->job, "fetch_failed", "see the log of the phase");
-        return r;
-    }
-    if ((r = p->backend->collect(p->job, p->task, &changes, &way_back, err)) < 0) {
-        agent_packages_job_blame(p->job, "no_way_back", "see the log of the phase");
-        return r;
-    }
+    if ((r = p->backend->fetch(p->job, &changes, err)) < 0)
+        return agent_packages_job_pass(p->job, "fetch_failed", "see the log of the phase", r);
+    if ((r = p->backend->collect(p->job, p->task, &changes, &way_back, err)) < 0)
+        return agent_packages_job_pass(p->job, "no_way_back", "see the log of the phase", r);
     if ((r = p->backend->rehearse(p->job, &way_back, err)) < 0 ||
         (r = p->backend->inspect(p->job, &changes, /* verify_files= */ false, err)) < 0 ||
         (r = agent_packages_way_back_save(p->job->job_fd, &way_back, err)) < 0)
@@ -185,8 +177,7 @@ static int load_way_back(struct phase *p, struct proto_arena *arena,
     int r = agent_packages_way_back_load(p->job->job_fd, arena, ret_way_back, err);
 
     if (r < 0)
-        return agent_packages_fail(p->job, err, "no_way_back", "stage the job", r, "%.200s",
-                                   err->text);
+        return agent_packages_job_pass(p->job, "no_way_back", "stage the job", r);
 
     return agent_packages_way_back_changes(p->job, ret_way_back, ret_changes, err);
 }
@@ -251,10 +242,14 @@ void agent_txn_phase_fail(struct agent_packages_job *job, const struct bl_error 
         code = err->code == -ENOSPC || err->code == -EDQUOT ? "no_space" : "internal";
     result->result = PROTO_RESULT_FAILED;
     result->code = code;
-    if (agent_packages_memory_escape(job->memory, err->text, PROTO_REASON_BYTES_MAX,
+    if (err->text[0] == '\0' ||
+        agent_packages_memory_escape(job->memory, err->text, PROTO_REASON_BYTES_MAX,
                                      &result->reason, &unused) < 0)
-        result->reason = "out of memory";
-    agent_packages_job_find(job, code, err->text, job->remedy != NULL ? job->remedy : "");
+        result->reason = "no reason was given";
+    for (uint32_t i = 0; i < result->findings_count; i++)
+        if (strcmp(result->findings[i].code, code) == 0)
+            return;
+    agent_packages_job_find(job, code, result->reason, job->remedy != NULL ? job->remedy : "");
 }
 
 void agent_txn_phase_run(const struct agent_packages_backend *backend,

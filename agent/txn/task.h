@@ -76,10 +76,13 @@ struct agent_txn_finding { /* why a host is blocked or a phase failed, and what 
 
 /*
  * `result` is OK only when everything the phase promises is true; `code` and `reason` then are "".
- * Codes of a failed phase: package_database_broken lock_held refresh_failed resolve_failed
- * pinned_set_differs removal_not_allowed downgrade_not_allowed fetch_failed no_space no_way_back
- * way_back_not_rehearsed change_not_rehearsed postinst_failed dpkg_interrupted change_timed_out
- * change_incomplete restore_incomplete too_many_packages bad_task internal.
+ * Codes of a failed phase:
+ *   bad_task internal no_space lock_held package_database_broken
+ *   refresh_failed resolve_failed package_not_found version_not_found package_held too_many_packages
+ *   pinned_set_differs removal_not_allowed downgrade_not_allowed
+ *   fetch_failed no_way_back change_not_rehearsed way_back_not_rehearsed
+ *   postinst_failed dpkg_interrupted dpkg_failed apt_failed change_timed_out change_incomplete
+ *   restore_incomplete; INSPECT, as findings of a result that is OK: file_changed
  */
 struct agent_txn_result {
     uint64_t format; /* AGENT_TXN_FORMAT */
