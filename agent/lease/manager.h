@@ -23,7 +23,7 @@ int agent_manager_open(const struct agent_lease_places *places, sd_bus **ret_bus
 
 struct agent_manager_unit {
     char id[AGENT_LEASE_UNIT_BYTES_MAX + 1]; /* the name behind an alias */
-    bool loaded; /* false: there is no such unit on this host */
+    bool loaded;                             /* false: there is no such unit on this host */
     bool active; /* active, reloading or activating: it runs or is about to */
     bool ended;  /* inactive or failed: nothing of it runs */
 };
@@ -42,6 +42,9 @@ int agent_manager_queue(sd_bus *bus, const char *method, const char *unit, char 
  */
 int agent_manager_run(sd_bus *bus, const char *method, const char *unit, int64_t timeout_ms,
                       struct bl_error *err) BL_CHECKED;
+
+/* Forgets that `unit` failed, and how often it was started. */
+int agent_manager_reset(sd_bus *bus, const char *unit, struct bl_error *err) BL_CHECKED;
 
 /* Makes PID 1 read the unit files again. */
 int agent_manager_reread(sd_bus *bus, struct bl_error *err) BL_CHECKED;

@@ -17,4 +17,10 @@ int agent_silence_arm(const struct agent_lease_places *places, const char *job, 
                       struct bl_error *err) BL_CHECKED;
 int agent_silence_disarm(const struct agent_lease_places *places, struct bl_error *err) BL_CHECKED;
 
+/* At boot: sets the timer again from the record; nothing when none is armed. */
+int agent_silence_rearm(const struct agent_lease_places *places, struct bl_error *err) BL_CHECKED;
+
+/* The time is up: what belay-silence does. Waits as long as the way back takes. */
+int agent_silence_end(const struct agent_lease_places *places, struct bl_error *err) BL_CHECKED;
+
 #endif

@@ -19,5 +19,5 @@ check belay-courier.service 15
 check belayd.service 15
 check belay-probe@.service 15
 check belay-agent.service 20
-check belay-txn@.service 90
+check belay-txn@.service 93
 exit $bad
