@@ -422,6 +422,8 @@ static void check_end(const struct world *w)
         SIM_CHECK(&w->chance,
                   known->state != CTL_HOST_COMMITTED || host->truth == PROTO_JOB_COMMITTED);
         SIM_CHECK(&w->chance, !host->is_known_failed || known->failed);
+        SIM_CHECK(&w->chance,
+                  !host->was_told_back || host->dies || host->truth != PROTO_JOB_COMMITTED);
         if (w->live.state == CTL_ROLLOUT_COMPLETE)
             SIM_CHECK(&w->chance, known->state == CTL_HOST_COMMITTED || known->failed);
         if (w->live.state == CTL_ROLLOUT_ROLLED_BACK && host->was_told_back && !host->dies)
