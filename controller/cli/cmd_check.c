@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "controller/cli/commands.h"
+#include "controller/cli/plan_file.h"
+#include "controller/cli/say.h"
+#include "controller/outside/json.h"
+#include "controller/outside/out.h"
+#include "proto/words.h"
+
+static void print_derived(const struct ctl_plan *plan)
+{
+    CTL_AUTO_TABLE table = {0};
+
+    if (plan->derived_count == 0)
+        return;
+    (void)puts("\nnot written, so taken as:");
+    ctl_table_begin(&table, 3);
+    for (uint32_t i = 0; i < plan->derived_count; i++) {
+        const struct ctl_plan_derived *derived = &plan->derived[i];
+        char because[48];
+
+        (void)snprintf(because, sizeof(because), "(%s)", derived->because);
+        ctl_table_row(&table, (const char *const[]){derived->field, derived->value, because});
+    }
+    ctl_table_print(&table, stdout, "  ");
+}
+
+/* A share of failures that leaves none in a wave of known size should be known before the run. */
+static void print_rounding(const struct ctl_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->waves_count; i++) {
+        const struct ctl_plan_share *wave = &plan->waves[i];
+
+        if (!plan->failures_allowed.is_percent || plan->failures_allowed.value == 0 ||
+            wave->is_percent || wave->is_rest || ctl_plan_failures_allowed(plan, wave->value) > 0)
+            continue;
+        (void)printf("\nnote: failures_allowed rounds to 0 in wave %u of %u host%s\n",
+                     (unsigned)i + 1, (unsigned)wave->value, wave->value == 1 ? "" : "s");
+    }
+}
+
+static void print_good(const char *path, const struct ctl_plan *plan)
+{
+    ctl_out_put(stdout, path);
+    (void)printf(": good: plan '%s', risk %s, %u package%s, %u wave%s\n", plan->name,
+                 proto_risk_name(plan->risk), (unsigned)plan->packages_count,
+                 plan->packages_count == 1 ? "" : "s", (unsigned)plan->waves_count,
+                 plan->waves_count == 1 ? "" : "s");
+    print_derived(plan);
+    print_rounding(plan);
+}
+
+static void out_json(const struct ctl_plan_file *file, bool good, const struct bl_error *err)
+{
+    json_t *problems = json_array(), *derived = json_array();
+    CTL_AUTO_JSON *answer = json_pack("{s:s, s:b, s:o, s:o}", "file", file->path, "good", good,
+                                      "problems", problems, "derived", derived);
+
+    for (uint32_t i = 0; i < file->problems->count; i++) {
+        const struct ctl_plan_problem *problem = &file->problems->list[i];
+
+        (void)json_array_append_new(problems,
+                                    json_pack("{s:i, s:s, s:s, s:s}", "line", (int)problem->line,
+                                              "field", problem->field, "problem", problem->what,
+                                              "suggestion", problem->meant));
+    }
+    if (!good && file->problems->count == 0)
+        (void)json_array_append_new(problems, json_pack("{s:n, s:s, s:s, s:s}", "line", "field", "",
+                                                        "problem", err->text, "suggestion", ""));
+    for (uint32_t i = 0; good && i < file->plan->derived_count; i++) {
+        const struct ctl_plan_derived *row = &file->plan->derived[i];
+
+        (void)json_array_append_new(derived,
+                                    json_pack("{s:s, s:s, s:s}", "field", row->field, "value",
+                                              row->value, "because", row->because));
+    }
+    ctl_out_json(answer, stdout);
+}
+
+int ctl_cmd_check(struct ctl_cli_globals *globals, int argc, char **argv)
+{
+    bool quiet = false;
+    const struct ctl_cli_option options[] = {{"quiet", CTL_CLI_FLAG, &quiet}};
+    const struct ctl_cli_usage usage = {"check", options, 1, 1, 1};
+    CTL_AUTO_PLAN_FILE file = {0};
+    struct ctl_cli_arguments arguments;
+    struct bl_error err = {0};
+    int r;
+
+    if (!ctl_cli_begin(&usage, argc, argv, &arguments))
+        return CTL_CLI_USAGE;
+    r = ctl_plan_file_load(arguments.items[0], globals->json, &file, &err);
+    if (globals->json && file.problems != NULL) {
+        out_json(&file, r >= 0, &err);
+        return r < 0 ? CTL_CLI_ERROR : CTL_CLI_DONE;
+    }
+    if (r < 0)
+        return ctl_cli_say_error(CTL_CLI_ERROR, &err);
+    if (!quiet)
+        print_good(arguments.items[0], file.plan);
+
+    return CTL_CLI_DONE;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "common/hex.h"
+#include "controller/cli/commands.h"
+#include "controller/cli/manifest_build.h"
+#include "controller/cli/plan_file.h"
+#include "controller/cli/preview.h"
+#include "controller/cli/say.h"
+#include "controller/outside/out.h"
+
+struct wishes {
+    bool yes, watch, allow_missing;
+    const char *passphrase_file;
+    struct ctl_cli_values keys;
+};
+
+enum answer {
+    ANSWER_NO,
+    ANSWER_YES,
+    ANSWER_NOBODY, /* there is no terminal to ask on */
+};
+
+static enum answer ask_person(const struct ctl_preview *preview)
+{
+    char line[16] = "";
+
+    if (isatty(STDIN_FILENO) != 1)
+        return ANSWER_NOBODY;
+    (void)fprintf(stderr, "\nsign this and start it on %u host%s? [y/N] ",
+                  (unsigned)preview->target_count, preview->target_count == 1 ? "" : "s");
+    if (fgets(line, sizeof(line), stdin) == NULL)
+        return ANSWER_NO;
+
+    return strcmp(line, "y\n") == 0 || strcmp(line, "yes\n") == 0 ? ANSWER_YES : ANSWER_NO;
+}
+
+static int sign_once(int home_fd, const struct ctl_key *key, const struct wishes *wishes,
+                     const struct proto_buffer *manifest, struct proto_signature *ret_signature,
+                     struct bl_error *err)
+{
+    CTL_AUTO_SECRET passphrase = {0}, secret = {0};
+    char purpose[96];
+    int r;
+
+    (void)snprintf(purpose, sizeof(purpose), "key '%s'", key->name);
+    r = ctl_passphrase_get(wishes->passphrase_file, purpose, false, &passphrase, err);
+    if (r < 0)
+        return r;
+    r = ctl_key_unlock(home_fd, key, &passphrase, &secret, err);
+    if (r < 0)
+        return r;
+
+    return ctl_manifest_sign(manifest, key, &secret, ret_signature, err);
+}
+
+/* Builds, signs with every wanted key, and makes the request; *ret_request is new. */
+static int prepare(const struct ctl_plan_file *file, const struct ctl_preview *preview,
+                   const struct wishes *wishes, json_t **ret_request, struct bl_error *err)
+{
+    BL_AUTO_FREE struct ctl_key_list *list = calloc(1, sizeof(*list));
+    struct proto_signature signatures[PROTO_SIGNATURES_MAX];
+    uint32_t signature_count = wishes->keys.count > 0 ? wishes->keys.count : 1;
+    PROTO_AUTO_BUFFER manifest = {0};
+    BL_AUTO_FD int home_fd = -1;
+    uint64_t counter = 0;
+    int r;
+
+    if (list == NULL)
+        return bl_fail(err, -ENOMEM, "out of memory");
+    if (signature_count > PROTO_SIGNATURES_MAX)
+        return bl_fail(err, -EINVAL, "more than %d keys", PROTO_SIGNATURES_MAX);
+    r = ctl_home_open(false, &home_fd, err);
+    if (r >= 0)
+        r = ctl_key_list_read(home_fd, list, err);
+    if (r >= 0)
+        r = ctl_counter_next(home_fd, bl_wall_now(), &counter, err);
+    if (r >= 0)
+        r = ctl_manifest_build(file->plan, preview, bl_wall_now(), counter, &manifest, err);
+    for (uint32_t i = 0; r >= 0 && i < signature_count; i++) {
+        const struct ctl_key *key = NULL;
+
+        r = ctl_key_choose(list, wishes->keys.count > 0 ? wishes->keys.items[i] : NULL, &key, err);
+        if (r >= 0)
+            r = sign_once(home_fd, key, wishes, &manifest, &signatures[i], err);
+    }
+    if (r < 0)
+        return r;
+    *ret_request =
+        ctl_submission(file->plan, file->text, preview, &manifest, signatures, signature_count);
+
+    return *ret_request == NULL ? bl_fail(err, -ENOMEM, "out of memory for the rollout") : 0;
+}
+
+/* 0: go on. Otherwise the command ends: *ret_exit tells how. */
+static int decide(const struct ctl_preview *preview, const struct wishes *wishes, int *ret_exit)
+{
+    enum answer answer;
+
+    *ret_exit = CTL_CLI_ERROR;
+    if (preview->blocker_count > 0 && !wishes->allow_missing) {
+        ctl_cli_say_next("nothing was started: mend the hosts in the way, or leave them out with "
+                         "--allow-missing");
+        return -ECANCELED;
+    }
+    if (preview->target_count == 0) {
+        *ret_exit = preview->blocker_count > 0 ? CTL_CLI_ERROR : CTL_CLI_DONE;
+        ctl_cli_say_next("nothing was started: no host has anything to change");
+        return -ECANCELED;
+    }
+    answer = wishes->yes ? ANSWER_YES : ask_person(preview);
+    if (answer == ANSWER_YES)
+        return 0;
+    if (answer == ANSWER_NOBODY)
+        ctl_cli_say_next("nothing was started: standard input is no terminal to ask on; --yes goes "
+                         "on without asking");
+    else
+        ctl_cli_say_next("nothing was started");
+
+    return -ECANCELED;
+}
+
+static int start(struct ctl_cli_globals *globals, const struct ctl_plan_file *file,
+                 const struct ctl_preview *preview, const struct wishes *wishes)
+{
+    CTL_AUTO_JSON *request = NULL, *answer = NULL;
+    char rollout[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)];
+    struct bl_error err = {0};
+
+    if (prepare(file, preview, wishes, &request, &err) < 0)
+        return ctl_cli_say_error(CTL_CLI_ERROR, &err);
+    if (ctl_cli_ask(globals, BL_TAKE_PTR(request), &answer, &err) < 0)
+        return ctl_cli_say_failure(globals, &err);
+
+    bl_hex_encode(preview->rollout_id, sizeof(preview->rollout_id), rollout);
+    (void)puts(rollout);
+    (void)fflush(stdout);
+    ctl_cli_say_next(
+        "it runs by itself: 'belay watch %s' looks on, 'belay pause %s' starts no more "
+        "hosts, 'belay rollback %s' takes everything back",
+        rollout, rollout, rollout);
+
+    return wishes->watch ? ctl_watch_rollout(globals, rollout) : CTL_CLI_DONE;
+}
+
+int ctl_cmd_run(struct ctl_cli_globals *globals, int argc, char **argv)
+{
+    struct wishes wishes = {0};
+    const struct ctl_cli_option options[] = {
+        {"yes", CTL_CLI_FLAG, &wishes.yes},
+        {"watch", CTL_CLI_FLAG, &wishes.watch},
+        {"allow-missing", CTL_CLI_FLAG, &wishes.allow_missing},
+        {"key", CTL_CLI_VALUES, &wishes.keys},
+        {"passphrase-file", CTL_CLI_VALUE, &wishes.passphrase_file},
+    };
+    const struct ctl_cli_usage usage = {"run", options, 5, 1, 1};
+    CTL_AUTO_PLAN_FILE file = {0};
+    CTL_AUTO_PREVIEW preview = {0};
+    struct ctl_cli_arguments arguments;
+    struct bl_error err = {0};
+    int exit_code = CTL_CLI_ERROR;
+
+    if (!ctl_cli_begin(&usage, argc, argv, &arguments))
+        return CTL_CLI_USAGE;
+    if (ctl_plan_file_load(arguments.items[0], false, &file, &err) < 0)
+        return ctl_cli_say_error(CTL_CLI_ERROR, &err);
+    if (ctl_preview_ask(globals, file.plan, &preview, &err) < 0)
+        return ctl_cli_say_failure(globals, &err);
+    ctl_preview_print(file.plan, &preview, stderr);
+    if (decide(&preview, &wishes, &exit_code) < 0)
+        return exit_code;
+
+    return start(globals, &file, &preview, &wishes);
+}

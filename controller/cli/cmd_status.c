@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+
+#include "common/text.h"
+#include "controller/cli/commands.h"
+#include "controller/cli/follow.h"
+#include "controller/cli/say.h"
+#include "controller/cli/status_view.h"
+#include "controller/cli/values.h"
+#include "controller/outside/out.h"
+
+enum {
+    EXIT_INTERRUPTED = 130, /* as a shell counts SIGINT */
+};
+
+static int show_status(const struct ctl_cli_globals *globals, json_t *status)
+{
+    const struct ctl_view view = {
+        .colour = globals->colour, .rows_max = UINT32_MAX, .now = bl_wall_now()};
+    int exit_code = ctl_view_exit_code(status);
+
+    if (globals->json)
+        ctl_cli_out_answer(status);
+    else
+        ctl_view_status(status, &view, stdout);
+
+    return exit_code;
+}
+
+static void show_nothing(void *context, const json_t *document)
+{
+    (void)context;
+    (void)document;
+}
+
+static int wait_for_end(struct ctl_cli_globals *globals, const char *rollout)
+{
+    const struct ctl_follower follower = {.show = show_nothing};
+    CTL_AUTO_JSON *last = NULL;
+    struct bl_error err = {0};
+    int r;
+
+    r = ctl_follow(globals, rollout, &follower, &last, &err);
+    if (r < 0)
+        return ctl_cli_say_failure(globals, &err);
+    if (r == CTL_FOLLOW_INTERRUPTED) {
+        ctl_cli_say_next("the rollout goes on; 'belay status %s --wait' waits again",
+                         last != NULL ? ctl_json_text(last, "rollout") : rollout);
+        return EXIT_INTERRUPTED;
+    }
+
+    return show_status(globals, last);
+}
+
+int ctl_cmd_status(struct ctl_cli_globals *globals, int argc, char **argv)
+{
+    bool wait = false;
+    const struct ctl_cli_option options[] = {{"wait", CTL_CLI_FLAG, &wait}};
+    const struct ctl_cli_usage usage = {"status", options, 1, 0, 1};
+    CTL_AUTO_JSON *answer = NULL;
+    struct ctl_cli_arguments arguments;
+    struct bl_error err = {0};
+    const char *rollout;
+
+    if (!ctl_cli_begin(&usage, argc, argv, &arguments))
+        return CTL_CLI_USAGE;
+    rollout = arguments.count > 0 ? arguments.items[0] : "latest";
+    if (wait)
+        return wait_for_end(globals, rollout);
+    if (ctl_cli_ask(globals, json_pack("{s:s, s:s}", "verb", "status", "rollout", rollout), &answer,
+                    &err) < 0)
+        return ctl_cli_say_failure(globals, &err);
+
+    return show_status(globals, answer);
+}
+
+static void print_rollouts(const json_t *rollouts)
+{
+    CTL_AUTO_TABLE table = {0};
+    const json_t *rollout;
+    size_t i;
+
+    ctl_table_begin(&table, 6);
+    ctl_table_row(&table,
+                  (const char *const[]){"ROLLOUT", "PLAN", "STATE", "HOSTS", "STARTED", "ENDED"});
+    json_array_foreach (rollouts, i, rollout) {
+        const char *ended = ctl_json_text(rollout, "ended");
+        char hosts[24];
+
+        (void)snprintf(hosts, sizeof(hosts), "%lld",
+                       (long long)ctl_json_number(rollout, "hosts_count"));
+        ctl_table_row(&table, (const char *const[]){ctl_json_text(rollout, "rollout"),
+                                                    ctl_json_text(rollout, "plan"),
+                                                    ctl_json_text(rollout, "state"), hosts,
+                                                    ctl_json_text(rollout, "created"),
+                                                    ended[0] != '\0' ? ended : "-"});
+    }
+    ctl_table_print(&table, stdout, "");
+}
+
+int ctl_cmd_rollouts(struct ctl_cli_globals *globals, int argc, char **argv)
+{
+    const char *limit_text = NULL;
+    const struct ctl_cli_option options[] = {{"limit", CTL_CLI_VALUE, &limit_text}};
+    const struct ctl_cli_usage usage = {"rollouts", options, 1, 0, 0};
+    CTL_AUTO_JSON *answer = NULL;
+    struct ctl_cli_arguments arguments;
+    struct bl_error err = {0};
+    uint64_t limit = 50;
+
+    if (!ctl_cli_begin(&usage, argc, argv, &arguments))
+        return CTL_CLI_USAGE;
+    if (limit_text != NULL && bl_text_to_u64(limit_text, 100000, &limit, &err) < 0)
+        return ctl_cli_say_usage("rollouts", &err);
+    if (ctl_cli_ask(globals,
+                    json_pack("{s:s, s:I}", "verb", "rollouts.list", "limit", (json_int_t)limit),
+                    &answer, &err) < 0)
+        return ctl_cli_say_failure(globals, &err);
+    if (globals->json)
+        ctl_cli_out_answer(answer);
+    else
+        print_rollouts(json_object_get(answer, "rollouts"));
+
+    return CTL_CLI_DONE;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/cli/follow.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+
+#include "common/clock.h"
+#include "common/file.h"
+
+enum {
+    TICK_MS = 1000,
+    RETRY_MS = 500,
+    PATIENCE_MS = 5 * 60 * 1000,
+};
+
+struct session {
+    struct ctl_cli_globals *globals;
+    const struct ctl_follower *follower;
+    char rollout[64]; /* as typed, then the id of the first document: "latest" may change */
+    int signal_fd;
+    json_t *last;
+};
+
+/* SIGINT becomes readable, so that it ends the looking on and nothing else. */
+static int catch_interrupt(int *ret_fd, struct bl_error *err)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGINT);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return bl_fail(err, -errno, "block SIGINT: %s", strerror(errno));
+    *ret_fd = signalfd(-1, &set, SFD_CLOEXEC);
+    if (*ret_fd < 0)
+        return bl_fail(err, -errno, "wait for SIGINT: %s", strerror(errno));
+
+    return 0;
+}
+
+/* Waits for the link (-1: for nothing), Ctrl-C or the time. 1 the link, 2 Ctrl-C, 0 the time. */
+static int wait_for(const struct session *session, int link_fd, int timeout_ms,
+                    struct bl_error *err)
+{
+    struct pollfd fds[2] = {{.fd = session->signal_fd, .events = POLLIN},
+                            {.fd = link_fd, .events = POLLIN}};
+    int r = poll(fds, 2, timeout_ms);
+
+    if (r < 0)
+        return errno == EINTR ? 0 : bl_fail(err, -errno, "wait: %s", strerror(errno));
+    if (fds[0].revents != 0)
+        return 2;
+
+    return fds[1].revents != 0 ? 1 : 0;
+}
+
+static void take_document(struct session *session, json_t *document)
+{
+    const char *id = ctl_json_text(document, "rollout");
+
+    json_decref(session->last);
+    session->last = document;
+    if (id[0] != '\0')
+        (void)snprintf(session->rollout, sizeof(session->rollout), "%s", id);
+    session->follower->show(session->follower->context, document);
+}
+
+/* One connection's worth of documents. 1: the rollout ended, 2: Ctrl-C, -ENOTCONN: lost it. */
+static int read_documents(struct session *session, struct ctl_cli_link *link, struct bl_error *err)
+{
+    for (;;) {
+        json_t *document = NULL;
+        bool is_end;
+        int r = wait_for(session, link->fd, TICK_MS, err);
+
+        if (r < 0 || r == 2)
+            return r;
+        if (r == 0) {
+            if (session->follower->tick != NULL && session->last != NULL)
+                session->follower->tick(session->follower->context);
+            continue;
+        }
+        r = ctl_cli_link_receive(link, &document, err);
+        if (r < 0)
+            return r;
+        is_end = ctl_json_bool(document, "end") || ctl_json_bool(document, "final");
+        take_document(session, document);
+        if (is_end)
+            return 1;
+    }
+}
+
+static int connect_and_read(struct session *session, struct bl_error *err)
+{
+    CTL_CLI_AUTO_LINK link = {.fd = -1};
+    int r;
+
+    r = ctl_cli_link_open(session->globals, &link, err);
+    if (r < 0)
+        return r;
+    r = ctl_cli_link_send(
+        &link, json_pack("{s:s, s:s}", "verb", "watch", "rollout", session->rollout), err);
+    if (r < 0)
+        return r;
+
+    return read_documents(session, &link, err);
+}
+
+static int follow(struct session *session, struct bl_error *err)
+{
+    struct bl_mono give_up = {0};
+    bool is_away = false;
+
+    for (;;) {
+        const json_t *before = session->last;
+        int r = connect_and_read(session, err);
+
+        if (r >= 0)
+            return r == 1 ? CTL_FOLLOW_ENDED : CTL_FOLLOW_INTERRUPTED;
+        if (r != -ENOTCONN || session->last == NULL)
+            return r;
+        if (!is_away || session->last != before) {
+            (void)fputs("belay: the controller went away; the rollout goes on, waiting for it\n",
+                        stderr);
+            give_up = bl_mono_after(bl_mono_now(), PATIENCE_MS);
+            is_away = true;
+        }
+        if (bl_mono_reached(bl_mono_now(), give_up))
+            return r;
+        r = wait_for(session, -1, RETRY_MS, err);
+        if (r < 0)
+            return r;
+        if (r == 2)
+            return CTL_FOLLOW_INTERRUPTED;
+    }
+}
+
+int ctl_follow(struct ctl_cli_globals *globals, const char *rollout,
+               const struct ctl_follower *follower, json_t **ret_last, struct bl_error *err)
+{
+    struct session session = {.globals = globals, .follower = follower, .signal_fd = -1};
+    BL_AUTO_FD int signal_fd = -1;
+    int r;
+
+    if (strlen(rollout) >= sizeof(session.rollout))
+        return bl_fail(err, -EINVAL, "'%.60s...' is no rollout", rollout);
+    (void)snprintf(session.rollout, sizeof(session.rollout), "%s", rollout);
+    r = catch_interrupt(&signal_fd, err);
+    if (r < 0)
+        return r;
+    session.signal_fd = signal_fd;
+    r = follow(&session, err);
+    *ret_last = session.last;
+
+    return r;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/cli/link.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "controller/outside/out.h"
+
+enum {
+    HEAD_BYTES = 4,
+};
+
+int ctl_cli_link_open(struct ctl_cli_globals *globals, struct ctl_cli_link *ret_link,
+                      struct bl_error *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t path_bytes = strlen(globals->socket);
+    BL_AUTO_FD int fd = -1;
+
+    _Static_assert(sizeof(globals->socket) <= sizeof(address.sun_path), "checked by the options");
+    memcpy(address.sun_path, globals->socket, path_bytes + 1);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return bl_fail(err, -errno, "make a socket: %s", strerror(errno));
+    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+        return bl_fail(err, -ENOTCONN, "cannot reach the controller at '%.100s': %s",
+                       globals->socket, strerror(errno));
+
+    ret_link->fd = BL_TAKE_FD(fd);
+    ret_link->globals = globals;
+    return 0;
+}
+
+void ctl_cli_link_close(struct ctl_cli_link *link)
+{
+    bl_close_fd(&link->fd);
+}
+
+static int send_all(int fd, const void *data, size_t size_bytes, struct bl_error *err)
+{
+    size_t done_bytes = 0;
+
+    while (done_bytes < size_bytes) {
+        ssize_t n =
+            send(fd, (const char *)data + done_bytes, size_bytes - done_bytes, MSG_NOSIGNAL);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return bl_fail(err, -ENOTCONN, "the controller went away: %s", strerror(errno));
+        done_bytes += (size_t)n;
+    }
+
+    return 0;
+}
+
+static int receive_all(int fd, void *data, size_t size_bytes, struct bl_error *err)
+{
+    size_t done_bytes = 0;
+
+    while (done_bytes < size_bytes) {
+        ssize_t n = recv(fd, (char *)data + done_bytes, size_bytes - done_bytes, 0);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return bl_fail(err, -ENOTCONN, "the controller went away: %s", strerror(errno));
+        if (n == 0)
+            return bl_fail(err, -ENOTCONN, "the controller closed the connection");
+        done_bytes += (size_t)n;
+    }
+
+    return 0;
+}
+
+int ctl_cli_link_send(struct ctl_cli_link *link, json_t *request, struct bl_error *err)
+{
+    CTL_AUTO_JSON *owned = request;
+    BL_AUTO_FREE char *text = NULL;
+    uint8_t head[HEAD_BYTES];
+    size_t text_bytes;
+    int r;
+
+    text = owned == NULL ? NULL : json_dumps(owned, JSON_COMPACT);
+    if (text == NULL)
+        return bl_fail(err, -ENOMEM, "out of memory for the request");
+    text_bytes = strlen(text);
+    if (text_bytes > CTL_CLI_REQUEST_BYTES_MAX)
+        return bl_fail(err, -EMSGSIZE, "the request is longer than %d bytes",
+                       CTL_CLI_REQUEST_BYTES_MAX);
+    for (unsigned i = 0; i < HEAD_BYTES; i++)
+        head[i] = (uint8_t)(text_bytes >> (8 * i));
+    r = send_all(link->fd, head, sizeof(head), err);
+    if (r < 0)
+        return r;
+
+    return send_all(link->fd, text, text_bytes, err);
+}
+
+static int refusal(struct ctl_cli_globals *globals, const json_t *answer, struct bl_error *err)
+{
+    char text[160];
+
+    (void)ctl_out_escape(ctl_json_text(answer, "code"), globals->code, sizeof(globals->code));
+    (void)ctl_out_escape(ctl_json_text(answer, "next"), globals->advice, sizeof(globals->advice));
+    (void)ctl_out_escape(ctl_json_text(answer, "error"), text, sizeof(text));
+
+    return bl_fail(err, -EREMOTEIO, "%s", text[0] != '\0' ? text : "the controller refused");
+}
+
+int ctl_cli_link_receive(struct ctl_cli_link *link, json_t **ret_answer, struct bl_error *err)
+{
+    BL_AUTO_FREE char *text = NULL;
+    CTL_AUTO_JSON *answer = NULL;
+    json_error_t json_err;
+    uint8_t head[HEAD_BYTES];
+    size_t text_bytes = 0;
+    int r;
+
+    r = receive_all(link->fd, head, sizeof(head), err);
+    if (r < 0)
+        return r;
+    for (unsigned i = 0; i < HEAD_BYTES; i++)
+        text_bytes |= (size_t)head[i] << (8 * i);
+    if (text_bytes > CTL_CLI_ANSWER_BYTES_MAX)
+        return bl_fail(err, -EMSGSIZE, "the controller's answer is longer than %d bytes",
+                       CTL_CLI_ANSWER_BYTES_MAX);
+    text = malloc(text_bytes + 1);
+    if (text == NULL)
+        return bl_fail(err, -ENOMEM, "out of memory for an answer of %zu bytes", text_bytes);
+    r = receive_all(link->fd, text, text_bytes, err);
+    if (r < 0)
+        return r;
+    answer = json_loadb(text, text_bytes, JSON_REJECT_DUPLICATES, &json_err);
+    if (!json_is_object(answer))
+        return bl_fail(err, -EBADMSG, "the controller's answer is not a JSON object");
+    if (!json_is_true(json_object_get(answer, "ok")))
+        return refusal(link->globals, answer, err);
+
+    *ret_answer = BL_TAKE_PTR(answer);
+    return 0;
+}
+
+int ctl_cli_ask(struct ctl_cli_globals *globals, json_t *request, json_t **ret_answer,
+                struct bl_error *err)
+{
+    CTL_CLI_AUTO_LINK link = {.fd = -1};
+    CTL_AUTO_JSON *owned = request;
+    int r;
+
+    r = ctl_cli_link_open(globals, &link, err);
+    if (r < 0)
+        return r;
+    r = ctl_cli_link_send(&link, BL_TAKE_PTR(owned), err);
+    if (r < 0)
+        return r;
+
+    return ctl_cli_link_receive(&link, ret_answer, err);
+}
+
+int ctl_cli_say_failure(const struct ctl_cli_globals *globals, const struct bl_error *err)
+{
+    int exit_code = err->code == -ENOTCONN ? CTL_CLI_UNREACHABLE : CTL_CLI_ERROR;
+
+    (void)ctl_cli_say_error(exit_code, err);
+    if (err->code == -EREMOTEIO && globals->advice[0] != '\0')
+        (void)fprintf(stderr, "next: %s\n", globals->advice);
+    if (err->code == -ENOTCONN)
+        (void)fprintf(stderr,
+                      "next: 'systemctl status belayd' on the controller; another socket is "
+                      "chosen with --socket, --config or BELAY_SOCKET\n");
+
+    return exit_code;
+}
+
+void ctl_cli_out_answer(json_t *answer)
+{
+    (void)json_object_del(answer, "ok");
+    (void)json_object_del(answer, "end");
+    ctl_out_json(answer, stdout);
+}

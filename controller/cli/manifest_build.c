@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/cli/manifest_build.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/file.h"
+#include "common/hex.h"
+#include "common/text.h"
+#include "controller/cli/base64.h"
+
+#define COUNTER_FILE "counter"
+
+enum {
+    MINUTE_MS = 60 * 1000,
+    DAY_MS = 24 * 60 * MINUTE_MS,
+    SKEW_MS = 5 * MINUTE_MS,    /* clocks of hosts may be that far behind */
+    MARGIN_MS = 10 * MINUTE_MS, /* restarts, slow disks, reconnects */
+    COUNTER_FILE_BYTES_MAX = 32,
+};
+
+void ctl_limits_of(const struct ctl_plan *plan, uint32_t wave_count, struct ctl_limits *ret_limits)
+{
+    struct ctl_limits limits;
+
+    limits.stage_ms = plan->stage_within_ms + MARGIN_MS;
+    limits.job_ms = plan->quiesce.wait_ms + plan->change_within_ms + plan->verify.settle_ms +
+                    plan->confirm_within_ms + plan->watch_ms + MARGIN_MS;
+    limits.revert_ms = 2 * plan->change_within_ms + MARGIN_MS;
+    limits.valid_ms = DAY_MS + limits.stage_ms +
+                      (int64_t)wave_count * (limits.job_ms + limits.revert_ms + plan->soak_ms);
+    *ret_limits = limits;
+}
+
+/* Everything that a manifest points to, while it is encoded. */
+struct pieces {
+    struct proto_package *packages;
+    struct proto_kind kinds[PROTO_KINDS_MAX];
+    struct proto_text *texts; /* all lists of texts, one behind the other */
+    uint32_t texts_used;
+    struct proto_port *ports;
+    struct proto_target *targets;
+};
+
+static void release_pieces(struct pieces *pieces)
+{
+    for (uint32_t i = 0; i < PROTO_KINDS_MAX; i++)
+        free(pieces->kinds[i].pins);
+    free(pieces->packages);
+    free(pieces->texts);
+    free(pieces->ports);
+    free(pieces->targets);
+}
+
+static uint32_t action_from_name(const char *name)
+{
+    for (uint32_t action = PROTO_ACTION_INSTALL; action <= PROTO_ACTION_REMOVE; action++) {
+        if (strcmp(name, proto_action_name(action)) == 0)
+            return action;
+    }
+
+    return 0; /* the encoder refuses it */
+}
+
+static int put_kind(const json_t *pins, struct proto_kind *ret_kind, struct bl_error *err)
+{
+    size_t count = json_array_size(pins);
+    const json_t *pin;
+    size_t i;
+
+    ret_kind->pins = calloc(count + 1, sizeof(*ret_kind->pins));
+    if (ret_kind->pins == NULL)
+        return bl_fail(err, -ENOMEM, "out of memory for the manifest");
+    json_array_foreach (pins, i, pin)
+        ret_kind->pins[i] =
+            (struct proto_pin){.name = ctl_json_text(pin, "name"),
+                               .arch = ctl_json_text(pin, "arch"),
+                               .version = ctl_json_text(pin, "version"),
+                               .action = action_from_name(ctl_json_text(pin, "action"))};
+    ret_kind->pins_count = (uint32_t)count;
+
+    return 0;
+}
+
+static void put_texts(struct pieces *pieces, const struct ctl_plan_texts *from,
+                      struct proto_text **ret_texts, uint32_t *ret_count)
+{
+    *ret_texts = pieces->texts + pieces->texts_used;
+    *ret_count = from->count;
+    for (uint32_t i = 0; i < from->count; i++)
+        pieces->texts[pieces->texts_used++].text = from->items[i];
+}
+
+static int put_lists(const struct ctl_plan *plan, struct pieces *pieces,
+                     struct proto_manifest *manifest, struct bl_error *err)
+{
+    const struct ctl_plan_quiesce *quiesce = &plan->quiesce;
+    size_t texts_count = (size_t)quiesce->units.count + quiesce->timers.count +
+                         quiesce->backups.count + plan->ssh.keep_groups.count +
+                         plan->ssh.keep_from.count + plan->verify.units.count +
+                         plan->witnesses.count;
+
+    pieces->texts = calloc(texts_count + 1, sizeof(*pieces->texts));
+    pieces->ports = calloc(plan->verify.ports_count + 1, sizeof(*pieces->ports));
+    if (pieces->texts == NULL || pieces->ports == NULL)
+        return bl_fail(err, -ENOMEM, "out of memory for the manifest");
+
+    put_texts(pieces, &quiesce->units, &manifest->quiesce_units, &manifest->quiesce_units_count);
+    put_texts(pieces, &quiesce->timers, &manifest->quiesce_timers, &manifest->quiesce_timers_count);
+    put_texts(pieces, &quiesce->backups, &manifest->backup_units, &manifest->backup_units_count);
+    put_texts(pieces, &plan->ssh.keep_groups, &manifest->ssh_keep_groups,
+              &manifest->ssh_keep_groups_count);
+    put_texts(pieces, &plan->ssh.keep_from, &manifest->ssh_keep_from,
+              &manifest->ssh_keep_from_count);
+    put_texts(pieces, &plan->verify.units, &manifest->verify_units, &manifest->verify_units_count);
+    put_texts(pieces, &plan->witnesses, &manifest->witnesses, &manifest->witnesses_count);
+    for (uint32_t i = 0; i < plan->verify.ports_count; i++)
+        pieces->ports[i] = (struct proto_port){.transport = plan->verify.ports[i].transport,
+                                               .port = plan->verify.ports[i].port};
+    manifest->verify_ports = pieces->ports;
+    manifest->verify_ports_count = plan->verify.ports_count;
+
+    return 0;
+}
+
+static int put_change(const struct ctl_plan *plan, const struct ctl_preview *preview,
+                      struct pieces *pieces, struct proto_manifest *manifest, struct bl_error *err)
+{
+    pieces->packages = calloc(plan->packages_count + 1, sizeof(*pieces->packages));
+    if (pieces->packages == NULL)
+        return bl_fail(err, -ENOMEM, "out of memory for the manifest");
+    for (uint32_t i = 0; i < plan->packages_count; i++)
+        pieces->packages[i] = (struct proto_package){.name = plan->packages[i].name,
+                                                     .version = plan->packages[i].version};
+    for (uint32_t i = 0; i < preview->kind_count; i++) {
+        int r = put_kind(preview->kinds[i], &pieces->kinds[i], err);
+
+        if (r < 0)
+            return r;
+    }
+    manifest->packages = pieces->packages;
+    manifest->packages_count = plan->packages_count;
+    manifest->kinds = pieces->kinds;
+    manifest->kinds_count = preview->kind_count;
+    manifest->allow_remove = plan->allow_remove;
+    manifest->allow_downgrade = plan->allow_downgrade;
+    manifest->revert_class = plan->revert_class;
+
+    return 0;
+}
+
+static int put_targets(const struct ctl_preview *preview, struct pieces *pieces,
+                       struct proto_manifest *manifest, struct bl_error *err)
+{
+    pieces->targets = calloc(preview->target_count + 1, sizeof(*pieces->targets));
+    if (pieces->targets == NULL)
+        return bl_fail(err, -ENOMEM, "out of memory for the manifest");
+    for (uint32_t i = 0; i < preview->target_count; i++) {
+        memcpy(pieces->targets[i].host_id, preview->hosts[i].host_id, PROTO_HOST_ID_BYTES);
+        pieces->targets[i].kind = preview->hosts[i].kind;
+    }
+    manifest->targets_count = preview->target_count;
+
+    return proto_merkle_root(pieces->targets, preview->target_count, manifest->targets_root, err);
+}
+
+static void put_times(const struct ctl_plan *plan, const struct ctl_preview *preview,
+                      struct bl_wall now, struct proto_manifest *manifest)
+{
+    struct ctl_limits limits;
+
+    ctl_limits_of(plan, preview->wave_count, &limits);
+    manifest->not_before_ms = now.ms - SKEW_MS;
+    manifest->not_after_ms = now.ms + limits.valid_ms;
+    manifest->quiesce_wait_ms = (uint64_t)plan->quiesce.wait_ms;
+    manifest->lease_ms = (uint64_t)plan->ssh.lease_ms;
+    manifest->stage_ms = (uint64_t)plan->stage_within_ms;
+    manifest->change_ms = (uint64_t)plan->change_within_ms;
+    manifest->verify_settle_ms = (uint64_t)plan->verify.settle_ms;
+    manifest->confirm_within_ms = (uint64_t)plan->confirm_within_ms;
+    manifest->watch_ms = (uint64_t)plan->watch_ms;
+    manifest->keep_way_back_ms = (uint64_t)plan->keep_way_back_ms;
+}
+
+int ctl_manifest_build(const struct ctl_plan *plan, const struct ctl_preview *preview,
+                       struct bl_wall now, uint64_t counter, struct proto_buffer *ret_manifest,
+                       struct bl_error *err)
+{
+    BL_CLEANUP(release_pieces) struct pieces pieces = {0};
+    struct proto_manifest manifest = {
+        .format = PROTO_MANIFEST_FORMAT,
+        .plan = plan->name,
+        .risk = plan->risk,
+        .counter = counter,
+        .ssh_lock = plan->ssh.lock,
+        .ssh_sessions = plan->ssh.sessions,
+    };
+    int r;
+
+    memcpy(manifest.rollout_id, preview->rollout_id, sizeof(manifest.rollout_id));
+    put_times(plan, preview, now, &manifest);
+    r = put_change(plan, preview, &pieces, &manifest, err);
+    if (r < 0)
+        return r;
+    r = put_lists(plan, &pieces, &manifest, err);
+    if (r < 0)
+        return r;
+    r = put_targets(preview, &pieces, &manifest, err);
+    if (r < 0)
+        return r;
+
+    return proto_manifest_encode(&manifest, ret_manifest, err);
+}
+
+int ctl_manifest_sign(const struct proto_buffer *manifest, const struct ctl_key *key,
+                      const struct ctl_secret *secret, struct proto_signature *ret_signature,
+                      struct bl_error *err)
+{
+    int r;
+
+    memcpy(ret_signature->key, key->public_key, sizeof(ret_signature->key));
+    r = proto_sign(PROTO_MANIFEST_DOMAIN, manifest->data, manifest->size_bytes, secret->bytes,
+                   ret_signature->signature, err);
+    if (r < 0)
+        return r;
+
+    /* In pairs: what leaves this desk is what a host would accept. */
+    return proto_verify(PROTO_MANIFEST_DOMAIN, manifest->data, manifest->size_bytes, ret_signature,
+                        err);
+}
+
+int ctl_counter_next(int home_fd, struct bl_wall now, uint64_t *ret_counter, struct bl_error *err)
+{
+    BL_AUTO_FREE char *text = NULL;
+    uint64_t last = 0, counter = now.ms > 0 ? (uint64_t)now.ms : 1;
+    char next_text[COUNTER_FILE_BYTES_MAX];
+    size_t text_bytes = 0;
+    int r;
+
+    r = bl_file_read(home_fd, COUNTER_FILE, COUNTER_FILE_BYTES_MAX, &text, &text_bytes, err);
+    if (r < 0 && r != -ENOENT)
+        return r;
+    if (r >= 0 && bl_text_to_u64(text, UINT64_MAX - 1, &last, err) < 0)
+        return bl_fail(err, -EUCLEAN, "'%s' in the key directory is damaged: remove it",
+                       COUNTER_FILE);
+    if (counter <= last)
+        counter = last + 1;
+    (void)snprintf(next_text, sizeof(next_text), "%" PRIu64, counter);
+    r = bl_file_replace(home_fd, COUNTER_FILE, next_text, strlen(next_text), err);
+    if (r < 0)
+        return r;
+
+    *ret_counter = counter;
+    return 0;
+}
+
+static json_t *hosts_to_json(const struct ctl_preview *preview)
+{
+    json_t *hosts = json_array();
+
+    for (uint32_t i = 0; i < preview->target_count; i++) {
+        const struct ctl_preview_host *host = &preview->hosts[i];
+
+        (void)json_array_append_new(hosts, json_pack("{s:s, s:i, s:i}", "id", host->id, "kind",
+                                                     (int)host->kind, "wave", (int)host->wave + 1));
+    }
+
+    return hosts;
+}
+
+static json_t *waves_to_json(const struct ctl_preview *preview)
+{
+    json_t *waves = json_array();
+
+    for (uint32_t i = 0; i < preview->wave_count; i++)
+        (void)json_array_append_new(
+            waves, json_pack("{s:i, s:i}", "hosts", (int)preview->waves[i].host_count,
+                             "failures_allowed", (int)preview->waves[i].failures_allowed));
+
+    return waves;
+}
+
+static json_t *signatures_to_json(const struct proto_signature *signatures,
+                                  uint32_t signature_count)
+{
+    json_t *list = json_array();
+
+    for (uint32_t i = 0; i < signature_count; i++) {
+        char key[BL_HEX_BYTES(PROTO_KEY_BYTES)], signature[BL_HEX_BYTES(PROTO_SIGNATURE_BYTES)];
+
+        bl_hex_encode(signatures[i].key, PROTO_KEY_BYTES, key);
+        bl_hex_encode(signatures[i].signature, PROTO_SIGNATURE_BYTES, signature);
+        (void)json_array_append_new(list,
+                                    json_pack("{s:s, s:s}", "key", key, "signature", signature));
+    }
+
+    return list;
+}
+
+json_t *ctl_submission(const struct ctl_plan *plan, const char *plan_text,
+                       const struct ctl_preview *preview, const struct proto_buffer *manifest,
+                       const struct proto_signature *signatures, uint32_t signature_count)
+{
+    BL_AUTO_FREE char *manifest_text = ctl_base64(manifest->data, manifest->size_bytes);
+    struct ctl_limits limits;
+    json_t *times;
+
+    if (manifest_text == NULL)
+        return NULL;
+    ctl_limits_of(plan, preview->wave_count, &limits);
+    times = json_pack("{s:I, s:I, s:I, s:I, s:i}", "soak_ms", (json_int_t)plan->soak_ms, "stage_ms",
+                      (json_int_t)limits.stage_ms, "job_ms", (json_int_t)limits.job_ms, "revert_ms",
+                      (json_int_t)limits.revert_ms, "failures_allowed",
+                      (int)ctl_plan_failures_allowed(plan, preview->target_count));
+
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "verb", "submit", "plan_text",
+                     plan_text, "plan_name", plan->name, "manifest", manifest_text, "signatures",
+                     signatures_to_json(signatures, signature_count), "hosts",
+                     hosts_to_json(preview), "waves", waves_to_json(preview), "limits", times);
+}

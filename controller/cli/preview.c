@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/cli/preview.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/hex.h"
+#include "common/random.h"
+#include "proto/manifest.h"
+
+void ctl_preview_release(struct ctl_preview *preview)
+{
+    for (uint32_t i = 0; i < preview->host_count; i++)
+        json_decref(preview->hosts[i].changes);
+    for (uint32_t i = 0; i < preview->kind_count; i++)
+        json_decref(preview->kinds[i]);
+    free(preview->hosts);
+    free(preview->groups);
+    free(preview->kinds);
+    json_decref(preview->answers);
+    *preview = (struct ctl_preview){0};
+}
+
+static int compare_changes(const void *a, const void *b)
+{
+    const json_t *left = *(json_t *const *)a, *right = *(json_t *const *)b;
+    int r = strcmp(ctl_json_text(left, "name"), ctl_json_text(right, "name"));
+
+    if (r != 0)
+        return r;
+
+    return strcmp(ctl_json_text(left, "arch"), ctl_json_text(right, "arch"));
+}
+
+/* A host may list its transaction in any order; the manifest has one. NULL when out of memory. */
+static json_t *sort_changes(const json_t *changes)
+{
+    size_t count = json_array_size(changes);
+    json_t **list = calloc(count + 1, sizeof(*list));
+    json_t *sorted = json_array();
+
+    if (list == NULL || sorted == NULL) {
+        free(list);
+        json_decref(sorted);
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++)
+        list[i] = json_array_get(changes, i);
+    qsort(list, count, sizeof(*list), compare_changes);
+    for (size_t i = 0; i < count; i++)
+        (void)json_array_append(sorted, list[i]);
+    free(list);
+
+    return sorted;
+}
+
+static json_t *pins_of(const json_t *changes)
+{
+    json_t *pins = json_array();
+    const json_t *change;
+    size_t i;
+
+    json_array_foreach (changes, i, change)
+        (void)json_array_append_new(
+            pins, json_pack("{s:s, s:s, s:s, s:s}", "name", ctl_json_text(change, "name"), "arch",
+                            ctl_json_text(change, "arch"), "version", ctl_json_text(change, "to"),
+                            "action", ctl_json_text(change, "action")));
+
+    return pins;
+}
+
+static int read_host(json_t *answer, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                     struct ctl_preview_host *ret_host, struct bl_error *err)
+{
+    struct ctl_preview_host host = {.name = ctl_json_text(answer, "name"),
+                                    .id = ctl_json_text(answer, "id"),
+                                    .code = ctl_json_text(answer, "code"),
+                                    .reason = ctl_json_text(answer, "reason")};
+    const json_t *changes = json_object_get(answer, "changes");
+    uint8_t both[PROTO_HOST_ID_BYTES + PROTO_ROLLOUT_ID_BYTES];
+
+    if (bl_hex_decode(host.id, host.host_id, sizeof(host.host_id), err) < 0)
+        return bl_fail(err, -EBADMSG, "the controller names a host by '%.80s'", host.id);
+    memcpy(both, host.host_id, PROTO_HOST_ID_BYTES);
+    memcpy(both + PROTO_HOST_ID_BYTES, rollout_id, PROTO_ROLLOUT_ID_BYTES);
+    (void)crypto_generichash(host.order, sizeof(host.order), both, sizeof(both), NULL, 0);
+    if (strcmp(ctl_json_text(answer, "result"), "ok") != 0)
+        host.standing = CTL_PREVIEW_BLOCKER;
+    else if (json_array_size(changes) == 0)
+        host.standing = CTL_PREVIEW_CURRENT;
+    else
+        host.standing = CTL_PREVIEW_TARGET;
+    host.changes = sort_changes(changes);
+    if (host.changes == NULL)
+        return bl_fail(err, -ENOMEM, "out of memory for the preview");
+
+    *ret_host = host;
+    return 0;
+}
+
+/* Targets first, in the order in which they go; the others by name. */
+static int compare_hosts(const void *a, const void *b)
+{
+    const struct ctl_preview_host *left = a, *right = b;
+
+    if (left->standing != right->standing)
+        return left->standing < right->standing ? -1 : 1;
+    if (left->standing == CTL_PREVIEW_TARGET)
+        return memcmp(left->order, right->order, sizeof(left->order));
+
+    return strcmp(left->name, right->name);
+}
+
+static int find_kind(struct ctl_preview *preview, const json_t *changes, uint32_t *ret_kind,
+                     struct bl_error *err)
+{
+    json_t *pins = pins_of(changes);
+
+    for (uint32_t i = 0; i < preview->kind_count; i++) {
+        if (json_equal(preview->kinds[i], pins)) {
+            json_decref(pins);
+            *ret_kind = i;
+            return 0;
+        }
+    }
+    if (preview->kind_count == PROTO_KINDS_MAX) {
+        json_decref(pins);
+        return bl_fail(err, -EMSGSIZE,
+                       "the hosts would do more than %d different things: split the plan",
+                       PROTO_KINDS_MAX);
+    }
+    *ret_kind = preview->kind_count;
+    preview->kinds[preview->kind_count++] = pins;
+
+    return 0;
+}
+
+static int group_targets(struct ctl_preview *preview, struct bl_error *err)
+{
+    preview->groups = calloc(preview->target_count + 1, sizeof(*preview->groups));
+    preview->kinds = calloc(PROTO_KINDS_MAX, sizeof(json_t *));
+    if (preview->groups == NULL || preview->kinds == NULL)
+        return bl_fail(err, -ENOMEM, "out of memory for the preview");
+
+    for (uint32_t i = 0; i < preview->target_count; i++) {
+        struct ctl_preview_host *host = &preview->hosts[i];
+        uint32_t group = 0;
+
+        while (group < preview->group_count &&
+               !json_equal(preview->groups[group].changes, host->changes))
+            group++;
+        if (group == preview->group_count) {
+            int r = find_kind(preview, host->changes, &preview->groups[group].kind, err);
+
+            if (r < 0)
+                return r;
+            preview->groups[group].changes = host->changes;
+            preview->group_count++;
+        }
+        preview->groups[group].host_count++;
+        host->group = group;
+        host->kind = preview->groups[group].kind;
+    }
+
+    return 0;
+}
+
+static int deal(const struct ctl_plan *plan, struct ctl_preview *preview, struct bl_error *err)
+{
+    uint32_t next = 0;
+    int r;
+
+    if (preview->target_count == 0)
+        return 0;
+    r = ctl_plan_deal_waves(plan, preview->target_count, preview->waves, &preview->wave_count, err);
+    if (r < 0)
+        return r;
+    for (uint32_t wave = 0; wave < preview->wave_count; wave++) {
+        for (uint32_t i = 0; i < preview->waves[wave].host_count; i++)
+            preview->hosts[next++].wave = wave;
+    }
+
+    return 0;
+}
+
+int ctl_preview_make(const struct ctl_plan *plan, json_t *answers, struct ctl_preview *preview,
+                     struct bl_error *err)
+{
+    size_t count = json_array_size(answers);
+    int r;
+
+    preview->answers = answers;
+    r = bl_random_fill(preview->rollout_id, sizeof(preview->rollout_id), err);
+    if (r < 0)
+        return r;
+    preview->hosts = calloc(count + 1, sizeof(*preview->hosts));
+    if (preview->hosts == NULL)
+        return bl_fail(err, -ENOMEM, "out of memory for the preview");
+    for (size_t i = 0; i < count; i++) {
+        struct ctl_preview_host *host = &preview->hosts[preview->host_count];
+
+        r = read_host(json_array_get(answers, i), preview->rollout_id, host, err);
+        if (r < 0)
+            return r;
+        preview->host_count++;
+        preview->target_count += host->standing == CTL_PREVIEW_TARGET;
+        preview->current_count += host->standing == CTL_PREVIEW_CURRENT;
+        preview->blocker_count += host->standing == CTL_PREVIEW_BLOCKER;
+    }
+    qsort(preview->hosts, preview->host_count, sizeof(*preview->hosts), compare_hosts);
+    r = group_targets(preview, err);
+    if (r < 0)
+        return r;
+
+    return deal(plan, preview, err);
+}

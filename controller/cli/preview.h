@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CTL_CLI_PREVIEW_H
+#define CTL_CLI_PREVIEW_H
+
+#include <stdio.h>
+
+#include "controller/cli/link.h"
+#include "controller/plan/plan.h"
+#include "proto/ids.h"
+
+/*
+ * What a plan would do now: the hosts it names, what each of them answers to the question "what
+ * would this change?", and the waves that follow. Nothing is changed anywhere.
+ */
+
+enum ctl_preview_standing {
+    CTL_PREVIEW_TARGET = 1, /* has something to change */
+    CTL_PREVIEW_CURRENT,    /* is already as the plan wants it: left out */
+    CTL_PREVIEW_BLOCKER,    /* cannot say, or says no */
+};
+
+struct ctl_preview_host {
+    const char *name, *id; /* borrowed from the answers */
+    uint8_t host_id[PROTO_HOST_ID_BYTES];
+    uint8_t order[PROTO_HASH_BYTES]; /* BLAKE2b(host id, rollout id): its place in the row */
+    uint32_t standing;               /* enum ctl_preview_standing */
+    const char *code, *reason;       /* of a blocker */
+    json_t *changes;                 /* sorted by name and architecture; owned */
+    uint32_t group, kind, wave;      /* of a target; 0-based */
+};
+
+struct ctl_preview_group { /* hosts with the same transaction, former versions included */
+    const json_t *changes;
+    uint32_t host_count;
+    uint32_t kind;
+};
+
+struct ctl_preview {
+    uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES];
+    json_t *answers; /* owns names, ids and reasons */
+    struct ctl_preview_host *hosts;
+    uint32_t host_count, target_count, current_count, blocker_count;
+    struct ctl_preview_group *groups;
+    uint32_t group_count;
+    json_t **kinds; /* pins: what is left of a group without the former versions; owned */
+    uint32_t kind_count;
+    struct ctl_plan_wave waves[CTL_PLAN_WAVES_MAX];
+    uint32_t wave_count;
+};
+
+/*
+ * Asks the controller for the plan's hosts and each host for its transaction. Targets stand first
+ * in `hosts`, in the order of their waves. `err` only for what makes a preview impossible.
+ */
+int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan,
+                    struct ctl_preview *preview, struct bl_error *err) BL_CHECKED;
+
+/* The half that needs no controller: `answers` are the "host" objects of query frames; taken over. */
+int ctl_preview_make(const struct ctl_plan *plan, json_t *answers, struct ctl_preview *preview,
+                     struct bl_error *err) BL_CHECKED;
+
+void ctl_preview_release(struct ctl_preview *preview);
+#define CTL_AUTO_PREVIEW BL_CLEANUP(ctl_preview_release) struct ctl_preview
+
+void ctl_preview_print(const struct ctl_plan *plan, const struct ctl_preview *preview, FILE *to);
+json_t *ctl_preview_to_json(const struct ctl_plan *plan, const struct ctl_preview *preview);
+
+#endif

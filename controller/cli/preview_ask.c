@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+
+#include "controller/cli/preview.h"
+#include "controller/outside/out.h"
+
+/* Finds a plan's hosts and asks them, over one connection to the controller. */
+
+static bool is_named(const json_t *host, const struct ctl_plan_texts *names)
+{
+    for (uint32_t i = 0; i < names->count; i++) {
+        if (strcmp(names->items[i], ctl_json_text(host, "name")) == 0 ||
+            strcmp(names->items[i], ctl_json_text(host, "id")) == 0)
+            return true;
+    }
+
+    return false;
+}
+
+/* Adds the ids of one hosts.list answer to `ids`, each once, without the excluded. */
+static int add_hosts(struct ctl_cli_link *link, const struct ctl_plan *plan, json_t *request,
+                     json_t *ids, struct bl_error *err)
+{
+    CTL_AUTO_JSON *answer = NULL;
+    const json_t *host;
+    size_t i;
+    int r;
+
+    r = ctl_cli_link_send(link, request, err);
+    if (r < 0)
+        return r;
+    r = ctl_cli_link_receive(link, &answer, err);
+    if (r < 0)
+        return r;
+    json_array_foreach (json_object_get(answer, "hosts"), i, host) {
+        if (!is_named(host, &plan->hosts.exclude))
+            (void)json_object_set_new(ids, ctl_json_text(host, "id"), json_true());
+    }
+
+    return 0;
+}
+
+static json_t *labels_to_json(const struct ctl_plan_hosts *hosts)
+{
+    json_t *match = json_object();
+
+    for (uint32_t i = 0; i < hosts->match_count; i++)
+        (void)json_object_set_new(match, hosts->match[i].key, json_string(hosts->match[i].value));
+
+    return match;
+}
+
+static json_t *texts_to_json(const struct ctl_plan_texts *texts)
+{
+    json_t *list = json_array();
+
+    for (uint32_t i = 0; i < texts->count; i++)
+        (void)json_array_append_new(list, json_string(texts->items[i]));
+
+    return list;
+}
+
+/* The ids of all hosts that the plan names, as the keys of *ret_ids. */
+static int find_hosts(struct ctl_cli_link *link, const struct ctl_plan *plan, json_t *ret_ids,
+                      struct bl_error *err)
+{
+    int r;
+
+    if (plan->hosts.match_count > 0) {
+        r = add_hosts(link, plan,
+                      json_pack("{s:s, s:s, s:o}", "verb", "hosts.list", "state", "enrolled",
+                                "match", labels_to_json(&plan->hosts)),
+                      ret_ids, err);
+        if (r < 0)
+            return r;
+    }
+    if (plan->hosts.list.count > 0) {
+        r = add_hosts(link, plan,
+                      json_pack("{s:s, s:s, s:o}", "verb", "hosts.list", "state", "enrolled",
+                                "hosts", texts_to_json(&plan->hosts.list)),
+                      ret_ids, err);
+        if (r < 0)
+            return r;
+    }
+    if (json_object_size(ret_ids) == 0)
+        return bl_fail(err, -ENODATA,
+                       "the plan's 'hosts' name no enrolled host: 'belay hosts list'");
+
+    return 0;
+}
+
+static json_t *query_request(const struct ctl_plan *plan, json_t *ids)
+{
+    json_t *hosts = json_array(), *packages = json_array();
+    json_t *ignored;
+    const char *id;
+
+    json_object_foreach (ids, id, ignored)
+        (void)json_array_append_new(hosts, json_string(id));
+    for (uint32_t i = 0; i < plan->packages_count; i++)
+        (void)json_array_append_new(packages,
+                                    json_pack("{s:s, s:s}", "name", plan->packages[i].name,
+                                              "version", plan->packages[i].version));
+
+    return json_pack("{s:s, s:o, s:o, s:b, s:b}", "verb", "query", "hosts", hosts, "packages",
+                     packages, "allow_remove", plan->allow_remove, "allow_downgrade",
+                     plan->allow_downgrade);
+}
+
+static int collect(struct ctl_cli_link *link, json_t *answers, struct bl_error *err)
+{
+    for (;;) {
+        CTL_AUTO_JSON *frame = NULL;
+        json_t *host;
+        int r = ctl_cli_link_receive(link, &frame, err);
+
+        if (r < 0)
+            return r;
+        host = json_object_get(frame, "host");
+        if (host != NULL)
+            (void)json_array_append(answers, host);
+        if (ctl_json_bool(frame, "end"))
+            return 0;
+    }
+}
+
+int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan,
+                    struct ctl_preview *preview, struct bl_error *err)
+{
+    CTL_CLI_AUTO_LINK link = {.fd = -1};
+    CTL_AUTO_JSON *ids = json_object(), *answers = json_array();
+    int r;
+
+    r = ctl_cli_link_open(globals, &link, err);
+    if (r < 0)
+        return r;
+    r = find_hosts(&link, plan, ids, err);
+    if (r < 0)
+        return r;
+    r = ctl_cli_link_send(&link, query_request(plan, ids), err);
+    if (r < 0)
+        return r;
+    r = collect(&link, answers, err);
+    if (r < 0)
+        return r;
+    if (json_array_size(answers) != json_object_size(ids))
+        return bl_fail(err, -EBADMSG, "the controller answered for %zu of %zu hosts",
+                       json_array_size(answers), json_object_size(ids));
+
+    return ctl_preview_make(plan, BL_TAKE_PTR(answers), preview, err);
+}

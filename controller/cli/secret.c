@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/cli/secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "common/file.h"
+
+enum {
+    PASSPHRASE_BYTES_MAX = 1024,
+};
+
+int ctl_secret_make(size_t size_bytes, struct ctl_secret *ret_secret, struct bl_error *err)
+{
+    uint8_t *bytes = sodium_malloc(size_bytes);
+
+    if (bytes == NULL)
+        return bl_fail(err, -ENOMEM, "no guarded memory for a secret: %s", strerror(errno));
+
+    ret_secret->bytes = bytes;
+    ret_secret->size_bytes = size_bytes;
+    return 0;
+}
+
+void ctl_secret_release(struct ctl_secret *secret)
+{
+    sodium_free(secret->bytes);
+    *secret = (struct ctl_secret){0};
+}
+
+/* Reads up to the end of the first line, which is not part of the secret. */
+static int read_line(int fd, struct ctl_secret *line, struct bl_error *err)
+{
+    size_t used = 0;
+
+    for (;;) {
+        uint8_t byte;
+        ssize_t n = read(fd, &byte, 1);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return bl_fail(err, -errno, "read the passphrase: %s", strerror(errno));
+        if (n == 0 || byte == '\n')
+            break;
+        if (used == line->size_bytes)
+            return bl_fail(err, -EINVAL, "the passphrase is longer than %d bytes",
+                           PASSPHRASE_BYTES_MAX);
+        line->bytes[used++] = byte;
+    }
+    if (used == 0)
+        return bl_fail(err, -EINVAL, "the passphrase is empty");
+    line->size_bytes = used;
+
+    return 0;
+}
+
+static int read_from_file(const char *file, struct ctl_secret *line, struct bl_error *err)
+{
+    BL_AUTO_FD int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    struct stat about;
+    int r;
+
+    if (fd < 0)
+        return bl_fail(err, -errno, "passphrase file '%.100s': %s", file, strerror(errno));
+    if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && (about.st_mode & 077) != 0)
+        (void)fprintf(stderr,
+                      "belay: warning: others may read the passphrase file; chmod 600 it\n");
+    r = read_line(fd, line, err);
+    if (r < 0)
+        return bl_wrap(err, "passphrase file '%.100s'", file);
+
+    return 0;
+}
+
+static int read_from_environment(const char *value, struct ctl_secret *line, struct bl_error *err)
+{
+    size_t value_bytes = strlen(value);
+
+    if (value_bytes == 0)
+        return bl_fail(err, -EINVAL, "BELAY_PASSPHRASE is set but empty");
+    if (value_bytes > line->size_bytes)
+        return bl_fail(err, -EINVAL, "BELAY_PASSPHRASE is longer than %d bytes",
+                       PASSPHRASE_BYTES_MAX);
+    memcpy(line->bytes, value, value_bytes);
+    line->size_bytes = value_bytes;
+
+    return 0;
+}
+
+/* The terminal gets its echo back whatever happens in between, but for a kill in mid-prompt. */
+static int ask_once(int terminal_fd, const char *prompt, struct ctl_secret *line,
+                    struct bl_error *err)
+{
+    struct termios before, silent;
+    int r;
+
+    if (tcgetattr(terminal_fd, &before) < 0)
+        return bl_fail(err, -errno, "the terminal's settings: %s", strerror(errno));
+    silent = before;
+    silent.c_lflag &= ~(tcflag_t)ECHO;
+    silent.c_lflag |= ECHONL;
+    if (tcsetattr(terminal_fd, TCSAFLUSH, &silent) < 0)
+        return bl_fail(err, -errno, "turn the echo off: %s", strerror(errno));
+    (void)dprintf(terminal_fd, "%s: ", prompt);
+    r = read_line(terminal_fd, line, err);
+    (void)tcsetattr(terminal_fd, TCSAFLUSH, &before);
+
+    return r;
+}
+
+static int read_from_terminal(const char *purpose, bool is_new, struct ctl_secret *line,
+                              struct bl_error *err)
+{
+    BL_AUTO_FD int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    CTL_AUTO_SECRET again = {0};
+    char prompt[160];
+    int r;
+
+    if (fd < 0)
+        return bl_fail(err, -ENODATA,
+                       "no terminal to ask for the passphrase of %s: use "
+                       "--passphrase-file or BELAY_PASSPHRASE",
+                       purpose);
+    (void)snprintf(prompt, sizeof(prompt), is_new ? "New passphrase for %s" : "Passphrase of %s",
+                   purpose);
+    r = ask_once(fd, prompt, line, err);
+    if (r < 0 || !is_new)
+        return r;
+    r = ctl_secret_make(PASSPHRASE_BYTES_MAX, &again, err);
+    if (r < 0)
+        return r;
+    r = ask_once(fd, "The same again", &again, err);
+    if (r < 0)
+        return r;
+    if (again.size_bytes != line->size_bytes ||
+        sodium_memcmp(again.bytes, line->bytes, line->size_bytes) != 0)
+        return bl_fail(err, -EINVAL, "the two passphrases differ");
+
+    return 0;
+}
+
+int ctl_passphrase_get(const char *file, const char *purpose, bool is_new,
+                       struct ctl_secret *ret_secret, struct bl_error *err)
+{
+    CTL_AUTO_SECRET line = {0};
+    const char *value = getenv("BELAY_PASSPHRASE");
+    int r;
+
+    r = ctl_secret_make(PASSPHRASE_BYTES_MAX, &line, err);
+    if (r < 0)
+        return r;
+    if (file != NULL)
+        r = read_from_file(file, &line, err);
+    else if (value != NULL)
+        r = read_from_environment(value, &line, err);
+    else
+        r = read_from_terminal(purpose, is_new, &line, err);
+    if (r < 0)
+        return r;
+
+    *ret_secret = line;
+    line = (struct ctl_secret){0};
+    return 0;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "controller/cli/cli.h"
+#include "controller/cli/commands.h"
+
+#define PASSPHRASE_TEXT \
+    "  --passphrase-file FILE  its first line; else BELAY_PASSPHRASE, else the terminal\n"
+
+/* The one list of subcommands: dispatch, both forms of help, and what the manual is tested against. */
+static const struct ctl_cli_command commands[] = {
+    {"init", "make a controller: configuration, key and store",
+     "--listen tcp://ADDRESS:PORT [--enroll-listen tcp://ADDRESS:PORT]\n"
+     "           [--state-dir DIR] [--socket PATH] [--config FILE]",
+     "Prints the controller's public key, which hosts are given when they join, and the next steps.\n"
+     "Never replaces a key. The enrolment port is the one after --listen unless given.\n",
+     ctl_cmd_init},
+    {"keys new", "make a key pair that signs changes",
+     "NAME --role operator|commander [--kdf moderate|interactive] [--passphrase-file FILE]",
+     "  --role ROLE             what this person may sign for\n"
+     "  --kdf interactive       64 MiB instead of 256 MiB to derive the key: for rehearsals\n" PASSPHRASE_TEXT
+     "Keys lie in $BELAY_HOME, else ~/.config/belay. Hosts believe a key after 'belay keys trust'.\n",
+     ctl_cmd_keys_new},
+    {"keys list", "show the keys of this desk", "",
+     "'own' keys can sign here; the others are public keys of colleagues.\n", ctl_cmd_keys_list},
+    {"keys import", "take in a colleague's public key", "FILE.pub",
+     "Hosts believe it after 'belay keys trust'.\n", ctl_cmd_keys_import},
+    {"keys trust", "write and sign the trust file that hosts get",
+     "[--quorum-low N+M] [--quorum-medium N+M] [--quorum-high N+M]\n"
+     "           [--revoke NAME …] [--kdf …] [--passphrase-file FILE]",
+     "  --quorum-high N+M       N operators and M commanders must sign (default 1+1; else 1+0)\n"
+     "  --revoke NAME           no longer believe this person\n" PASSPHRASE_TEXT
+     "Trusts all keys of this desk, raises the version, signs with root.key (made at first use) and\n"
+     "hands the file to the controller. Keep root.key safe: whoever has it decides whom hosts believe.\n",
+     ctl_cmd_keys_trust},
+    {"enroll token", "make a token that lets hosts join",
+     "[--label KEY=VALUE …] [--uses N] [--expires TIME]",
+     "Prints the token alone on standard output. It works N times (1) until TIME (1h) is over.\n",
+     ctl_cmd_enroll_token},
+    {"enroll key", "show the controller's public key", "",
+     "Prints it alone: what 'belay-agent join --controller-key' wants.\n", ctl_cmd_enroll_key},
+    {"hosts list", "show the hosts", "[--match KEY=VALUE,…] [--state pending|enrolled|revoked]", "",
+     ctl_cmd_hosts_list},
+    {"hosts show", "show all about one host", "HOST", "", ctl_cmd_hosts_show},
+    {"hosts label", "set and remove labels", "HOST KEY=VALUE … [KEY- …]", "KEY- removes a label.\n",
+     ctl_cmd_hosts_label},
+    {"hosts approve", "let a host in that joined without a token", "ID",
+     "ID: the fingerprint that the host shows, or its first 8 digits or more.\n",
+     ctl_cmd_hosts_approve},
+    {"hosts revoke", "no longer talk to a host", "HOST", "", ctl_cmd_hosts_revoke},
+    {"ping", "ask hosts whether they are there", "[HOST …] [--match KEY=VALUE,…] [--timeout TIME]",
+     "Ends with 3 when one did not answer.\n", ctl_cmd_ping},
+    {"check", "read a plan and name every mistake; needs no controller", "PLAN [--quiet]",
+     "Shows the values that nobody wrote and where they come from. Ends with 1 for a bad plan.\n",
+     ctl_cmd_check},
+    {"preview", "show what a plan would do now; changes nothing", "PLAN",
+     "Asks each host for its exact transaction. Ends with 1 while hosts stand in the way.\n",
+     ctl_cmd_preview},
+    {"run", "preview a plan, ask, sign it, and start it",
+     "PLAN [--yes] [--watch] [--key NAME …] [--allow-missing] [--passphrase-file FILE]",
+     "  --yes                   do not ask\n"
+     "  --watch                 stay and look on; Ctrl-C never stops the rollout\n"
+     "  --key NAME              sign with this key; twice for two signatures\n"
+     "  --allow-missing         leave out hosts that stand in the way, instead of refusing\n" PASSPHRASE_TEXT
+     "Prints the rollout's id alone on the first line of standard output. Nothing is printed and\n"
+     "nothing done when all hosts are as the plan wants them.\n",
+     ctl_cmd_run},
+    {"status", "show how a rollout stands", "[ROLLOUT] [--wait]",
+     "  --wait                  end when the rollout ends, with its exit code\n", ctl_cmd_status},
+    {"watch", "look on until a rollout ends", "[ROLLOUT]", "Ctrl-C ends only the watching.\n",
+     ctl_cmd_watch},
+    {"why", "tell why a host or rollout is where it is", "[HOST|ROLLOUT]", "", ctl_cmd_why},
+    {"report", "show all that happened in a rollout", "[ROLLOUT] [--format text|md|json]", "",
+     ctl_cmd_report},
+    {"rollouts", "list the rollouts", "[--limit N]", "", ctl_cmd_rollouts},
+    {"pause", "start no more hosts; what runs goes on", "[ROLLOUT]", "", ctl_cmd_pause},
+    {"resume", "go on after a pause", "[ROLLOUT]", "", ctl_cmd_resume},
+    {"abort", "end a rollout: hosts not started stay as they are", "[ROLLOUT]", "", ctl_cmd_abort},
+    {"rollback", "take back what a rollout changed", "[ROLLOUT] [--host HOST | --wave N]",
+     "Safe to repeat.\n", ctl_cmd_rollback},
+    {"leases", "show what is switched off on hosts", "[--match KEY=VALUE,…]", "", ctl_cmd_leases},
+    {"audit verify", "check the chain of the audit", "", "Ends with 1 when it is broken.\n",
+     ctl_cmd_audit_verify},
+    {"audit log", "show the newest rows of the audit", "[ROLLOUT] [--limit N]", "",
+     ctl_cmd_audit_log},
+};
+enum {
+    COMMANDS = sizeof(commands) / sizeof(commands[0])
+};
+
+const struct ctl_cli_command *ctl_cli_command_at(uint32_t index)
+{
+    return index < COMMANDS ? &commands[index] : NULL;
+}
+
+/* How many words of argv are the name `name`; 0: none. */
+static int match_words(const char *name, int argc, char **argv)
+{
+    const char *at = name;
+    int words = 0;
+
+    while (words < argc) {
+        size_t word_bytes = strcspn(at, " ");
+
+        if (strlen(argv[words]) != word_bytes || memcmp(argv[words], at, word_bytes) != 0)
+            return 0;
+        words++;
+        if (at[word_bytes] == '\0')
+            return words;
+        at += word_bytes + 1;
+    }
+
+    return 0;
+}
+
+const struct ctl_cli_command *ctl_cli_find(int argc, char **argv, int *ret_words)
+{
+    for (uint32_t i = 0; i < COMMANDS; i++) {
+        *ret_words = match_words(commands[i].name, argc, argv);
+        if (*ret_words > 0)
+            return &commands[i];
+    }
+
+    return NULL;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/cli/values.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "controller/outside/json.h"
+#include "controller/plan/plan.h"
+
+static int add_label(json_t *labels, const char *text, size_t text_bytes, struct bl_error *err)
+{
+    char label[2 * CTL_PLAN_NAME_BYTES_MAX + 2];
+    char *equals;
+
+    if (text_bytes >= sizeof(label))
+        return bl_fail(err, -EINVAL, "label '%.40s...' is too long", text);
+    memcpy(label, text, text_bytes);
+    label[text_bytes] = '\0';
+    equals = strchr(label, '=');
+    if (equals == NULL)
+        return bl_fail(err, -EINVAL, "'%s' is not a label: write KEY=VALUE", label);
+    *equals = '\0';
+    if (ctl_plan_check_word(label, CTL_PLAN_NAME_BYTES_MAX, err) < 0 ||
+        ctl_plan_check_word(equals + 1, CTL_PLAN_NAME_BYTES_MAX, err) < 0)
+        return bl_wrap(err, "label");
+    if (json_object_get(labels, label) != NULL)
+        return bl_fail(err, -EINVAL, "label '%s' is given twice", label);
+    (void)json_object_set_new(labels, label, json_string(equals + 1));
+
+    return 0;
+}
+
+int ctl_values_add_labels(json_t *labels, const char *text, struct bl_error *err)
+{
+    const char *at = text;
+
+    for (;;) {
+        size_t label_bytes = strcspn(at, ",");
+        int r = add_label(labels, at, label_bytes, err);
+
+        if (r < 0)
+            return r;
+        if (at[label_bytes] == '\0')
+            return 0;
+        at += label_bytes + 1;
+    }
+}
+
+int ctl_values_labels(const struct ctl_cli_values *values, json_t **ret_labels,
+                      struct bl_error *err)
+{
+    CTL_AUTO_JSON *labels = values->count == 0 ? NULL : json_object();
+
+    for (uint32_t i = 0; i < values->count; i++) {
+        int r = ctl_values_add_labels(labels, values->items[i], err);
+
+        if (r < 0)
+            return r;
+    }
+    *ret_labels = BL_TAKE_PTR(labels);
+
+    return 0;
+}
+
+json_t *ctl_values_arguments(const struct ctl_cli_arguments *arguments)
+{
+    json_t *list = json_array();
+
+    for (uint32_t i = 0; i < arguments->count; i++)
+        (void)json_array_append_new(list, json_string(arguments->items[i]));
+
+    return list;
+}
+
+json_t *ctl_values_request(const char *verb)
+{
+    return json_pack("{s:s}", "verb", verb);
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "common/hex.h"
+#include "controller/cli/manifest_build.h"
+#include "controller/cli/preview.h"
+#include "proto/trust.h"
+#include "tests/lib/unit.h"
+
+/*
+ * From a plan and what hosts answered to signed bytes, and back as a host would read them: decode,
+ * verify, prove membership.
+ */
+
+static const char plan_text[] =
+    "plan: openssl\nrisk: low\nhosts: { list: [ a, b, c, d, e ] }\n"
+    "change: { packages: [ openssl, nginx=1.2-3 ], allow: { remove: yes } }\n"
+    "waves: [ 1, rest ]\nsoak: 1m\nfailures_allowed: 1\n"
+    "quiesce: { units: [ cron.service ], timers: [ '*backup*' ], backups: [ 'pg*' ], wait: 2m }\n"
+    "ssh_lock: { keep: { groups: [ ops ], from: [ 10.0.9.5 ] }, sessions: end, lease: 3h }\n"
+    "verify: { units: [ nginx.service ], ports: [ tcp/443 ], settle: 4s }\n"
+    "stage_within: 5m\nchange_within: 6m\nconfirm_within: 7m\nwatch: 8m\nkeep_way_back: 9d\n"
+    "witnesses: [ '10.0.0.1:53' ]\n";
+
+/* One host's answer: `versions` are its former openssl and libssl3 versions. */
+static json_t *answer(char letter, const char *openssl_from, const char *libssl_from)
+{
+    char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)], name[2] = {letter, '\0'};
+    uint8_t host_id[PROTO_HOST_ID_BYTES];
+
+    memset(host_id, letter, sizeof(host_id));
+    bl_hex_encode(host_id, sizeof(host_id), id);
+
+    return json_pack("{s:s, s:s, s:s, s:[{s:s, s:s, s:s, s:s, s:s}, {s:s, s:s, s:s, s:s, s:s}]}",
+                     "id", id, "name", name, "result", "ok", "changes", "name", "openssl", "arch",
+                     "amd64", "from", openssl_from, "to", "3.0-2", "action", "upgrade", "name",
+                     "libssl3", "arch", "amd64", "from", libssl_from, "to",
+                     libssl_from[0] == '\0' ? "3.0-1" : "3.0-2", "action",
+                     libssl_from[0] == '\0' ? "install" : "upgrade");
+}
+
+static json_t *fleet(void)
+{
+    json_t *answers = json_array();
+    json_t *current = answer('d', "x", "x"), *absent = answer('e', "x", "x");
+
+    (void)json_array_append_new(answers, answer('a', "3.0-1", "3.0-1"));
+    (void)json_array_append_new(answers, answer('b', "2.0-1", "3.0-1")); /* other former version */
+    (void)json_array_append_new(answers, answer('c', "3.0-1", ""));      /* other transaction */
+    (void)json_object_set_new(current, "changes", json_array());
+    (void)json_array_append_new(answers, current);
+    (void)json_object_set_new(absent, "result", json_string("unknown"));
+    (void)json_object_set_new(absent, "code", json_string("absent"));
+    (void)json_array_append_new(answers, absent);
+
+    return answers;
+}
+
+struct fixture {
+    struct ctl_plan plan;
+    struct ctl_plan_problems problems;
+    struct ctl_preview preview;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    struct bl_error err = {0};
+
+    assert_non_null(fixture);
+    assert_true(sodium_init() >= 0);
+    assert_int_equal(
+        ctl_plan_read("p", plan_text, strlen(plan_text), &fixture->plan, &fixture->problems, &err),
+        0);
+    assert_int_equal(ctl_preview_make(&fixture->plan, fleet(), &fixture->preview, &err), 0);
+    *state = fixture;
+
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+
+    ctl_preview_release(&fixture->preview);
+    ctl_plan_release(&fixture->plan);
+    free(fixture);
+
+    return 0;
+}
+
+static void sorts_hosts_by_what_they_would_do(void **state)
+{
+    const struct fixture *fixture = *state;
+    const struct ctl_preview *preview = &fixture->preview;
+
+    assert_int_equal(preview->target_count, 3);
+    assert_int_equal(preview->current_count, 1);
+    assert_int_equal(preview->blocker_count, 1);
+    assert_string_equal(preview->hosts[3].name, "d");
+    assert_string_equal(preview->hosts[4].name, "e");
+    /* Three groups, since former versions differ; two kinds, since a and b end up alike. */
+    assert_int_equal(preview->group_count, 3);
+    assert_int_equal(preview->kind_count, 2);
+    assert_int_equal(preview->wave_count, 2);
+    assert_int_equal(preview->hosts[0].wave, 0);
+    assert_int_equal(preview->hosts[1].wave, 1);
+    assert_int_equal(preview->hosts[2].wave, 1);
+    for (uint32_t i = 0; i + 1 < preview->target_count; i++)
+        assert_true(memcmp(preview->hosts[i].order, preview->hosts[i + 1].order,
+                           sizeof(preview->hosts[i].order)) < 0);
+}
+
+static void orders_by_host_and_rollout(void **state)
+{
+    const struct fixture *fixture = *state;
+    const struct ctl_preview_host *first = &fixture->preview.hosts[0];
+    uint8_t both[PROTO_HOST_ID_BYTES + PROTO_ROLLOUT_ID_BYTES], hash[PROTO_HASH_BYTES];
+
+    memcpy(both, first->host_id, PROTO_HOST_ID_BYTES);
+    memcpy(both + PROTO_HOST_ID_BYTES, fixture->preview.rollout_id, PROTO_ROLLOUT_ID_BYTES);
+    assert_int_equal(crypto_generichash(hash, sizeof(hash), both, sizeof(both), NULL, 0), 0);
+    assert_memory_equal(hash, first->order, sizeof(hash));
+}
+
+static void builds_what_a_host_decodes(void **state)
+{
+    const struct fixture *fixture = *state;
+    const struct ctl_preview *preview = &fixture->preview;
+    const struct bl_wall now = {.ms = INT64_C(1800000000000)};
+    PROTO_AUTO_BUFFER bytes = {0};
+    PROTO_AUTO_ARENA arena = {0};
+    struct proto_manifest manifest;
+    struct bl_error err = {0};
+
+    assert_int_equal(ctl_manifest_build(&fixture->plan, preview, now, 77, &bytes, &err), 0);
+    assert_int_equal(proto_manifest_decode(bytes.data, bytes.size_bytes, &arena, &manifest, &err),
+                     0);
+    assert_memory_equal(manifest.rollout_id, preview->rollout_id, PROTO_ROLLOUT_ID_BYTES);
+    assert_string_equal(manifest.plan, "openssl");
+    assert_int_equal(manifest.risk, PROTO_RISK_LOW);
+    assert_int_equal(manifest.counter, 77);
+    assert_true(manifest.not_before_ms < now.ms);
+    assert_true(manifest.not_after_ms > now.ms + 86400000);
+    assert_int_equal(manifest.targets_count, 3);
+    assert_int_equal(manifest.packages_count, 2);
+    assert_string_equal(manifest.packages[1].version, "1.2-3");
+    assert_int_equal(manifest.kinds_count, 2);
+    assert_int_equal(manifest.kinds[0].pins_count, 2);
+    assert_string_equal(manifest.kinds[0].pins[0].name, "libssl3"); /* sorted */
+    assert_string_equal(manifest.kinds[0].pins[1].version, "3.0-2");
+    assert_true(manifest.allow_remove);
+    assert_false(manifest.allow_downgrade);
+    assert_int_equal(manifest.revert_class, PROTO_REVERT_PACKAGES);
+    assert_string_equal(manifest.quiesce_units[0].text, "cron.service");
+    assert_string_equal(manifest.quiesce_timers[0].text, "*backup*");
+    assert_string_equal(manifest.backup_units[0].text, "pg*");
+    assert_int_equal(manifest.quiesce_wait_ms, 120000);
+    assert_true(manifest.ssh_lock);
+    assert_string_equal(manifest.ssh_keep_groups[0].text, "ops");
+    assert_string_equal(manifest.ssh_keep_from[0].text, "10.0.9.5");
+    assert_int_equal(manifest.ssh_sessions, PROTO_SESSIONS_END);
+    assert_int_equal(manifest.lease_ms, 10800000);
+    assert_string_equal(manifest.verify_units[0].text, "nginx.service");
+    assert_int_equal(manifest.verify_ports[0].port, 443);
+    assert_int_equal(manifest.stage_ms, 300000);
+    assert_int_equal(manifest.change_ms, 360000);
+    assert_int_equal(manifest.verify_settle_ms, 4000);
+    assert_int_equal(manifest.confirm_within_ms, 420000);
+    assert_int_equal(manifest.watch_ms, 480000);
+    assert_int_equal(manifest.keep_way_back_ms, 9 * INT64_C(86400000));
+    assert_string_equal(manifest.witnesses[0].text, "10.0.0.1:53");
+}
+
+static void proves_each_target_and_nobody_else(void **state)
+{
+    const struct fixture *fixture = *state;
+    const struct ctl_preview *preview = &fixture->preview;
+    PROTO_AUTO_BUFFER bytes = {0};
+    PROTO_AUTO_ARENA arena = {0};
+    struct proto_target targets[3];
+    struct proto_manifest manifest;
+    struct bl_error err = {0};
+    uint8_t root[PROTO_HASH_BYTES];
+
+    assert_int_equal(ctl_manifest_build(&fixture->plan, preview, (struct bl_wall){.ms = 1000000}, 1,
+                                        &bytes, &err),
+                     0);
+    assert_int_equal(proto_manifest_decode(bytes.data, bytes.size_bytes, &arena, &manifest, &err),
+                     0);
+    for (uint32_t i = 0; i < 3; i++) {
+        memcpy(targets[i].host_id, preview->hosts[i].host_id, PROTO_HOST_ID_BYTES);
+        targets[i].kind = preview->hosts[i].kind;
+    }
+    assert_int_equal(proto_merkle_root(targets, 3, root, &err), 0);
+    assert_memory_equal(root, manifest.targets_root, sizeof(root));
+    for (uint32_t i = 0; i < 3; i++) {
+        struct proto_hash proof[PROTO_PROOF_MAX];
+        struct proto_target stranger = targets[i];
+        uint32_t proof_count = 0;
+
+        assert_int_equal(proto_merkle_prove(targets, 3, i, proof, &proof_count, &err), 0);
+        assert_int_equal(proto_merkle_verify(manifest.targets_root, manifest.targets_count,
+                                             &targets[i], i, proof, proof_count, &err),
+                         0);
+        stranger.kind ^= 1;
+        assert_int_equal(proto_merkle_verify(manifest.targets_root, manifest.targets_count,
+                                             &stranger, i, proof, proof_count, &err),
+                         -EKEYREJECTED);
+    }
+}
+
+static void signs_what_verifies(void **state)
+{
+    const struct fixture *fixture = *state;
+    CTL_AUTO_SECRET secret = {0};
+    PROTO_AUTO_BUFFER bytes = {0};
+    struct proto_signature signature;
+    struct bl_error err = {0};
+    struct ctl_key key;
+
+    assert_int_equal(ctl_key_make("alice", PROTO_ROLE_OPERATOR, &key, &secret, &err), 0);
+    assert_int_equal(ctl_manifest_build(&fixture->plan, &fixture->preview,
+                                        (struct bl_wall){.ms = 1000000}, 1, &bytes, &err),
+                     0);
+    assert_int_equal(ctl_manifest_sign(&bytes, &key, &secret, &signature, &err), 0);
+    assert_int_equal(
+        proto_verify(PROTO_MANIFEST_DOMAIN, bytes.data, bytes.size_bytes, &signature, &err), 0);
+    bytes.data[bytes.size_bytes / 2] ^= 1;
+    assert_int_equal(
+        proto_verify(PROTO_MANIFEST_DOMAIN, bytes.data, bytes.size_bytes, &signature, &err),
+        -EKEYREJECTED);
+}
+
+static void submits_hosts_waves_and_limits(void **state)
+{
+    const struct fixture *fixture = *state;
+    PROTO_AUTO_BUFFER bytes = {0};
+    struct proto_signature signature = {0};
+    CTL_AUTO_JSON *request = NULL;
+    struct bl_error err = {0};
+    const json_t *host, *limits;
+
+    assert_int_equal(ctl_manifest_build(&fixture->plan, &fixture->preview,
+                                        (struct bl_wall){.ms = 1000000}, 1, &bytes, &err),
+                     0);
+    request = ctl_submission(&fixture->plan, plan_text, &fixture->preview, &bytes, &signature, 1);
+    assert_non_null(request);
+    assert_string_equal(ctl_json_text(request, "verb"), "submit");
+    assert_string_equal(ctl_json_text(request, "plan_text"), plan_text);
+    assert_int_equal(json_array_size(json_object_get(request, "hosts")), 3);
+    host = json_array_get(json_object_get(request, "hosts"), 2);
+    assert_string_equal(ctl_json_text(host, "id"), fixture->preview.hosts[2].id);
+    assert_int_equal(ctl_json_number(host, "wave"), 2); /* counted from 1 */
+    assert_int_equal(ctl_json_number(json_array_get(json_object_get(request, "waves"), 1), "hosts"),
+                     2);
+    limits = json_object_get(request, "limits");
+    assert_int_equal(ctl_json_number(limits, "soak_ms"), 60000);
+    assert_int_equal(ctl_json_number(limits, "failures_allowed"), 1);
+    assert_true(ctl_json_number(limits, "job_ms") > 120000 + 360000 + 4000 + 420000 + 480000);
+}
+
+static void counts_upwards_for_ever(void **state)
+{
+    char directory[] = "/tmp/belay-counter-XXXXXX";
+    BL_AUTO_FD int fd = -1;
+    struct bl_error err = {0};
+    uint64_t first = 0, second = 0, third = 0;
+
+    assert_non_null(mkdtemp(directory));
+    fd = bl_dir_open(AT_FDCWD, directory, &err);
+    assert_true(fd >= 0);
+    assert_int_equal(ctl_counter_next(fd, (struct bl_wall){.ms = 5000}, &first, &err), 0);
+    assert_int_equal(ctl_counter_next(fd, (struct bl_wall){.ms = 4000}, &second, &err), 0);
+    assert_int_equal(ctl_counter_next(fd, (struct bl_wall){.ms = 9000}, &third, &err), 0);
+    assert_int_equal(first, 5000);
+    assert_int_equal(second, 5001); /* the clock went back, the counter does not */
+    assert_int_equal(third, 9000);
+    assert_int_equal(unlinkat(fd, "counter", 0), 0);
+    assert_int_equal(rmdir(directory), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(sorts_hosts_by_what_they_would_do, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(orders_by_host_and_rollout, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(builds_what_a_host_decodes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(proves_each_target_and_nobody_else, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(signs_what_verifies, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(submits_hosts_waves_and_limits, set_up, tear_down),
+        cmocka_unit_test(counts_upwards_for_ever),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
