@@ -25,6 +25,15 @@ struct bl_mono bl_mono_now(void)
     return (struct bl_mono){.ms = read_ms(CLOCK_BOOTTIME)};
 }
 
+int64_t bl_mono_now_us(void)
+{
+    struct timespec now;
+
+    BL_ASSERT(clock_gettime(CLOCK_BOOTTIME, &now) == 0);
+
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 struct bl_wall bl_wall_now(void)
 {
     return (struct bl_wall){.ms = read_ms(CLOCK_REALTIME)};

@@ -7,6 +7,7 @@
 #include <zmq.h>
 
 #include "common/hex.h"
+#include "common/text.h"
 #include "controller/daemon/zap.h"
 #include "proto/message.h"
 
@@ -17,6 +18,7 @@ enum {
     BACKLOG_COUNT = 4096,
     QUEUE_MESSAGES_MAX = 256, /* a connection, each way */
     ENROLL_MESSAGE_BYTES_MAX = 4096,
+    CURVE_BYTES_MAX = 64, /* libzmq's limit is for the sealed frame: 33 bytes more than we see */
     TURN_MESSAGES_MAX = 1024,
     /* A host without power sends no FIN; the kernel finds out, at no cost here. */
     KEEPALIVE_IDLE_S = 30,
@@ -60,7 +62,8 @@ int ctl_link_configure(void *socket, const struct ctl_link_config *config, enum 
 {
     const char *domain = door == CTL_LINK_FLEET ? CTL_ZAP_DOMAIN_FLEET : CTL_ZAP_DOMAIN_ENROLL;
     const int64_t message_bytes_max =
-        door == CTL_LINK_FLEET ? PROTO_MESSAGE_BYTES_MAX : ENROLL_MESSAGE_BYTES_MAX;
+        CURVE_BYTES_MAX +
+        (door == CTL_LINK_FLEET ? PROTO_MESSAGE_BYTES_MAX : ENROLL_MESSAGE_BYTES_MAX);
     const struct {
         int option, value;
     } options[] = {
@@ -292,6 +295,13 @@ static int open_monitor(struct ctl_link *link, struct bl_error *err)
     return 0;
 }
 
+static bool asks_for_any_port(const char *listen)
+{
+    const char *colon = strrchr(listen, ':');
+
+    return colon != NULL && (strcmp(colon, ":0") == 0 || strcmp(colon, ":*") == 0);
+}
+
 static int open_door(struct ctl_link *link, const struct ctl_link_config *config,
                      enum ctl_link_door door, struct bl_error *err)
 {
@@ -310,7 +320,10 @@ static int open_door(struct ctl_link *link, const struct ctl_link_config *config
         return r;
     if (zmq_bind(*socket, listen) < 0)
         return bl_fail(err, -errno, "listen on %s: %s", listen, zmq_strerror(errno));
-    if (zmq_getsockopt(*socket, ZMQ_LAST_ENDPOINT, link->endpoints[door - 1], &endpoint_bytes) < 0)
+    /* What was asked for reads better than how libzmq writes it, unless it asked for any port. */
+    bl_text_copy(link->endpoints[door - 1], ENDPOINT_BYTES, listen);
+    if (asks_for_any_port(listen) &&
+        zmq_getsockopt(*socket, ZMQ_LAST_ENDPOINT, link->endpoints[door - 1], &endpoint_bytes) < 0)
         return bl_fail(err, -errno, "where %s is: %s", listen, zmq_strerror(errno));
 
     return 0;

@@ -64,7 +64,7 @@ struct ctl_link *ctl_link_close(struct ctl_link *link);
 
 /* 0; -EHOSTUNREACH: this connection is gone; -EAGAIN: the peer does not read, nothing was sent. */
 int ctl_link_send(struct ctl_link *link, enum ctl_link_door door, const struct ctl_link_peer *peer,
-                  const void *data, size_t size_bytes) BL_CHECKED;
+                  const void *data, size_t size_bytes);
 
 /* Where it listens now ("tcp://127.0.0.1:40123"); valid as long as the link. */
 const char *ctl_link_endpoint(const struct ctl_link *link, enum ctl_link_door door);

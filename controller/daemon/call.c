@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/daemon/call.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/hex.h"
+#include "common/text.h"
+
+enum {
+    LABELS_MAX = 64,
+    LABEL_VALUE_BYTES_MAX = 128,
+    CANDIDATES_MAX = 8,
+};
+
+bool ctl_call_text(struct ctl_call *call, const char *key, const char *otherwise,
+                   const char **ret_text)
+{
+    const json_t *value = json_object_get(call->request, key);
+
+    if (value == NULL && otherwise != NULL) {
+        *ret_text = otherwise;
+        return true;
+    }
+    *ret_text = json_string_value(value);
+    if (*ret_text == NULL)
+        ctl_refuse(call, "bad_request", "", "'%s' must be a text", key);
+
+    return *ret_text != NULL;
+}
+
+bool ctl_call_int(struct ctl_call *call, const char *key, int64_t otherwise, int64_t max,
+                  int64_t *ret_number)
+{
+    const json_t *value = json_object_get(call->request, key);
+
+    *ret_number = value == NULL ? otherwise : json_integer_value(value);
+    if (value != NULL && (!json_is_integer(value) || *ret_number < 1 || *ret_number > max)) {
+        ctl_refuse(call, "bad_request", "", "'%s' must be a whole number from 1 to %lld", key,
+                   (long long)max);
+        return false;
+    }
+
+    return true;
+}
+
+bool ctl_call_bool(struct ctl_call *call, const char *key, bool *ret_value)
+{
+    const json_t *value = json_object_get(call->request, key);
+
+    *ret_value = json_is_true(value);
+    if (value != NULL && !json_is_boolean(value)) {
+        ctl_refuse(call, "bad_request", "", "'%s' must be true or false", key);
+        return false;
+    }
+
+    return true;
+}
+
+bool ctl_call_hex(struct ctl_call *call, const char *key, const char *text, uint8_t *ret_data,
+                  size_t size_bytes)
+{
+    struct bl_error err = {0};
+
+    if (text != NULL && bl_hex_decode(text, ret_data, size_bytes, &err) >= 0)
+        return true;
+    ctl_refuse(call, "bad_request", "", "'%s' must be %zu hex digits", key, 2 * size_bytes);
+
+    return false;
+}
+
+bool ctl_call_base64(struct ctl_call *call, const char *key, size_t bytes_max, uint8_t **ret_data,
+                     size_t *ret_bytes)
+{
+    const char *text = json_string_value(json_object_get(call->request, key));
+    size_t text_bytes = text == NULL ? 0 : strlen(text), data_bytes = text_bytes / 4 * 3 + 3;
+    uint8_t *data;
+
+    if (text == NULL || data_bytes > bytes_max + 6) {
+        ctl_refuse(call, "bad_request", "", "'%s' must be base64 of at most %zu bytes", key,
+                   bytes_max);
+        return false;
+    }
+    data = malloc(data_bytes);
+    if (data != NULL &&
+        sodium_base642bin(data, data_bytes, text, text_bytes, NULL, ret_bytes, NULL,
+                          sodium_base64_VARIANT_ORIGINAL) == 0 &&
+        *ret_bytes <= bytes_max) {
+        *ret_data = data;
+        return true;
+    }
+    free(data);
+    ctl_refuse(call, "bad_request", "", "'%s' is not base64", key);
+
+    return false;
+}
+
+static bool is_label(const char *key, const json_t *value)
+{
+    const char *text = json_string_value(value);
+
+    return bl_text_is_name(key) && text != NULL && strlen(text) <= LABEL_VALUE_BYTES_MAX &&
+           bl_text_is_clean(text, strlen(text)) && strpbrk(text, "\n\t") == NULL;
+}
+
+bool ctl_call_labels(struct ctl_call *call, const char *key, const json_t **ret_labels)
+{
+    json_t *labels = json_object_get(call->request, key), *value;
+    const char *name;
+
+    *ret_labels = labels;
+    if (labels == NULL)
+        return true;
+    if (!json_is_object(labels) || json_object_size(labels) > LABELS_MAX) {
+        ctl_refuse(call, "bad_request", "", "'%s' must be an object of at most %d labels", key,
+                   LABELS_MAX);
+        return false;
+    }
+    json_object_foreach(labels, name, value)
+    {
+        if (is_label(name, value))
+            continue;
+        ctl_refuse(call, "bad_request", "",
+                   "label '%s': a name of letters, digits, '_', '.', '-', and a text", name);
+        return false;
+    }
+
+    return true;
+}
+
+/* ---- hosts ---- */
+
+static json_t *host_candidates(const struct ctl_fleet_found *found)
+{
+    json_t *candidates = json_array();
+
+    for (uint32_t i = 0; i < found->count && i < CTL_FLEET_CANDIDATES_MAX; i++) {
+        char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)];
+
+        bl_hex_encode(found->hosts[i]->id, PROTO_HOST_ID_BYTES, id);
+        (void)json_array_append_new(candidates,
+                                    json_sprintf("%s (%.16s)", found->hosts[i]->name, id));
+    }
+
+    return candidates;
+}
+
+bool ctl_call_find_host(struct ctl_call *call, const char *text, struct ctl_fleet_host **ret_host)
+{
+    struct ctl_fleet_found found;
+
+    ctl_fleet_resolve(&call->engine->fleet, text, &found);
+    if (found.count == 1) {
+        *ret_host = found.hosts[0];
+        return true;
+    }
+    if (found.count == 0)
+        ctl_refuse(call, "not_found", "belay hosts list", "there is no host '%.64s'", text);
+    else
+        ctl_refuse_ambiguous(call, text, host_candidates(&found));
+
+    return false;
+}
+
+bool ctl_call_host(struct ctl_call *call, const char *key, struct ctl_fleet_host **ret_host)
+{
+    const char *text;
+
+    return ctl_call_text(call, key, NULL, &text) && ctl_call_find_host(call, text, ret_host);
+}
+
+void ctl_call_hosts_release(struct ctl_call_hosts *hosts)
+{
+    free(hosts->list);
+    *hosts = (struct ctl_call_hosts){0};
+}
+
+static void add_once(struct ctl_call_hosts *hosts, struct ctl_fleet_host *host)
+{
+    for (uint32_t i = 0; i < hosts->count; i++) {
+        if (hosts->list[i] == host)
+            return;
+    }
+    hosts->list[hosts->count++] = host;
+}
+
+static bool select_named(struct ctl_call *call, const json_t *names, const json_t *match,
+                         struct ctl_call_hosts *hosts)
+{
+    size_t index;
+    json_t *name;
+
+    json_array_foreach((json_t *)(uintptr_t)names, index, name)
+    {
+        struct ctl_fleet_host *host;
+
+        if (!json_is_string(name)) {
+            ctl_refuse(call, "bad_request", "", "'hosts' must be a list of texts");
+            return false;
+        }
+        if (!ctl_call_find_host(call, json_string_value(name), &host))
+            return false;
+        if (ctl_fleet_matches(host, match))
+            add_once(hosts, host);
+    }
+
+    return true;
+}
+
+bool ctl_call_select(struct ctl_call *call, struct ctl_call_hosts *ret_hosts)
+{
+    const struct ctl_fleet *fleet = &call->engine->fleet;
+    const json_t *names = json_object_get(call->request, "hosts"), *match;
+
+    if (!ctl_call_labels(call, "match", &match))
+        return false;
+    if (names != NULL && !json_is_array(names)) {
+        ctl_refuse(call, "bad_request", "", "'hosts' must be a list of texts");
+        return false;
+    }
+    ret_hosts->list = calloc((size_t)fleet->count + 1, sizeof(struct ctl_fleet_host *));
+    if (ret_hosts->list == NULL) {
+        ctl_refuse(call, "internal", "", "no memory");
+        return false;
+    }
+    if (names != NULL)
+        return select_named(call, names, match, ret_hosts);
+    for (uint32_t i = 0; i < fleet->count; i++) {
+        if (fleet->hosts[i]->standing == CTL_STANDING_ENROLLED &&
+            ctl_fleet_matches(fleet->hosts[i], match))
+            ret_hosts->list[ret_hosts->count++] = fleet->hosts[i];
+    }
+
+    return true;
+}
+
+/* ---- rollouts ---- */
+
+struct run_search {
+    const char *text;
+    uint32_t count;
+    uint8_t id[PROTO_ROLLOUT_ID_BYTES]; /* of the first that was found */
+    json_t *candidates;
+};
+
+static int try_run(void *userdata, const struct ctl_store_rollout *row, struct bl_error *err)
+{
+    struct run_search *search = userdata;
+    char id[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)];
+    bool is_latest = strcmp(search->text, "latest") == 0;
+
+    bl_hex_encode(row->id, sizeof(row->id), id);
+    if (is_latest ? search->count > 0 : strncmp(id, search->text, strlen(search->text)) != 0)
+        return 0;
+    if (search->count == 0)
+        memcpy(search->id, row->id, sizeof(search->id));
+    if (search->count < CANDIDATES_MAX)
+        (void)json_array_append_new(search->candidates,
+                                    json_sprintf("%s (%s)", id, row->plan_name));
+    search->count++;
+
+    return 0;
+}
+
+bool ctl_call_find_run(struct ctl_call *call, const char *text, struct ctl_run **ret_run)
+{
+    struct run_search search = {.text = text, .candidates = json_array()};
+    struct bl_error err = {0};
+    int r = 0;
+
+    if (text[0] != '\0')
+        r = ctl_store_each_rollout(call->engine->store, UINT32_MAX, try_run, &search, &err);
+    if (r >= 0 && search.count > 1) {
+        ctl_refuse_ambiguous(call, text, search.candidates);
+        return false;
+    }
+    json_decref(search.candidates);
+    if (r >= 0 && search.count == 1)
+        r = ctl_engine_run(call->engine, search.id, ret_run, &err);
+    if (r < 0) {
+        ctl_reply_failure(call, &err);
+        return false;
+    }
+    if (search.count == 0)
+        ctl_refuse(call, "not_found", "belay status", "there is no rollout '%.64s'", text);
+
+    return search.count == 1;
+}
+
+bool ctl_call_run(struct ctl_call *call, struct ctl_run **ret_run)
+{
+    const char *text;
+
+    return ctl_call_text(call, "rollout", "latest", &text) &&
+           ctl_call_find_run(call, text, ret_run);
+}
+
+bool ctl_call_audit(struct ctl_call *call, const char *verb, const char *subject,
+                    const char *detail)
+{
+    struct bl_error err = {0};
+
+    if (ctl_engine_audit(call->engine, call->uid, verb, subject, detail, &err) >= 0)
+        return true;
+    ctl_reply_failure(call, &err);
+
+    return false;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CTL_DAEMON_CALL_H
+#define CTL_DAEMON_CALL_H
+
+#include "controller/daemon/control.h"
+
+/*
+ * Reading the arguments of a request. Each returns false after it has refused the request, so that
+ * a verb reads `if (!ctl_call_text(...)) return;`.
+ */
+
+/* A text; `otherwise` when it is left out, and NULL there makes it required. Borrowed. */
+bool ctl_call_text(struct ctl_call *call, const char *key, const char *otherwise,
+                   const char **ret_text);
+bool ctl_call_int(struct ctl_call *call, const char *key, int64_t otherwise, int64_t max,
+                  int64_t *ret_number);
+bool ctl_call_bool(struct ctl_call *call, const char *key, bool *ret_value);
+/* Hex of exactly that many bytes. */
+bool ctl_call_hex(struct ctl_call *call, const char *key, const char *text, uint8_t *ret_data,
+                  size_t size_bytes);
+/* Base64; *ret_data is from malloc. */
+bool ctl_call_base64(struct ctl_call *call, const char *key, size_t bytes_max, uint8_t **ret_data,
+                     size_t *ret_bytes);
+/* An object of texts that may become labels, or NULL when it is left out. Borrowed. */
+bool ctl_call_labels(struct ctl_call *call, const char *key, const json_t **ret_labels);
+
+/* The host or rollout that the text means. */
+bool ctl_call_find_host(struct ctl_call *call, const char *text, struct ctl_fleet_host **ret_host);
+bool ctl_call_find_run(struct ctl_call *call, const char *text, struct ctl_run **ret_run);
+/* As above, from a key; "rollout" left out means the latest. */
+bool ctl_call_host(struct ctl_call *call, const char *key, struct ctl_fleet_host **ret_host);
+bool ctl_call_run(struct ctl_call *call, struct ctl_run **ret_run);
+
+struct ctl_call_hosts {
+    struct ctl_fleet_host **list;
+    uint32_t count;
+};
+
+void ctl_call_hosts_release(struct ctl_call_hosts *hosts);
+#define CTL_CALL_AUTO_HOSTS BL_CLEANUP(ctl_call_hosts_release) struct ctl_call_hosts
+
+/* What "hosts" and "match" select; without both all that are enrolled. */
+bool ctl_call_select(struct ctl_call *call, struct ctl_call_hosts *ret_hosts);
+
+/* Writes the audit row of a verb that changed something. */
+bool ctl_call_audit(struct ctl_call *call, const char *verb, const char *subject,
+                    const char *detail);
+
+#endif

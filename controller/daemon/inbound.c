@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/daemon/inbound.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/random.h"
+#include "common/text.h"
+#include "controller/daemon/ask.h"
+#include "controller/daemon/log.h"
+
+static bool admits(void *userdata, const uint8_t key[PROTO_HOST_ID_BYTES])
+{
+    const struct ctl_engine *engine = userdata;
+    const struct ctl_fleet_host *host = ctl_fleet_find(&engine->fleet, key);
+
+    return host != NULL && host->standing == CTL_STANDING_ENROLLED;
+}
+
+/* ---- which connection is whose ---- */
+
+static bool is_same(const struct ctl_link_peer *a, const struct ctl_link_peer *b)
+{
+    return a->routing_id_bytes == b->routing_id_bytes &&
+           memcmp(a->routing_id, b->routing_id, a->routing_id_bytes) == 0;
+}
+
+static void forget(struct ctl_engine *engine, struct ctl_link_peer *peer)
+{
+    ctl_fleet_clear_fd(&engine->fleet, peer->fd);
+    *peer = (struct ctl_link_peer){.fd = -1};
+}
+
+/* What was dropped while held comes again: an agent sends all that is unacknowledged to a WELCOME. */
+static int welcome(struct ctl_engine *engine, struct ctl_fleet_host *host, struct bl_error *err)
+{
+    const struct proto_message message = {
+        .kind = PROTO_WELCOME,
+        .welcome = {.controller_version = BELAY_VERSION, .wall_ms = bl_wall_now().ms},
+    };
+
+    if (ctl_engine_send(engine, &host->current, &message) < 0)
+        return 0; /* gone again: its next HELLO brings it all back */
+    ctl_ask_clock(engine, host);
+
+    return ctl_engine_host_seen(engine, host, err);
+}
+
+static int end_hold(struct ctl_engine *engine, struct ctl_fleet_host *host, struct bl_error *err)
+{
+    if (!host->held)
+        return 0;
+    host->held = false;
+    ctl_log(CTL_LOG_NOTICE, "host '%s': one of its two connections ended; it is held no more",
+            host->name);
+    if (!ctl_fleet_is_connected(host))
+        return 0;
+
+    return welcome(engine, host, err);
+}
+
+void ctl_inbound_lost(struct ctl_engine *engine, struct ctl_fleet_host *host)
+{
+    forget(engine, &host->current);
+    ctl_ask_host_lost(host);
+    host->last_seen = bl_wall_now();
+    host->unsaved = true;
+}
+
+static void on_gone(void *userdata, int fd)
+{
+    struct ctl_engine *engine = userdata;
+    struct ctl_fleet_host *host = ctl_fleet_of_fd(&engine->fleet, fd);
+    struct bl_error err = {0};
+
+    if (host == NULL)
+        return;
+    if (host->former.fd == fd) {
+        forget(engine, &host->former);
+    } else if (host->current.fd == fd) {
+        ctl_inbound_lost(engine, host);
+        if (host->held) { /* the other of the two is what is left */
+            host->current = host->former;
+            host->former = (struct ctl_link_peer){.fd = -1};
+        }
+    }
+    if (!ctl_engine_begin(engine))
+        return;
+    if (end_hold(engine, host, &err) < 0)
+        ctl_engine_fail(engine, &err);
+    else
+        (void)ctl_engine_end(engine);
+}
+
+/*
+ * A new connection while the one before has not ended: mostly that one is dead, and nobody told us
+ * yet. Only a machine that is alive can answer a fresh number, so it is asked for one.
+ */
+static int doubt_former(struct ctl_engine *engine, struct ctl_fleet_host *host,
+                        struct bl_error *err)
+{
+    struct proto_message message = {.kind = PROTO_PING};
+    int r;
+
+    if (host->former.routing_id_bytes > 0)
+        forget(engine, &host->former);
+    host->former = host->current;
+    r = bl_random_u64(&host->former_nonce, err);
+    if (r < 0)
+        return r;
+    message.ping.nonce = host->former_nonce;
+    if (ctl_engine_send(engine, &host->former, &message) == -EHOSTUNREACH)
+        forget(engine, &host->former);
+
+    return 0;
+}
+
+static int take_connection(struct ctl_engine *engine, struct ctl_fleet_host *host,
+                           const struct ctl_link_peer *peer, struct bl_error *err)
+{
+    int r = 0;
+
+    if (is_same(&host->current, peer))
+        return 0;
+    if (is_same(&host->former, peer)) { /* the two take turns in saying HELLO */
+        host->former = host->current;
+    } else if (ctl_fleet_is_connected(host)) {
+        r = doubt_former(engine, host, err);
+        if (r < 0)
+            return r;
+    }
+    host->current = *peer;
+
+    return ctl_fleet_set_fd(&engine->fleet, peer->fd, host, err);
+}
+
+static int hold_clone(struct ctl_engine *engine, struct ctl_fleet_host *host, struct bl_error *err)
+{
+    if (host->held)
+        return 0;
+    host->held = true;
+    ctl_log(CTL_LOG_WARNING,
+            "host '%s': two machines are connected with its key (a cloned machine?); both are held",
+            host->name);
+
+    return ctl_engine_audit(engine, -1, "clone", host->name, "two live connections with one key",
+                            err);
+}
+
+/* ---- messages ---- */
+
+static int set_fact(json_t *facts, const char *key, const char *value)
+{
+    return json_object_set_new(facts, key, json_string(value));
+}
+
+static int take_facts(struct ctl_fleet_host *host, const struct proto_hello *hello,
+                      struct bl_error *err)
+{
+    const struct {
+        const char *key, *value;
+    } facts[] = {
+        {"agent_version", hello->agent_version},
+        {"boot_id", hello->boot_id},
+        {"os_id", hello->os_id},
+        {"os_version", hello->os_version},
+        {"kernel", hello->kernel},
+        {"arch", hello->arch},
+        {"package_manager", hello->package_manager == PROTO_APT ? "apt" : "dnf"},
+    };
+
+    for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+        if (set_fact(host->facts, facts[i].key, facts[i].value) < 0)
+            return bl_fail(err, -ENOMEM, "facts of '%s': no memory", host->name);
+    }
+    host->unsaved = true;
+
+    return 0;
+}
+
+/* A job of a rollout that has ended here is under way there: late news matter, so load it. */
+static int load_its_rollout(struct ctl_engine *engine, const struct proto_hello *hello,
+                            struct bl_error *err)
+{
+    struct ctl_run *run;
+    int r;
+
+    if (hello->job_state == 0 || proto_job_state_is_final(hello->job_state))
+        return 0;
+    r = ctl_engine_run(engine, hello->rollout_id, &run, err);
+
+    return r < 0 ? r : 0;
+}
+
+static int on_hello(struct ctl_engine *engine, struct ctl_fleet_host *host,
+                    const struct ctl_link_peer *peer, const struct proto_hello *hello,
+                    struct bl_error *err)
+{
+    const struct bl_wall now = bl_wall_now();
+    int r;
+
+    r = take_connection(engine, host, peer, err);
+    if (r >= 0)
+        r = take_facts(host, hello, err);
+    if (r >= 0)
+        r = load_its_rollout(engine, hello, err);
+    if (r < 0)
+        return r;
+    if (!host->clock_offset_known) { /* until the first PONG: off by the way of one message */
+        host->clock_offset_ms = hello->wall_ms - now.ms;
+        host->clock_offset_known = true;
+    }
+    host->last_seen = now;
+    if (host->held)
+        return 0;
+
+    return welcome(engine, host, err);
+}
+
+static int queue_ack(struct ctl_engine *engine, struct ctl_fleet_host *host, uint64_t seq,
+                     struct bl_error *err)
+{
+    const struct ctl_order order = {.kind = PROTO_REPORT_ACK, .host = host};
+    bool is_queued = host->ack_seq != 0;
+
+    if (seq > host->ack_seq)
+        host->ack_seq = seq;
+
+    return is_queued || seq == 0 ? 0 : ctl_engine_queue(engine, &order, err);
+}
+
+static int step_by_report(struct ctl_engine *engine, struct ctl_fleet_host *host,
+                          const struct ctl_store_report *stored, struct bl_error *err)
+{
+    const struct proto_report *report = &stored->report;
+    struct ctl_rollout_event event = {
+        .type = CTL_ROLLOUT_HOST_REPORT,
+        .job_state = report->state,
+        .grade = report->grade,
+        .nonce = report->nonce,
+    };
+    struct ctl_run *run;
+    int r;
+
+    r = ctl_engine_run(engine, report->rollout_id, &run, err);
+    if (r <= 0)
+        return r; /* of a rollout that this store never knew: kept, and that is all */
+    event.host = ctl_run_index_of(run, host->id);
+    if (event.host == CTL_ROLLOUT_ALL)
+        return 0;
+    r = ctl_run_note_report(run, event.host, report, stored->received, err);
+    if (r < 0)
+        return r;
+
+    return ctl_engine_step(engine, run, event, err);
+}
+
+static int on_report(struct ctl_engine *engine, struct ctl_fleet_host *host,
+                     const struct proto_report *report, struct bl_error *err)
+{
+    struct ctl_store_report stored = {
+        .report = *report,
+        .received = bl_wall_now(),
+        .clock_offset_ms = host->clock_offset_ms,
+    };
+    int r;
+
+    memcpy(stored.host_id, host->id, sizeof(stored.host_id));
+    r = ctl_store_add_report(engine->store, &stored, err);
+    if (r > 0)
+        r = step_by_report(engine, host, &stored, err);
+    if (r < 0)
+        return r;
+
+    return queue_ack(engine, host, report->seq, err);
+}
+
+static int dispatch(struct ctl_engine *engine, struct ctl_fleet_host *host,
+                    const struct ctl_link_peer *peer, const struct proto_message *message,
+                    struct bl_error *err)
+{
+    if (message->kind == PROTO_HELLO)
+        return on_hello(engine, host, peer, &message->hello, err);
+    if (message->kind == PROTO_PONG && host->former_nonce != 0 &&
+        message->pong.nonce == host->former_nonce) {
+        host->former_nonce = 0;
+        return is_same(&host->former, peer) ? hold_clone(engine, host, err) : 0;
+    }
+    /* Before HELLO, from a connection that another replaced, or from two at once: not believed. */
+    if (host->held || !is_same(&host->current, peer))
+        return 0;
+    host->last_seen = bl_wall_now();
+    if (message->kind == PROTO_PONG)
+        ctl_ask_take_pong(host, &message->pong);
+    else if (message->kind == PROTO_QUERY_RESULT)
+        ctl_ask_take_result(host, &message->query_result);
+    else if (message->kind == PROTO_REPORT)
+        return on_report(engine, host, &message->report, err);
+
+    return 0;
+}
+
+static void on_message(void *userdata, const uint8_t sender[PROTO_HOST_ID_BYTES],
+                       const struct ctl_link_peer *peer, const void *data, size_t size_bytes)
+{
+    struct ctl_engine *engine = userdata;
+    struct ctl_fleet_host *host = ctl_fleet_find(&engine->fleet, sender);
+    PROTO_AUTO_ARENA arena = {0};
+    struct proto_message message;
+    struct bl_error err = {0};
+
+    if (engine->failed || host == NULL)
+        return;
+    if (proto_message_decode(data, size_bytes, &arena, &message, &err) < 0) {
+        if (engine->decode_failures++ == 0)
+            ctl_log(CTL_LOG_WARNING, "host '%s': message dropped: %s", host->name, err.text);
+        return;
+    }
+    if (dispatch(engine, host, peer, &message, &err) < 0)
+        ctl_engine_fail(engine, &err);
+}
+
+static void on_enroll(void *userdata, const uint8_t sender[PROTO_HOST_ID_BYTES],
+                      const struct ctl_link_peer *peer, const void *data, size_t size_bytes)
+{
+    struct ctl_engine *engine = userdata;
+    PROTO_AUTO_ARENA arena = {0};
+    struct proto_message message;
+    struct bl_error err = {0};
+
+    if (!engine->failed && proto_message_decode(data, size_bytes, &arena, &message, &err) >= 0 &&
+        message.kind == PROTO_ENROLL)
+        ctl_enroll_message(engine, sender, peer, &message);
+}
+
+static void on_turn_begin(void *userdata)
+{
+    (void)ctl_engine_begin(userdata);
+}
+
+static void on_turn_end(void *userdata)
+{
+    (void)ctl_engine_end(userdata);
+}
+
+void ctl_inbound_handler(struct ctl_engine *engine, struct ctl_link_handler *ret_handler)
+{
+    *ret_handler = (struct ctl_link_handler){
+        .userdata = engine,
+        .admits = admits,
+        .message = on_message,
+        .enroll = on_enroll,
+        .gone = on_gone,
+        .turn_begin = on_turn_begin,
+        .turn_end = on_turn_end,
+    };
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/daemon/outbound.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "controller/daemon/inbound.h"
+#include "controller/daemon/log.h"
+
+int ctl_engine_send(struct ctl_engine *engine, const struct ctl_link_peer *peer,
+                    const struct proto_message *message)
+{
+    PROTO_AUTO_BUFFER buffer = {0};
+    struct bl_error err = {0};
+    int r;
+
+    r = proto_message_encode(message, &buffer, &err);
+    if (r < 0) {
+        ctl_log(CTL_LOG_ERROR, "message of kind %u: %s", message->kind, err.text);
+        return r;
+    }
+
+    return ctl_link_send(engine->link, CTL_LINK_FLEET, peer, buffer.data, buffer.size_bytes);
+}
+
+static int make_offer(const struct ctl_order *order, struct proto_hash proof[PROTO_PROOF_MAX],
+                      struct proto_message *ret_message, struct bl_error *err)
+{
+    struct ctl_run *run = order->run;
+    struct proto_offer offer = {
+        .manifest = {run->manifest_data, run->manifest_bytes},
+        .signatures = run->signatures,
+        .signatures_count = run->signatures_count,
+        .kind = run->members[order->index].kind,
+        .index = order->index,
+        .proof = proof,
+    };
+    int r;
+
+    r = proto_merkle_prove(run->targets, run->rollout.host_count, order->index, proof,
+                           &offer.proof_count, err);
+    if (r >= 0)
+        ret_message->offer = offer;
+
+    return r;
+}
+
+static int make_message(const struct ctl_order *order, struct proto_hash proof[PROTO_PROOF_MAX],
+                        struct proto_message *ret_message, struct bl_error *err)
+{
+    *ret_message = (struct proto_message){.kind = order->kind};
+    if (order->kind == PROTO_OFFER)
+        return make_offer(order, proof, ret_message, err);
+    if (order->kind == PROTO_REPORT_ACK) {
+        ret_message->report_ack.seq = order->host->ack_seq;
+        order->host->ack_seq = 0;
+    } else if (order->kind == PROTO_COMMIT) {
+        memcpy(ret_message->commit.rollout_id, order->run->id, PROTO_ROLLOUT_ID_BYTES);
+        ret_message->commit.nonce = order->nonce;
+    } else {
+        memcpy(ret_message->order.rollout_id, order->run->id, PROTO_ROLLOUT_ID_BYTES);
+    }
+
+    return 0;
+}
+
+static void send_order(struct ctl_engine *engine, const struct ctl_order *order)
+{
+    struct proto_hash proof[PROTO_PROOF_MAX];
+    struct ctl_fleet_host *host = order->host;
+    struct proto_message message;
+    struct bl_error err = {0};
+    int r;
+
+    r = make_message(order, proof, &message, &err);
+    if (r < 0) {
+        ctl_log(CTL_LOG_ERROR, "order to '%s': %s", host->name, err.text);
+        return;
+    }
+    if (host->standing != CTL_STANDING_ENROLLED || host->held || !ctl_fleet_is_connected(host))
+        return;
+    r = ctl_engine_send(engine, &host->current, &message);
+    if (r == -EHOSTUNREACH)
+        ctl_inbound_lost(engine, host);
+    else if (r < 0)
+        host->slow = true;
+}
+
+void ctl_outbound_flush(struct ctl_engine *engine)
+{
+    for (uint32_t i = 0; i < engine->order_count; i++)
+        send_order(engine, &engine->orders[i]);
+    engine->order_count = 0;
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/daemon/run.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    EFFECTS_BESIDE_HOSTS = 4, /* see struct ctl_rollout_effects */
+    EFFECTS_PER_HOST = 3,
+};
+
+struct loading {
+    struct ctl_run *run;
+    const struct ctl_fleet *fleet;
+};
+
+struct ctl_run *ctl_run_free(struct ctl_run *run)
+{
+    if (run == NULL)
+        return NULL;
+    (void)sd_event_source_disable_unref(run->timer);
+    for (uint32_t i = 0; run->members != NULL && i < run->rollout.host_count; i++) {
+        free(run->members[i].code);
+        free(run->members[i].reason);
+    }
+    proto_arena_release(&run->arena);
+    free(run->plan_name);
+    free(run->manifest_data);
+    free(run->hosts);
+    free(run->members);
+    free(run->targets);
+    free(run->effects.list);
+    free(run);
+
+    return NULL;
+}
+
+uint32_t ctl_run_index_of(const struct ctl_run *run, const uint8_t host_id[PROTO_HOST_ID_BYTES])
+{
+    uint32_t low = 0, high = run->rollout.host_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = memcmp(run->targets[middle].host_id, host_id, PROTO_HOST_ID_BYTES);
+
+        if (order == 0)
+            return middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+
+    return CTL_ROLLOUT_ALL;
+}
+
+void ctl_run_step(struct ctl_run *run, const struct ctl_rollout_event *event, struct bl_wall at)
+{
+    const struct ctl_rollout_effects *effects = &run->effects;
+
+    ctl_rollout_step(&run->rollout, event, &run->effects);
+    for (uint32_t i = 0; i < effects->count; i++) {
+        const struct ctl_rollout_effect *effect = &effects->list[i];
+
+        if (effect->type == CTL_ROLLOUT_WAKE)
+            run->wake_at = effect->wake_at;
+        if (effect->type == CTL_ROLLOUT_CHANGED && effect->host != CTL_ROLLOUT_ALL)
+            run->members[effect->host].changed_at = at;
+    }
+    if (!ctl_rollout_is_final(&run->rollout))
+        run->ended = (struct bl_wall){0};
+    else if (run->ended.ms == 0)
+        run->ended = at;
+    run->changed = run->changed || effects->changed;
+}
+
+static int replace_text(char **text, const char *with, struct bl_error *err)
+{
+    char *copy = strdup(with);
+
+    if (copy == NULL)
+        return bl_fail(err, -ENOMEM, "no memory");
+    free(*text);
+    *text = copy;
+
+    return 0;
+}
+
+int ctl_run_note_report(struct ctl_run *run, uint32_t index, const struct proto_report *report,
+                        struct bl_wall received, struct bl_error *err)
+{
+    struct ctl_run_host *member = &run->members[index];
+    int r = 0;
+
+    if (received.ms > member->changed_at.ms)
+        member->changed_at = received;
+    member->step = report->moment == PROTO_MOMENT_BEGIN ? report->step : 0;
+    run->changed = true;
+    if (report->code[0] == '\0')
+        return 0;
+    /* A step that ended badly may be all there is to say until the state changes. */
+    if (report->moment == PROTO_MOMENT_END && report->result == PROTO_RESULT_OK)
+        return 0;
+    r = replace_text(&member->code, report->code, err);
+    if (r >= 0)
+        r = replace_text(&member->reason, report->reason, err);
+
+    return r;
+}
+
+/* ---- loading ---- */
+
+static int take_manifest(struct ctl_run *run, const struct ctl_store_rollout *row,
+                         struct bl_error *err)
+{
+    run->manifest_data = malloc(row->manifest.size_bytes + 1);
+    if (run->manifest_data == NULL)
+        return bl_fail(err, -ENOMEM, "no memory");
+    memcpy(run->manifest_data, row->manifest.data, row->manifest.size_bytes);
+    run->manifest_bytes = row->manifest.size_bytes;
+
+    return proto_manifest_decode(run->manifest_data, run->manifest_bytes, &run->arena,
+                                 &run->manifest, err);
+}
+
+static int take_row(void *userdata, const struct ctl_store_rollout *row, struct bl_error *err)
+{
+    struct ctl_run *run = ((struct loading *)userdata)->run;
+    const uint32_t count = row->host_count;
+
+    if (count == 0 || count > CTL_ROLLOUT_HOSTS_MAX || row->wave_count == 0)
+        return bl_fail(err, -EUCLEAN, "store: a rollout of %u hosts in %u waves", count,
+                       row->wave_count);
+    memcpy(run->id, row->id, sizeof(run->id));
+    run->created = row->created;
+    run->submitted_by_uid = row->submitted_by_uid;
+    run->signatures_count = row->signatures_count;
+    memcpy(run->signatures, row->signatures, row->signatures_count * sizeof(run->signatures[0]));
+    memcpy(run->rollout.waves, row->waves, row->wave_count * sizeof(row->waves[0]));
+    run->rollout.wave_count = row->wave_count;
+    run->rollout.host_count = count;
+    run->rollout.limits = row->limits;
+    run->plan_name = strdup(row->plan_name);
+    run->hosts = calloc(count, sizeof(*run->hosts));
+    run->members = calloc(count, sizeof(*run->members));
+    run->targets = calloc(count, sizeof(*run->targets));
+    run->effects.capacity = EFFECTS_BESIDE_HOSTS + EFFECTS_PER_HOST * count;
+    run->effects.list = calloc(run->effects.capacity, sizeof(*run->effects.list));
+    if (run->plan_name == NULL || run->hosts == NULL || run->members == NULL ||
+        run->targets == NULL || run->effects.list == NULL)
+        return bl_fail(err, -ENOMEM, "a rollout of %u hosts: no memory", count);
+
+    return take_manifest(run, row, err);
+}
+
+static int take_host(void *userdata, uint32_t index, const struct ctl_store_rollout_host *row,
+                     struct bl_error *err)
+{
+    const struct loading *loading = userdata;
+    struct ctl_run *run = loading->run;
+    struct ctl_fleet_host *host = ctl_fleet_find(loading->fleet, row->id);
+
+    if (host == NULL || index >= run->rollout.host_count || row->wave >= run->rollout.wave_count)
+        return bl_fail(err, -EUCLEAN, "store: host %u of a rollout does not fit", index);
+    run->hosts[index].wave = row->wave;
+    run->members[index].host = host;
+    run->members[index].kind = row->kind;
+    memcpy(run->targets[index].host_id, row->id, PROTO_HOST_ID_BYTES);
+    run->targets[index].kind = row->kind;
+
+    return 0;
+}
+
+/* What the machine would stop the process for is told as damage of the store instead. */
+static int check_rows(const struct ctl_run *run, struct bl_error *err)
+{
+    const struct ctl_rollout_limits *limits = &run->rollout.limits;
+    uint32_t in_wave[CTL_ROLLOUT_WAVES_MAX] = {0};
+
+    if (limits->stage_ms <= 0 || limits->job_ms <= 0 || limits->revert_ms <= 0 ||
+        limits->soak_ms < 0)
+        return bl_fail(err, -EUCLEAN, "store: the limits of a rollout are damaged");
+    for (uint32_t i = 0; i < run->rollout.host_count; i++) {
+        if (run->members[i].host == NULL)
+            return bl_fail(err, -EUCLEAN, "store: host %u of a rollout is missing", i);
+        in_wave[run->hosts[i].wave]++;
+    }
+    for (uint32_t i = 0; i < run->rollout.wave_count; i++) {
+        if (in_wave[i] == 0 || in_wave[i] != run->rollout.waves[i].host_count)
+            return bl_fail(err, -EUCLEAN, "store: wave %u of a rollout does not add up", i + 1);
+    }
+
+    return 0;
+}
+
+static int replay(void *userdata, const struct ctl_rollout_event *event, struct bl_wall at,
+                  struct bl_error *err)
+{
+    struct ctl_run *run = ((struct loading *)userdata)->run;
+    bool names_host =
+        event->type == CTL_ROLLOUT_HOST_REPORT || event->type == CTL_ROLLOUT_HOST_SEEN;
+
+    if (event->type < CTL_ROLLOUT_SUBMIT || event->type > CTL_ROLLOUT_ROLLBACK ||
+        (names_host && event->host >= run->rollout.host_count) ||
+        (event->type == CTL_ROLLOUT_HOST_REPORT &&
+         (event->job_state == 0 || event->job_state > PROTO_JOB_STATE_LAST)))
+        return bl_fail(err, -EUCLEAN, "store: an event of a rollout is damaged");
+    ctl_run_step(run, event, at);
+
+    return 0;
+}
+
+static int take_report(void *userdata, const struct ctl_store_report *stored, struct bl_error *err)
+{
+    struct ctl_run *run = ((struct loading *)userdata)->run;
+    uint32_t index = ctl_run_index_of(run, stored->host_id);
+
+    if (index == CTL_ROLLOUT_ALL)
+        return 0; /* kept, but no part of this rollout */
+
+    return ctl_run_note_report(run, index, &stored->report, stored->received, err);
+}
+
+static int load(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
+                struct loading *loading, struct bl_error *err)
+{
+    struct ctl_run *run = loading->run;
+    int r;
+
+    r = ctl_store_load_rollout(store, id, take_row, loading, err);
+    if (r <= 0)
+        return r;
+    r = ctl_store_each_rollout_host(store, id, take_host, loading, err);
+    if (r >= 0)
+        r = check_rows(run, err);
+    if (r < 0)
+        return r;
+    {
+        const struct ctl_rollout rows = run->rollout;
+
+        ctl_rollout_init(&run->rollout, &rows.limits, rows.waves, rows.wave_count, run->hosts,
+                         rows.host_count);
+    }
+    r = ctl_store_each_event(store, id, replay, loading, err);
+    if (r >= 0)
+        r = ctl_store_each_report(store, id, take_report, loading, err);
+    if (r < 0)
+        return r;
+    ctl_rollout_check(&run->rollout);
+    run->changed = false;
+
+    return 1;
+}
+
+int ctl_run_load(struct ctl_store *store, const struct ctl_fleet *fleet,
+                 const uint8_t id[PROTO_ROLLOUT_ID_BYTES], struct ctl_run **ret_run,
+                 struct bl_error *err)
+{
+    struct ctl_run *run = calloc(1, sizeof(*run));
+    struct loading loading = {.run = run, .fleet = fleet};
+    int r;
+
+    if (run == NULL)
+        return bl_fail(err, -ENOMEM, "rollout: no memory");
+    r = load(store, id, &loading, err);
+    if (r <= 0) {
+        (void)ctl_run_free(run);
+        return r;
+    }
+    *ret_run = run;
+
+    return 1;
+}

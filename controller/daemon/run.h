@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CTL_DAEMON_RUN_H
+#define CTL_DAEMON_RUN_H
+
+#include <systemd/sd-event.h>
+
+#include "controller/core/rollout.h"
+#include "controller/daemon/fleet.h"
+#include "controller/daemon/store.h"
+#include "proto/manifest.h"
+
+/*
+ * One rollout in memory: the machine of controller/core, rebuilt from its stored events, and beside
+ * it what people want to see of each host. Nothing in here decides.
+ */
+struct ctl_run_host {
+    struct ctl_fleet_host *host;
+    uint32_t kind;
+    uint32_t step;             /* enum proto_step that runs; 0 = none */
+    struct bl_wall changed_at; /* ms 0 = never */
+    char *code, *reason;       /* what the host gave last as a cause; NULL = nothing yet */
+};
+
+struct ctl_run {
+    uint8_t id[PROTO_ROLLOUT_ID_BYTES];
+    char *plan_name;
+    uint8_t *manifest_data;
+    size_t manifest_bytes;
+    struct proto_manifest manifest;
+    struct proto_arena arena; /* of `manifest` */
+    struct proto_signature signatures[PROTO_SIGNATURES_MAX];
+    uint32_t signatures_count;
+    struct bl_wall created, ended; /* ended: ms 0 while it runs */
+    int64_t submitted_by_uid;
+    struct ctl_rollout rollout;
+    struct ctl_rollout_host *hosts;
+    struct ctl_run_host *members;       /* same index */
+    struct proto_target *targets;       /* same index: sorted by id */
+    struct ctl_rollout_effects effects; /* of the last step */
+    struct bl_mono wake_at;             /* ms 0 = no TIME is wanted */
+    sd_event_source *timer;             /* the engine's; released with the run */
+    bool changed;                       /* since those who watch were told */
+    uint64_t last_used;                 /* the engine's count of turns */
+};
+
+/* 1: *ret_run is from the heap; 0: there is no such rollout. Its hosts must be in the fleet. */
+int ctl_run_load(struct ctl_store *store, const struct ctl_fleet *fleet,
+                 const uint8_t id[PROTO_ROLLOUT_ID_BYTES], struct ctl_run **ret_run,
+                 struct bl_error *err) BL_CHECKED;
+struct ctl_run *ctl_run_free(struct ctl_run *run);
+
+/* The machine takes one event; what it wants done is in run->effects until the next step. */
+void ctl_run_step(struct ctl_run *run, const struct ctl_rollout_event *event, struct bl_wall at);
+
+/* Keeps what is shown of a host in step with its report. */
+int ctl_run_note_report(struct ctl_run *run, uint32_t index, const struct proto_report *report,
+                        struct bl_wall received, struct bl_error *err) BL_CHECKED;
+
+/* The index of the host in the rollout, or CTL_ROLLOUT_ALL when it is not in it. */
+uint32_t ctl_run_index_of(const struct ctl_run *run, const uint8_t host_id[PROTO_HOST_ID_BYTES]);
+
+#endif

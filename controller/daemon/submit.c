@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/daemon/submit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/file.h"
+#include "common/hex.h"
+#include "controller/daemon/log.h"
+
+enum {
+    PLAN_TEXT_BYTES_MAX = 1024 * 1024,
+};
+
+#define DURATION_MS_MAX (INT64_C(1000) * 3600 * 24 * 90)
+
+/* Everything a request holds, while it is being checked. */
+struct submission {
+    const char *plan_name, *plan_text;
+    uint8_t *manifest_data;
+    size_t manifest_bytes;
+    struct proto_arena arena;
+    struct proto_manifest manifest;
+    struct proto_signature signatures[PROTO_SIGNATURES_MAX];
+    uint32_t signatures_count;
+    struct ctl_rollout_limits limits;
+    struct ctl_rollout_wave waves[CTL_ROLLOUT_WAVES_MAX];
+    uint32_t wave_count;
+    struct proto_target *targets;         /* sorted by id once their root is taken */
+    struct ctl_store_rollout_host *hosts; /* same order */
+    uint32_t host_count;
+};
+
+static void release(struct submission *submission)
+{
+    proto_arena_release(&submission->arena);
+    free(submission->manifest_data);
+    free(submission->targets);
+    free(submission->hosts);
+}
+
+static bool refuse_form(struct ctl_call *call, const char *what)
+{
+    ctl_refuse(call, "bad_request", "", "%s", what);
+
+    return false;
+}
+
+/* A whole number of the object, from 0. */
+static bool get_number(const json_t *object, const char *key, int64_t max, int64_t *ret_number)
+{
+    const json_t *value = json_object_get(object, key);
+
+    *ret_number = json_integer_value(value);
+
+    return json_is_integer(value) && *ret_number >= 0 && *ret_number <= max;
+}
+
+static bool has_size(const json_t *object, size_t size)
+{
+    return json_is_object(object) && json_object_size(object) == size;
+}
+
+/* ---- reading ---- */
+
+static bool read_signatures(struct ctl_call *call, struct submission *submission)
+{
+    const json_t *list = json_object_get(call->request, "signatures");
+    const size_t count = json_array_size(list);
+
+    if (count == 0 || count > PROTO_SIGNATURES_MAX)
+        return refuse_form(call, "'signatures' must be a list of 1 to 8");
+    for (size_t i = 0; i < count; i++) {
+        const json_t *item = json_array_get(list, i);
+        struct proto_signature *signature = &submission->signatures[i];
+
+        if (!has_size(item, 2))
+            return refuse_form(call, "a signature has 'key' and 'signature'");
+        if (!ctl_call_hex(call, "key", json_string_value(json_object_get(item, "key")),
+                          signature->key, sizeof(signature->key)) ||
+            !ctl_call_hex(call, "signature", json_string_value(json_object_get(item, "signature")),
+                          signature->signature, sizeof(signature->signature)))
+            return false;
+    }
+    submission->signatures_count = (uint32_t)count;
+
+    return true;
+}
+
+static bool read_limits(struct ctl_call *call, struct submission *submission)
+{
+    const json_t *object = json_object_get(call->request, "limits");
+    struct ctl_rollout_limits *limits = &submission->limits;
+    int64_t failures_allowed = 0;
+
+    if (!has_size(object, 5) || !get_number(object, "soak_ms", DURATION_MS_MAX, &limits->soak_ms) ||
+        !get_number(object, "stage_ms", DURATION_MS_MAX, &limits->stage_ms) ||
+        !get_number(object, "job_ms", DURATION_MS_MAX, &limits->job_ms) ||
+        !get_number(object, "revert_ms", DURATION_MS_MAX, &limits->revert_ms) ||
+        !get_number(object, "failures_allowed", CTL_ROLLOUT_HOSTS_MAX, &failures_allowed) ||
+        limits->stage_ms == 0 || limits->job_ms == 0 || limits->revert_ms == 0)
+        return refuse_form(call, "'limits' must have soak_ms, stage_ms, job_ms, revert_ms and "
+                                 "failures_allowed, whole numbers within 90 days");
+    limits->failures_allowed = (uint32_t)failures_allowed;
+
+    return true;
+}
+
+static bool read_waves(struct ctl_call *call, struct submission *submission)
+{
+    const json_t *list = json_object_get(call->request, "waves");
+    const size_t count = json_array_size(list);
+
+    if (count == 0 || count > CTL_ROLLOUT_WAVES_MAX)
+        return refuse_form(call, "'waves' must be a list of 1 to 64");
+    for (size_t i = 0; i < count; i++) {
+        const json_t *item = json_array_get(list, i);
+        int64_t hosts, failures_allowed;
+
+        if (!has_size(item, 2) || !get_number(item, "hosts", CTL_ROLLOUT_HOSTS_MAX, &hosts) ||
+            !get_number(item, "failures_allowed", CTL_ROLLOUT_HOSTS_MAX, &failures_allowed) ||
+            hosts == 0)
+            return refuse_form(call, "a wave has 'hosts' (at least 1) and 'failures_allowed'");
+        submission->waves[i] = (struct ctl_rollout_wave){
+            .host_count = (uint32_t)hosts, .failures_allowed = (uint32_t)failures_allowed};
+    }
+    submission->wave_count = (uint32_t)count;
+
+    return true;
+}
+
+static bool is_busy(const struct ctl_engine *engine, const uint8_t id[PROTO_HOST_ID_BYTES])
+{
+    for (uint32_t i = 0; i < engine->run_count; i++) {
+        const struct ctl_run *run = engine->runs[i];
+        uint32_t index = ctl_run_index_of(run, id);
+
+        if (index != CTL_ROLLOUT_ALL && !ctl_rollout_is_final(&run->rollout) &&
+            !ctl_host_state_is_final(run->hosts[index].state))
+            return true;
+    }
+
+    return false;
+}
+
+static bool read_host(struct ctl_call *call, struct submission *submission, const json_t *item)
+{
+    struct ctl_store_rollout_host *host = &submission->hosts[submission->host_count];
+    const struct ctl_fleet_host *known;
+    int64_t kind, wave;
+
+    if (!has_size(item, 3) ||
+        !get_number(item, "kind", (int64_t)submission->manifest.kinds_count - 1, &kind) ||
+        !get_number(item, "wave", submission->wave_count, &wave) || wave == 0)
+        return refuse_form(call, "a host has 'id', 'kind' (of the manifest) and 'wave' (from 1)");
+    if (!ctl_call_hex(call, "id", json_string_value(json_object_get(item, "id")), host->id,
+                      sizeof(host->id)))
+        return false;
+    known = ctl_fleet_find(&call->engine->fleet, host->id);
+    if (known == NULL || known->standing != CTL_STANDING_ENROLLED) {
+        ctl_refuse(call, "not_found", "belay hosts list", "host '%s' is not enrolled",
+                   known != NULL ? known->name : json_string_value(json_object_get(item, "id")));
+        return false;
+    }
+    if (is_busy(call->engine, host->id)) {
+        ctl_refuse(call, "host_busy", "belay status", "host '%s' is in a rollout that is under way",
+                   known->name);
+        return false;
+    }
+    host->kind = (uint32_t)kind;
+    host->wave = (uint32_t)wave - 1;
+    submission->host_count++;
+
+    return true;
+}
+
+static bool read_hosts(struct ctl_call *call, struct submission *submission)
+{
+    const json_t *list = json_object_get(call->request, "hosts");
+    const size_t count = json_array_size(list);
+    uint32_t in_wave[CTL_ROLLOUT_WAVES_MAX] = {0};
+
+    if (count == 0 || count > CTL_ROLLOUT_HOSTS_MAX)
+        return refuse_form(call, "'hosts' must be a list of 1 to 20000");
+    submission->hosts = calloc(count, sizeof(*submission->hosts));
+    submission->targets = calloc(count, sizeof(*submission->targets));
+    if (submission->hosts == NULL || submission->targets == NULL)
+        return refuse_form(call, "no memory for so many hosts");
+    for (size_t i = 0; i < count; i++) {
+        if (!read_host(call, submission, json_array_get(list, i)))
+            return false;
+        in_wave[submission->hosts[i].wave]++;
+    }
+    for (uint32_t i = 0; i < submission->wave_count; i++) {
+        if (in_wave[i] == submission->waves[i].host_count)
+            continue;
+        ctl_refuse(call, "bad_manifest", "", "wave %u says %u hosts and has %u", i + 1,
+                   submission->waves[i].host_count, in_wave[i]);
+        return false;
+    }
+
+    return true;
+}
+
+static bool read_manifest(struct ctl_call *call, struct submission *submission)
+{
+    struct bl_error err = {0};
+
+    if (!ctl_call_base64(call, "manifest", PROTO_MANIFEST_BYTES_MAX, &submission->manifest_data,
+                         &submission->manifest_bytes))
+        return false;
+    if (proto_manifest_decode(submission->manifest_data, submission->manifest_bytes,
+                              &submission->arena, &submission->manifest, &err) >= 0)
+        return true;
+    ctl_refuse(call, "bad_manifest", "", "%s", err.text);
+
+    return false;
+}
+
+/* ---- checking what hosts will check again ---- */
+
+static bool check_signatures(struct ctl_call *call, const struct submission *submission)
+{
+    for (uint32_t i = 0; i < submission->signatures_count; i++) {
+        const struct proto_signature *signature = &submission->signatures[i];
+        struct bl_error err = {0};
+
+        if (ctl_trust_person(&call->engine->trust, signature->key) == NULL) {
+            ctl_refuse(call, "unknown_signer", "belay keys trust",
+                       "signature %u is of a key that the trust file does not know, or of one that "
+                       "was revoked",
+                       i + 1);
+            return false;
+        }
+        if (proto_verify(PROTO_MANIFEST_DOMAIN, submission->manifest_data,
+                         submission->manifest_bytes, signature, &err) < 0) {
+            ctl_refuse(call, "bad_signature", "", "signature of '%s': %s",
+                       ctl_trust_name_of(&call->engine->trust, signature->key), err.text);
+            return false;
+        }
+    }
+
+    return true;
+}
+
+/* Different people, told apart by their names: one person with two keys is one person. */
+static bool signed_before(const struct ctl_trust *trust, const struct submission *submission,
+                          uint32_t index)
+{
+    const char *name = ctl_trust_name_of(trust, submission->signatures[index].key);
+
+    for (uint32_t i = 0; i < index; i++) {
+        if (strcmp(ctl_trust_name_of(trust, submission->signatures[i].key), name) == 0)
+            return true;
+    }
+
+    return false;
+}
+
+static bool check_quorum(struct ctl_call *call, const struct submission *submission)
+{
+    const struct ctl_trust *trust = &call->engine->trust;
+    const struct proto_quorum *quorum = &trust->trust.quorums[submission->manifest.risk - 1];
+    uint64_t people = 0, commanders = 0;
+
+    for (uint32_t i = 0; i < submission->signatures_count; i++) {
+        if (signed_before(trust, submission, i))
+            continue;
+        people++;
+        if (ctl_trust_person(trust, submission->signatures[i].key)->role == PROTO_ROLE_COMMANDER)
+            commanders++;
+    }
+    if (commanders >= quorum->commanders && people >= quorum->operators + quorum->commanders)
+        return true;
+    ctl_refuse(call, "quorum", "belay sign",
+               "risk %s needs %llu operators and %llu commanders, different people; %llu people "
+               "signed, %llu of them commanders",
+               proto_risk_name(submission->manifest.risk), (unsigned long long)quorum->operators,
+               (unsigned long long)quorum->commanders, (unsigned long long)people,
+               (unsigned long long)commanders);
+
+    return false;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return memcmp(((const struct ctl_store_rollout_host *)a)->id,
+                  ((const struct ctl_store_rollout_host *)b)->id, PROTO_HOST_ID_BYTES);
+}
+
+static bool check_targets(struct ctl_call *call, struct submission *submission)
+{
+    uint8_t root[PROTO_HASH_BYTES];
+    struct bl_error err = {0};
+
+    qsort(submission->hosts, submission->host_count, sizeof(*submission->hosts), by_id);
+    for (uint32_t i = 0; i < submission->host_count; i++) {
+        memcpy(submission->targets[i].host_id, submission->hosts[i].id, PROTO_HOST_ID_BYTES);
+        submission->targets[i].kind = submission->hosts[i].kind;
+    }
+    if (proto_merkle_root(submission->targets, submission->host_count, root, &err) < 0) {
+        ctl_refuse(call, "targets_differ", "", "%s", err.text);
+        return false;
+    }
+    if (submission->manifest.targets_count == submission->host_count &&
+        memcmp(root, submission->manifest.targets_root, sizeof(root)) == 0)
+        return true;
+    ctl_refuse(call, "targets_differ", "",
+               "the hosts and kinds of the request are not those that were signed");
+
+    return false;
+}
+
+static bool check(struct ctl_call *call, struct submission *submission)
+{
+    if (!call->engine->trust.is_set) {
+        ctl_refuse(call, "no_trust", "belay keys trust", "the controller has no trust file yet");
+        return false;
+    }
+    if (submission->manifest.not_after_ms <= bl_wall_now().ms) {
+        ctl_refuse(call, "expired", "belay run", "the manifest is not valid any more");
+        return false;
+    }
+
+    return check_signatures(call, submission) && check_quorum(call, submission) &&
+           check_targets(call, submission);
+}
+
+/* ---- storing and beginning ---- */
+
+/* 0; -EEXIST when the id was used before, and then nothing was written. */
+static int store(struct ctl_call *call, const struct submission *submission, struct bl_error *err)
+{
+    struct ctl_store_rollout row = {
+        .plan_name = submission->plan_name,
+        .plan_text = submission->plan_text,
+        .manifest = {submission->manifest_data, submission->manifest_bytes},
+        .signatures = submission->signatures,
+        .signatures_count = submission->signatures_count,
+        .limits = submission->limits,
+        .waves = submission->waves,
+        .wave_count = submission->wave_count,
+        .created = bl_wall_now(),
+        .submitted_by_uid = call->uid,
+        .state = CTL_ROLLOUT_STAGING,
+        .host_count = submission->host_count,
+    };
+
+    memcpy(row.id, submission->manifest.rollout_id, sizeof(row.id));
+
+    return ctl_store_add_rollout(call->engine->store, &row, submission->hosts, err);
+}
+
+static void begin(struct ctl_call *call, const struct submission *submission)
+{
+    const struct ctl_rollout_event event = {.type = CTL_ROLLOUT_SUBMIT};
+    char id[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)];
+    struct bl_error err = {0};
+    struct ctl_run *run;
+    int r;
+
+    bl_hex_encode(submission->manifest.rollout_id, PROTO_ROLLOUT_ID_BYTES, id);
+    r = store(call, submission, &err);
+    if (r == -EEXIST) {
+        ctl_engine_abandon(call->engine);
+        ctl_refuse(call, "exists", "belay run", "the rollout id %s was used before", id);
+        return;
+    }
+    if (r >= 0)
+        r = ctl_engine_run(call->engine, submission->manifest.rollout_id, &run, &err);
+    if (r > 0)
+        r = ctl_engine_step(call->engine, run, event, &err);
+    if (r >= 0)
+        r = ctl_engine_audit(call->engine, call->uid, "submit", id, submission->plan_name, &err);
+    if (r < 0) {
+        ctl_reply_failure(call, &err);
+        return;
+    }
+    ctl_log(CTL_LOG_NOTICE, "rollout %s (%s): %u hosts in %u waves", id, submission->plan_name,
+            submission->host_count, submission->wave_count);
+    ctl_reply(call, json_pack("{s:s, s:i}", "rollout", id, "hosts_count", submission->host_count));
+}
+
+void ctl_submit(struct ctl_call *call)
+{
+    BL_CLEANUP(release) struct submission submission = {0};
+
+    if (!ctl_call_text(call, "plan_name", NULL, &submission.plan_name) ||
+        !ctl_call_text(call, "plan_text", NULL, &submission.plan_text))
+        return;
+    if (strlen(submission.plan_name) > PROTO_NAME_BYTES_MAX ||
+        strlen(submission.plan_text) > PLAN_TEXT_BYTES_MAX) {
+        ctl_refuse(call, "too_large", "", "the plan is too large");
+        return;
+    }
+    if (read_manifest(call, &submission) && read_signatures(call, &submission) &&
+        read_limits(call, &submission) && read_waves(call, &submission) &&
+        read_hosts(call, &submission) && check(call, &submission))
+        begin(call, &submission);
+}

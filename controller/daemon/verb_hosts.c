@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/file.h"
+#include "common/hex.h"
+#include "controller/daemon/enroll.h"
+#include "controller/daemon/verbs.h"
+#include "controller/daemon/view.h"
+
+enum {
+    APPROVE_DIGITS_MIN = 8,
+    TOKEN_MS_DEFAULT = 3600 * 1000,
+    ROLLOUTS_SHOWN_MAX = 20,
+};
+
+#define TOKEN_MS_MAX (INT64_C(1000) * 3600 * 24 * 90)
+
+static int by_name(const void *a, const void *b)
+{
+    const struct ctl_fleet_host *first = *(struct ctl_fleet_host *const *)a;
+    const struct ctl_fleet_host *second = *(struct ctl_fleet_host *const *)b;
+    int order = strcmp(first->name, second->name);
+
+    return order != 0 ? order : memcmp(first->id, second->id, sizeof(first->id));
+}
+
+/* Lists show who waits and who is out, too; commands that act take the enrolled only. */
+static bool select_to_list(struct ctl_call *call, struct ctl_call_hosts *hosts)
+{
+    const struct ctl_fleet *fleet = &call->engine->fleet;
+    const json_t *match;
+
+    if (json_object_get(call->request, "hosts") != NULL)
+        return ctl_call_select(call, hosts);
+    if (!ctl_call_labels(call, "match", &match))
+        return false;
+    hosts->list = calloc((size_t)fleet->count + 1, sizeof(struct ctl_fleet_host *));
+    if (hosts->list == NULL) {
+        ctl_refuse(call, "internal", "", "no memory");
+        return false;
+    }
+    for (uint32_t i = 0; i < fleet->count; i++) {
+        if (ctl_fleet_matches(fleet->hosts[i], match))
+            hosts->list[hosts->count++] = fleet->hosts[i];
+    }
+
+    return true;
+}
+
+void ctl_verb_hosts_list(struct ctl_call *call)
+{
+    CTL_CALL_AUTO_HOSTS hosts = {0};
+    const char *state;
+    json_t *list;
+
+    if (!ctl_call_text(call, "state", "", &state) || !select_to_list(call, &hosts))
+        return;
+    qsort(hosts.list, hosts.count, sizeof(hosts.list[0]), by_name);
+    list = json_array();
+    for (uint32_t i = 0; i < hosts.count; i++) {
+        json_t *view = ctl_view_host(hosts.list[i]);
+
+        if (state[0] == '\0' ||
+            strcmp(state, json_string_value(json_object_get(view, "state"))) == 0)
+            (void)json_array_append(list, view);
+        json_decref(view);
+    }
+    ctl_reply(call, json_pack("{s:o}", "hosts", list));
+}
+
+struct host_rollouts {
+    struct ctl_call *call;
+    const struct ctl_fleet_host *host;
+    json_t *list;
+};
+
+static int take_rollout(void *userdata, const struct ctl_store_rollout *row, struct bl_error *err)
+{
+    const struct host_rollouts *walk = userdata;
+    struct ctl_run *run;
+    uint32_t index;
+    int r;
+
+    r = ctl_engine_run(walk->call->engine, row->id, &run, err);
+    if (r <= 0)
+        return r;
+    index = ctl_run_index_of(run, walk->host->id);
+    if (index == CTL_ROLLOUT_ALL)
+        return 0;
+
+    return json_array_append_new(
+        walk->list,
+        json_pack("{s:o, s:s, s:s}", "rollout", ctl_view_hex(row->id, sizeof(row->id)), "plan",
+                  row->plan_name, "state", ctl_host_state_name(run->hosts[index].state)));
+}
+
+void ctl_verb_hosts_show(struct ctl_call *call)
+{
+    struct host_rollouts walk = {.call = call};
+    struct ctl_fleet_host *host;
+    struct bl_error err = {0};
+    json_t *view;
+
+    if (!ctl_call_host(call, "host", &host))
+        return;
+    walk.host = host;
+    walk.list = json_array();
+    if (ctl_store_each_rollout_of_host(call->engine->store, host->id, ROLLOUTS_SHOWN_MAX,
+                                       take_rollout, &walk, &err) < 0) {
+        json_decref(walk.list);
+        ctl_reply_failure(call, &err);
+        return;
+    }
+    view = ctl_view_host(host);
+    if (view != NULL)
+        (void)json_object_set_new(view, "rollouts", walk.list);
+    ctl_reply(call, json_pack("{s:o}", "host", view));
+}
+
+static void reply_changed(struct ctl_call *call, const char *verb, struct ctl_fleet_host *host,
+                          int result, struct bl_error *err)
+{
+    char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)];
+
+    bl_hex_encode(host->id, sizeof(host->id), id);
+    if (result < 0)
+        ctl_reply_failure(call, err);
+    else if (ctl_call_audit(call, verb, host->name, id))
+        ctl_reply(call, json_pack("{s:o}", "host", ctl_view_host(host)));
+}
+
+void ctl_verb_hosts_label(struct ctl_call *call)
+{
+    const json_t *unset = json_object_get(call->request, "unset"), *set;
+    struct ctl_fleet_host *host;
+    struct bl_error err = {0};
+    json_t *key;
+    size_t index;
+
+    if (!ctl_call_labels(call, "set", &set))
+        return;
+    if (unset != NULL && !json_is_array(unset)) {
+        ctl_refuse(call, "bad_request", "", "'unset' must be a list of label names");
+        return;
+    }
+    if (!ctl_call_host(call, "host", &host))
+        return;
+    if (set != NULL)
+        (void)json_object_update(host->labels, (json_t *)(uintptr_t)set);
+    json_array_foreach((json_t *)(uintptr_t)unset, index, key)
+    {
+        if (json_is_string(key))
+            (void)json_object_del(host->labels, json_string_value(key));
+    }
+    reply_changed(call, "hosts.label", host, ctl_fleet_save(call->engine->store, host, &err), &err);
+}
+
+/* By its id only: a stranger can call itself what it likes. */
+static bool find_pending(struct ctl_call *call, struct ctl_fleet_host **ret_host)
+{
+    char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)];
+    const char *text;
+
+    if (!ctl_call_host(call, "host", ret_host) || !ctl_call_text(call, "host", NULL, &text))
+        return false;
+    bl_hex_encode((*ret_host)->id, sizeof((*ret_host)->id), id);
+    if (strlen(text) < APPROVE_DIGITS_MIN || strncmp(id, text, strlen(text)) != 0) {
+        ctl_refuse(call, "bad_request", "belay hosts list",
+                   "name the host by at least %d digits of its id, as 'belay-agent join' shows it",
+                   APPROVE_DIGITS_MIN);
+        return false;
+    }
+    if ((*ret_host)->standing != CTL_STANDING_PENDING) {
+        ctl_refuse(call, "not_pending", "belay hosts list", "host '%s' does not wait for approval",
+                   (*ret_host)->name);
+        return false;
+    }
+
+    return true;
+}
+
+void ctl_verb_hosts_approve(struct ctl_call *call)
+{
+    struct ctl_fleet_host *host;
+    struct bl_error err = {0};
+
+    if (find_pending(call, &host))
+        reply_changed(call, "hosts.approve", host, ctl_enroll_approve(call->engine, host, &err),
+                      &err);
+}
+
+void ctl_verb_hosts_revoke(struct ctl_call *call)
+{
+    struct ctl_fleet_host *host;
+    struct bl_error err = {0};
+
+    if (ctl_call_host(call, "host", &host))
+        reply_changed(call, "hosts.revoke", host, ctl_enroll_revoke(call->engine, host, &err),
+                      &err);
+}
+
+void ctl_verb_enroll_token(struct ctl_call *call)
+{
+    struct ctl_engine *engine = call->engine;
+    json_t *none = json_object();
+    const json_t *labels;
+    uint8_t secret[PROTO_TOKEN_BYTES];
+    struct bl_error err = {0};
+    struct bl_wall expires;
+    int64_t uses, expires_ms;
+    int r;
+
+    if (!ctl_call_labels(call, "labels", &labels) ||
+        !ctl_call_int(call, "uses", 1, CTL_ENROLL_USES_MAX, &uses) ||
+        !ctl_call_int(call, "expires_ms", TOKEN_MS_DEFAULT, TOKEN_MS_MAX, &expires_ms)) {
+        json_decref(none);
+        return;
+    }
+    if (!engine->trust.is_set) {
+        json_decref(none);
+        ctl_refuse(call, "no_trust", "belay keys trust", "the controller has no trust file yet");
+        return;
+    }
+    expires = (struct bl_wall){bl_wall_now().ms + expires_ms};
+    r = ctl_enroll_make_token(engine, labels != NULL ? labels : none, (uint32_t)uses, expires,
+                              secret, &err);
+    json_decref(none);
+    if (r < 0)
+        ctl_reply_failure(call, &err);
+    else if (ctl_call_audit(call, "enroll.token", "token", ""))
+        ctl_reply(call,
+                  json_pack("{s:o, s:o, s:I, s:o}", "secret", ctl_view_hex(secret, sizeof(secret)),
+                            "expires", ctl_view_wall(expires), "uses", (json_int_t)uses, "anchor",
+                            ctl_view_hex(engine->trust.anchor, PROTO_HASH_BYTES)));
+    explicit_bzero(secret, sizeof(secret));
+}
+
+void ctl_verb_enroll_key(struct ctl_call *call)
+{
+    const struct ctl_engine *engine = call->engine;
+
+    ctl_reply(call, json_pack("{s:o, s:s, s:s}", "key",
+                              ctl_view_hex(engine->public_key, sizeof(engine->public_key)),
+                              "listen", ctl_link_endpoint(engine->link, CTL_LINK_FLEET),
+                              "enroll_listen", ctl_link_endpoint(engine->link, CTL_LINK_ENROLL)));
+}

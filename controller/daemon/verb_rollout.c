@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+
+#include "common/hex.h"
+#include "common/text.h"
+#include "controller/daemon/log.h"
+#include "controller/daemon/verbs.h"
+#include "controller/daemon/view.h"
+
+enum {
+    LIST_DEFAULT = 50,
+    LIST_MAX = 10000,
+    NEXT_BYTES = 96,
+    FACT_BYTES = 96,
+};
+
+static int take_row(void *userdata, const struct ctl_store_rollout *row, struct bl_error *err)
+{
+    if (json_array_append_new(userdata, ctl_view_rollout_row(row)) < 0)
+        return bl_fail(err, -ENOMEM, "rollouts: no memory");
+
+    return 0;
+}
+
+void ctl_verb_rollouts_list(struct ctl_call *call)
+{
+    struct bl_error err = {0};
+    int64_t limit;
+    json_t *list;
+
+    if (!ctl_call_int(call, "limit", LIST_DEFAULT, LIST_MAX, &limit))
+        return;
+    list = json_array();
+    if (ctl_store_each_rollout(call->engine->store, (uint32_t)limit, take_row, list, &err) < 0) {
+        json_decref(list);
+        ctl_reply_failure(call, &err);
+        return;
+    }
+    ctl_reply(call, json_pack("{s:o}", "rollouts", list));
+}
+
+void ctl_verb_status(struct ctl_call *call)
+{
+    struct ctl_run *run;
+
+    if (ctl_call_run(call, &run))
+        ctl_reply(call, ctl_view_status(call->engine, run));
+}
+
+void ctl_verb_watch(struct ctl_call *call)
+{
+    struct ctl_run *run;
+
+    if (ctl_call_run(call, &run))
+        ctl_stream_watch(call, run);
+}
+
+void ctl_verb_report(struct ctl_call *call)
+{
+    struct bl_error err = {0};
+    struct ctl_run *run;
+    json_t *report;
+
+    if (!ctl_call_run(call, &run))
+        return;
+    if (ctl_view_report(call->engine, run, &report, &err) < 0)
+        ctl_reply_failure(call, &err);
+    else
+        ctl_reply(call, report);
+}
+
+/* ---- people's orders ---- */
+
+static void order(struct ctl_call *call, struct ctl_run *run, const char *verb,
+                  const struct ctl_rollout_event *event, const char *detail)
+{
+    char id[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)];
+    struct bl_error err = {0};
+
+    bl_hex_encode(run->id, sizeof(run->id), id);
+    if (ctl_engine_step(call->engine, run, *event, &err) < 0) {
+        ctl_reply_failure(call, &err);
+        return;
+    }
+    if (!ctl_call_audit(call, verb, id, detail))
+        return;
+    ctl_log(CTL_LOG_NOTICE, "rollout %s: %s %s by uid %lld", id, verb, detail,
+            (long long)call->uid);
+    ctl_reply(call, ctl_view_status(call->engine, run));
+}
+
+static void simple_order(struct ctl_call *call, const char *verb, enum ctl_rollout_event_type type)
+{
+    const struct ctl_rollout_event event = {.type = type};
+    struct ctl_run *run;
+
+    if (!ctl_call_run(call, &run))
+        return;
+    if (ctl_rollout_is_final(&run->rollout)) {
+        ctl_refuse(call, "final", "belay report", "the rollout has ended: %s",
+                   ctl_rollout_state_name(run->rollout.state));
+        return;
+    }
+    order(call, run, verb, &event, "");
+}
+
+void ctl_verb_pause(struct ctl_call *call)
+{
+    simple_order(call, "pause", CTL_ROLLOUT_PAUSE);
+}
+
+void ctl_verb_resume(struct ctl_call *call)
+{
+    simple_order(call, "resume", CTL_ROLLOUT_RESUME);
+}
+
+void ctl_verb_abort(struct ctl_call *call)
+{
+    simple_order(call, "abort", CTL_ROLLOUT_ABORT);
+}
+
+void ctl_verb_rollback(struct ctl_call *call)
+{
+    struct ctl_rollout_event event = {
+        .type = CTL_ROLLOUT_ROLLBACK, .host = CTL_ROLLOUT_ALL, .wave = CTL_ROLLOUT_ALL};
+    bool has_host = json_object_get(call->request, "host") != NULL;
+    bool has_wave = json_object_get(call->request, "wave") != NULL;
+    struct ctl_fleet_host *host = NULL;
+    char detail[FACT_BYTES] = "all that it changed";
+    struct ctl_run *run;
+    int64_t wave = 0;
+
+    if (!ctl_call_run(call, &run))
+        return;
+    if (has_host && has_wave) {
+        ctl_refuse(call, "bad_request", "", "either a host or a wave");
+        return;
+    }
+    if ((has_host && !ctl_call_host(call, "host", &host)) ||
+        (has_wave && !ctl_call_int(call, "wave", 0, run->rollout.wave_count, &wave)))
+        return;
+    if (has_wave) {
+        event.wave = (uint32_t)wave - 1;
+        (void)snprintf(detail, sizeof(detail), "wave %lld", (long long)wave);
+    }
+    if (has_host) {
+        event.host = ctl_run_index_of(run, host->id);
+        (void)snprintf(detail, sizeof(detail), "host %.64s", host->name);
+        if (event.host == CTL_ROLLOUT_ALL) {
+            ctl_refuse(call, "not_found", "belay status", "host '%s' is not in this rollout",
+                       host->name);
+            return;
+        }
+    }
+    order(call, run, "rollback", &event, detail);
+}
+
+/* ---- why ---- */
+
+static void add_fact(json_t *facts, const char *name, const char *fmt, ...) BL_PRINTF(3, 4);
+static void add_fact(json_t *facts, const char *name, const char *fmt, ...)
+{
+    char text[FACT_BYTES];
+    va_list arguments;
+
+    va_start(arguments, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, arguments);
+    va_end(arguments);
+    (void)json_array_append_new(facts, json_pack("[s, s]", name, text));
+}
+
+static void why_rollout(struct ctl_call *call, const struct ctl_run *run)
+{
+    const struct ctl_rollout *rollout = &run->rollout;
+    const struct ctl_rollout_wave *wave = &rollout->waves[rollout->wave];
+    char next[NEXT_BYTES];
+    json_t *facts = json_array();
+
+    ctl_view_next(run, next, sizeof(next));
+    add_fact(facts, "wave", "%u of %u", rollout->wave + 1, rollout->wave_count);
+    add_fact(facts, "failed in this wave", "%u of %u, %u allowed", wave->failed_count,
+             wave->host_count, wave->failures_allowed);
+    add_fact(facts, "failed in all", "%u of %u, %u allowed", rollout->failed_count,
+             rollout->host_count, rollout->limits.failures_allowed);
+    add_fact(facts, "not ready in this wave", "%u", wave->unready_count);
+    add_fact(facts, "under way in this wave", "%u", wave->open_count);
+    ctl_reply(call, json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o}", "kind", "rollout", "name",
+                              run->plan_name, "id", ctl_view_hex(run->id, sizeof(run->id)), "state",
+                              ctl_rollout_state_name(rollout->state), "code", rollout->code,
+                              "reason", rollout->reason, "next", next, "facts", facts));
+}
+
+static int take_newest(void *userdata, const struct ctl_store_rollout *row, struct bl_error *err)
+{
+    memcpy(userdata, row->id, sizeof(row->id));
+
+    return 0;
+}
+
+/* What a host without a rollout is: there, away, waiting, held. */
+static void why_idle_host(struct ctl_call *call, const struct ctl_fleet_host *host)
+{
+    const char *code = "idle", *reason = "connected, and in no rollout", *next = "";
+
+    if (host->standing == CTL_STANDING_PENDING) {
+        code = "pending";
+        reason = "waits for a person to approve its key";
+        next = "belay hosts approve";
+    } else if (host->standing == CTL_STANDING_REVOKED) {
+        code = "revoked";
+        reason = "its key was revoked: nothing it says is taken in";
+    } else if (host->held) {
+        code = "clone";
+        reason = "two machines are connected with its key: stop one of them, or join it anew";
+    } else if (!ctl_fleet_is_connected(host)) {
+        code = "absent";
+        reason = "it is not connected: is it up, and is belay-courier running there?";
+        next = "systemctl status belay-courier";
+    }
+    ctl_reply(call, json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:[]}", "kind", "host", "name",
+                              host->name, "id", ctl_view_hex(host->id, sizeof(host->id)), "state",
+                              code, "code", code, "reason", reason, "next", next, "facts"));
+}
+
+static void why_host(struct ctl_call *call, const struct ctl_fleet_host *host)
+{
+    uint8_t id[PROTO_ROLLOUT_ID_BYTES] = {0};
+    struct bl_error err = {0};
+    struct ctl_run *run;
+    json_t *status, *view, *facts;
+    char next[NEXT_BYTES];
+    uint32_t index;
+    int r;
+
+    r = ctl_store_each_rollout_of_host(call->engine->store, host->id, 1, take_newest, id, &err);
+    if (r >= 0)
+        r = ctl_engine_run(call->engine, id, &run, &err);
+    if (r < 0) {
+        ctl_reply_failure(call, &err);
+        return;
+    }
+    if (r == 0) {
+        why_idle_host(call, host);
+        return;
+    }
+    index = ctl_run_index_of(run, host->id);
+    status = ctl_view_status(call->engine, run);
+    view = json_array_get(json_object_get(status, "hosts"), index);
+    ctl_view_next(run, next, sizeof(next));
+    facts = json_array();
+    add_fact(facts, "plan", "%.80s", run->plan_name);
+    add_fact(facts, "wave", "%u of %u", run->hosts[index].wave + 1, run->rollout.wave_count);
+    add_fact(facts, "connected", "%s", ctl_fleet_is_connected(host) ? "yes" : "no");
+    add_fact(facts, "counts as failed", "%s", run->hosts[index].failed ? "yes" : "no");
+    ctl_reply(call,
+              json_pack("{s:s, s:s, s:O, s:O, s:O, s:O, s:s, s:o}", "kind", "host", "name",
+                        host->name, "id", json_object_get(view, "id"), "state",
+                        json_object_get(view, "state"), "code", json_object_get(view, "code"),
+                        "reason", json_object_get(view, "reason"), "next", next, "facts", facts));
+    json_decref(status);
+}
+
+void ctl_verb_why(struct ctl_call *call)
+{
+    struct ctl_fleet_found found;
+    struct ctl_run *run;
+    const char *subject;
+
+    if (!ctl_call_text(call, "subject", "latest", &subject))
+        return;
+    ctl_fleet_resolve(&call->engine->fleet, subject, &found);
+    if (found.count == 1)
+        why_host(call, found.hosts[0]);
+    else if (ctl_call_find_run(call, subject, &run))
+        why_rollout(call, run);
+}
+
+/* ---- leases ---- */
+
+static bool is_selected(void *userdata, const struct ctl_fleet_host *host)
+{
+    const struct ctl_call_hosts *hosts = userdata;
+
+    for (uint32_t i = 0; i < hosts->count; i++) {
+        if (hosts->list[i] == host)
+            return true;
+    }
+
+    return false;
+}
+
+void ctl_verb_leases(struct ctl_call *call)
+{
+    struct ctl_engine *engine = call->engine;
+    CTL_CALL_AUTO_HOSTS hosts = {0};
+    struct bl_error err = {0};
+    json_t *leases;
+    int r = 0;
+
+    if (!ctl_call_select(call, &hosts))
+        return;
+    leases = json_array();
+    for (uint32_t i = 0; i < engine->run_count && r >= 0; i++)
+        r = ctl_view_leases(engine, engine->runs[i], is_selected, &hosts, leases, &err);
+    if (r < 0) {
+        json_decref(leases);
+        ctl_reply_failure(call, &err);
+        return;
+    }
+    ctl_reply(call, json_pack("{s:o}", "leases", leases));
+}

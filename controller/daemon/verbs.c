@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/daemon/verbs.h"
+
+#include "controller/daemon/submit.h"
+
+/* Closed: what is not in here can't be asked for. */
+const struct ctl_verb ctl_verbs[] = {
+    {"info", "", ctl_verb_info},
+    {"audit", "limit rollout", ctl_verb_audit},
+    {"trust.set", "trust", ctl_verb_trust_set},
+    {"trust.get", "", ctl_verb_trust_get},
+    {"hosts.list", "hosts match state", ctl_verb_hosts_list},
+    {"hosts.show", "host", ctl_verb_hosts_show},
+    {"hosts.label", "host set unset", ctl_verb_hosts_label},
+    {"hosts.approve", "host", ctl_verb_hosts_approve},
+    {"hosts.revoke", "host", ctl_verb_hosts_revoke},
+    {"enroll.token", "labels uses expires_ms", ctl_verb_enroll_token},
+    {"enroll.key", "", ctl_verb_enroll_key},
+    {"ping", "hosts match timeout_ms", ctl_verb_ping},
+    {"query", "hosts match packages allow_remove allow_downgrade timeout_ms", ctl_verb_query},
+    {"submit", "plan_text plan_name manifest signatures hosts waves limits", ctl_submit},
+    {"rollouts.list", "limit", ctl_verb_rollouts_list},
+    {"status", "rollout", ctl_verb_status},
+    {"watch", "rollout", ctl_verb_watch},
+    {"pause", "rollout", ctl_verb_pause},
+    {"resume", "rollout", ctl_verb_resume},
+    {"abort", "rollout", ctl_verb_abort},
+    {"rollback", "rollout host wave", ctl_verb_rollback},
+    {"report", "rollout", ctl_verb_report},
+    {"why", "subject", ctl_verb_why},
+    {"leases", "hosts match", ctl_verb_leases},
+};
+
+const size_t ctl_verb_count = sizeof(ctl_verbs) / sizeof(ctl_verbs[0]);

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/daemon/view.h"
+
+#include <string.h>
+
+#include "common/hex.h"
+#include "common/text.h"
+
+enum {
+    NEXT_BYTES = 80,
+    ID_TEXT_BYTES = BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES),
+};
+
+json_t *ctl_view_wall(struct bl_wall wall)
+{
+    char text[BL_WALL_TEXT_BYTES];
+
+    if (wall.ms == 0)
+        return json_null();
+    bl_wall_to_text(wall, text);
+
+    return json_string(text);
+}
+
+json_t *ctl_view_hex(const uint8_t *data, size_t size_bytes)
+{
+    char text[BL_HEX_BYTES(PROTO_SIGNATURE_BYTES)];
+
+    BL_ASSERT(size_bytes <= PROTO_SIGNATURE_BYTES);
+    bl_hex_encode(data, size_bytes, text);
+
+    return json_string(text);
+}
+
+static const char *standing_name(uint32_t standing)
+{
+    static const char *const names[] = {
+        [CTL_STANDING_PENDING] = "pending",
+        [CTL_STANDING_ENROLLED] = "enrolled",
+        [CTL_STANDING_REVOKED] = "revoked",
+    };
+
+    return standing >= 1 && standing <= CTL_STANDING_REVOKED ? names[standing] : "?";
+}
+
+json_t *ctl_view_host(const struct ctl_fleet_host *host)
+{
+    static const char *const facts[] = {"agent_version", "os_id",   "os_version",     "kernel",
+                                        "arch",          "boot_id", "package_manager"};
+    json_t *view =
+        json_pack("{s:o, s:s, s:s, s:O, s:b, s:s?, s:o, s:o, s:o}", "id",
+                  ctl_view_hex(host->id, sizeof(host->id)), "name", host->name, "state",
+                  standing_name(host->standing), "labels", host->labels, "connected",
+                  ctl_fleet_is_connected(host), "held", host->held ? "clone" : NULL, "first_seen",
+                  ctl_view_wall(host->first_seen), "last_seen", ctl_view_wall(host->last_seen),
+                  "clock_offset_ms",
+                  host->clock_offset_known ? json_integer(host->clock_offset_ms) : json_null());
+
+    for (size_t i = 0; view != NULL && i < sizeof(facts) / sizeof(facts[0]); i++) {
+        const char *value = json_string_value(json_object_get(host->facts, facts[i]));
+
+        (void)json_object_set_new(view, facts[i], json_string(value != NULL ? value : ""));
+    }
+
+    return view;
+}
+
+void ctl_view_next(const struct ctl_run *run, char *ret_text, size_t size_bytes)
+{
+    static const char *const commands[] = {
+        [CTL_ROLLOUT_STAGING] = "belay watch",
+        [CTL_ROLLOUT_RUNNING] = "belay watch",
+        [CTL_ROLLOUT_SOAKING] = "belay watch",
+        [CTL_ROLLOUT_STOPPING] = "belay watch",
+        [CTL_ROLLOUT_ROLLING_BACK] = "belay watch",
+        [CTL_ROLLOUT_COMPLETE] = "belay report",
+        [CTL_ROLLOUT_HALTED] = "belay report",
+        [CTL_ROLLOUT_ABORTED] = "belay report",
+        [CTL_ROLLOUT_ROLLED_BACK] = "belay report",
+        [CTL_ROLLOUT_ROLLBACK_INCOMPLETE] = "belay rollback",
+    };
+    char id[ID_TEXT_BYTES];
+    const char *command = run->rollout.paused ? "belay resume" : commands[run->rollout.state];
+
+    bl_hex_encode(run->id, sizeof(run->id), id);
+    if (bl_text_format(ret_text, size_bytes, "%s %s", command, id) < 0)
+        ret_text[0] = '\0';
+}
+
+static json_t *view_counts(const struct ctl_rollout *rollout)
+{
+    uint32_t counts[CTL_HOST_STATE_LAST + 1];
+    json_t *view = json_object();
+
+    ctl_rollout_count(rollout, counts);
+    for (uint32_t state = 1; state <= CTL_HOST_STATE_LAST; state++)
+        (void)json_object_set_new(view, ctl_host_state_name(state), json_integer(counts[state]));
+
+    return view;
+}
+
+static const char *wave_state(const struct ctl_rollout *rollout, uint32_t index)
+{
+    const struct ctl_rollout_wave *wave = &rollout->waves[index];
+
+    if (wave->failed_count > wave->failures_allowed)
+        return "failed";
+    if (index > rollout->wave)
+        return "waiting";
+    if (index < rollout->wave)
+        return "done";
+    if (rollout->state == CTL_ROLLOUT_STAGING)
+        return "waiting";
+    if (rollout->state == CTL_ROLLOUT_SOAKING)
+        return "soaking";
+
+    return ctl_rollout_is_final(rollout) ? "done" : "running";
+}
+
+static json_t *view_waves(const struct ctl_rollout *rollout)
+{
+    json_t *waves = json_array();
+
+    for (uint32_t i = 0; i < rollout->wave_count; i++) {
+        const struct ctl_rollout_wave *wave = &rollout->waves[i];
+
+        (void)json_array_append_new(
+            waves, json_pack("{s:i, s:i, s:i, s:i, s:s}", "wave", i + 1, "hosts_count",
+                             wave->host_count, "failures_allowed", wave->failures_allowed,
+                             "failed_count", wave->failed_count, "state", wave_state(rollout, i)));
+    }
+
+    return waves;
+}
+
+/* An instant of this boot's clock as one of the wall; null for none. */
+static json_t *view_mono(struct bl_mono mono)
+{
+    if (mono.ms == 0)
+        return json_null();
+
+    return ctl_view_wall((struct bl_wall){bl_wall_now().ms + mono.ms - bl_mono_now().ms});
+}
+
+static const char *host_reason(const struct ctl_rollout_host *state,
+                               const struct ctl_run_host *member, const char **ret_code)
+{
+    if (state->state == CTL_HOST_LOST) {
+        *ret_code = "lost";
+        return "nothing was heard of it until its deadline";
+    }
+    *ret_code = member->code != NULL ? member->code : "";
+
+    return member->reason != NULL ? member->reason : "";
+}
+
+static json_t *view_run_host(const struct ctl_run *run, uint32_t index)
+{
+    const struct ctl_rollout_host *state = &run->hosts[index];
+    const struct ctl_run_host *member = &run->members[index];
+    const char *code, *reason = host_reason(state, member, &code);
+
+    return json_pack(
+        "{s:o, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:o, s:o}", "id",
+        ctl_view_hex(member->host->id, PROTO_HOST_ID_BYTES), "name", member->host->name, "wave",
+        state->wave + 1, "state", ctl_host_state_name(state->state), "job_state",
+        state->job_state != 0 ? proto_job_state_name(state->job_state) : "", "step",
+        member->step != 0 ? proto_step_name(member->step) : "", "grade",
+        state->grade != 0 ? proto_grade_name(state->grade) : "", "code", code, "reason", reason,
+        "failed", state->failed, "connected", ctl_fleet_is_connected(member->host), "deadline",
+        view_mono(state->deadline), "changed_at", ctl_view_wall(member->changed_at));
+}
+
+static json_t *view_signers(const struct ctl_engine *engine, const struct ctl_run *run)
+{
+    json_t *signers = json_array();
+
+    for (uint32_t i = 0; i < run->signatures_count; i++)
+        (void)json_array_append_new(
+            signers, json_string(ctl_trust_name_of(&engine->trust, run->signatures[i].key)));
+
+    return signers;
+}
+
+json_t *ctl_view_status(const struct ctl_engine *engine, const struct ctl_run *run)
+{
+    const struct ctl_rollout *rollout = &run->rollout;
+    const int exit_code = ctl_rollout_exit_code(rollout);
+    char next[NEXT_BYTES];
+    json_t *hosts = json_array(), *view;
+
+    ctl_view_next(run, next, sizeof(next));
+    for (uint32_t i = 0; i < rollout->host_count; i++)
+        (void)json_array_append_new(hosts, view_run_host(run, i));
+    view = json_pack(
+        "{s:b, s:o, s:s, s:s, s:s, s:b, s:b, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:o}", "ok", 1,
+        "rollout", ctl_view_hex(run->id, sizeof(run->id)), "plan", run->plan_name, "risk",
+        proto_risk_name(run->manifest.risk), "state", ctl_rollout_state_name(rollout->state),
+        "final", ctl_rollout_is_final(rollout), "paused", rollout->paused, "code", rollout->code,
+        "reason", rollout->reason, "next", next, "exit_code",
+        exit_code < 0 ? json_null() : json_integer(exit_code), "created",
+        ctl_view_wall(run->created), "ended", ctl_view_wall(run->ended), "submitted_by_uid",
+        (json_int_t)run->submitted_by_uid, "signers", view_signers(engine, run));
+    if (view == NULL) {
+        json_decref(hosts);
+        return NULL;
+    }
+    if (json_object_set_new(view, "wave", json_integer(rollout->wave + 1)) < 0 ||
+        json_object_set_new(view, "soak_end", view_mono(rollout->soak_end)) < 0 ||
+        json_object_set_new(view, "counts", view_counts(rollout)) < 0 ||
+        json_object_set_new(view, "hosts_count", json_integer(rollout->host_count)) < 0 ||
+        json_object_set_new(view, "failed_count", json_integer(rollout->failed_count)) < 0 ||
+        json_object_set_new(view, "failures_allowed",
+                            json_integer(rollout->limits.failures_allowed)) < 0 ||
+        json_object_set_new(view, "waves", view_waves(rollout)) < 0) {
+        json_decref(hosts);
+        json_decref(view);
+        return NULL;
+    }
+    (void)json_object_set_new(view, "hosts", hosts);
+
+    return view;
+}
+
+json_t *ctl_view_rollout_row(const struct ctl_store_rollout *row)
+{
+    return json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:i, s:b}", "rollout",
+                     ctl_view_hex(row->id, sizeof(row->id)), "plan", row->plan_name, "state",
+                     ctl_rollout_state_name(row->state), "created", ctl_view_wall(row->created),
+                     "ended", ctl_view_wall(row->ended), "exit_code",
+                     row->ended.ms != 0 ? json_integer(row->exit_code) : json_null(), "hosts_count",
+                     row->host_count, "paused", row->paused);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CTL_DAEMON_VIEW_H
+#define CTL_DAEMON_VIEW_H
+
+#include <jansson.h>
+
+#include "controller/daemon/engine.h"
+
+/*
+ * The JSON documents of docs/control.md. All return a new reference, NULL when memory is out, and
+ * show what is, not what is hoped for.
+ */
+json_t *ctl_view_wall(struct bl_wall wall); /* RFC 3339; null for ms 0 */
+json_t *ctl_view_hex(const uint8_t *data, size_t size_bytes);
+
+json_t *ctl_view_host(const struct ctl_fleet_host *host);
+json_t *ctl_view_status(const struct ctl_engine *engine, const struct ctl_run *run);
+json_t *ctl_view_rollout_row(const struct ctl_store_rollout *row);
+
+/* Reads the reports from the store; <0 when that fails. */
+int ctl_view_report(struct ctl_engine *engine, const struct ctl_run *run, json_t **ret_report,
+                    struct bl_error *err) BL_CHECKED;
+int ctl_view_leases(struct ctl_engine *engine, const struct ctl_run *run,
+                    bool (*wants)(void *userdata, const struct ctl_fleet_host *host),
+                    void *userdata, json_t *leases, struct bl_error *err) BL_CHECKED;
+
+/* The command that helps now, or "". */
+void ctl_view_next(const struct ctl_run *run, char *ret_text, size_t size_bytes);
+
+#endif
