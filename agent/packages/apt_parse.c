@@ -220,8 +220,13 @@ static int parse_state(struct agent_packages_memory *memory, struct agent_packag
     const char **fields[] = {&state->name, &state->arch,   &state->version,
                              &state->want, &state->status, &state->error};
     const char *size;
+    size_t tabs = 0;
     int r;
 
+    for (size_t i = 0; i < line.length; i++)
+        tabs += line.text[i] == '\t' ? 1 : 0;
+    if (tabs != sizeof(fields) / sizeof(fields[0]))
+        return bl_fail(err, -EBADMSG, "dpkg's line has %zu fields", tabs + 1);
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         struct agent_packages_line word = {line.text, 0};
 
@@ -235,7 +240,7 @@ static int parse_state(struct agent_packages_memory *memory, struct agent_packag
     if (r < 0)
         return r;
     if (size[0] != '\0' && bl_text_to_u64(size, UINT32_MAX, &state->installed_kib, err) < 0)
-        return bl_wrap(err, "the installed size of '%s'", state->name);
+        return bl_fail(err, -EBADMSG, "dpkg's line has no size");
     if (!bl_text_is_package_name(state->name) ||
         (state->version[0] != '\0' && !bl_text_is_version(state->version)))
         return bl_fail(err, -EBADMSG, "dpkg's line is no package");

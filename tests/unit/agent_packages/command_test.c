@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tools, their deadlines, and the locks of others. /bin/sh stands for a tool with its scripts. */
+#include "agent/packages/command.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "agent/packages/process.h"
+#include "tests/lib/unit.h"
+#include "tests/unit/agent_packages/job_dir.h"
+
+static struct job_dir d;
+static struct bl_error err;
+
+static int setup(void **state)
+{
+    job_dir_make(&d);
+    err = (struct bl_error){0};
+
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    job_dir_remove(&d);
+
+    return 0;
+}
+
+static struct agent_packages_command shell(const char *script)
+{
+    const char *argv[] = {"/bin/sh", "-c", script, NULL};
+    struct agent_packages_command command = {.patience = AGENT_PACKAGES_STOP_TOOL};
+
+    assert_int_equal(agent_packages_args_add_all(&d.job, &command.args, argv, &err), 0);
+
+    return command;
+}
+
+static void output_and_exit_code_are_told(void **state)
+{
+    struct agent_packages_command command = shell("echo out; echo err >&2; exit 3");
+    struct agent_packages_output output;
+
+    assert_int_equal(agent_packages_run(&d.job, &command, &output, &err), 0);
+    assert_int_equal(output.status, 3);
+    assert_false(output.late);
+    assert_string_equal(output.text, "out\nerr\n");
+}
+
+static void environment_is_fixed(void **state)
+{
+    struct agent_packages_command command =
+        shell("echo $DEBIAN_FRONTEND $LC_ALL $UCF_FORCE_CONFFOLD $BELAY_TEST; pwd");
+    struct agent_packages_output output;
+
+    assert_int_equal(setenv("BELAY_TEST", "leaks", 1), 0);
+    command.directory = "/usr";
+    assert_int_equal(agent_packages_run(&d.job, &command, &output, &err), 0);
+    assert_string_equal(output.text, "noninteractive C.UTF-8 1\n/usr\n");
+}
+
+static void log_holds_what_was_run(void **state)
+{
+    struct agent_packages_command command = shell("echo first");
+    struct agent_packages_output output;
+    char text[256] = {0};
+
+    command.to_log = true;
+    assert_int_equal(agent_packages_run(&d.job, &command, &output, &err), 0);
+    assert_string_equal(output.text, "first\n");
+    assert_true(pread(d.job.log_fd, text, sizeof(text) - 1, 0) > 0);
+    assert_string_equal(text, "+ /bin/sh -c echo first\nfirst\n");
+}
+
+static void a_late_tool_is_ended(void **state)
+{
+    struct agent_packages_command command = shell("exec tail -f /dev/null");
+    struct agent_packages_output output;
+
+    d.job.deadline = bl_mono_after(bl_mono_now(), 50);
+    assert_int_equal(agent_packages_run(&d.job, &command, &output, &err), 0);
+    assert_true(output.late);
+    assert_int_equal(output.status, -1);
+}
+
+static void a_look_has_its_own_time(void **state)
+{
+    static const char *const argv[] = {"/bin/echo", "here", NULL};
+    struct agent_packages_output output;
+
+    d.job.deadline = (struct bl_mono){.ms = 1};
+    assert_int_equal(agent_packages_ask(&d.job, argv, &output, &err), 0);
+    assert_false(output.late);
+    assert_string_equal(output.text, "here\n");
+}
+
+/* The tool here is named as dpkg is, so it must see its script fail, and live to tell. */
+static void scripts_are_ended_but_not_dpkg(void **state)
+{
+    char copy[160];
+    struct agent_packages_command command;
+    struct agent_packages_output output;
+
+    (void)snprintf(copy, sizeof(copy), "cp /bin/sh %s/dpkg", d.path);
+    command = shell(copy);
+    assert_int_equal(agent_packages_run(&d.job, &command, &output, &err), 0);
+    command = (struct agent_packages_command){.patience = AGENT_PACKAGES_STOP_SCRIPTS};
+    (void)snprintf(copy, sizeof(copy), "%s/dpkg", d.path);
+    assert_int_equal(agent_packages_args_add(&d.job, &command.args, copy, &err), 0);
+    assert_int_equal(agent_packages_args_add(&d.job, &command.args, "-c", &err), 0);
+    assert_int_equal(agent_packages_args_add(&d.job, &command.args,
+                                             "tail -f /dev/null; echo script: $?; exit 5", &err),
+                     0);
+    d.job.deadline = bl_mono_after(bl_mono_now(), 50);
+    assert_int_equal(agent_packages_run(&d.job, &command, &output, &err), 0);
+    assert_true(output.late);
+    assert_int_equal(output.status, 5);
+    /* 128 + SIGTERM, as the shell tells it. The shell itself adds "Terminated" to its errors. */
+    assert_non_null(strstr(output.text, "script: 143\n"));
+}
+
+/* A child that holds an fcntl lock on `path` until its pipe is closed or it is killed. */
+static pid_t hold_lock(const char *path, int *ret_release_fd)
+{
+    int ready[2], hold[2];
+    char byte;
+    pid_t pid;
+
+    assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(hold, O_CLOEXEC), 0);
+    pid = fork();
+    if (pid == 0) {
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+        (void)close(hold[1]);
+        if (fd < 0 || fcntl(fd, F_SETLK, &lock) < 0 || write(ready[1], "x", 1) != 1)
+            _exit(1);
+        _exit(read(hold[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    assert_true(pid > 0);
+    (void)close(hold[0]);
+    (void)close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    (void)close(ready[0]);
+    *ret_release_fd = hold[1];
+
+    return pid;
+}
+
+static void a_held_lock_is_named(void **state)
+{
+    char path[160];
+    int release_fd;
+    pid_t pid;
+
+    (void)snprintf(path, sizeof(path), "%s/lock-frontend", d.path);
+    assert_int_equal(agent_packages_process_await_lock(&d.job, path, 0, false, &err), 0);
+    pid = hold_lock(path, &release_fd);
+    assert_int_equal(agent_packages_process_await_lock(&d.job, path, 30, false, &err), -EAGAIN);
+    assert_string_equal(d.job.code, "lock_held");
+    /* The kernel keeps 15 characters of a name. */
+    assert_non_null(strstr(err.text, "(agent_packages_)"));
+
+    (void)close(release_fd);
+    assert_int_equal(agent_packages_process_await_lock(&d.job, path, 60000, false, &err), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void a_lock_is_taken_once(void **state)
+{
+    char path[160];
+    int fd, status, release_fd;
+    pid_t pid;
+
+    (void)snprintf(path, sizeof(path), "%s/lists.lock", d.path);
+    assert_int_equal(agent_packages_process_take_lock(&d.job, path, 0, &fd, &err), 0);
+    pid = fork();
+    if (pid == 0)
+        _exit(agent_packages_process_take_lock(&d.job, path, 30, &fd, &err) == -EAGAIN ? 0 : 1);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    (void)close(fd);
+    pid = hold_lock(path, &release_fd);
+    (void)close(release_fd);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(output_and_exit_code_are_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(environment_is_fixed, setup, teardown),
+        cmocka_unit_test_setup_teardown(log_holds_what_was_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_late_tool_is_ended, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_look_has_its_own_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(scripts_are_ended_but_not_dpkg, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_held_lock_is_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_lock_is_taken_once, setup, teardown),
+    };
+
+    return cmocka_run_group_tests_name("command", tests, NULL, NULL);
+}
