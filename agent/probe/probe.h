@@ -14,13 +14,15 @@
 enum {
     AGENT_PROBE_FORMAT = 1,
     AGENT_PROBE_ENDPOINTS_MAX = 64,
-    AGENT_PROBE_ENDPOINT_BYTES_MAX = 64, /* "[2001:db8::1]:443" */
+    AGENT_PROBE_ENDPOINT_BYTES_MAX = 262, /* a host name, a colon, a port */
     AGENT_PROBE_ADDRESS_BYTES_MAX = 46,
     AGENT_PROBE_LISTENERS_MAX = 1024,
     AGENT_PROBE_GATEWAYS_MAX = 16,
     AGENT_PROBE_RESOLVERS_MAX = 8,
+    AGENT_PROBE_REPLIES_MAX =
+        AGENT_PROBE_ENDPOINTS_MAX + AGENT_PROBE_GATEWAYS_MAX + AGENT_PROBE_RESOLVERS_MAX,
     AGENT_PROBE_TIMEOUT_MS_MAX = 60 * 1000,
-    AGENT_PROBE_TASK_BYTES_MAX = 16 * 1024,
+    AGENT_PROBE_TASK_BYTES_MAX = 32 * 1024,
     AGENT_PROBE_RESULT_BYTES_MAX = 128 * 1024,
 };
 
@@ -52,7 +54,7 @@ struct agent_probe_task {
     uint32_t what; /* enum agent_probe_what */
     struct agent_probe_endpoint *endpoints;
     uint32_t endpoints_count;
-    uint64_t timeout_ms; /* for all answers together */
+    uint64_t timeout_ms; /* for all answers together; below 8 s a dead gateway may seem alive */
 };
 
 struct agent_probe_listener {
@@ -62,7 +64,7 @@ struct agent_probe_listener {
 };
 
 struct agent_probe_reply {
-    const char *endpoint; /* as asked; for what the probe found itself, its address */
+    const char *endpoint; /* as asked; for what the probe found itself, its numeric address */
     uint32_t role;        /* enum agent_probe_role */
     uint32_t answer;      /* enum agent_probe_answer */
 };
