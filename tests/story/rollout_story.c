@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Plays stories of one rollout. The words:
+ *
+ *   waves 1/0 10/1                     hosts/failures allowed, wave by wave; hosts are h1, h2, ...
+ *   limits soak=30m failures=1         before the first event
+ *   submit | restart | time | pause | resume | abort | rollback [h2 | wave 1]
+ *   h1 says STATE [nonce] [minor|functional|severe] | h1 seen | exit code?
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "controller/core/rollout.h"
+#include "tests/story/story.h"
+
+enum {
+    HOSTS_MAX = 128,
+    NONCE = 4711,
+    EFFECTS_MAX = 4 + 3 * HOSTS_MAX,
+};
+
+struct machine {
+    struct ctl_rollout rollout;
+    struct ctl_rollout_host hosts[HOSTS_MAX];
+    struct ctl_rollout_wave waves[CTL_ROLLOUT_WAVES_MAX];
+    struct ctl_rollout_effect list[EFFECTS_MAX];
+    uint32_t wave_count, host_count;
+};
+
+static void answer(struct story *story, const struct machine *m,
+                   const struct ctl_rollout_effect *effect)
+{
+    static const char *const orders[] = {
+        [CTL_ROLLOUT_SEND_OFFER] = "offer",   [CTL_ROLLOUT_SEND_START] = "start",
+        [CTL_ROLLOUT_SEND_COMMIT] = "commit", [CTL_ROLLOUT_SEND_CANCEL] = "cancel",
+        [CTL_ROLLOUT_SEND_REVERT] = "revert",
+    };
+    const struct ctl_rollout *rollout = &m->rollout;
+
+    if (effect->type == CTL_ROLLOUT_WAKE)
+        story_answer(story, "wake at %s", story_duration_text(effect->wake_at.ms - 1));
+    else if (effect->type == CTL_ROLLOUT_CHANGED && effect->host == CTL_ROLLOUT_ALL)
+        story_answer(story, "rollout %s%s [%s] %s", ctl_rollout_state_name(rollout->state),
+                     rollout->paused ? ", paused" : "", rollout->code, rollout->reason);
+    else if (effect->type == CTL_ROLLOUT_CHANGED)
+        story_answer(story, "h%u %s%s", effect->host + 1,
+                     ctl_host_state_name(m->hosts[effect->host].state),
+                     m->hosts[effect->host].failed ? ", failed" : "");
+    else
+        story_answer(story, "%s h%u", orders[effect->type], effect->host + 1);
+}
+
+static void set_waves(const struct story *story, struct machine *m, const char *line)
+{
+    unsigned hosts, allowed;
+    int used;
+
+    line += strlen("waves");
+    while (sscanf(line, " %u/%u%n", &hosts, &allowed, &used) == 2) {
+        if (m->host_count + hosts > HOSTS_MAX || m->wave_count == CTL_ROLLOUT_WAVES_MAX)
+            story_bad_line(story, line);
+        m->waves[m->wave_count] =
+            (struct ctl_rollout_wave){.host_count = hosts, .failures_allowed = allowed};
+        for (unsigned i = 0; i < hosts; i++)
+            m->hosts[m->host_count++].wave = m->wave_count;
+        m->wave_count++;
+        line += used;
+    }
+}
+
+static void set_limits(const struct story *story, struct machine *m, const char *line)
+{
+    struct ctl_rollout_limits limits = {
+        .soak_ms = story_option_ms(story, line, "soak", 0),
+        .stage_ms = story_option_ms(story, line, "stage", 3600000),
+        .job_ms = story_option_ms(story, line, "job", 7200000),
+        .revert_ms = story_option_ms(story, line, "revert", 3600000),
+    };
+    const char *failures = strstr(line, "failures=");
+
+    if (failures != NULL)
+        (void)sscanf(failures, "failures=%u", &limits.failures_allowed);
+    ctl_rollout_init(&m->rollout, &limits, m->waves, m->wave_count, m->hosts, m->host_count);
+}
+
+static uint32_t word_number(const char *line, uint32_t last, const char *(*name)(uint32_t))
+{
+    char word[32];
+    int used;
+
+    while (sscanf(line, " %31[a-z_]%n", word, &used) == 1) {
+        for (uint32_t i = 1; i <= last; i++) {
+            if (strcmp(name(i), word) == 0)
+                return i;
+        }
+        line += used;
+    }
+
+    return 0;
+}
+
+static bool parse_host(const struct machine *m, const char *line, struct ctl_rollout_event *event)
+{
+    unsigned number;
+    int used = 0;
+
+    if (sscanf(line, "h%u %n", &number, &used) != 1 || used == 0 || number == 0 ||
+        number > m->host_count)
+        return false;
+
+    event->host = number - 1;
+    line += used;
+    if (strcmp(line, "seen") == 0) {
+        event->type = CTL_ROLLOUT_HOST_SEEN;
+        return true;
+    }
+
+    event->type = CTL_ROLLOUT_HOST_REPORT;
+    event->job_state = word_number(line, PROTO_JOB_STATE_LAST, proto_job_state_name);
+    event->grade = word_number(line, PROTO_GRADE_SEVERE, proto_grade_name);
+    event->nonce = strstr(line, "nonce") != NULL ? NONCE : 0;
+
+    return strncmp(line, "says ", 5) == 0 && event->job_state != 0;
+}
+
+static bool parse_order(const char *line, struct ctl_rollout_event *event)
+{
+    static const char *const names[] = {
+        [CTL_ROLLOUT_SUBMIT] = "submit",     [CTL_ROLLOUT_RESTART] = "restart",
+        [CTL_ROLLOUT_TIME] = "time",         [CTL_ROLLOUT_PAUSE] = "pause",
+        [CTL_ROLLOUT_RESUME] = "resume",     [CTL_ROLLOUT_ABORT] = "abort",
+        [CTL_ROLLOUT_ROLLBACK] = "rollback",
+    };
+    unsigned number;
+
+    event->host = event->wave = CTL_ROLLOUT_ALL;
+    if (sscanf(line, "rollback h%u", &number) == 1) {
+        event->type = CTL_ROLLOUT_ROLLBACK;
+        event->host = number - 1;
+        return true;
+    }
+    if (sscanf(line, "rollback wave %u", &number) == 1) {
+        event->type = CTL_ROLLOUT_ROLLBACK;
+        event->wave = number - 1;
+        return true;
+    }
+    for (uint32_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (names[i] != NULL && strcmp(names[i], line) == 0) {
+            event->type = (enum ctl_rollout_event_type)i;
+            return true;
+        }
+    }
+
+    return false;
+}
+
+static void tell(struct story *story, void *machine, int64_t now_ms, const char *line)
+{
+    struct machine *m = machine;
+    struct ctl_rollout_effects effects = {.capacity = EFFECTS_MAX, .list = m->list};
+    struct ctl_rollout_event event = {.now = {.ms = now_ms + 1}};
+
+    if (now_ms < 0 && strncmp(line, "waves ", 6) == 0) {
+        set_waves(story, m, line);
+        return;
+    }
+    if (now_ms < 0 && strncmp(line, "limits", 6) == 0) {
+        set_limits(story, m, line);
+        return;
+    }
+    if (strcmp(line, "exit code?") == 0) {
+        story_answer(story, "%d", ctl_rollout_exit_code(&m->rollout));
+        return;
+    }
+    if (!parse_host(m, line, &event) && !parse_order(line, &event))
+        story_bad_line(story, line);
+
+    ctl_rollout_step(&m->rollout, &event, &effects);
+    ctl_rollout_check(&m->rollout);
+    for (uint32_t i = 0; i < effects.count; i++)
+        answer(story, m, &effects.list[i]);
+}
+
+int main(int argc, char **argv)
+{
+    static struct machine machine;
+
+    return story_main(argc, argv, tell, &machine);
+}
