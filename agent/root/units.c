@@ -121,6 +121,8 @@ static void end_call(struct agent_units_call *call, const struct agent_units_ans
     agent_units_list_release(&list);
 }
 
+static const struct agent_units_answer good = {.end = AGENT_UNITS_OK, .why = ""};
+
 static void fail_call(struct agent_units_call *call, const char *why)
 {
     const struct agent_units_answer answer = {.end = AGENT_UNITS_FAILED, .why = why};
@@ -168,13 +170,11 @@ static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error 
     if (sd_bus_message_read(message, "uoss", &id, NULL, &unit, &result) < 0)
         return 0;
     for (struct agent_units_call *call = units->calls, *next; call != NULL; call = next) {
-        const struct agent_units_answer answer = {.end = AGENT_UNITS_OK, .why = ""};
-
         next = call->next;
         if (call->type != CALL_RUN || !call->sent || strcmp(call->name, unit) != 0)
             continue;
         if (strcmp(result, "done") == 0)
-            end_call(call, &answer);
+            end_call(call, &good);
         else
             fail_call(call, result);
         /* The callback may have changed the list, and no unit is run twice at once. */
@@ -185,13 +185,6 @@ static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error 
 }
 
 /* ---- the list of units, then the details of each service --------------------------------- */
-
-static void end_list(struct agent_units_call *call)
-{
-    const struct agent_units_answer answer = {.end = AGENT_UNITS_OK, .why = ""};
-
-    end_call(call, &answer);
-}
 
 static int on_detail(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
@@ -213,7 +206,7 @@ static int on_detail(sd_bus_message *message, void *userdata, sd_bus_error *erro
         }
     }
     if (--call->details_open == 0)
-        end_list(call);
+        end_call(call, &good);
 
     return 0;
 }
@@ -234,7 +227,7 @@ static int ask_details(struct agent_units_call *call)
     for (uint32_t i = 0; i < call->list.count; i++)
         services_count += agent_unit_is_running_service(&call->list.items[i]) ? 1 : 0;
     if (services_count == 0) {
-        end_list(call);
+        end_call(call, &good);
         return 0;
     }
     call->details = calloc((size_t)services_count * DETAILS_A_SERVICE, sizeof(*call->details));
@@ -281,7 +274,7 @@ static int on_list(sd_bus_message *message, void *userdata, sd_bus_error *error)
     if (r >= 0 && call->list.count > 0) {
         r = ask_details(call);
     } else if (r >= 0) {
-        end_list(call);
+        end_call(call, &good);
     }
     if (r < 0)
         fail_call(call, strerror(-r));
@@ -338,8 +331,6 @@ static int on_changed(sd_bus_message *message, void *userdata, sd_bus_error *err
 }
 
 /* ---- the connection ---------------------------------------------------------------------- */
-
-static int on_retry(sd_event_source *source, uint64_t usec, void *userdata);
 
 static struct agent_units_call *find_sent_run(struct agent_units *units)
 {
@@ -441,6 +432,9 @@ static int send_call(struct agent_units_call *call)
         free(path);
         break;
     case CALL_RUN:
+        /* A unit that crashed too often would not be started; that it never failed is fine too. */
+        (void)sd_bus_call_method_async(call->units->bus, NULL, SYSTEMD, SYSTEMD_PATH, MANAGER,
+                                       "ResetFailedUnit", NULL, NULL, "s", call->name);
         r = sd_bus_call_method_async(call->units->bus, &call->slot, SYSTEMD, SYSTEMD_PATH, MANAGER,
                                      "StartUnit", on_started, call, "ss", call->name, "replace");
         break;

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/root/job.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-journal.h>
+
+#include "agent/root/ops/op.h"
+#include "agent/root/witnesses.h"
+#include "agent/txn/task.h"
+#include "common/file.h"
+#include "common/hex.h"
+#include "common/random.h"
+#include "common/text.h"
+
+struct agent_jobs {
+    struct agent_host *host;
+    const struct agent_jobs_handler *handler;
+    struct agent_work *work;  /* NULL before the first job */
+    struct agent_op_run *run; /* the step under way */
+    sd_event_source *wake;
+    struct agent_witnesses *witnesses; /* a question that is out */
+    bool halted;
+};
+
+static void on_step_done(void *userdata, enum proto_step step,
+                         const struct agent_op_outcome *outcome);
+
+/* ---- the job as the core's limits and an open directory ---------------------------------- */
+
+static struct agent_work *free_work(struct agent_work *work)
+{
+    if (work == NULL)
+        return NULL;
+    bl_close_fd(&work->dir_fd);
+    proto_arena_release(&work->arena);
+    free(work);
+    return NULL;
+}
+
+/* From a manifest that was checked when it was taken; so a failure here is damage. */
+static int make_work(struct agent_host *host, const uint8_t id[AGENT_JOB_ID_BYTES],
+                     struct proto_bytes manifest, uint64_t kind, struct agent_work **ret_work,
+                     struct bl_error *err)
+{
+    struct agent_work *work = calloc(1, sizeof(*work));
+    int r;
+
+    if (work == NULL)
+        return bl_fail(err, -ENOMEM, "no memory for a job");
+    work->dir_fd = -1;
+    memcpy(work->id, id, sizeof(work->id));
+    bl_hex_encode(work->id, sizeof(work->id), work->id_text);
+    r = proto_manifest_decode(manifest.data, manifest.size_bytes, &work->arena, &work->manifest,
+                              err);
+    if (r >= 0 && kind >= work->manifest.kinds_count)
+        r = bl_fail(err, -EUCLEAN, "the manifest has no transaction %llu",
+                    (unsigned long long)kind);
+    if (r >= 0)
+        r = agent_txn_job_make(host->state_dir, work->id_text, &work->dir_fd, err);
+    if (r < 0) {
+        (void)free_work(work);
+        return bl_wrap(err, "job");
+    }
+    work->kind = &work->manifest.kinds[kind];
+    memcpy(work->rollout_id, work->manifest.rollout_id, sizeof(work->rollout_id));
+
+    *ret_work = work;
+    return 0;
+}
+
+static int64_t at_least_1(uint64_t duration_ms)
+{
+    return duration_ms > 0 ? (int64_t)duration_ms : 1;
+}
+
+/* The schema keeps all durations far below what an int64_t holds. */
+static struct agent_job_limits limits_of(const struct proto_manifest *manifest, struct bl_wall now)
+{
+    int64_t left_ms = manifest->not_after_ms - now.ms;
+
+    return (struct agent_job_limits){
+        .stage_ms = at_least_1(manifest->stage_ms),
+        .ready_ms = left_ms > 0 ? left_ms : 1, /* an order that expired is not begun any more */
+        .confirm_within_ms = at_least_1(manifest->confirm_within_ms),
+        .watch_ms = at_least_1(manifest->watch_ms),
+        .keep_way_back_ms = at_least_1(manifest->keep_way_back_ms),
+        .quiesce = manifest->quiesce_units_count > 0 || manifest->quiesce_timers_count > 0 ||
+                   manifest->backup_units_count > 0,
+        .ssh_lock = manifest->ssh_lock,
+    };
+}
+
+/* ---- recording --------------------------------------------------------------------------- */
+
+static struct proto_report describe(const struct agent_jobs *jobs,
+                                    const struct agent_job_effect *effect)
+{
+    struct proto_report report = {
+        .moment = effect->moment,
+        .state = effect->state,
+        .step = effect->step,
+        .result = effect->result,
+        .grade = effect->grade,
+        .code = effect->code,
+        .reason = effect->reason,
+        .wall_ms = bl_wall_now().ms,
+        .mono_ms = (uint64_t)bl_mono_now().ms,
+        .boot_id = jobs->host->boot_id,
+        .nonce = effect->nonce,
+    };
+
+    memcpy(report.rollout_id, jobs->work->rollout_id, sizeof(report.rollout_id));
+    return report;
+}
+
+/*
+ * All records of one step of the core in one transaction: what they tell is true together or not at
+ * all, and everything that others could see comes after it.
+ */
+static int record(struct agent_jobs *jobs, const struct agent_job_effects *effects,
+                  const struct agent_journal_job *accept, const char *who, struct bl_error *err)
+{
+    struct proto_report reports[AGENT_JOB_EFFECTS_MAX];
+    struct agent_journal_write write = {.accept = accept,
+                                        .job_id = jobs->work->id,
+                                        .job = &jobs->work->job,
+                                        .boot_id = jobs->host->boot_id,
+                                        .reports = reports,
+                                        .what = "job",
+                                        .who = who};
+    int r;
+
+    for (uint32_t i = 0; i < effects->count; i++)
+        if (effects->list[i].type == AGENT_JOB_RECORD)
+            reports[write.reports_count++] = describe(jobs, &effects->list[i]);
+    if (write.reports_count == 0)
+        return 0;
+
+    r = agent_journal_write(jobs->host->journal, &write, err);
+    if (r < 0)
+        return r;
+    for (uint32_t i = 0; i < write.reports_count; i++)
+        sd_journal_send("MESSAGE=Job %s: %s%s%s %s%s%s", jobs->work->id_text,
+                        proto_job_state_name(reports[i].state), reports[i].step != 0 ? ", " : "",
+                        reports[i].step != 0 ? proto_step_name(reports[i].step) : "",
+                        reports[i].moment == PROTO_MOMENT_BEGIN ? "begins" : "",
+                        reports[i].result != 0 ? proto_result_name(reports[i].result) : "",
+                        reports[i].reason[0] != '\0' ? " (see BELAY_REASON)" : "", "PRIORITY=%d",
+                        reports[i].result == PROTO_RESULT_FAILED ? 4 : 6, "BELAY_JOB=%s",
+                        jobs->work->id_text, "BELAY_CODE=%s", reports[i].code, "BELAY_REASON=%s",
+                        reports[i].reason, NULL);
+
+    return 0;
+}
+
+static void halt(struct agent_jobs *jobs, const struct bl_error *err)
+{
+    jobs->halted = true;
+    jobs->run = agent_op_free(jobs->run);
+    jobs->witnesses = agent_witnesses_free(jobs->witnesses);
+    sd_journal_print(LOG_CRIT,
+                     "The journal can no longer be trusted, nothing more is done by itself: %s. "
+                     "Leases end by their own timers. Check the disk, then restart belay-agent.",
+                     err->text);
+}
+
+/* ---- effects ----------------------------------------------------------------------------- */
+
+static void on_witnesses(void *userdata, enum agent_job_witnesses answer)
+{
+    struct agent_jobs *jobs = userdata;
+
+    jobs->witnesses = agent_witnesses_free(jobs->witnesses);
+    agent_jobs_tell(jobs,
+                    (struct agent_job_event){.type = AGENT_JOB_WITNESSES, .witnesses = answer}, "");
+}
+
+/* A question that cannot even be asked stays out; the core asks again by its clock. */
+static void ask_witnesses(struct agent_jobs *jobs)
+{
+    struct bl_error err = {0};
+
+    jobs->witnesses = agent_witnesses_free(jobs->witnesses);
+    if (agent_witnesses_ask(jobs->host, &jobs->work->manifest, on_witnesses, jobs, &jobs->witnesses,
+                            &err) < 0)
+        sd_journal_print(LOG_WARNING, "The network could not be looked at: %s", err.text);
+}
+
+static int on_wake(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    agent_jobs_tell(userdata, (struct agent_job_event){.type = AGENT_JOB_TIME}, "");
+    return 0;
+}
+
+static void run_step(struct agent_jobs *jobs, enum proto_step step)
+{
+    struct bl_error err = {0};
+
+    jobs->run = agent_op_free(jobs->run);
+    if (agent_op_start(jobs->host, jobs->work, step, on_step_done, jobs, &jobs->run, &err) < 0)
+        halt(jobs, &err); /* no memory for a few bytes: nothing that follows would work either */
+}
+
+static void set_wake(struct agent_jobs *jobs, struct bl_mono at)
+{
+    uint64_t usec = at.ms > 0 ? (uint64_t)at.ms * 1000 : 0;
+    struct bl_error err = {0};
+    int r;
+
+    r = sd_event_source_set_time(jobs->wake, usec);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(jobs->wake, SD_EVENT_ONESHOT);
+    if (r < 0) {
+        (void)bl_fail(&err, r, "set a timer: %s", strerror(-r));
+        halt(jobs, &err);
+    }
+}
+
+static void perform(struct agent_jobs *jobs, const struct agent_job_effects *effects)
+{
+    bool recorded = false;
+
+    for (uint32_t i = 0; i < effects->count && !jobs->halted; i++) {
+        const struct agent_job_effect *effect = &effects->list[i];
+
+        switch (effect->type) {
+        case AGENT_JOB_RECORD:
+            recorded = true;
+            break;
+        case AGENT_JOB_RUN:
+            run_step(jobs, effect->step);
+            break;
+        case AGENT_JOB_RECONNECT:
+            jobs->handler->reconnect(jobs->handler->userdata);
+            break;
+        case AGENT_JOB_ASK_WITNESSES:
+            ask_witnesses(jobs);
+            break;
+        case AGENT_JOB_WAKE:
+            set_wake(jobs, effect->wake_at);
+            break;
+        }
+    }
+    if (!jobs->work->job.step_running)
+        jobs->run = agent_op_free(jobs->run); /* given up: its end is not waited for */
+    if (recorded)
+        jobs->handler->reported(jobs->handler->userdata);
+    if (!agent_job_is_open(&jobs->work->job))
+        jobs->handler->closed(jobs->handler->userdata);
+}
+
+void agent_jobs_tell(struct agent_jobs *jobs, struct agent_job_event event, const char *who)
+{
+    struct agent_job_effects effects;
+    struct bl_error err = {0};
+
+    if (jobs->halted || jobs->work == NULL)
+        return;
+
+    event.now = bl_mono_now();
+    agent_job_step(&jobs->work->job, &event, &effects);
+    if (record(jobs, &effects, NULL, who, &err) < 0) {
+        halt(jobs, &err);
+        return;
+    }
+    perform(jobs, &effects);
+}
+
+static void on_step_done(void *userdata, enum proto_step step,
+                         const struct agent_op_outcome *outcome)
+{
+    struct agent_jobs *jobs = userdata;
+
+    /* The outcome is a copy on the caller's stack, so the run may go first. */
+    jobs->run = agent_op_free(jobs->run);
+    agent_jobs_tell(jobs,
+                    (struct agent_job_event){.type = AGENT_JOB_STEP_ENDED,
+                                             .step = step,
+                                             .result = outcome->result,
+                                             .grade = outcome->grade,
+                                             .code = outcome->code,
+                                             .reason = outcome->reason},
+                    "");
+}
+
+/* ---- taking and taking up ---------------------------------------------------------------- */
+
+int agent_jobs_take(struct agent_jobs *jobs, const struct proto_offer *offer,
+                    const struct agent_order *order, struct bl_error *err)
+{
+    struct agent_journal_job accept = {.manifest = offer->manifest,
+                                       .signatures = offer->signatures,
+                                       .signatures_count = offer->signatures_count,
+                                       .kind = order->kind,
+                                       .counter = order->manifest.counter};
+    struct agent_job_event event = {.type = AGENT_JOB_OFFER};
+    struct agent_work *former = jobs->work, *work = NULL;
+    struct agent_job_effects effects;
+    struct agent_job_limits limits;
+    int r;
+
+    BL_ASSERT(!agent_jobs_is_open(jobs));
+    BL_ASSERT(order->refusal == AGENT_REFUSAL_NONE);
+    if (jobs->halted)
+        return bl_fail(err, -EIO, "the journal failed");
+
+    r = make_work(jobs->host, order->job_id, offer->manifest, order->kind, &work, err);
+    if (r < 0)
+        return r;
+    memcpy(accept.id, work->id, sizeof(accept.id));
+    memcpy(accept.rollout_id, work->rollout_id, sizeof(accept.rollout_id));
+    accept.accepted_wall_ms = work->accepted_wall_ms = bl_wall_now().ms;
+    do {
+        r = bl_random_u64(&event.nonce, err);
+    } while (r >= 0 && event.nonce == 0);
+    if (r < 0) {
+        (void)free_work(work);
+        return r;
+    }
+
+    event.now = bl_mono_now();
+    limits = limits_of(&work->manifest, bl_wall_now());
+    agent_job_init(&work->job, &limits);
+    agent_job_step(&work->job, &event, &effects);
+    jobs->work = work;
+    r = record(jobs, &effects, &accept, "", err);
+    if (r < 0) {
+        jobs->work = former;
+        (void)free_work(work);
+        halt(jobs, err);
+        return r;
+    }
+    (void)free_work(former);
+    perform(jobs, &effects);
+
+    return 0;
+}
+
+int agent_jobs_resume(struct agent_jobs *jobs, struct bl_error *err)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    struct agent_journal_job saved;
+    bool rebooted;
+    int r;
+
+    r = agent_journal_load_newest(jobs->host->journal, &arena, &saved, err);
+    if (r <= 0)
+        return r;
+    r = make_work(jobs->host, saved.id, saved.manifest, saved.kind, &jobs->work, err);
+    if (r < 0)
+        return r;
+    jobs->work->job = saved.job;
+    jobs->work->accepted_wall_ms = saved.accepted_wall_ms;
+
+    rebooted = strcmp(saved.boot_id, jobs->host->boot_id) != 0;
+    agent_jobs_tell(jobs, (struct agent_job_event){.type = AGENT_JOB_RESTART, .rebooted = rebooted},
+                    "");
+
+    return 0;
+}
+
+void agent_jobs_repeat(struct agent_jobs *jobs)
+{
+    const struct agent_job *job = &jobs->work->job;
+    struct agent_job_effects effects = {.count = 1};
+    struct agent_job_effect *effect = &effects.list[0];
+    struct bl_error err = {0};
+
+    effect->type = AGENT_JOB_RECORD;
+    effect->moment = PROTO_MOMENT_STATE;
+    effect->state = (enum proto_job_state)job->state;
+    effect->grade = (enum proto_grade)job->grade;
+    effect->nonce = job->state == PROTO_JOB_PROBATION && job->link_new ? job->nonce : 0;
+    bl_text_copy(effect->code, sizeof(effect->code), job->code);
+    bl_text_copy(effect->reason, sizeof(effect->reason), job->reason);
+    if (jobs->halted)
+        return;
+    if (record(jobs, &effects, NULL, "", &err) < 0)
+        halt(jobs, &err);
+    else
+        jobs->handler->reported(jobs->handler->userdata);
+}
+
+/* ---- life and answers -------------------------------------------------------------------- */
+
+int agent_jobs_new(struct agent_host *host, const struct agent_jobs_handler *handler,
+                   struct agent_jobs **ret_jobs, struct bl_error *err)
+{
+    struct agent_jobs *jobs = calloc(1, sizeof(*jobs));
+    int r;
+
+    if (jobs == NULL)
+        return bl_fail(err, -ENOMEM, "no memory for jobs");
+    jobs->host = host;
+    jobs->handler = handler;
+    r = sd_event_add_time(host->loop, &jobs->wake, CLOCK_BOOTTIME, 0, 1, on_wake, jobs);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(jobs->wake, SD_EVENT_OFF);
+    if (r < 0) {
+        (void)agent_jobs_free(jobs);
+        return bl_fail(err, r, "make a timer: %s", strerror(-r));
+    }
+
+    *ret_jobs = jobs;
+    return 0;
+}
+
+struct agent_jobs *agent_jobs_free(struct agent_jobs *jobs)
+{
+    if (jobs == NULL)
+        return NULL;
+    (void)agent_op_free(jobs->run);
+    (void)agent_witnesses_free(jobs->witnesses);
+    sd_event_source_disable_unref(jobs->wake);
+    (void)free_work(jobs->work);
+    free(jobs);
+    return NULL;
+}
+
+const struct agent_work *agent_jobs_work(const struct agent_jobs *jobs)
+{
+    return jobs->work;
+}
+
+bool agent_jobs_is_open(const struct agent_jobs *jobs)
+{
+    return jobs->work != NULL && agent_job_is_open(&jobs->work->job);
+}
+
+bool agent_jobs_is_changing(const struct agent_jobs *jobs)
+{
+    const struct agent_job *job;
+
+    if (jobs->work == NULL || !jobs->work->job.step_running)
+        return false;
+    job = &jobs->work->job;
+    return job->step == PROTO_STEP_STAGE || job->step == PROTO_STEP_UPGRADE ||
+           job->step == PROTO_STEP_RESTORE;
+}
+
+bool agent_jobs_is_halted(const struct agent_jobs *jobs)
+{
+    return jobs->halted;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_ROOT_JOB_H
+#define AGENT_ROOT_JOB_H
+
+#include "agent/root/host.h"
+#include "agent/root/order.h"
+
+/*
+ * The shell around the decision core (agent/core/job.h): it keeps the one job of this host, hands
+ * events to the core and does what the core answers, records first. It decides nothing. The newest
+ * job stays here after its end, since it can still be taken back.
+ */
+
+/* One job: what was ordered, and how far it is. Operations borrow it. */
+struct agent_work {
+    uint8_t id[AGENT_JOB_ID_BYTES];
+    char id_text[AGENT_JOB_ID_TEXT_BYTES];
+    uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES];
+    struct proto_manifest manifest;
+    const struct proto_kind *kind; /* the transaction of this host */
+    int64_t accepted_wall_ms;
+    int dir_fd; /* jobs/JOB */
+    struct agent_job job;
+    struct proto_arena arena; /* of the manifest */
+};
+
+struct agent_jobs_handler {
+    void *userdata;
+    void (*reported)(void *userdata);  /* the outbox has grown */
+    void (*reconnect)(void *userdata); /* a new connection is wanted; then LINK_UP */
+    void (*closed)(void *userdata);    /* no job is open any more */
+};
+
+struct agent_jobs;
+
+/* Borrows `host` and `handler` for its life. */
+int agent_jobs_new(struct agent_host *host, const struct agent_jobs_handler *handler,
+                   struct agent_jobs **ret_jobs, struct bl_error *err) BL_CHECKED;
+struct agent_jobs *agent_jobs_free(struct agent_jobs *jobs);
+
+/* Takes up the newest job of the journal where it was left. Call once, when the loop is ready. */
+int agent_jobs_resume(struct agent_jobs *jobs, struct bl_error *err) BL_CHECKED;
+
+/* NULL before the first job. */
+const struct agent_work *agent_jobs_work(const struct agent_jobs *jobs);
+bool agent_jobs_is_open(const struct agent_jobs *jobs);
+/* A package run of the job is under way, or may be. */
+bool agent_jobs_is_changing(const struct agent_jobs *jobs);
+/* The journal failed: nothing is done any more, and what the host's state is nobody knows. */
+bool agent_jobs_is_halted(const struct agent_jobs *jobs);
+
+/*
+ * Takes an order that was verified; no job may be open. On failure the host keeps its former job
+ * and nothing has begun.
+ */
+int agent_jobs_take(struct agent_jobs *jobs, const struct proto_offer *offer,
+                    const struct agent_order *order, struct bl_error *err) BL_CHECKED;
+
+/* Hands the newest job an event, `now` filled in here. `who`: for the audit trail, "" = nobody. */
+void agent_jobs_tell(struct agent_jobs *jobs, struct agent_job_event event, const char *who);
+
+/* Queues one report of the job's present state: for an offer that came again. */
+void agent_jobs_repeat(struct agent_jobs *jobs);
+
+#endif

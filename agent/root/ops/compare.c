@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/root/ops/compare.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/text.h"
+
+void agent_findings_add(struct agent_findings *findings, enum proto_grade grade, const char *code,
+                        const char *fmt, ...)
+{
+    char line[AGENT_JOB_REASON_BYTES_MAX + 1], former[sizeof(findings->text)];
+    bool is_worst = grade > findings->grade;
+    struct bl_text text;
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(line, sizeof(line), fmt, args);
+    va_end(args);
+    bl_text_copy(former, sizeof(former), findings->text);
+    bl_text_init(&text, findings->text, sizeof(findings->text));
+    bl_text_add(&text, is_worst ? line : former);
+    if (findings->count > 0) {
+        bl_text_add(&text, "; ");
+        bl_text_add(&text, is_worst ? former : line);
+    }
+
+    findings->count++;
+    if (is_worst) {
+        findings->grade = grade;
+        bl_text_copy(findings->code, sizeof(findings->code), code);
+    }
+}
+
+/* ---- units ------------------------------------------------------------------------------- */
+
+bool agent_compare_is_exempt(const char *unit, const struct agent_lease_record *quiesced)
+{
+    static const char *const prefixes[] = {
+        "belay-", "user@", "user-runtime-dir@", "run-", "session-", "apt-daily", "dpkg-db-backup",
+    };
+
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+        if (strncmp(unit, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    for (uint32_t i = 0; quiesced != NULL && i < quiesced->units_count; i++)
+        if (strcmp(unit, quiesced->units[i].name) == 0)
+            return true;
+
+    return false;
+}
+
+/* A service that runs only on demand ends by itself when nobody asks for it any more. */
+static enum proto_grade grade_of_stopped(const struct agent_unit *unit)
+{
+    size_t length = strlen(unit->name), suffix = strlen(".service");
+    bool is_service = length > suffix && strcmp(unit->name + length - suffix, ".service") == 0;
+
+    return is_service && !unit->enabled ? PROTO_GRADE_MINOR : PROTO_GRADE_FUNCTIONAL;
+}
+
+void agent_compare_units(const struct agent_baseline *baseline, const struct agent_units_list *now,
+                         const struct agent_lease_record *quiesced, struct agent_findings *findings)
+{
+    for (uint32_t i = 0; i < now->count; i++) {
+        const struct agent_unit *unit = &now->items[i];
+        const struct agent_unit *before = agent_baseline_find(baseline, unit->name);
+
+        if (unit->state != AGENT_UNIT_FAILED || agent_compare_is_exempt(unit->name, quiesced))
+            continue;
+        if (before == NULL || before->state != AGENT_UNIT_FAILED)
+            agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "unit_failed", "%s failed",
+                               unit->name);
+    }
+    for (uint32_t i = 0; i < baseline->units_count; i++) {
+        const struct agent_unit *before = &baseline->units[i];
+        const struct agent_unit *unit = agent_units_find(now, before->name);
+
+        if (before->state != AGENT_UNIT_ACTIVE || agent_compare_is_exempt(before->name, quiesced))
+            continue;
+        if (unit == NULL)
+            agent_findings_add(findings, grade_of_stopped(before), "unit_stopped",
+                               "%s was active and is not", before->name);
+        else if (unit->state != AGENT_UNIT_ACTIVE && unit->state != AGENT_UNIT_FAILED)
+            agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "unit_not_up",
+                               "%s was active and is %s", before->name,
+                               agent_unit_state_name(unit->state));
+    }
+}
+
+/* ---- ports ------------------------------------------------------------------------------- */
+
+static bool listens(const struct agent_probe_listener *listeners, uint32_t count,
+                    uint32_t transport, uint64_t port)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (listeners[i].transport == transport && listeners[i].port == port)
+            return true;
+
+    return false;
+}
+
+/*
+ * UDP sockets and high ports come and go with clients, name lookups and NFS; a TCP port below the
+ * ephemeral ones that nobody listens on any more is a service that is gone.
+ */
+static bool is_service_port(const struct agent_probe_listener *listener)
+{
+    return listener->transport == PROTO_TCP && listener->port < 32768;
+}
+
+void agent_compare_ports(const struct agent_baseline *baseline,
+                         const struct agent_probe_result *now,
+                         const struct proto_manifest *manifest, struct agent_findings *findings)
+{
+    for (uint32_t i = 0; i < manifest->verify_ports_count; i++) {
+        const struct proto_port *port = &manifest->verify_ports[i];
+
+        if (!listens(now->listeners, now->listeners_count, port->transport, port->port))
+            agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "port_closed",
+                               "nobody listens on %s/%llu", proto_transport_name(port->transport),
+                               (unsigned long long)port->port);
+    }
+    for (uint32_t i = 0; i < baseline->listeners_count; i++) {
+        const struct agent_probe_listener *before = &baseline->listeners[i];
+
+        /* One line a port, however many addresses it had. */
+        if (!is_service_port(before) ||
+            listens(baseline->listeners, i, before->transport, before->port))
+            continue;
+        if (!listens(now->listeners, now->listeners_count, before->transport, before->port))
+            agent_findings_add(
+                findings, PROTO_GRADE_FUNCTIONAL, "port_gone", "%s/%llu was listened on and is not",
+                proto_transport_name(before->transport), (unsigned long long)before->port);
+    }
+}
+
+/* ---- packages ---------------------------------------------------------------------------- */
+
+static const struct agent_txn_item *find_item(const struct agent_txn_result *result,
+                                              const char *name, const char *arch)
+{
+    for (uint32_t i = 0; i < result->inventory_count; i++)
+        if (strcmp(result->inventory[i].name, name) == 0 &&
+            strcmp(result->inventory[i].arch, arch) == 0)
+            return &result->inventory[i];
+
+    return NULL;
+}
+
+static void check_database(const struct agent_txn_result *now, struct agent_findings *findings)
+{
+    if (now->result != PROTO_RESULT_OK)
+        agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL,
+                           now->code[0] != '\0' ? now->code : "packages_unknown", "%s",
+                           now->reason);
+    if (!now->audit_clean)
+        agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "package_database_broken",
+                           "the package database has something half done");
+}
+
+void agent_compare_pins(const struct proto_kind *kind, const struct agent_txn_result *now,
+                        struct agent_findings *findings)
+{
+    check_database(now, findings);
+    for (uint32_t i = 0; i < kind->pins_count; i++) {
+        const struct proto_pin *pin = &kind->pins[i];
+        const struct agent_txn_item *item = find_item(now, pin->name, pin->arch);
+        bool is_there = item != NULL && item->status != AGENT_TXN_STATUS_ABSENT;
+
+        if (pin->action == PROTO_ACTION_REMOVE) {
+            if (is_there)
+                agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "version_differs",
+                                   "%s is still there", pin->name);
+        } else if (!is_there || strcmp(item->version, pin->version) != 0) {
+            agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "version_differs",
+                               "%s is %s instead of %s", pin->name,
+                               is_there ? item->version : "absent", pin->version);
+        } else if (item->status != AGENT_TXN_STATUS_OK) {
+            agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "package_half_done",
+                               "%s is not fully installed", pin->name);
+        }
+    }
+}
+
+static void compare_conffiles(const struct agent_txn_result *before,
+                              const struct agent_txn_result *now, struct agent_findings *findings)
+{
+    for (uint32_t i = 0, at = 0; i < before->conffiles_count; i++) {
+        const struct agent_txn_conffile *then = &before->conffiles[i], *file = NULL;
+
+        /* Both are sorted by path. */
+        while (at < now->conffiles_count && strcmp(now->conffiles[at].path, then->path) < 0)
+            at++;
+        if (at < now->conffiles_count && strcmp(now->conffiles[at].path, then->path) == 0)
+            file = &now->conffiles[at];
+        if ((file != NULL && file->present) != then->present)
+            agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "conffile_differs", "%s %s",
+                               then->path, then->present ? "is gone" : "was not there before");
+        else if (then->present &&
+                 (memcmp(file->digest, then->digest, sizeof(file->digest)) != 0 ||
+                  file->mode != then->mode || file->uid != then->uid || file->gid != then->gid))
+            agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "conffile_differs",
+                               "%s is not as it was", then->path);
+    }
+}
+
+void agent_compare_restored(const struct agent_txn_result *before,
+                            const struct agent_txn_result *now, struct agent_findings *findings)
+{
+    check_database(now, findings);
+    for (uint32_t i = 0; i < before->inventory_count; i++) {
+        const struct agent_txn_item *then = &before->inventory[i];
+        const struct agent_txn_item *item = find_item(now, then->name, then->arch);
+        bool was_there = then->status != AGENT_TXN_STATUS_ABSENT;
+        bool is_there = item != NULL && item->status != AGENT_TXN_STATUS_ABSENT;
+
+        if (was_there != is_there || (was_there && strcmp(item->version, then->version) != 0))
+            agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "version_differs",
+                               "%s is %s instead of %s", then->name,
+                               is_there ? item->version : "absent",
+                               was_there ? then->version : "absent");
+        else if (was_there && item->status != then->status)
+            agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "package_half_done",
+                               "%s is not fully installed", then->name);
+        else if (was_there && (item->held != then->held || item->automatic != then->automatic))
+            agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "marks_differ",
+                               "%s has other marks than before", then->name);
+    }
+    compare_conffiles(before, now, findings);
+}
+
+void agent_compare_kernel_log(const struct agent_kernel_log *log, struct agent_findings *findings)
+{
+    if (log->lines > 0)
+        agent_findings_add(findings, log->grade, "kernel_log",
+                           "%u kernel message(s) of level err or worse, the worst: %s", log->lines,
+                           log->worst);
+}

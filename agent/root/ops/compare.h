@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_ROOT_OPS_COMPARE_H
+#define AGENT_ROOT_OPS_COMPARE_H
+
+#include "agent/root/kernel_log.h"
+#include "agent/root/ops/baseline.h"
+#include "agent/txn/task.h"
+
+/*
+ * What differs between then and now, or between now and what was signed, and how bad that is.
+ * Looks at records only, so that every rule can be tested without a host.
+ */
+struct agent_findings {
+    uint32_t count;
+    enum proto_grade grade;                    /* the worst; 0 = none */
+    char code[AGENT_JOB_CODE_BYTES_MAX + 1];   /* of the first of the worst */
+    char text[AGENT_JOB_REASON_BYTES_MAX + 1]; /* the worst first, cut */
+};
+
+void agent_findings_add(struct agent_findings *findings, enum proto_grade grade, const char *code,
+                        const char *fmt, ...) BL_PRINTF(4, 5);
+
+/* Units that stop and start for reasons of their own: ours, sessions, one-shot housekeeping. */
+bool agent_compare_is_exempt(const char *unit, const struct agent_lease_record *quiesced);
+
+/* Units that ran and do not, and units that failed since. `quiesced` may be NULL. */
+void agent_compare_units(const struct agent_baseline *baseline, const struct agent_units_list *now,
+                         const struct agent_lease_record *quiesced,
+                         struct agent_findings *findings);
+
+/* Ports that were listened on, and those that the plan names. */
+void agent_compare_ports(const struct agent_baseline *baseline,
+                         const struct agent_probe_result *now,
+                         const struct proto_manifest *manifest, struct agent_findings *findings);
+
+/* The packages as INSPECT saw them against the signed transaction. */
+void agent_compare_pins(const struct proto_kind *kind, const struct agent_txn_result *now,
+                        struct agent_findings *findings);
+
+/* The packages and configuration files as INSPECT saw them against those before the change. */
+void agent_compare_restored(const struct agent_txn_result *before,
+                            const struct agent_txn_result *now, struct agent_findings *findings);
+
+void agent_compare_kernel_log(const struct agent_kernel_log *log, struct agent_findings *findings);
+
+#endif

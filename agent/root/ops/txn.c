@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/root/ops/txn.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/root/phase.h"
+
+/*
+ * The steps forward that are package runs: stage and upgrade. All of the work is belay-txn's; in here
+ * is only what it is told and what its result means.
+ */
+enum {
+    LOCK_WAIT_MS_MAX = 10 * 60 * 1000,
+    RESTORE_LOCK_WAIT_MS = 30 * 60 * 1000,
+};
+
+struct txn_state {
+    struct agent_phase_job job;
+    struct agent_phase *phase;
+};
+
+static uint64_t lock_wait_of(uint64_t deadline_ms)
+{
+    return deadline_ms / 2 < LOCK_WAIT_MS_MAX ? deadline_ms / 2 : LOCK_WAIT_MS_MAX;
+}
+
+struct agent_txn_task agent_op_restore_task(const struct agent_work *work)
+{
+    return (struct agent_txn_task){.format = AGENT_TXN_FORMAT,
+                                   .phase = AGENT_TXN_RESTORE,
+                                   .pins = work->kind->pins,
+                                   .pins_count = work->kind->pins_count,
+                                   .lock_wait_ms = RESTORE_LOCK_WAIT_MS};
+}
+
+void agent_op_describe_result(const struct agent_txn_result *result, char *ret_text,
+                              size_t size_bytes)
+{
+    int used = snprintf(ret_text, size_bytes, "%s", result->reason);
+
+    for (uint32_t i = 0; i < result->findings_count && used >= 0 && (size_t)used < size_bytes;
+         i++) {
+        const struct agent_txn_finding *finding = &result->findings[i];
+        int more = snprintf(ret_text + used, size_bytes - (size_t)used, "%s%s: %s%s%s",
+                            used > 0 ? "; " : "", finding->code, finding->reason,
+                            finding->remedy[0] != '\0' ? " -> " : "", finding->remedy);
+
+        used = more < 0 ? more : used + more;
+    }
+}
+
+static void end_by_result(struct agent_op_run *run, const struct agent_txn_result *result)
+{
+    char reason[AGENT_JOB_REASON_BYTES_MAX + 1];
+
+    if (result->result == PROTO_RESULT_OK) {
+        agent_op_succeed(run, "%u package(s)",
+                         run->op->step == PROTO_STEP_STAGE ? result->changes_count
+                                                           : (unsigned)result->packages_done);
+        return;
+    }
+    agent_op_describe_result(result, reason, sizeof(reason));
+    agent_op_end(run, (enum proto_result)result->result, 0,
+                 result->code[0] != '\0' ? result->code : "txn_failed", reason);
+}
+
+static void on_phase(void *userdata, enum agent_phase_end end,
+                     const struct agent_txn_result *result, const char *why)
+{
+    struct agent_op_run *run = userdata;
+
+    switch (end) {
+    case AGENT_PHASE_RESULT:
+        end_by_result(run, result);
+        break;
+    case AGENT_PHASE_INTERRUPTED:
+        agent_op_fail(run, "interrupted", "%s", why);
+        break;
+    case AGENT_PHASE_FAILED:
+        agent_op_fail(run, "txn_not_run", "%s", why);
+        break;
+    }
+}
+
+static int begin(struct agent_op_run *run, const struct agent_txn_task *task, struct bl_error *err)
+{
+    const struct agent_phase_caller caller = {.userdata = run, .done = on_phase};
+    struct txn_state *state = run->state;
+
+    state->job = (struct agent_phase_job){run->work->id_text, run->work->dir_fd};
+    return agent_phase_start(run->host, &state->job, task, &caller, &state->phase, err);
+}
+
+static int start_stage(struct agent_op_run *run, struct bl_error *err)
+{
+    const struct proto_manifest *manifest = &run->work->manifest;
+    const struct agent_txn_task task = {.format = AGENT_TXN_FORMAT,
+                                        .phase = AGENT_TXN_STAGE,
+                                        .packages = manifest->packages,
+                                        .packages_count = manifest->packages_count,
+                                        .pins = run->work->kind->pins,
+                                        .pins_count = run->work->kind->pins_count,
+                                        .allow_remove = manifest->allow_remove,
+                                        .allow_downgrade = manifest->allow_downgrade,
+                                        .deadline_ms = manifest->stage_ms,
+                                        .lock_wait_ms = lock_wait_of(manifest->stage_ms)};
+
+    return begin(run, &task, err);
+}
+
+static int start_upgrade(struct agent_op_run *run, struct bl_error *err)
+{
+    const struct proto_manifest *manifest = &run->work->manifest;
+    const struct agent_txn_task task = {.format = AGENT_TXN_FORMAT,
+                                        .phase = AGENT_TXN_UPGRADE,
+                                        .pins = run->work->kind->pins,
+                                        .pins_count = run->work->kind->pins_count,
+                                        .allow_remove = manifest->allow_remove,
+                                        .allow_downgrade = manifest->allow_downgrade,
+                                        .deadline_ms = manifest->change_ms,
+                                        .lock_wait_ms = lock_wait_of(manifest->change_ms)};
+
+    return begin(run, &task, err);
+}
+
+static void stop(struct agent_op_run *run)
+{
+    struct txn_state *state = run->state;
+
+    state->phase = agent_phase_free(state->phase);
+}
+
+const struct agent_op agent_op_stage = {PROTO_STEP_STAGE, sizeof(struct txn_state), start_stage,
+                                        stop};
+const struct agent_op agent_op_upgrade = {PROTO_STEP_UPGRADE, sizeof(struct txn_state),
+                                          start_upgrade, stop};

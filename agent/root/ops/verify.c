@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/root/ops/look.h"
+
+/*
+ * VERIFY: is the host as it was, but for what was signed? The plan's units must stay up through
+ * the settle time, without systemd having had to restart them; a unit of the plan that fails ends
+ * it at once. Then one look at everything.
+ */
+struct seen { /* one unit of the plan at the beginning of the settle time */
+    uint64_t main_pid, restarts;
+    bool was_active;
+};
+
+struct verify_state {
+    struct agent_units_call *watch, *call;
+    struct agent_look *look;
+    sd_event_source *settled;
+    struct seen seen[PROTO_UNITS_MAX];
+    struct agent_findings findings; /* of the plan's units */
+    bool is_end_of_settling;
+};
+
+static void end_by_findings(struct agent_op_run *run, const struct agent_findings *findings)
+{
+    if (findings->grade == 0)
+        agent_op_succeed(run, "as before, but for what was signed");
+    else
+        agent_op_end(run, PROTO_RESULT_FAILED, findings->grade, findings->code, findings->text);
+}
+
+static void on_look(void *userdata, const struct agent_findings *findings, const char *why)
+{
+    struct agent_op_run *run = userdata;
+    struct verify_state *state = run->state;
+    struct agent_findings all = *findings;
+
+    if (why[0] != '\0') {
+        agent_op_end(run, PROTO_RESULT_UNKNOWN, PROTO_GRADE_FUNCTIONAL, "verify_unknown", why);
+        return;
+    }
+    if (state->findings.count > 0)
+        agent_findings_add(&all, state->findings.grade, state->findings.code, "%s",
+                           state->findings.text);
+    end_by_findings(run, &all);
+}
+
+static void fail_to_ask(struct agent_op_run *run, const char *why)
+{
+    agent_op_end(run, PROTO_RESULT_UNKNOWN, PROTO_GRADE_FUNCTIONAL, "verify_unknown", why);
+}
+
+static void begin_look(struct agent_op_run *run)
+{
+    const struct agent_look_task task = {.restored = false};
+    const struct agent_look_caller caller = {run, on_look};
+    struct verify_state *state = run->state;
+    struct bl_error err = {0};
+
+    if (agent_look_start(run->host, run->work, &task, &caller, &state->look, &err) < 0)
+        fail_to_ask(run, err.text);
+}
+
+/* The second sight of a unit of the plan, after the settle time. */
+static void judge(struct verify_state *state, uint32_t index, const char *name,
+                  const struct agent_unit *unit)
+{
+    const struct seen *seen = &state->seen[index];
+
+    if (unit == NULL || unit->state != AGENT_UNIT_ACTIVE)
+        agent_findings_add(&state->findings, PROTO_GRADE_FUNCTIONAL, "unit_not_up",
+                           "%s of the plan is %s", name,
+                           unit == NULL ? "inactive" : agent_unit_state_name(unit->state));
+    else if (unit->restarts > seen->restarts ||
+             (seen->was_active && unit->main_pid != seen->main_pid))
+        agent_findings_add(&state->findings, PROTO_GRADE_FUNCTIONAL, "unit_restarts",
+                           "%s of the plan did not stay up", name);
+}
+
+static void on_units(void *userdata, const struct agent_units_answer *answer)
+{
+    struct agent_op_run *run = userdata;
+    const struct proto_manifest *manifest = &run->work->manifest;
+    struct verify_state *state = run->state;
+
+    state->call = NULL;
+    if (answer->end != AGENT_UNITS_OK) {
+        fail_to_ask(run, answer->why);
+        return;
+    }
+    for (uint32_t i = 0; i < manifest->verify_units_count; i++) {
+        const char *name = manifest->verify_units[i].text;
+        const struct agent_unit *unit = agent_units_find(answer->list, name);
+
+        if (state->is_end_of_settling) {
+            judge(state, i, name, unit);
+            continue;
+        }
+        if (unit != NULL && unit->state == AGENT_UNIT_FAILED)
+            agent_findings_add(&state->findings, PROTO_GRADE_FUNCTIONAL, "unit_failed",
+                               "%s of the plan failed", name);
+        state->seen[i] =
+            (struct seen){.main_pid = unit != NULL ? unit->main_pid : 0,
+                          .restarts = unit != NULL ? unit->restarts : 0,
+                          .was_active = unit != NULL && unit->state == AGENT_UNIT_ACTIVE};
+    }
+    if (state->is_end_of_settling)
+        begin_look(run);
+    else if (state->findings.count > 0)
+        end_by_findings(run, &state->findings);
+}
+
+static int on_settled(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct agent_op_run *run = userdata;
+    struct verify_state *state = run->state;
+    int r;
+
+    state->is_end_of_settling = true;
+    state->watch = agent_units_drop(state->watch);
+    state->call = agent_units_drop(state->call);
+    r = agent_units_list(run->host->units, on_units, run, &state->call);
+    if (r < 0)
+        fail_to_ask(run, strerror(-r));
+
+    return 0;
+}
+
+static void on_failed(void *userdata, const char *name)
+{
+    struct agent_op_run *run = userdata;
+    const struct proto_manifest *manifest = &run->work->manifest;
+
+    for (uint32_t i = 0; i < manifest->verify_units_count; i++)
+        if (strcmp(manifest->verify_units[i].text, name) == 0)
+            agent_op_end(run, PROTO_RESULT_FAILED, PROTO_GRADE_FUNCTIONAL, "unit_failed",
+                         "a unit of the plan failed while it was watched");
+}
+
+static int start(struct agent_op_run *run, struct bl_error *err)
+{
+    uint64_t settle_us = run->work->manifest.verify_settle_ms * 1000;
+    struct verify_state *state = run->state;
+    int r;
+
+    r = agent_units_watch(run->host->units, on_failed, run, &state->watch);
+    if (r >= 0)
+        r = agent_units_list(run->host->units, on_units, run, &state->call);
+    if (r >= 0)
+        r = sd_event_add_time_relative(run->host->loop, &state->settled, CLOCK_BOOTTIME, settle_us,
+                                       0, on_settled, run);
+    if (r < 0)
+        return bl_fail(err, r, "begin to verify: %s", strerror(-r));
+
+    return 0;
+}
+
+static void stop(struct agent_op_run *run)
+{
+    struct verify_state *state = run->state;
+
+    state->watch = agent_units_drop(state->watch);
+    state->call = agent_units_drop(state->call);
+    state->look = agent_look_free(state->look);
+    sd_event_source_disable_unref(state->settled);
+}
+
+const struct agent_op agent_op_verify = {PROTO_STEP_VERIFY, sizeof(struct verify_state), start,
+                                         stop};

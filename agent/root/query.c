@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/root/query.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/root/phase.h"
+#include "common/file.h"
+
+/* No job can have this id: its directory is for queries, and is used again by the next. */
+#define QUERY_ID "00000000000000000000000000000000"
+
+enum {
+    WAITING_MAX = 4,
+    DEADLINE_MS = 120 * 1000,
+    LOCK_WAIT_MS = 10 * 1000,
+};
+
+/* A question is kept as its encoding: that is one block of memory and is decoded when its turn is. */
+struct question {
+    struct proto_buffer bytes;
+};
+
+struct agent_query {
+    struct agent_host *host;
+    agent_query_done_fn done;
+    void *userdata;
+    struct agent_phase_job job;
+    struct agent_phase *phase; /* of the first question */
+    uint64_t query_id;         /* of the first question */
+    struct question waiting[WAITING_MAX];
+    unsigned waiting_count;
+};
+
+static void begin_next(struct agent_query *query);
+
+static void answer(struct agent_query *query, uint64_t query_id, const char *code,
+                   const char *reason)
+{
+    const struct proto_query_result result = {
+        .query_id = query_id, .result = PROTO_RESULT_FAILED, .code = code, .reason = reason};
+
+    query->done(query->userdata, &result);
+}
+
+static void answer_with(struct agent_query *query, const struct agent_txn_result *result)
+{
+    struct proto_query_result message = {
+        .query_id = query->query_id,
+        .result = result->result,
+        .code = result->code,
+        .reason = result->reason,
+        .changes = result->changes,
+        .changes_count = result->changes_count,
+        .notes = result->notes,
+        .notes_count =
+            result->notes_count < PROTO_NOTES_MAX ? result->notes_count : PROTO_NOTES_MAX,
+    };
+
+    if (message.changes_count > PROTO_PACKAGES_MAX) {
+        answer(query, query->query_id, "too_many_packages",
+               "this change is larger than one manifest may be");
+        return;
+    }
+    query->done(query->userdata, &message);
+}
+
+static void forget_first(struct agent_query *query)
+{
+    query->phase = agent_phase_free(query->phase);
+    proto_buffer_release(&query->waiting[0].bytes);
+    query->waiting_count--;
+    memmove(&query->waiting[0], &query->waiting[1],
+            query->waiting_count * sizeof(query->waiting[0]));
+    query->waiting[query->waiting_count] = (struct question){0};
+}
+
+static void on_phase(void *userdata, enum agent_phase_end end,
+                     const struct agent_txn_result *result, const char *why)
+{
+    struct agent_query *query = userdata;
+
+    if (end == AGENT_PHASE_RESULT)
+        answer_with(query, result);
+    else
+        answer(query, query->query_id, "query_failed", why);
+    forget_first(query);
+    begin_next(query);
+}
+
+static int begin_first(struct agent_query *query, struct bl_error *err)
+{
+    const struct agent_phase_caller caller = {query, on_phase};
+    const struct proto_buffer *bytes = &query->waiting[0].bytes;
+    PROTO_AUTO_ARENA arena = {0};
+    struct proto_message message;
+    struct agent_txn_task task = {.format = AGENT_TXN_FORMAT,
+                                  .phase = AGENT_TXN_QUERY,
+                                  .deadline_ms = DEADLINE_MS,
+                                  .lock_wait_ms = LOCK_WAIT_MS};
+    int r;
+
+    r = proto_message_decode(bytes->data, bytes->size_bytes, &arena, &message, err);
+    if (r < 0)
+        return r;
+    query->query_id = message.query.query_id;
+    task.packages = message.query.packages;
+    task.packages_count = message.query.packages_count;
+    task.allow_remove = message.query.allow_remove;
+    task.allow_downgrade = message.query.allow_downgrade;
+    if (query->job.dir_fd < 0) {
+        r = agent_txn_job_make(query->host->state_dir, QUERY_ID, &query->job.dir_fd, err);
+        if (r < 0)
+            return r;
+    }
+
+    return agent_phase_start(query->host, &query->job, &task, &caller, &query->phase, err);
+}
+
+static void begin_next(struct agent_query *query)
+{
+    struct bl_error err = {0};
+
+    while (query->waiting_count > 0 && begin_first(query, &err) < 0) {
+        answer(query, query->query_id, "query_failed", err.text);
+        forget_first(query);
+    }
+}
+
+void agent_query_take(struct agent_query *query, const struct proto_query *question, bool busy)
+{
+    const struct proto_message message = {.kind = PROTO_QUERY, .query = *question};
+    struct bl_error err = {0};
+
+    if (busy || query->waiting_count == WAITING_MAX) {
+        answer(query, question->query_id, "busy", "this host is busy with packages; ask again");
+        return;
+    }
+    if (proto_message_encode(&message, &query->waiting[query->waiting_count].bytes, &err) < 0) {
+        answer(query, question->query_id, "query_failed", err.text);
+        return;
+    }
+    query->waiting_count++;
+    if (query->waiting_count == 1)
+        begin_next(query);
+}
+
+int agent_query_new(struct agent_host *host, agent_query_done_fn done, void *userdata,
+                    struct agent_query **ret_query, struct bl_error *err)
+{
+    struct agent_query *query = calloc(1, sizeof(*query));
+
+    if (query == NULL)
+        return bl_fail(err, -ENOMEM, "no memory for queries");
+    query->host = host;
+    query->done = done;
+    query->userdata = userdata;
+    query->job = (struct agent_phase_job){.id_text = QUERY_ID, .dir_fd = -1};
+
+    *ret_query = query;
+    return 0;
+}
+
+struct agent_query *agent_query_free(struct agent_query *query)
+{
+    if (query == NULL)
+        return NULL;
+    while (query->waiting_count > 0)
+        forget_first(query);
+    bl_close_fd(&query->job.dir_fd);
+    free(query);
+    return NULL;
+}

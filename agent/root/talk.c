@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/root/talk.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-journal.h>
+
+#include "agent/root/facts.h"
+#include "agent/root/query.h"
+#include "agent/root/trust.h"
+#include "common/text.h"
+
+enum {
+    /* A stranger at the controller must not fill our disk with refusals. */
+    REFUSALS_AT_ONCE_MAX = 20,
+    REFUSAL_EVERY_MS = 60 * 1000,
+};
+
+struct agent_talk {
+    struct agent_host *host;
+    struct agent_jobs *jobs;
+    struct agent_wire *wire;
+    struct agent_wire_handler wire_handler;
+    struct agent_query *query;
+    struct agent_facts facts;
+    bool greeted;          /* our HELLO went out on this connection */
+    bool welcomed;         /* and the controller has answered it */
+    uint64_t sent_seq;     /* the last report that went out on this connection */
+    bool reconnect_wanted; /* a new connection was asked for, and has not stood yet */
+    unsigned refusals_left;
+    struct bl_mono refusals_from; /* when refusals_left was last true */
+};
+
+static int send_message(struct agent_talk *talk, const struct proto_message *message)
+{
+    PROTO_AUTO_BUFFER bytes = {0};
+    struct bl_error err = {0};
+    int r;
+
+    r = proto_message_encode(message, &bytes, &err);
+    if (r < 0) {
+        sd_journal_print(LOG_WARNING, "A message of kind %s was not sent: %s",
+                         proto_message_name(message->kind), err.text);
+        return r;
+    }
+
+    return agent_wire_send(talk->wire, bytes.data, bytes.size_bytes);
+}
+
+/* ---- what we say ------------------------------------------------------------------------- */
+
+static void say_hello(struct agent_talk *talk)
+{
+    const struct agent_work *work = agent_jobs_work(talk->jobs);
+    struct proto_message message = {.kind = PROTO_HELLO};
+    struct proto_hello *hello = &message.hello;
+
+    *hello = (struct proto_hello){
+        .agent_version = BELAY_VERSION,
+        .boot_id = talk->host->boot_id,
+        .host_name = talk->facts.host_name,
+        .os_id = talk->facts.os_id,
+        .os_version = talk->facts.os_version,
+        .kernel = talk->facts.kernel,
+        .arch = talk->facts.arch,
+        .package_manager = talk->facts.package_manager,
+        .wall_ms = bl_wall_now().ms,
+        .link_generation = agent_wire_generation(talk->wire),
+    };
+    if (work != NULL) {
+        memcpy(hello->rollout_id, work->rollout_id, sizeof(hello->rollout_id));
+        hello->job_state = work->job.state;
+    }
+    talk->greeted = send_message(talk, &message) >= 0;
+    if (!talk->greeted)
+        agent_wire_reconnect(talk->wire); /* without HELLO this connection is of no use */
+}
+
+void agent_talk_flush(struct agent_talk *talk)
+{
+    PROTO_AUTO_BUFFER message = {0};
+    struct bl_error err = {0};
+    uint64_t seq = 0;
+    int r = 0;
+
+    while (talk->welcomed && agent_wire_is_up(talk->wire)) {
+        r = agent_journal_next_report(talk->host->journal, talk->sent_seq, &seq, &message, &err);
+        if (r <= 0)
+            break;
+        if (agent_wire_send(talk->wire, message.data, message.size_bytes) < 0)
+            return; /* `writable` or the next connection comes back here */
+        talk->sent_seq = seq;
+    }
+    if (r < 0)
+        sd_journal_print(LOG_ERR, "The outbox cannot be read: %s", err.text);
+}
+
+/* ---- what we hear ------------------------------------------------------------------------ */
+
+static void on_welcome(struct agent_talk *talk, const struct proto_message *message)
+{
+    if (!talk->greeted)
+        return; /* of a connection that we have given up */
+    talk->welcomed = true;
+    talk->host->clock_known = true;
+    talk->host->clock_offset_ms = message->welcome.wall_ms - bl_wall_now().ms;
+    if (talk->reconnect_wanted) {
+        talk->reconnect_wanted = false;
+        agent_jobs_tell(talk->jobs, (struct agent_job_event){.type = AGENT_JOB_LINK_UP}, "");
+    }
+    agent_talk_flush(talk);
+}
+
+static void on_ping(struct agent_talk *talk, const struct proto_message *message)
+{
+    const struct proto_message pong = {
+        .kind = PROTO_PONG,
+        .pong = {.nonce = message->ping.nonce, .host_wall_ms = bl_wall_now().ms}};
+
+    (void)send_message(talk, &pong); /* who asks will ask again */
+}
+
+static void on_query(struct agent_talk *talk, const struct proto_message *message)
+{
+    agent_query_take(talk->query, &message->query,
+                     agent_jobs_is_changing(talk->jobs) || agent_jobs_is_halted(talk->jobs));
+}
+
+static void on_query_result(void *userdata, const struct proto_query_result *result)
+{
+    const struct proto_message message = {.kind = PROTO_QUERY_RESULT, .query_result = *result};
+
+    (void)send_message(userdata, &message); /* who asks will ask again */
+}
+
+/* A bucket of so many refusals, which fills again by one a minute. */
+static bool may_record_refusal(struct agent_talk *talk)
+{
+    struct bl_mono now = bl_mono_now();
+    int64_t earned = (now.ms - talk->refusals_from.ms) / REFUSAL_EVERY_MS;
+
+    if (earned > 0) {
+        talk->refusals_from = now;
+        talk->refusals_left = earned + talk->refusals_left > REFUSALS_AT_ONCE_MAX
+                                  ? REFUSALS_AT_ONCE_MAX
+                                  : talk->refusals_left + (unsigned)earned;
+    }
+    if (talk->refusals_left == 0)
+        return false;
+    talk->refusals_left--;
+
+    return true;
+}
+
+static void refuse(struct agent_talk *talk, const struct agent_order *order)
+{
+    struct proto_report report = {.moment = PROTO_MOMENT_STATE,
+                                  .state = PROTO_JOB_REFUSED,
+                                  .code = agent_refusal_name(order->refusal),
+                                  .reason = order->reason,
+                                  .wall_ms = bl_wall_now().ms,
+                                  .mono_ms = (uint64_t)bl_mono_now().ms,
+                                  .boot_id = talk->host->boot_id};
+    const struct agent_journal_write write = {
+        .reports = &report, .reports_count = 1, .what = "refused", .who = ""};
+    struct bl_error err = {0};
+
+    sd_journal_print(LOG_WARNING, "An order was refused (%s): %s", report.code, report.reason);
+    if (!may_record_refusal(talk))
+        return;
+    memcpy(report.rollout_id, order->rollout_id, sizeof(report.rollout_id));
+    if (agent_journal_write(talk->host->journal, &write, &err) < 0)
+        sd_journal_print(LOG_ERR, "The refusal was not recorded: %s", err.text);
+    agent_talk_flush(talk);
+}
+
+static int judge(struct agent_talk *talk, const struct proto_offer *offer,
+                 struct proto_arena *arena, struct agent_order *ret_order, struct bl_error *err)
+{
+    struct agent_order_context context = {
+        .journal = talk->host->journal, .host_id = talk->host->id, .now = bl_wall_now()};
+    struct bl_error why = {0};
+    struct proto_trust trust;
+    int r;
+
+    if (agent_trust_load(talk->host->config_dir, arena, &trust, &why) >= 0)
+        context.trust = &trust;
+    else
+        sd_journal_print(LOG_ERR, "No trust file: %s", why.text);
+    r = agent_order_verify(&context, offer, arena, ret_order, err);
+    if (r < 0 || ret_order->refusal != AGENT_REFUSAL_NONE)
+        return r;
+    if (agent_jobs_is_open(talk->jobs)) {
+        ret_order->refusal = AGENT_REFUSAL_BUSY;
+        bl_text_copy(ret_order->reason, sizeof(ret_order->reason),
+                     "another job of this host has not ended");
+    }
+
+    return 0;
+}
+
+static void on_offer(struct agent_talk *talk, const struct proto_message *message)
+{
+    const struct agent_work *work = agent_jobs_work(talk->jobs);
+    const struct proto_offer *offer = &message->offer;
+    uint8_t job_id[AGENT_JOB_ID_BYTES];
+    PROTO_AUTO_ARENA arena = {0};
+    struct bl_error err = {0};
+    struct agent_order order;
+    int r;
+
+    if (agent_jobs_is_halted(talk->jobs))
+        return;
+    agent_order_job_id(offer->manifest, job_id);
+    if (work != NULL && memcmp(work->id, job_id, sizeof(job_id)) == 0) {
+        agent_jobs_repeat(talk->jobs);
+        return;
+    }
+    r = judge(talk, offer, &arena, &order, &err);
+    if (r >= 0 && order.refusal != AGENT_REFUSAL_NONE)
+        refuse(talk, &order);
+    else if (r >= 0)
+        r = agent_jobs_take(talk->jobs, offer, &order, &err);
+    if (r < 0)
+        sd_journal_print(LOG_ERR, "An order could not be taken: %s", err.text);
+}
+
+/* START, CANCEL, REVERT and COMMIT need no signature: they can only do what the job allows. */
+static void tell_job(struct agent_talk *talk, const uint8_t *rollout_id,
+                     struct agent_job_event event)
+{
+    const struct agent_work *work = agent_jobs_work(talk->jobs);
+
+    if (work == NULL || memcmp(work->rollout_id, rollout_id, PROTO_ROLLOUT_ID_BYTES) != 0)
+        return; /* of a job that is no longer the newest, or never came here */
+    agent_jobs_tell(talk->jobs, event, "controller");
+}
+
+static void on_start(struct agent_talk *talk, const struct proto_message *message)
+{
+    tell_job(talk, message->order.rollout_id, (struct agent_job_event){.type = AGENT_JOB_START});
+}
+
+static void on_cancel(struct agent_talk *talk, const struct proto_message *message)
+{
+    tell_job(talk, message->order.rollout_id,
+             (struct agent_job_event){.type = AGENT_JOB_CANCEL,
+                                      .code = "cancelled_by_controller",
+                                      .reason = "the controller cancelled"});
+}
+
+static void on_revert(struct agent_talk *talk, const struct proto_message *message)
+{
+    tell_job(talk, message->order.rollout_id,
+             (struct agent_job_event){.type = AGENT_JOB_REVERT,
+                                      .code = "reverted_by_controller",
+                                      .reason = "the controller asked for the way back"});
+}
+
+static void on_commit(struct agent_talk *talk, const struct proto_message *message)
+{
+    tell_job(talk, message->commit.rollout_id,
+             (struct agent_job_event){.type = AGENT_JOB_COMMIT, .nonce = message->commit.nonce});
+}
+
+static void on_report_ack(struct agent_talk *talk, const struct proto_message *message)
+{
+    struct bl_error err = {0};
+
+    /* What did not go out on this connection cannot have been stored because of it. */
+    if (message->report_ack.seq > talk->sent_seq)
+        return;
+    if (agent_journal_acknowledge(talk->host->journal, message->report_ack.seq, &err) < 0)
+        sd_journal_print(LOG_ERR, "An acknowledgement was not recorded: %s", err.text);
+}
+
+/* Everything that a controller may say, and whether it must have answered our HELLO before. */
+static const struct rule {
+    enum proto_kind_of_message kind;
+    bool needs_welcome;
+    void (*hear)(struct agent_talk *talk, const struct proto_message *message);
+} rules[] = {
+    {PROTO_WELCOME, false, on_welcome},      {PROTO_PING, false, on_ping},
+    {PROTO_QUERY, true, on_query},           {PROTO_OFFER, true, on_offer},
+    {PROTO_START, true, on_start},           {PROTO_COMMIT, true, on_commit},
+    {PROTO_CANCEL, true, on_cancel},         {PROTO_REVERT, true, on_revert},
+    {PROTO_REPORT_ACK, true, on_report_ack},
+};
+
+static void on_message(void *userdata, const void *data, size_t size_bytes)
+{
+    struct agent_talk *talk = userdata;
+    PROTO_AUTO_ARENA arena = {0};
+    struct proto_message message;
+    struct bl_error err = {0};
+
+    if (proto_message_decode(data, size_bytes, &arena, &message, &err) < 0) {
+        sd_journal_print(LOG_WARNING, "A message was dropped: %s", err.text);
+        return;
+    }
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        if ((uint32_t)rules[i].kind != message.kind)
+            continue;
+        if (!rules[i].needs_welcome || talk->welcomed)
+            rules[i].hear(talk, &message);
+        return;
+    }
+    sd_journal_print(LOG_WARNING, "A message was dropped: %s is not for hosts",
+                     proto_message_name(message.kind));
+}
+
+/* ---- the connection ---------------------------------------------------------------------- */
+
+static void on_up(void *userdata, uint64_t generation)
+{
+    struct agent_talk *talk = userdata;
+
+    talk->greeted = talk->welcomed = false;
+    talk->sent_seq = 0;
+    say_hello(talk);
+}
+
+static void on_lost(void *userdata)
+{
+    struct agent_talk *talk = userdata;
+
+    talk->greeted = talk->welcomed = false;
+}
+
+static void on_writable(void *userdata)
+{
+    agent_talk_flush(userdata);
+}
+
+void agent_talk_reconnect(struct agent_talk *talk)
+{
+    talk->reconnect_wanted = true;
+    talk->greeted = talk->welcomed = false; /* the old connection counts for nothing from now */
+    agent_wire_reconnect(talk->wire);
+}
+
+void agent_talk_set_jobs(struct agent_talk *talk, struct agent_jobs *jobs)
+{
+    talk->jobs = jobs;
+}
+
+bool agent_talk_is_up(const struct agent_talk *talk)
+{
+    return talk->welcomed && agent_wire_is_up(talk->wire);
+}
+
+int agent_talk_new(struct agent_host *host, const struct agent_wire_config *config,
+                   struct agent_talk **ret_talk, struct bl_error *err)
+{
+    struct agent_talk *talk = calloc(1, sizeof(*talk));
+    int r;
+
+    if (talk == NULL)
+        return bl_fail(err, -ENOMEM, "no memory for the link");
+    talk->host = host;
+    talk->refusals_left = REFUSALS_AT_ONCE_MAX;
+    talk->refusals_from = bl_mono_now();
+    agent_facts_read(&talk->facts);
+    talk->wire_handler = (struct agent_wire_handler){.userdata = talk,
+                                                     .up = on_up,
+                                                     .lost = on_lost,
+                                                     .message = on_message,
+                                                     .writable = on_writable};
+    r = agent_query_new(host, on_query_result, talk, &talk->query, err);
+    if (r >= 0)
+        r = agent_wire_new(config, &talk->wire_handler, host->loop, &talk->wire, err);
+    if (r < 0) {
+        (void)agent_talk_free(talk);
+        return r;
+    }
+
+    *ret_talk = talk;
+    return 0;
+}
+
+struct agent_talk *agent_talk_free(struct agent_talk *talk)
+{
+    if (talk == NULL)
+        return NULL;
+    talk->query = agent_query_free(talk->query);
+    talk->wire = agent_wire_free(talk->wire);
+    free(talk);
+    return NULL;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/root/facts.h"
+#include "agent/root/mounts.h"
+#include "agent/root/setup.h"
+#include "agent/root/witnesses.h"
+#include "proto/manifest.h"
+#include "tests/lib/unit.h"
+
+static void test_read_only_is_the_file_systems_own_state(void **state)
+{
+    static const char mountinfo[] =
+        "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro\n"
+        "22 21 8:1 /usr /usr ro,relatime shared:2 master:1 - ext4 /dev/sda1 rw\n"
+        "23 21 8:2 / /var rw - ext4 /dev/sda2 ro,errors=remount-ro\n"
+        "24 23 8:3 / /variable rw - ext4 /dev/sda3 rw\n"
+        "25 21 0:9 / /srv rw - nfs server:/x ro\n"
+        "26 25 8:4 / /srv rw - ext4 /dev/sda4 rw\n";
+    struct bl_error err = {0};
+
+    assert_int_equal(agent_mounts_is_read_only(mountinfo, "/", &err), 0);
+    assert_int_equal(agent_mounts_is_read_only(mountinfo, "/usr", &err), 0);
+    assert_int_equal(agent_mounts_is_read_only(mountinfo, "/var", &err), 1);
+    assert_int_equal(agent_mounts_is_read_only(mountinfo, "/var/lib", &err), 1);
+    assert_int_equal(agent_mounts_is_read_only(mountinfo, "/variable", &err), 0);
+    assert_int_equal(agent_mounts_is_read_only(mountinfo, "/srv", &err), 0);
+    assert_int_equal(agent_mounts_is_read_only("", "/", &err), -ENODATA);
+    assert_int_equal(agent_mounts_is_read_only("21 1 8:1 /\n", "/", &err), -ENODATA);
+}
+
+static void test_os_release(void **state)
+{
+    static const char text[] = "NAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\nID=debian\nEMPTY=\n"
+                               "OPEN=\"12\nLAST='x'";
+    char value[8];
+
+    agent_facts_find(text, "ID", value, sizeof(value));
+    assert_string_equal(value, "debian");
+    agent_facts_find(text, "VERSION_ID", value, sizeof(value));
+    assert_string_equal(value, "12");
+    agent_facts_find(text, "NAME", value, sizeof(value)); /* cut to fit */
+    assert_int_equal(strlen(value), sizeof(value) - 1);
+    agent_facts_find(text, "EMPTY", value, sizeof(value));
+    assert_string_equal(value, "");
+    agent_facts_find(text, "OPEN", value, sizeof(value));
+    assert_string_equal(value, "12");
+    agent_facts_find(text, "LAST", value, sizeof(value));
+    assert_string_equal(value, "x");
+    agent_facts_find(text, "VERSION", value, sizeof(value));
+    assert_string_equal(value, "");
+}
+
+static void test_controller_line(void **state)
+{
+    char endpoint[32];
+    struct bl_error err = {0};
+
+    assert_int_equal(agent_setup_find_controller("# x\ncontroller: tcp://10.0.0.1:7311\nz: 1\n",
+                                                 endpoint, sizeof(endpoint), &err),
+                     0);
+    assert_string_equal(endpoint, "10.0.0.1:7311");
+    assert_int_equal(agent_setup_find_controller("controller: \"tcp://[fd00::1]:7311\" # c",
+                                                 endpoint, sizeof(endpoint), &err),
+                     0);
+    assert_string_equal(endpoint, "[fd00::1]:7311");
+    assert_int_equal(
+        agent_setup_find_controller("controller_key: aa\n", endpoint, sizeof(endpoint), &err),
+        -ENODATA);
+    assert_int_equal(
+        agent_setup_find_controller("controller: ipc://x\n", endpoint, sizeof(endpoint), &err),
+        -EBADMSG);
+    assert_int_equal(agent_setup_find_controller(
+                         "controller: tcp://a-name-that-is-far-too-long.example.org:7311\n",
+                         endpoint, sizeof(endpoint), &err),
+                     -EMSGSIZE);
+}
+
+static void test_key_is_made_once_and_kept(void **state)
+{
+    char directory[] = "/tmp/belay-setup-XXXXXX", path[64];
+    uint8_t id[PROTO_HOST_ID_BYTES], again[PROTO_HOST_ID_BYTES], secret[PROTO_KEY_BYTES];
+    struct bl_error err = {0};
+    struct stat file;
+
+    assert_int_equal(proto_init(&err), 0);
+    assert_non_null(mkdtemp(directory));
+    assert_int_equal(agent_setup_load_id(directory, id, &err), -ENOENT);
+    assert_int_equal(agent_setup_make_key(directory, id, secret, &err), 0);
+    assert_int_equal(agent_setup_make_key(directory, again, secret, &err), 0);
+    assert_memory_equal(id, again, sizeof(id));
+    assert_int_equal(agent_setup_load_id(directory, again, &err), 0);
+    assert_memory_equal(id, again, sizeof(id));
+
+    (void)snprintf(path, sizeof(path), "%s/agent/curve.key", directory);
+    assert_int_equal(stat(path, &file), 0);
+    assert_int_equal(file.st_mode & 0777, 0600);
+    assert_int_equal(file.st_size, 65);
+    assert_int_equal(truncate(path, 10), 0);
+    assert_int_equal(agent_setup_load_id(directory, again, &err), -EUCLEAN);
+
+    assert_int_equal(unlink(path), 0);
+    (void)snprintf(path, sizeof(path), "%s/agent", directory);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(rmdir(directory), 0);
+}
+
+static enum agent_job_witnesses judge(uint32_t gateway, uint32_t witness, uint32_t controller)
+{
+    struct agent_probe_reply replies[] = {
+        {"10.0.0.1", AGENT_PROBE_GATEWAY, gateway},
+        {"10.0.0.9:80", AGENT_PROBE_WITNESS, witness},
+        {"10.0.0.2:7311", AGENT_PROBE_CONTROLLER, controller},
+    };
+    const struct agent_probe_result result = {.replies = replies, .replies_count = 3};
+
+    return agent_witnesses_judge(&result);
+}
+
+static void test_witnesses(void **state)
+{
+    const struct agent_probe_result nothing = {0};
+
+    assert_int_equal(agent_witnesses_judge(&nothing), AGENT_JOB_WITNESSES_UNKNOWN);
+    assert_int_equal(judge(AGENT_PROBE_SILENT, AGENT_PROBE_SILENT, AGENT_PROBE_SILENT),
+                     AGENT_JOB_WITNESSES_NONE_ANSWERS);
+    assert_int_equal(judge(AGENT_PROBE_SILENT, AGENT_PROBE_SILENT, AGENT_PROBE_ANSWERED),
+                     AGENT_JOB_WITNESSES_CONTROLLER_ANSWERS);
+    assert_int_equal(judge(AGENT_PROBE_SILENT, AGENT_PROBE_REFUSED, AGENT_PROBE_SILENT),
+                     AGENT_JOB_WITNESSES_CONTROLLER_MISSING);
+    assert_int_equal(judge(AGENT_PROBE_SILENT, AGENT_PROBE_SILENT, AGENT_PROBE_REFUSED),
+                     AGENT_JOB_WITNESSES_CONTROLLER_MISSING);
+    assert_int_equal(judge(AGENT_PROBE_ANSWERED, AGENT_PROBE_SILENT, AGENT_PROBE_SILENT),
+                     AGENT_JOB_WITNESSES_CONTROLLER_MISSING);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_read_only_is_the_file_systems_own_state),
+        cmocka_unit_test(test_os_release),
+        cmocka_unit_test(test_controller_line),
+        cmocka_unit_test(test_key_is_made_once_and_kept),
+        cmocka_unit_test(test_witnesses),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
