@@ -154,9 +154,8 @@ static int run(struct agent_packages_job *job, const struct options *options, ui
     r = agent_packages_apt.prepare(job, err);
     if (r < 0)
         return bl_wrap(err, "prepare '%s'", options->cache_dir);
-    agent_txn_phase_run(&agent_packages_apt, job, &task);
+    agent_txn_phase_run(&agent_packages_apt, job, &task, &arena);
 
-    /* The result must not outlive what it points to: changes may be the task's own texts. */
     r = save_result(job, err);
 
     return r < 0 ? r : 1;

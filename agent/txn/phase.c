@@ -253,9 +253,9 @@ void agent_txn_phase_fail(struct agent_packages_job *job, const struct bl_error 
 }
 
 void agent_txn_phase_run(const struct agent_packages_backend *backend,
-                         struct agent_packages_job *job, const struct agent_txn_task *task)
+                         struct agent_packages_job *job, const struct agent_txn_task *task,
+                         struct proto_arena *arena)
 {
-    PROTO_AUTO_ARENA arena = {0};
     struct phase p = {.backend = backend, .job = job, .task = task};
     struct bl_error err = {0};
     int r = -EINVAL;
@@ -268,10 +268,10 @@ void agent_txn_phase_run(const struct agent_packages_backend *backend,
         r = run_stage(&p, &err);
         break;
     case AGENT_TXN_UPGRADE:
-        r = run_upgrade(&p, &arena, &err);
+        r = run_upgrade(&p, arena, &err);
         break;
     case AGENT_TXN_RESTORE:
-        r = run_restore(&p, &arena, &err);
+        r = run_restore(&p, arena, &err);
         break;
     case AGENT_TXN_INSPECT:
         r = run_inspect(&p, &err);
