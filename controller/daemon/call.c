@@ -118,8 +118,7 @@ bool ctl_call_labels(struct ctl_call *call, const char *key, const json_t **ret_
                    LABELS_MAX);
         return false;
     }
-    json_object_foreach(labels, name, value)
-    {
+    json_object_foreach (labels, name, value) {
         if (is_label(name, value))
             continue;
         ctl_refuse(call, "bad_request", "",
@@ -192,8 +191,7 @@ static bool select_named(struct ctl_call *call, const json_t *names, const json_
     size_t index;
     json_t *name;
 
-    json_array_foreach((json_t *)(uintptr_t)names, index, name)
-    {
+    json_array_foreach ((json_t *)(uintptr_t)names, index, name) {
         struct ctl_fleet_host *host;
 
         if (!json_is_string(name)) {

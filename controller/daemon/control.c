@@ -299,8 +299,7 @@ static bool has_known_keys(struct ctl_call *call, const struct ctl_verb *verb)
     const char *key;
     json_t *value;
 
-    json_object_foreach((json_t *)(uintptr_t)call->request, key, value)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)call->request, key, value) {
         if (strcmp(key, "verb") != 0 && (strchr(key, ' ') != NULL || !is_key_of(verb->keys, key))) {
             ctl_refuse(call, "bad_request", "", "verb '%s' has no key '%s'", verb->name, key);
             return false;

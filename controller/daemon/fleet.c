@@ -210,8 +210,7 @@ bool ctl_fleet_matches(const struct ctl_fleet_host *host, const json_t *match)
     json_t *wanted;
 
     /* json_object_foreach wants a pointer that is not const, and does not change what is there. */
-    json_object_foreach((json_t *)(uintptr_t)match, key, wanted)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)match, key, wanted) {
         if (!json_equal(json_object_get(host->labels, key), wanted))
             return false;
     }

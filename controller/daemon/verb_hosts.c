@@ -149,8 +149,7 @@ void ctl_verb_hosts_label(struct ctl_call *call)
         return;
     if (set != NULL)
         (void)json_object_update(host->labels, (json_t *)(uintptr_t)set);
-    json_array_foreach((json_t *)(uintptr_t)unset, index, key)
-    {
+    json_array_foreach ((json_t *)(uintptr_t)unset, index, key) {
         if (json_is_string(key))
             (void)json_object_del(host->labels, json_string_value(key));
     }

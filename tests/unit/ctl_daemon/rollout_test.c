@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole rollouts through the daemon: from the control socket to hosts on the wire and back. */
+#include <sodium.h>
+
+#include "tests/lib/unit.h"
+#include "tests/unit/ctl_daemon/world.h"
+
+static struct world world;
+
+static int open_world(void **state)
+{
+    world_open(&world);
+    world_set_trust(&world, 1);
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    world_close(&world);
+    return 0;
+}
+
+static struct submission_wish two_waves(void)
+{
+    return (struct submission_wish){
+        .risk = PROTO_RISK_LOW, .signers = {&world.anna}, .hosts_per_wave = {1, 1}, .number = 1};
+}
+
+static void add_hosts(unsigned count)
+{
+    static const char *const names[] = {"web1", "web2", "web3", "db1"};
+
+    for (unsigned i = 0; i < count; i++)
+        (void)world_add_host(&world, names[i]);
+}
+
+static const json_t *host_of(const json_t *document, const char *name)
+{
+    const json_t *hosts = json_object_get(document, "hosts");
+
+    for (size_t i = 0; i < json_array_size(hosts); i++) {
+        if (strcmp(json_word(json_array_get(hosts, i), "name"), name) == 0)
+            return json_array_get(hosts, i);
+    }
+    fail_msg("host '%s' is missing", name);
+    return NULL;
+}
+
+static void assert_counts_add_up(const json_t *status)
+{
+    json_t *count;
+    const char *name;
+    int64_t sum = 0;
+
+    json_object_foreach (json_object_get(status, "counts"), name, count) {
+        sum += json_integer_value(count);
+    }
+    assert_int_equal(sum, json_number(status, "hosts_count"));
+    assert_int_equal(json_object_size(json_object_get(status, "counts")), CTL_HOST_STATE_LAST);
+}
+
+static void test_a_good_rollout_goes_through_all_waves(void **state)
+{
+    const struct submission_wish wish = two_waves();
+    char id[17];
+    json_t *status, *report;
+    const json_t *steps;
+
+    add_hosts(2);
+    world.hosts[1].clock_offset_ms = 3600 * 1000; /* an hour ahead: the report corrects it */
+    fake_host_disconnect(&world.hosts[1]);
+    fake_host_connect(&world.hosts[1], world.config.listen, world.engine->public_key);
+    fake_host_hello(&world.hosts[1]);
+    world_submit(&world, &wish, id);
+    status = world_wait_state(&world, "complete");
+    assert_string_equal(json_word(status, "rollout"), id);
+    assert_int_equal(json_number(status, "exit_code"), 0);
+    assert_true(json_is_true(json_object_get(status, "final")));
+    assert_counts_add_up(status);
+    assert_int_equal(json_number(json_object_get(status, "counts"), "committed"), 2);
+    json_decref(status);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(world.hosts[i].starts, 1);
+        assert_int_equal(world.hosts[i].commits, 1);
+        assert_int_equal(world.hosts[i].proof_failures, 0);
+    }
+
+    report = world_ask_verb(&world, "report");
+    steps = json_object_get(host_of(report, "web2"), "steps");
+    assert_int_equal(json_array_size(steps), 5);
+    assert_string_equal(json_word(json_array_get(steps, 2), "name"), "upgrade");
+    assert_string_equal(json_word(json_array_get(steps, 2), "result"), "ok");
+    /* Both began within the same seconds by one clock, though one says it is an hour later. */
+    assert_memory_equal(
+        json_word(json_array_get(json_object_get(host_of(report, "web1"), "steps"), 0), "start"),
+        json_word(json_array_get(steps, 0), "start"), strlen("2026-11-21T06"));
+    assert_true(json_number(host_of(report, "web2"), "clock_offset_ms") > 3599 * 1000);
+    assert_true(json_is_null(json_object_get(host_of(report, "web2"), "cause")));
+    json_decref(report);
+}
+
+static void test_a_bad_host_stops_the_waves_after_it(void **state)
+{
+    const struct submission_wish wish = two_waves();
+    char id[17];
+    json_t *status, *report;
+    const json_t *cause;
+
+    add_hosts(2);
+    world.hosts[0].end = FAKE_REVERTS;
+    world_submit(&world, &wish, id);
+    status = world_wait_state(&world, "halted");
+    assert_int_equal(json_number(status, "exit_code"), 3);
+    assert_counts_add_up(status);
+    assert_string_equal(json_word(host_of(status, "web1"), "state"), "reverted");
+    assert_string_equal(json_word(host_of(status, "web1"), "grade"), "functional");
+    assert_string_equal(json_word(host_of(status, "web1"), "code"), "service_down");
+    assert_string_equal(json_word(host_of(status, "web2"), "state"), "cancelled");
+    assert_int_equal(world.hosts[1].starts, 0);
+    json_decref(status);
+    report = world_ask_verb(&world, "report");
+    cause = json_object_get(host_of(report, "web1"), "cause");
+    assert_string_equal(json_word(cause, "code"), "service_down");
+    assert_string_equal(json_word(cause, "reason"), "nginx.service is not active");
+    json_decref(report);
+}
+
+static void test_a_restart_in_the_middle_goes_on(void **state)
+{
+    const struct submission_wish wish = two_waves();
+    char id[17];
+    json_t *status;
+
+    add_hosts(2);
+    world.hosts[0].end = FAKE_SILENT; /* takes START, and then the controller dies */
+    world_submit(&world, &wish, id);
+    json_decref(world_wait_state(&world, "running"));
+    while (world.hosts[0].starts == 0)
+        world_turn(&world);
+    world.hosts[0].end = FAKE_COMMITS;
+    world_restart(&world);
+    for (unsigned i = 0; i < 2; i++) { /* the couriers notice, and build new connections */
+        fake_host_disconnect(&world.hosts[i]);
+        fake_host_connect(&world.hosts[i], world.config.listen, world.engine->public_key);
+        fake_host_hello(&world.hosts[i]);
+    }
+    status = world_wait_state(&world, "complete");
+    assert_string_equal(json_word(status, "rollout"), id);
+    assert_int_equal(world.hosts[0].starts, 2); /* repeated, since it may not have arrived */
+    assert_int_equal(world.hosts[0].commits, 1);
+    json_decref(status);
+    world_restart(&world); /* and what has ended is as it was */
+    status = world_wait_state(&world, "complete");
+    assert_int_equal(json_number(json_object_get(status, "counts"), "committed"), 2);
+    json_decref(status);
+}
+
+static void test_doubles_of_reports_change_nothing(void **state)
+{
+    const struct submission_wish wish = two_waves();
+    char id[17];
+    json_t *before, *after;
+
+    add_hosts(2);
+    world_submit(&world, &wish, id);
+    json_decref(world_wait_state(&world, "complete"));
+    while (world.hosts[0].acknowledged < world.hosts[0].report_count)
+        world_turn(&world);
+    before = world_ask_verb(&world, "report");
+    world.hosts[0].acknowledged = 0; /* it forgot: all come again */
+    fake_host_send_again(&world.hosts[0]);
+    while (world.hosts[0].acknowledged < world.hosts[0].report_count)
+        world_turn(&world);
+    after = world_ask_verb(&world, "report");
+    assert_true(json_equal(host_of(before, "web1"), host_of(after, "web1")));
+    json_decref(before);
+    json_decref(after);
+}
+
+static void test_rollback_after_the_end_takes_all_back(void **state)
+{
+    const struct submission_wish wish = two_waves();
+    char id[17];
+    json_t *status;
+
+    add_hosts(2);
+    world_submit(&world, &wish, id);
+    json_decref(world_wait_state(&world, "complete"));
+    status = world_ask_verb(&world, "rollback");
+    assert_string_equal(json_word(status, "state"), "rolling_back");
+    json_decref(status);
+    status = world_wait_state(&world, "rolled_back");
+    assert_int_equal(json_number(status, "exit_code"), 5);
+    assert_int_equal(json_number(json_object_get(status, "counts"), "reverted"), 2);
+    assert_int_equal(world.hosts[0].reverts, 1);
+    json_decref(status);
+}
+
+static void test_pause_holds_the_next_wave_and_is_audited(void **state)
+{
+    struct submission_wish wish = two_waves();
+    char id[17];
+    json_t *status, *audit;
+
+    add_hosts(2);
+    world.hosts[1].answers_nothing = true; /* the second wave can't be ready yet */
+    world_submit(&world, &wish, id);
+    json_decref(world_wait_state(&world, "staging"));
+    while (world.hosts[0].commits == 0)
+        world_turn(&world);
+    status = world_ask_verb(&world, "pause");
+    assert_true(json_is_true(json_object_get(status, "paused")));
+    assert_int_equal(json_number(status, "exit_code"), 4);
+    assert_memory_equal(json_word(status, "next"), "belay resume", strlen("belay resume"));
+    json_decref(status);
+    world.hosts[1].answers_nothing = false;
+    fake_host_disconnect(&world.hosts[1]);
+    fake_host_connect(&world.hosts[1], world.config.listen, world.engine->public_key);
+    fake_host_hello(&world.hosts[1]);
+    while (world.hosts[1].job_state != PROTO_JOB_READY)
+        world_turn(&world);
+    for (unsigned i = 0; i < 50; i++)
+        world_turn(&world);
+    assert_int_equal(world.hosts[1].starts, 0);
+    json_decref(world_ask_verb(&world, "resume"));
+    json_decref(world_wait_state(&world, "complete"));
+    audit = world_ask(&world, json_pack("{s:s, s:s}", "verb", "audit", "rollout", id));
+    assert_int_equal(json_array_size(json_object_get(audit, "rows")), 3);
+    assert_true(json_is_true(json_object_get(audit, "verified")));
+    assert_int_equal(json_number(json_array_get(json_object_get(audit, "rows"), 1), "uid"),
+                     getuid());
+    json_decref(audit);
+}
+
+static void test_watch_tells_each_change_and_ends(void **state)
+{
+    const struct submission_wish wish = two_waves();
+    char id[17];
+    json_t *frame;
+    unsigned frames = 1;
+
+    add_hosts(2);
+    world_submit(&world, &wish, id);
+    frame = world_ask_verb(&world, "watch");
+    while (!json_is_true(json_object_get(frame, "end"))) {
+        assert_counts_add_up(frame);
+        json_decref(frame);
+        frame = world_receive(&world);
+        frames++;
+    }
+    assert_string_equal(json_word(frame, "state"), "complete");
+    assert_true(frames >= 2);
+    json_decref(frame);
+}
+
+static void assert_refused(const struct submission_wish *wish, const char *code)
+{
+    json_t *answer = world_ask(&world, world_submission(&world, wish));
+
+    assert_true(json_is_false(json_object_get(answer, "ok")));
+    assert_string_equal(json_word(answer, "code"), code);
+    json_decref(answer);
+}
+
+static void test_what_hosts_would_refuse_is_refused_early(void **state)
+{
+    struct submission_wish wish = two_waves();
+    struct person stranger;
+    json_t *request, *answer;
+    char id[17];
+
+    add_hosts(3);
+    assert_int_equal(crypto_sign_keypair(stranger.key, stranger.secret), 0);
+    wish.signers[0] = &stranger;
+    assert_refused(&wish, "unknown_signer");
+    wish.signers[0] = &world.anna;
+    wish.risk = PROTO_RISK_HIGH; /* one operator and one commander */
+    assert_refused(&wish, "quorum");
+    wish.signers[1] = &world.anna;
+    assert_refused(&wish, "quorum");
+    wish = two_waves();
+    wish.not_after_ms = 1000;
+    assert_refused(&wish, "expired");
+
+    wish = two_waves();
+    request = world_submission(&world, &wish); /* the signed tree has other hosts */
+    (void)json_object_set_new(json_array_get(json_object_get(request, "hosts"), 0), "id",
+                              json_deep_copy(json_object_get(
+                                  json_array_get(json_object_get(request, "hosts"), 1), "id")));
+    answer = world_ask(&world, request);
+    assert_string_equal(json_word(answer, "code"), "targets_differ");
+    json_decref(answer);
+
+    request = world_submission(&world, &wish);
+    (void)json_object_set_new(json_array_get(json_object_get(request, "waves"), 0), "hosts",
+                              json_integer(2));
+    answer = world_ask(&world, request);
+    assert_string_equal(json_word(answer, "code"), "bad_manifest");
+    json_decref(answer);
+
+    request = world_submission(&world, &wish);
+    (void)json_object_set_new(json_array_get(json_object_get(request, "signatures"), 0),
+                              "signature", json_sprintf("%0128d", 0));
+    answer = world_ask(&world, request);
+    assert_string_equal(json_word(answer, "code"), "bad_signature");
+    json_decref(answer);
+
+    world.hosts[0].end = FAKE_SILENT;
+    world_submit(&world, &wish, id);
+    wish.number = 2;
+    assert_refused(&wish, "host_busy");
+    json_decref(world_ask_verb(&world, "abort"));
+}
+
+static void test_a_rollout_id_is_used_once(void **state)
+{
+    const struct submission_wish wish = two_waves();
+    char id[17];
+
+    add_hosts(2);
+    world_submit(&world, &wish, id);
+    json_decref(world_wait_state(&world, "complete"));
+    assert_refused(&wish, "exists");
+    json_decref(world_wait_state(&world, "complete"));
+}
+
+static void test_high_risk_passes_with_a_commander(void **state)
+{
+    struct submission_wish wish = two_waves();
+    char id[17];
+    json_t *status;
+
+    add_hosts(2);
+    wish.risk = PROTO_RISK_HIGH;
+    wish.signers[1] = &world.carla;
+    world_submit(&world, &wish, id);
+    status = world_wait_state(&world, "complete");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(status, "signers"), 1)),
+                        "carla");
+    json_decref(status);
+}
+
+static void test_why_names_the_cause_of_a_blocked_host(void **state)
+{
+    const struct submission_wish wish = two_waves();
+    char id[17];
+    json_t *why;
+
+    add_hosts(2);
+    world.hosts[0].end = FAKE_BLOCKS;
+    world_submit(&world, &wish, id);
+    json_decref(world_wait_state(&world, "halted"));
+    why = world_ask(&world, json_pack("{s:s, s:s}", "verb", "why", "subject", "web1"));
+    assert_string_equal(json_word(why, "kind"), "host");
+    assert_string_equal(json_word(why, "state"), "blocked");
+    assert_string_equal(json_word(why, "code"), "service_down");
+    json_decref(why);
+    why = world_ask_verb(&world, "why");
+    assert_string_equal(json_word(why, "kind"), "rollout");
+    assert_true(json_array_size(json_object_get(why, "facts")) >= 3);
+    json_decref(why);
+}
+
+static void test_leases_are_shown_until_given_back(void **state)
+{
+    const struct submission_wish wish = two_waves();
+    char id[17];
+    json_t *leases;
+
+    add_hosts(2);
+    world.hosts[0].end = FAKE_SILENT;
+    world_submit(&world, &wish, id);
+    while (world.hosts[0].starts == 0)
+        world_turn(&world);
+    fake_host_report(&world.hosts[0], &(struct proto_report){.moment = PROTO_MOMENT_BEGIN,
+                                                             .state = PROTO_JOB_ISOLATING,
+                                                             .step = PROTO_STEP_SSH_LOCK});
+    while (world.hosts[0].acknowledged < world.hosts[0].report_count)
+        world_turn(&world);
+    leases = world_ask_verb(&world, "leases");
+    assert_int_equal(json_array_size(json_object_get(leases, "leases")), 1);
+    assert_string_equal(json_word(json_array_get(json_object_get(leases, "leases"), 0), "lease"),
+                        "ssh_lock");
+    json_decref(leases);
+    fake_host_report(&world.hosts[0], &(struct proto_report){.moment = PROTO_MOMENT_END,
+                                                             .state = PROTO_JOB_REVERTING,
+                                                             .step = PROTO_STEP_SSH_UNLOCK,
+                                                             .result = PROTO_RESULT_OK});
+    while (world.hosts[0].acknowledged < world.hosts[0].report_count)
+        world_turn(&world);
+    leases = world_ask_verb(&world, "leases");
+    assert_int_equal(json_array_size(json_object_get(leases, "leases")), 0);
+    json_decref(leases);
+}
+
+#define ROLLOUT_TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ROLLOUT_TEST(test_a_good_rollout_goes_through_all_waves),
+        ROLLOUT_TEST(test_a_bad_host_stops_the_waves_after_it),
+        ROLLOUT_TEST(test_a_restart_in_the_middle_goes_on),
+        ROLLOUT_TEST(test_doubles_of_reports_change_nothing),
+        ROLLOUT_TEST(test_rollback_after_the_end_takes_all_back),
+        ROLLOUT_TEST(test_pause_holds_the_next_wave_and_is_audited),
+        ROLLOUT_TEST(test_watch_tells_each_change_and_ends),
+        ROLLOUT_TEST(test_what_hosts_would_refuse_is_refused_early),
+        ROLLOUT_TEST(test_a_rollout_id_is_used_once),
+        ROLLOUT_TEST(test_high_risk_passes_with_a_commander),
+        ROLLOUT_TEST(test_why_names_the_cause_of_a_blocked_host),
+        ROLLOUT_TEST(test_leases_are_shown_until_given_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

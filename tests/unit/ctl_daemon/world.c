@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/ctl_daemon/world.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sodium.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <zmq.h>
+
+#include "common/file.h"
+#include "common/hex.h"
+#include "common/random.h"
+#include "controller/daemon/setup.h"
+#include "proto/trust.h"
+#include "tests/lib/unit.h"
+
+enum {
+    TURN_US = 2000,
+    HEAD_BYTES = 4,
+};
+
+int64_t json_number(const json_t *document, const char *key)
+{
+    return json_integer_value(json_object_get(document, key));
+}
+
+const char *json_word(const json_t *document, const char *key)
+{
+    const char *text = json_string_value(json_object_get(document, key));
+
+    return text != NULL ? text : "";
+}
+
+static void start(struct world *world)
+{
+    struct bl_error err = {0};
+
+    if (ctl_engine_open(&world->config, world->event, &world->engine, &err) < 0 ||
+        ctl_control_open(world->engine, &world->control, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+static void stop(struct world *world)
+{
+    world->control = ctl_control_close(world->control);
+    world->engine = ctl_engine_close(world->engine);
+}
+
+static void connect_client(struct world *world)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    bl_close_fd(&world->client_fd);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", world->config.control_socket);
+    world->client_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(world->client_fd, (const struct sockaddr *)&address, sizeof(address)),
+                     0);
+}
+
+/* A port that is free now: a restart has to find the same one again. */
+static int free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t address_bytes = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, address_bytes), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &address_bytes), 0);
+    (void)close(fd);
+    return ntohs(address.sin_port);
+}
+
+static void make_config(struct world *world)
+{
+    struct bl_error err = {0};
+    uint8_t secret[PROTO_HOST_ID_BYTES];
+    char path[512], text[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)];
+    FILE *file;
+
+    ctl_config_init(&world->config);
+    (void)snprintf(world->config.listen, sizeof(world->config.listen), "tcp://127.0.0.1:%d",
+                   free_port());
+    (void)snprintf(world->config.enroll_listen, sizeof(world->config.enroll_listen),
+                   "tcp://127.0.0.1:%d", free_port());
+    (void)snprintf(world->config.state_dir, sizeof(world->config.state_dir), "%s", world->dir);
+    (void)snprintf(world->config.control_socket, sizeof(world->config.control_socket),
+                   "%s/control.sock", world->dir);
+    world->config.socket_group[0] = '\0';
+    assert_int_equal(bl_random_fill(secret, sizeof(secret), &err), 0);
+    bl_hex_encode(secret, sizeof(secret), text);
+    (void)snprintf(path, sizeof(path), "%s/%s", world->dir, CTL_SETUP_KEY_NAME);
+    file = fopen(path, "we");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void make_person(struct person *person)
+{
+    assert_int_equal(crypto_sign_keypair(person->key, person->secret), 0);
+}
+
+void world_open(struct world *world)
+{
+    *world = (struct world){.client_fd = -1};
+    temp_make(world->dir);
+    make_config(world);
+    make_person(&world->root);
+    make_person(&world->anna);
+    make_person(&world->carla);
+    world->peers = zmq_ctx_new();
+    assert_int_equal(sd_event_new(&world->event), 0);
+    start(world);
+    connect_client(world);
+}
+
+void world_close(struct world *world)
+{
+    for (unsigned i = 0; i < world->host_count; i++)
+        fake_host_disconnect(&world->hosts[i]);
+    stop(world);
+    bl_close_fd(&world->client_fd);
+    (void)sd_event_unref(world->event);
+    (void)zmq_ctx_term(world->peers);
+    temp_remove(world->dir);
+}
+
+void world_restart(struct world *world)
+{
+    stop(world);
+    start(world);
+    connect_client(world);
+}
+
+void world_turn(struct world *world)
+{
+    assert_true(sd_event_run(world->event, TURN_US) >= 0);
+    assert_false(world->engine->failed);
+    for (unsigned i = 0; i < world->host_count; i++)
+        (void)fake_host_poll(&world->hosts[i]);
+}
+
+void world_send_raw(struct world *world, const void *data, size_t size_bytes)
+{
+    assert_int_equal(send(world->client_fd, data, size_bytes, MSG_NOSIGNAL), size_bytes);
+}
+
+/* Turns the world until so many bytes have come. */
+static void receive_all(struct world *world, void *data, size_t size_bytes)
+{
+    const int64_t end_ms = bl_mono_now().ms + WORLD_WAIT_MS;
+    size_t done_bytes = 0;
+
+    while (done_bytes < size_bytes) {
+        ssize_t n = recv(world->client_fd, (char *)data + done_bytes, size_bytes - done_bytes,
+                         MSG_DONTWAIT);
+
+        if (n > 0)
+            done_bytes += (size_t)n;
+        if (n == 0 || bl_mono_now().ms > end_ms)
+            fail_msg("no answer on the control socket");
+        if (n < 0)
+            world_turn(world);
+    }
+}
+
+json_t *world_receive(struct world *world)
+{
+    uint8_t head[HEAD_BYTES];
+    size_t text_bytes;
+    json_t *answer;
+    char *text;
+
+    receive_all(world, head, sizeof(head));
+    text_bytes = (size_t)head[0] | (size_t)head[1] << 8 | (size_t)head[2] << 16;
+    text = malloc(text_bytes + 1);
+    assert_non_null(text);
+    receive_all(world, text, text_bytes);
+    answer = json_loadb(text, text_bytes, JSON_REJECT_DUPLICATES, NULL);
+    free(text);
+    assert_non_null(answer);
+    return answer;
+}
+
+json_t *world_ask(struct world *world, json_t *request)
+{
+    char *text = json_dumps(request, JSON_COMPACT);
+    uint8_t head[HEAD_BYTES];
+    size_t text_bytes;
+
+    assert_non_null(text);
+    text_bytes = strlen(text);
+    for (unsigned i = 0; i < HEAD_BYTES; i++)
+        head[i] = (uint8_t)(text_bytes >> (8 * i));
+    world_send_raw(world, head, sizeof(head));
+    world_send_raw(world, text, text_bytes);
+    free(text);
+    json_decref(request);
+    return world_receive(world);
+}
+
+json_t *world_ask_verb(struct world *world, const char *verb)
+{
+    return world_ask(world, json_pack("{s:s}", "verb", verb));
+}
+
+/* ---- trust ---- */
+
+static json_t *base64(const uint8_t *data, size_t size_bytes)
+{
+    size_t text_bytes = sodium_base64_encoded_len(size_bytes, sodium_base64_VARIANT_ORIGINAL);
+    char *text = malloc(text_bytes);
+    json_t *value;
+
+    (void)sodium_bin2base64(text, text_bytes, data, size_bytes, sodium_base64_VARIANT_ORIGINAL);
+    value = json_string(text);
+    free(text);
+    return value;
+}
+
+static void encode_trust(const struct world *world, uint64_t version, struct proto_buffer *body)
+{
+    struct proto_root roots[1];
+    struct proto_person people[2] = {{.name = "anna", .role = PROTO_ROLE_OPERATOR},
+                                     {.name = "carla", .role = PROTO_ROLE_COMMANDER}};
+    struct proto_quorum quorums[3] = {{1, 0}, {1, 0}, {1, 1}};
+    const struct proto_trust trust = {
+        .format = PROTO_TRUST_FORMAT,
+        .version = version,
+        .roots = roots,
+        .roots_count = 1,
+        .roots_needed = 1,
+        .people = people,
+        .people_count = 2,
+        .quorums = quorums,
+        .quorums_count = 3,
+    };
+    struct bl_error err = {0};
+
+    memcpy(roots[0].key, world->root.key, PROTO_KEY_BYTES);
+    memcpy(people[0].key, world->anna.key, PROTO_KEY_BYTES);
+    memcpy(people[1].key, world->carla.key, PROTO_KEY_BYTES);
+    assert_int_equal(proto_encode(&proto_trust_schema, &trust, body, &err), 0);
+}
+
+void world_set_trust(struct world *world, uint64_t version)
+{
+    PROTO_AUTO_BUFFER body = {0}, file = {0};
+    struct proto_signature signature;
+    struct proto_trust_file trust_file = {.signatures = &signature, .signatures_count = 1};
+    struct bl_error err = {0};
+    json_t *answer;
+
+    encode_trust(world, version, &body);
+    memcpy(signature.key, world->root.key, PROTO_KEY_BYTES);
+    assert_int_equal(proto_sign(PROTO_TRUST_DOMAIN, body.data, body.size_bytes, world->root.secret,
+                                signature.signature, &err),
+                     0);
+    trust_file.body = (struct proto_bytes){body.data, body.size_bytes};
+    assert_int_equal(proto_encode(&proto_trust_file_schema, &trust_file, &file, &err), 0);
+    answer = world_ask(world, json_pack("{s:s, s:o}", "verb", "trust.set", "trust",
+                                        base64(file.data, file.size_bytes)));
+    assert_true(json_is_true(json_object_get(answer, "ok")));
+    json_decref(answer);
+}
+
+/* ---- hosts ---- */
+
+static struct ctl_fleet_host *known(const struct world *world, const struct fake_host *host)
+{
+    return ctl_fleet_find(&world->engine->fleet, host->public_key);
+}
+
+struct fake_host *world_add_host(struct world *world, const char *name)
+{
+    struct fake_host *host = &world->hosts[world->host_count];
+    uint8_t token[PROTO_TOKEN_BYTES];
+    struct bl_error err = {0};
+    uint32_t outcome = 0;
+    size_t trust_bytes;
+    json_t *answer;
+
+    assert_true(world->host_count < WORLD_HOSTS_MAX);
+    fake_host_init(host, world->peers, name);
+    answer = world_ask_verb(world, "enroll.token");
+    assert_int_equal(bl_hex_decode(json_word(answer, "secret"), token, sizeof(token), &err), 0);
+    json_decref(answer);
+    fake_host_connect(host, world->config.enroll_listen, world->engine->public_key);
+    fake_host_send_enroll(host, token);
+    while ((outcome = fake_host_take_enroll_reply(host, &trust_bytes)) == 0)
+        world_turn(world);
+    assert_int_equal(outcome, PROTO_ENROLL_ACCEPTED);
+    fake_host_disconnect(host);
+    fake_host_connect(host, world->config.listen, world->engine->public_key);
+    fake_host_hello(host);
+    world->host_count++;
+    while (!ctl_fleet_is_connected(known(world, host)) || host->pings == 0)
+        world_turn(world);
+    return host;
+}
+
+/* ---- rollouts ---- */
+
+static uint32_t count_waves(const struct submission_wish *wish, uint32_t *ret_hosts)
+{
+    uint32_t waves = 0;
+
+    *ret_hosts = 0;
+    while (waves < 4 && wish->hosts_per_wave[waves] > 0)
+        *ret_hosts += wish->hosts_per_wave[waves++];
+    return waves;
+}
+
+static void encode_manifest(const struct world *world, const struct submission_wish *wish,
+                            uint32_t hosts_count, struct proto_buffer *buffer)
+{
+    struct proto_package package = {.name = "nginx", .version = ""};
+    struct proto_pin pin = {
+        .name = "nginx", .arch = "amd64", .version = "2", .action = PROTO_ACTION_UPGRADE};
+    struct proto_kind kind = {.pins = &pin, .pins_count = 1};
+    struct proto_target targets[WORLD_HOSTS_MAX];
+    struct proto_manifest manifest = {
+        .format = PROTO_MANIFEST_FORMAT,
+        .rollout_id = {0xab, 0xcd, wish->number, 1, 2, 3, 4, 5},
+        .plan = "nginx-2026",
+        .risk = wish->risk,
+        .not_before_ms = 1,
+        .not_after_ms =
+            wish->not_after_ms != 0 ? wish->not_after_ms : bl_wall_now().ms + 3600 * 1000,
+        .counter = (uint64_t)bl_wall_now().ms,
+        .targets_count = hosts_count,
+        .packages = &package,
+        .packages_count = 1,
+        .kinds = &kind,
+        .kinds_count = 1,
+        .revert_class = PROTO_REVERT_PACKAGES,
+        .ssh_lock = true,
+        .ssh_sessions = PROTO_SESSIONS_KEEP,
+        .lease_ms = 3600 * 1000,
+        .stage_ms = 60000,
+        .change_ms = 60000,
+        .confirm_within_ms = 60000,
+        .watch_ms = 1000,
+        .keep_way_back_ms = 1000,
+    };
+    struct bl_error err = {0};
+
+    for (uint32_t i = 0; i < hosts_count; i++) {
+        memcpy(targets[i].host_id, world->hosts[i].public_key, PROTO_HOST_ID_BYTES);
+        targets[i].kind = 0;
+    }
+    assert_int_equal(proto_merkle_root(targets, hosts_count, manifest.targets_root, &err), 0);
+    if (proto_manifest_encode(&manifest, buffer, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+static json_t *hex(const uint8_t *data, size_t size_bytes)
+{
+    char text[2 * PROTO_SIGNATURE_BYTES + 1];
+
+    bl_hex_encode(data, size_bytes, text);
+    return json_string(text);
+}
+
+static json_t *sign_all(const struct submission_wish *wish, const struct proto_buffer *manifest)
+{
+    json_t *signatures = json_array();
+
+    for (unsigned i = 0; i < 2 && wish->signers[i] != NULL; i++) {
+        uint8_t signature[PROTO_SIGNATURE_BYTES];
+        struct bl_error err = {0};
+
+        assert_int_equal(proto_sign(PROTO_MANIFEST_DOMAIN, manifest->data, manifest->size_bytes,
+                                    wish->signers[i]->secret, signature, &err),
+                         0);
+        (void)json_array_append_new(
+            signatures, json_pack("{s:o, s:o}", "key", hex(wish->signers[i]->key, PROTO_KEY_BYTES),
+                                  "signature", hex(signature, sizeof(signature))));
+    }
+    return signatures;
+}
+
+json_t *world_submission(const struct world *world, const struct submission_wish *wish)
+{
+    PROTO_AUTO_BUFFER manifest = {0};
+    json_t *hosts = json_array(), *waves = json_array();
+    uint32_t hosts_count, waves_count = count_waves(wish, &hosts_count), host = 0;
+
+    encode_manifest(world, wish, hosts_count, &manifest);
+    for (uint32_t wave = 0; wave < waves_count; wave++) {
+        (void)json_array_append_new(waves,
+                                    json_pack("{s:i, s:i}", "hosts", wish->hosts_per_wave[wave],
+                                              "failures_allowed", wish->failures_allowed));
+        for (uint32_t i = 0; i < wish->hosts_per_wave[wave]; i++, host++)
+            (void)json_array_append_new(
+                hosts, json_pack("{s:o, s:i, s:i}", "id",
+                                 hex(world->hosts[host].public_key, PROTO_HOST_ID_BYTES), "kind", 0,
+                                 "wave", wave + 1));
+    }
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:{s:i, s:i, s:i, s:i, s:i}}", "verb",
+                     "submit", "plan_text", "plan: nginx-2026\n", "plan_name", "nginx-2026",
+                     "manifest", base64(manifest.data, manifest.size_bytes), "signatures",
+                     sign_all(wish, &manifest), "hosts", hosts, "waves", waves, "limits", "soak_ms",
+                     20, "stage_ms", 60000, "job_ms", 60000, "revert_ms", 60000, "failures_allowed",
+                     (int)wish->failures_allowed);
+}
+
+void world_submit(struct world *world, const struct submission_wish *wish, char ret_id[17])
+{
+    json_t *answer = world_ask(world, world_submission(world, wish));
+
+    if (!json_is_true(json_object_get(answer, "ok")))
+        fail_msg("%s: %s", json_word(answer, "code"), json_word(answer, "error"));
+    (void)snprintf(ret_id, 17, "%s", json_word(answer, "rollout"));
+    json_decref(answer);
+}
+
+json_t *world_wait_state(struct world *world, const char *state)
+{
+    const int64_t end_ms = bl_mono_now().ms + WORLD_WAIT_MS;
+
+    for (;;) {
+        json_t *status = world_ask_verb(world, "status");
+
+        if (strcmp(json_word(status, "state"), state) == 0)
+            return status;
+        if (bl_mono_now().ms > end_ms)
+            fail_msg("rollout is '%s' (%s), not '%s'", json_word(status, "state"),
+                     json_word(status, "reason"), state);
+        json_decref(status);
+        world_turn(world);
+    }
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TESTS_UNIT_CTL_DAEMON_WORLD_H
+#define TESTS_UNIT_CTL_DAEMON_WORLD_H
+
+#include <jansson.h>
+#include <systemd/sd-event.h>
+
+#include "controller/daemon/control.h"
+#include "controller/daemon/engine.h"
+#include "tests/unit/ctl_daemon/fake_host.h"
+#include "tests/unit/ctl_daemon/temp.h"
+
+/*
+ * A whole belayd in this process, with hosts and people around it: real sockets, a real store in a
+ * directory of its own, and one loop that all of them share.
+ */
+enum {
+    WORLD_HOSTS_MAX = 8,
+    WORLD_WAIT_MS = 10 * 1000,
+};
+
+struct person {
+    uint8_t key[PROTO_KEY_BYTES], secret[64];
+};
+
+struct world {
+    char dir[TEMP_BYTES];
+    sd_event *event;
+    struct ctl_config config;
+    struct ctl_engine *engine;
+    struct ctl_control *control;
+    void *peers; /* the hosts' ZeroMQ */
+    struct fake_host hosts[WORLD_HOSTS_MAX];
+    unsigned host_count;
+    struct person root, anna, carla; /* anna: operator; carla: commander */
+    int client_fd;
+};
+
+void world_open(struct world *world);
+void world_close(struct world *world);
+/* As kill -9 and a new start would be: nothing is said to anybody. The hosts' sockets live on. */
+void world_restart(struct world *world);
+
+/* One turn of the loop and of every host. */
+void world_turn(struct world *world);
+
+/* Makes a host that is enrolled and connected. */
+struct fake_host *world_add_host(struct world *world, const char *name);
+
+/* Sends a request (a reference is taken over) and returns the next answer (a new reference). */
+json_t *world_ask(struct world *world, json_t *request);
+/* The same, of a verb without arguments. */
+json_t *world_ask_verb(struct world *world, const char *verb);
+/* The next frame of a stream. */
+json_t *world_receive(struct world *world);
+/* Raw bytes to the control socket. */
+void world_send_raw(struct world *world, const void *data, size_t size_bytes);
+
+void world_set_trust(struct world *world, uint64_t version);
+
+/* What world_submission starts from; a test changes what it wants to see refused. */
+struct submission_wish {
+    uint32_t risk;
+    const struct person *signers[2];
+    unsigned hosts_per_wave[4]; /* up to the first 0 */
+    uint32_t failures_allowed;
+    int64_t not_after_ms; /* 0: in an hour */
+    uint8_t number;       /* of the rollout id */
+};
+
+/* The request "submit" for the first hosts of the world; a new reference. */
+json_t *world_submission(const struct world *world, const struct submission_wish *wish);
+/* Submits, asserts that it was taken, and copies its id. */
+void world_submit(struct world *world, const struct submission_wish *wish, char ret_id[17]);
+
+/* The status document; turns the world until its "state" is this. */
+json_t *world_wait_state(struct world *world, const char *state);
+
+/* An integer or text of a document by keys, for assertions: 0 and "" when missing. */
+int64_t json_number(const json_t *document, const char *key);
+const char *json_word(const json_t *document, const char *key);
+
+#endif
