@@ -1,0 +1,530 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""belay as a person and as a script meet it: what it prints where, and how it ends. BELAY names the program."""
+
+import base64
+import json
+import os
+import pathlib
+import pty
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from fake_belayd import HANG_UP, FakeBelayd  # noqa: E402
+
+BELAY = os.environ["BELAY"]
+ROLLOUT = "0123456789abcdef"
+PLAN = """plan: demo
+risk: low
+hosts: { match: { role: web } }
+change: { packages: [ demo=2.0 ] }
+waves: [ 1, rest ]
+failures_allowed: 10%
+"""
+
+
+def host_id(letter):
+    return f"{ord(letter):02x}" * 32
+
+
+def good(**fields):
+    return {"ok": True, **fields}
+
+
+def host(name, **fields):
+    return {"id": host_id(name[-1]), "name": name, "state": "enrolled", "labels": {"role": "web"}, "connected": True,
+            "held": None, "os_id": "debian", "os_version": "12", "agent_version": "0.1.0", **fields}
+
+
+def upgrade(name, before="1.0"):
+    change = {"name": "demo", "arch": "amd64", "from": before, "to": "2.0", "action": "upgrade"}
+    return {"id": host_id(name[-1]), "name": name, "result": "ok", "code": "", "reason": "", "changes": [change],
+            "notes": []}
+
+
+def status(state="running", hosts=(), **fields):
+    document = good(rollout=ROLLOUT, plan="demo", risk="low", state=state, final=False, paused=False, code="c",
+                    reason="because", next="", exit_code=None, created="2026-11-21T06:40:00.000Z", ended=None, wave=1,
+                    soak_end=None, counts={}, hosts_count=2, failed_count=0, failures_allowed=0,
+                    waves=[{"wave": 1, "hosts_count": 2, "failures_allowed": 0, "failed_count": 0, "state": "running"}],
+                    hosts=list(hosts))
+    document.update(fields)
+    return document
+
+
+def in_rollout(name, state, **fields):
+    return {"id": host_id(name[-1]), "name": name, "wave": 1, "state": state, "job_state": "", "step": "", "grade": "",
+            "code": "", "reason": "", "failed": False, "connected": True, "deadline": None, "changed_at": None, **fields}
+
+
+def ended(state, exit_code):
+    return status(state, final=True, exit_code=exit_code, end=True, ended="2026-11-21T06:41:30.500Z")
+
+
+class Desk(unittest.TestCase):
+    """A fresh home, a fresh controller."""
+
+    def setUp(self):
+        self._directory = tempfile.TemporaryDirectory(prefix="belay-cli-")
+        self.addCleanup(self._directory.cleanup)
+        self.home = pathlib.Path(self._directory.name)
+        self.daemon = FakeBelayd(str(self.home / "sock"))
+        self.addCleanup(self.daemon.close)
+        self.env = {**{key: value for key, value in os.environ.items() if key.endswith("SAN_OPTIONS")},
+                    "BELAY_HOME": str(self.home / "desk"), "BELAY_PASSPHRASE": "secret",
+                    "BELAY_SOCKET": self.daemon.path, "PATH": "/usr/bin:/bin", "TERM": "xterm"}
+
+    def run_belay(self, *arguments, **options):
+        return subprocess.run([BELAY, *arguments], env={**self.env, **options.pop("env", {})}, text=True, timeout=60,
+                              stdin=subprocess.DEVNULL, capture_output=True, check=False, **options)
+
+    def expect(self, code, *arguments, **options):
+        done = self.run_belay(*arguments, **options)
+        self.assertEqual(done.returncode, code, f"{arguments}: {done.stdout}{done.stderr}")
+        return done
+
+    def write_plan(self, text=PLAN):
+        path = self.home / "plan.yaml"
+        path.write_text(text)
+        return str(path)
+
+    def set_up_trust(self):
+        self.daemon.answer("trust.set", good(version=1, anchor=""))
+        self.expect(0, "keys", "new", "alice", "--role", "operator", "--kdf", "interactive")
+        return self.expect(0, "keys", "trust", "--kdf", "interactive")
+
+    def set_up_fleet(self, *answers):
+        self.daemon.answer("hosts.list", good(hosts=[host(answer["name"]) for answer in answers]))
+        self.daemon.answer("query", *[good(host=answer) for answer in answers], good(end=True))
+
+
+class Usage(Desk):
+    def test_names_what_was_meant(self):
+        self.assertIn("did you mean 'status'?", self.expect(2, "statsu").stderr)
+        self.assertIn("did you mean '--watch'?", self.expect(2, "run", "--wacth", "x").stderr)
+        self.assertIn("belay hosts label", self.expect(2, "hosts").stderr)
+        self.assertIn("an argument is missing", self.expect(2, "check").stderr)
+        self.assertIn("one argument too many", self.expect(2, "check", "a", "b").stderr)
+        self.assertIn("needs a value", self.expect(2, "keys", "new", "x", "--role").stderr)
+        self.assertIn("exclude each other", self.expect(2, "rollback", "--host", "a", "--wave", "1").stderr)
+
+    def test_helps_on_every_command(self):
+        overview = self.expect(0, "--help").stdout
+        names = [line[2:17].strip() for line in overview.splitlines() if line.startswith("  ")]
+        self.assertGreater(len(names), 25)
+        for name in names:
+            self.assertIn(f"usage: belay {name}", self.expect(0, *name.split(), "--help").stdout)
+
+    def test_tells_an_unreachable_controller_apart(self):
+        done = self.expect(7, "hosts", "list", "--socket", str(self.home / "nowhere"))
+        self.assertIn("cannot reach the controller", done.stderr)
+
+    def test_shows_a_refusal_and_what_to_do(self):
+        self.daemon.answer("pause", {"ok": False, "code": "final", "error": "it is over", "next": "belay report"})
+        done = self.expect(1, "pause")
+        self.assertEqual(done.stderr, "belay: it is over\nnext: belay report\n")
+
+    def test_finds_the_socket_in_the_configuration(self):
+        config = self.home / "c.yaml"
+        config.write_text(f"listen: 'tcp://127.0.0.1:7399'\ncontrol_socket: '{self.daemon.path}'\n")
+        self.daemon.answer("enroll.key", good(key="ab"))
+        del self.env["BELAY_SOCKET"]
+        self.assertEqual(self.expect(0, "enroll", "key", "--config", str(config)).stdout, "ab\n")
+
+
+class Check(Desk):
+    def test_names_every_mistake_with_its_line(self):
+        path = self.write_plan(PLAN + "wavs: 1\nsoak: 3\n")
+        done = self.expect(1, "check", path)
+        self.assertIn(f"{path}:7: field 'wavs': there is no such field; did you mean 'waves'?\n", done.stderr)
+        self.assertIn(f"{path}:8: field 'soak': '3' has no unit: write 3s, 3m or 3h\n", done.stderr)
+        self.assertEqual(done.stdout, "")
+
+    def test_tells_the_same_as_json(self):
+        problems = json.loads(self.expect(1, "check", self.write_plan(PLAN + "wavs: 1\n"), "--json").stdout)["problems"]
+        self.assertEqual(problems, [{"line": 7, "field": "wavs", "problem": "there is no such field",
+                                     "suggestion": "waves"}])
+
+    def test_shows_what_nobody_wrote_and_what_rounds_to_none(self):
+        done = self.expect(0, "check", self.write_plan())
+        self.assertRegex(done.stdout, r"soak +5m +\(risk: low\)")
+        self.assertIn("failures_allowed rounds to 0 in wave 1 of 1 host", done.stdout)
+
+    def test_needs_no_controller(self):
+        self.expect(0, "check", self.write_plan(), "--socket", "/nonexistent")
+        self.expect(1, "check", "/nonexistent")
+
+
+class Keys(Desk):
+    def test_trust_goes_to_the_controller_and_rises_only_with_changes(self):
+        self.set_up_trust()
+        again = self.expect(0, "keys", "trust")
+        self.assertIn("version 1,", again.stdout)
+        self.expect(0, "keys", "new", "carol", "--role", "commander", "--kdf", "interactive")
+        self.assertIn("version 2,", self.expect(0, "keys", "trust").stdout)
+        sent = [base64.b64decode(request["trust"]) for request in self.daemon.seen("trust.set")]
+        self.assertEqual(sent[0], sent[1])
+        self.assertEqual(sent[2], (self.home / "desk/trust").read_bytes())
+
+    def test_says_so_when_the_controller_is_away(self):
+        self.expect(0, "keys", "new", "alice", "--role", "operator", "--kdf", "interactive")
+        done = self.expect(7, "keys", "trust", "--kdf", "interactive", "--socket", "/nonexistent")
+        self.assertIn("'belay keys trust' again hands it over", done.stderr)
+
+    def test_takes_the_passphrase_from_a_file_first(self):
+        secret = self.home / "passphrase"
+        secret.write_text("from the file\nnot this line\n")
+        secret.chmod(0o600)
+        self.expect(0, "keys", "new", "alice", "--role", "operator", "--kdf", "interactive", "--passphrase-file",
+                    str(secret))
+        self.set_up_fleet(upgrade("web-a"))
+        self.daemon.answer("submit", good(rollout=ROLLOUT))
+        path = self.write_plan()
+        self.assertIn("the passphrase is wrong", self.expect(1, "run", path, "--yes").stderr)
+        self.expect(0, "run", path, "--yes", env={"BELAY_PASSPHRASE": "from the file"})
+
+    def test_asks_on_the_terminal_without_echo(self):
+        output = self.type_at_terminal(["keys", "new", "alice", "--role", "operator", "--kdf", "interactive"],
+                                       ["hush hush\n", "hush hush\n"], 0)
+        self.assertNotIn("hush", output)
+        self.assertIn("alice.key", output)
+
+    def test_wants_the_same_passphrase_twice(self):
+        output = self.type_at_terminal(["keys", "new", "alice", "--role", "operator"], ["one\n", "two\n"], 1)
+        self.assertIn("the two passphrases differ", output)
+
+    def type_at_terminal(self, arguments, lines, code):
+        """Answers each prompt (it ends in ': ') with the next line."""
+        environment = {key: value for key, value in self.env.items() if key != "BELAY_PASSPHRASE"}
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execve(BELAY, [BELAY, *arguments], environment)
+        output = ""
+        while select.select([fd], [], [], 60)[0]:
+            try:
+                piece = os.read(fd, 4096).decode()
+            except OSError:
+                break
+            output += piece
+            if output.endswith(": ") and lines:
+                os.write(fd, lines.pop(0).encode())
+        os.close(fd)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), code, output)
+        return output
+
+
+class Enrol(Desk):
+    def test_prints_the_token_alone(self):
+        anchor = self.set_up_trust().stdout.split("anchor ")[1].split()[0]
+        secret = "00112233445566778899aabbccddeeff"
+        self.daemon.answer("enroll.token", good(secret=secret, expires="x", uses=3, anchor=anchor))
+        done = self.expect(0, "enroll", "token", "--uses", "3", "--expires", "30m", "--label", "role=web")
+        token = done.stdout.strip()
+        self.assertTrue(token.startswith("belay1."))
+        whole = base64.urlsafe_b64decode(token[len("belay1."):] + "=")
+        self.assertEqual(whole.hex(), secret + anchor[:32])
+        self.assertEqual(self.daemon.seen("enroll.token"), [{"verb": "enroll.token", "labels": {"role": "web"},
+                                                             "uses": 3, "expires_ms": 1800000}])
+
+    def test_refuses_without_a_trust_file(self):
+        self.assertIn("belay keys trust", self.expect(1, "enroll", "token").stderr)
+        self.assertEqual(self.daemon.requests, [])
+
+    def test_refuses_when_the_controller_has_another_trust_file(self):
+        self.set_up_trust()
+        self.daemon.answer("enroll.token", good(secret="00" * 16, expires="x", uses=1, anchor="00" * 32))
+        done = self.expect(1, "enroll", "token")
+        self.assertEqual(done.stdout, "")
+        self.assertIn("another trust file", done.stderr)
+
+
+class Hosts(Desk):
+    def test_lists(self):
+        self.daemon.answer("hosts.list", good(hosts=[host("web-a"), host("web-b", connected=False),
+                                                     host("web-c", held="clone")]))
+        lines = self.expect(0, "hosts", "list", "--match", "role=web").stdout.splitlines()
+        self.assertRegex(lines[1], r"^web-a +6161\w+ +connected +debian 12 +0.1.0 +role=web$")
+        self.assertRegex(lines[2], r" absent ")
+        self.assertRegex(lines[3], r" clone ")
+        self.assertEqual(self.daemon.requests[0]["match"], {"role": "web"})
+        listed = json.loads(self.expect(0, "hosts", "list", "--json").stdout)
+        self.assertEqual([h["name"] for h in listed["hosts"]], ["web-a", "web-b", "web-c"])
+        self.assertNotIn("ok", listed)
+
+    def test_no_foreign_byte_reaches_the_terminal(self):
+        evil = "web\x1b[2J\x07\u202edlrow\nfake line"
+        self.daemon.answer("hosts.list", good(hosts=[{**host("web-a"), "name": evil, "os_id": evil}]))
+        self.daemon.answer("hosts.show", good(host={**host("web-a"), "name": evil, "kernel": evil}))
+        self.daemon.answer("status", status(hosts=[in_rollout("web-a", "running", reason=evil)], reason=evil))
+        self.daemon.answer("why", good(kind="host", name=evil, state=evil, code=evil, reason=evil, next=evil,
+                                       facts=[[evil, evil]]))
+        self.daemon.answer("pause", {"ok": False, "code": "x", "error": evil, "next": evil})
+        for arguments in (["hosts", "list"], ["hosts", "show", "x"], ["status"], ["why"], ["pause"],
+                          ["hosts", "list", "--json"]):
+            done = self.run_belay(*arguments)
+            shown = done.stdout + done.stderr
+            self.assertIn("web", shown)
+            for byte in ("\x1b", "\x07", "\u202e", "\nfake"):
+                self.assertNotIn(byte, shown, arguments)
+
+    def test_labels(self):
+        self.daemon.answer("hosts.label", good(host=host("web-a")))
+        self.expect(0, "hosts", "label", "web-a", "role=db", "zone-")
+        self.assertEqual(self.daemon.requests, [{"verb": "hosts.label", "host": "web-a", "set": {"role": "db"},
+                                                 "unset": ["zone"]}])
+        self.expect(2, "hosts", "label", "web-a", "role")
+
+    def test_ping_ends_badly_when_one_is_silent(self):
+        answered = {"name": "web-a", "answered": True, "rtt_ms": 1.25, "clock_offset_ms": -3, "agent_version": "0.1.0"}
+        silent = {"name": "web-b", "answered": False, "code": "absent", "reason": "not connected"}
+        self.daemon.answer("ping", good(host=answered), good(host=silent),
+                           good(end=True, hosts_count=2, answered_count=1, elapsed_ms=7))
+        lines = self.expect(3, "ping").stdout.splitlines()
+        self.assertRegex(lines[1], r"^web-b .*not connected$")
+        self.assertRegex(lines[2], r"^web-a +1.2 ms +-3 ms +0.1.0$")
+        self.assertEqual(lines[3], "1 of 2 hosts answered within 7 ms")
+        self.assertEqual(len(json.loads(self.expect(3, "ping", "--json").stdout)["hosts"]), 2)
+
+
+class Run(Desk):
+    def test_previews_by_transaction_and_wave(self):
+        current = {**upgrade("web-d"), "changes": []}
+        self.set_up_fleet(upgrade("web-a"), upgrade("web-b"), upgrade("web-c", "0.9"), current)
+        text = self.expect(0, "preview", self.write_plan()).stdout
+        self.assertIn("3 hosts to change, 1 current, 0 in the way", text)
+        self.assertRegex(text, r"upgrade +demo:amd64 +1.0 +→ +2.0")
+        self.assertRegex(text, r"upgrade +demo:amd64 +0.9 +→ +2.0")
+        self.assertRegex(text, r"wave 1: 1 host, 0 may fail \(the share rounds to none\): web-[abc]\n")
+        self.assertRegex(text, r"wave 2: 2 hosts, 0 may fail")
+        self.assertIn("left out: web-d", text)
+        query = self.daemon.seen("query")[0]
+        self.assertEqual(query["packages"], [{"name": "demo", "version": "2.0"}])
+        self.assertEqual(sorted(query["hosts"]), [host_id(letter) for letter in "abcd"])
+
+    def test_prints_the_rollout_alone_and_submits_what_it_previewed(self):
+        self.set_up_trust()
+        self.set_up_fleet(upgrade("web-a"), upgrade("web-b", "0.9"))
+        self.daemon.answer("submit", good(rollout=ROLLOUT, hosts_count=2))
+        done = self.expect(0, "run", self.write_plan(), "--yes")
+        self.assertRegex(done.stdout, r"^[0-9a-f]{16}\n$")
+        submitted = self.daemon.seen("submit")[0]
+        self.assertIn(bytes.fromhex(done.stdout.strip()), base64.b64decode(submitted["manifest"]))
+        self.assertEqual(submitted["plan_text"], PLAN)
+        self.assertEqual(sorted((h["wave"], h["kind"]) for h in submitted["hosts"]), [(1, 0), (2, 0)])
+        self.assertEqual([wave["hosts"] for wave in submitted["waves"]], [1, 1])
+        self.assertEqual(len(submitted["signatures"]), 1)
+        self.assertIn(f"belay rollback {done.stdout.strip()}", done.stderr)
+
+    def test_never_starts_without_an_answer(self):
+        self.set_up_trust()
+        self.set_up_fleet(upgrade("web-a"))
+        done = self.expect(1, "run", self.write_plan())
+        self.assertEqual(done.stdout, "")
+        self.assertIn("--yes", done.stderr)
+        self.assertEqual(self.daemon.seen("submit"), [])
+
+    def test_hosts_in_the_way_stop_it_unless_left_out(self):
+        self.set_up_trust()
+        absent = {"id": host_id("b"), "name": "web-b", "result": "unknown", "code": "absent", "reason": "not connected"}
+        self.set_up_fleet(upgrade("web-a"), absent)
+        self.daemon.answer("submit", good(rollout=ROLLOUT))
+        path = self.write_plan()
+        done = self.expect(1, "run", path, "--yes")
+        self.assertRegex(done.stderr, r"web-b +absent +not connected")
+        self.assertEqual(self.daemon.seen("submit"), [])
+        self.expect(1, "preview", path)
+        self.expect(0, "run", path, "--yes", "--allow-missing")
+        self.assertEqual([h["id"] for h in self.daemon.seen("submit")[0]["hosts"]], [host_id("a")])
+
+    def test_nothing_to_do_is_no_rollout(self):
+        self.set_up_fleet({**upgrade("web-a"), "changes": []})
+        done = self.expect(0, "run", self.write_plan(), "--yes")
+        self.assertEqual(done.stdout, "")
+        self.assertIn("no host has anything to change", done.stderr)
+
+    def test_signs_with_several_keys(self):
+        self.set_up_trust()
+        self.expect(0, "keys", "new", "bob", "--role", "commander", "--kdf", "interactive")
+        self.set_up_fleet(upgrade("web-a"))
+        self.daemon.answer("submit", good(rollout=ROLLOUT))
+        path = self.write_plan()
+        self.assertIn("choose one with --key", self.expect(1, "run", path, "--yes").stderr)
+        self.expect(0, "run", path, "--yes", "--key", "alice", "--key", "bob")
+        self.assertEqual(len({s["key"] for s in self.daemon.seen("submit")[0]["signatures"]}), 2)
+
+    def test_watch_ends_with_the_rollout(self):
+        self.set_up_trust()
+        self.set_up_fleet(upgrade("web-a"))
+        self.daemon.answer("submit", good(rollout=ROLLOUT))
+        self.daemon.answer("watch", status(), ended("halted", 3))
+        done = self.expect(3, "run", self.write_plan(), "--yes", "--watch")
+        self.assertRegex(done.stdout.splitlines()[0], r"^[0-9a-f]{16}$")
+        self.assertRegex(done.stdout.splitlines()[-1], r"^\d\d:\d\d:\d\dZ rollout halted, wave 1 of 1 — because$")
+
+
+class Follow(Desk):
+    def test_ends_with_the_code_of_the_rollout(self):
+        for state, code in (("complete", 0), ("halted", 3), ("rolled_back", 5), ("rollback_incomplete", 6)):
+            self.daemon.answer("watch", status(), ended(state, code))
+            self.daemon.answer("status", ended(state, code))
+            self.daemon.answer("watch", ended(state, code))
+            self.expect(code, "status", ROLLOUT)
+            self.assertIn(state, self.expect(code, "status", ROLLOUT, "--wait").stdout)
+            self.daemon._answers.clear()
+        self.daemon.answer("status", status(paused=True))
+        self.assertIn("(PAUSED)", self.expect(4, "status").stdout)
+
+    def test_outlives_the_controller(self):
+        self.daemon.answer("watch", status(), HANG_UP)
+        self.daemon.answer("watch", HANG_UP)
+        self.daemon.answer("watch", ended("complete", 0))
+        done = self.expect(0, "status", "latest", "--wait", "--json")
+        self.assertEqual(json.loads(done.stdout)["state"], "complete")
+        self.assertEqual(done.stderr.count("went away"), 1)
+        # "latest" was one rollout and stays that one.
+        self.assertEqual([request["rollout"] for request in self.daemon.seen("watch")], ["latest", ROLLOUT, ROLLOUT])
+
+    def test_ctrl_c_ends_only_the_watching(self):
+        shown, release = threading.Event(), threading.Event()
+
+        def hold():
+            shown.set()
+            release.wait(60)
+            return ended("complete", 0)
+
+        self.daemon.answer("watch", status(), hold)
+        child = subprocess.Popen([BELAY, "watch"], env=self.env, text=True, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE)
+        self.assertTrue(shown.wait(60))
+        self.assertIn("rollout running", child.stdout.readline())
+        child.send_signal(signal.SIGINT)
+        _, errors = child.communicate(timeout=60)
+        release.set()
+        self.assertEqual(child.returncode, 130)
+        self.assertIn("the rollout goes on", errors)
+
+    def test_tells_only_what_changed(self):
+        first = in_rollout("web-a", "running", job_state="changing", step="upgrade")
+        self.daemon.answer("watch", status(hosts=[first]), status(hosts=[first]),
+                           {**ended("complete", 0), "hosts": [in_rollout("web-a", "committed")]})
+        lines = [line.split("Z ", 1)[1] for line in self.expect(0, "watch").stdout.splitlines()]
+        self.assertEqual(lines, ["web-a: running, changing: upgrade", "rollout running, wave 1 of 1 — because",
+                                 "web-a: committed", "rollout complete, wave 1 of 1 — because"])
+
+    def test_redraws_on_a_terminal_and_leaves_colour_to_it(self):
+        for no_colour in ("", "1"):
+            self.daemon.answer("watch", status(hosts=[in_rollout("web-a", "running")]), ended("complete", 0))
+            pid, fd = pty.fork()
+            if pid == 0:
+                os.execve(BELAY, [BELAY, "watch"], {**self.env, "NO_COLOR": no_colour})
+            output = b""
+            while select.select([fd], [], [], 60)[0]:
+                try:
+                    output += os.read(fd, 4096)
+                except OSError:
+                    break
+            os.close(fd)
+            self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
+            self.assertIn(b"\x1b[H\x1b[J", output)
+            self.assertEqual(b"\x1b[3" in output, no_colour == "")
+
+
+class Report(Desk):
+    def setUp(self):
+        super().setUp()
+        step = {"name": "upgrade", "start": "2026-11-21T06:40:10.250Z", "end": "2026-11-21T06:40:18.750Z",
+                "result": "failed", "code": "postinst", "reason": "postinst | of demo failed", "state": "changing"}
+        restore = {"name": "restore", "start": "2026-11-21T06:40:19.000Z", "end": None, "result": None, "code": "",
+                   "reason": "", "state": "reverting"}
+        bad = {"name": "web-a", "id": host_id("a"), "wave": 1, "kind": 0, "state": "reverted", "job_state": "reverted",
+               "cause": {"code": "postinst", "reason": "postinst | of demo failed"}, "grade": "functional",
+               "clock_offset_ms": 12, "states": [], "steps": [step, restore]}
+        self.daemon.answer("report", good(
+            rollout=ROLLOUT, plan="demo", risk="low", state="halted", code="c", reason="because", exit_code=3,
+            created="2026-11-21T06:40:00.000Z", ended="2026-11-21T06:42:05.000Z", signers=["alice"], manifest_hash="ab",
+            counts={"committed": 0, "reverted": 1}, hosts_count=1, hosts=[bad]))
+
+    def test_text(self):
+        text = self.expect(0, "report", ROLLOUT).stdout
+        self.assertIn("hosts     1 · 1 reverted\n", text)
+        self.assertIn("took      2m 05s\n", text)
+        self.assertIn("signed by alice\n", text)
+        self.assertRegex(text, r"web-a +1 +reverted +functional +postinst \| of demo failed\n")
+        self.assertRegex(text, r"upgrade +06:40:10 +06:40:18 +8.5s +failed +postinst")
+        self.assertRegex(text, r"restore +06:40:19 +- +- +-\n")
+
+    def test_json_is_stable(self):
+        report = json.loads(self.expect(0, "report", ROLLOUT, "--json").stdout)
+        self.assertEqual(report, json.loads(self.expect(0, "report", "--format", "json").stdout))
+        entry = report["hosts"][0]
+        self.assertEqual(entry["end_state"], "reverted")
+        self.assertEqual(entry["cause"]["code"], "postinst")
+        self.assertEqual(entry["grade"], "functional")
+        self.assertEqual(entry["steps"][0]["start"], "2026-11-21T06:40:10.250Z")
+        self.assertNotIn("ok", report)
+
+    def test_markdown_escapes_its_own_marks(self):
+        text = self.expect(0, "report", "--format", "md").stdout
+        self.assertTrue(text.startswith("# report of rollout 0123456789abcdef\n"))
+        self.assertIn("| upgrade | 06:40:10 | 06:40:18 | 8.5s | failed | postinst \\| of demo failed |", text)
+        self.expect(2, "report", "--format", "pdf")
+
+
+class Rest(Desk):
+    def test_steers(self):
+        for verb in ("pause", "resume", "abort", "rollback"):
+            self.daemon.answer(verb, status())
+            self.assertIn("next: ", self.expect(0, verb, ROLLOUT).stderr)
+        self.expect(0, "rollback", "--host", "web-a")
+        self.expect(0, "rollback", "--wave", "2")
+        self.assertEqual(self.daemon.seen("rollback"),
+                         [{"verb": "rollback", "rollout": ROLLOUT},
+                          {"verb": "rollback", "rollout": "latest", "host": "web-a"},
+                          {"verb": "rollback", "rollout": "latest", "wave": 2}])
+
+    def test_why(self):
+        self.daemon.answer("why", good(kind="host", name="web-a", id="x", state="blocked", code="disk_full",
+                                       reason="no room", next="make room", facts=[["free", "1 MiB"]]))
+        self.assertEqual(self.expect(0, "why", "web-a").stdout,
+                         "host web-a is blocked (disk_full): no room\n  free  1 MiB\nnext: make room\n")
+
+    def test_audit(self):
+        self.daemon.answer("audit", good(rows=[], rows_count=2, verified=True, broken_at=None, head="ab"))
+        self.assertEqual(self.expect(0, "audit", "verify").stdout, "2 rows, the chain is whole, head ab\n")
+        self.daemon._answers.clear()
+        self.daemon.answer("audit", good(rows=[], rows_count=2, verified=False, broken_at=2, head="ab"))
+        self.assertIn("broken at row 2", self.expect(1, "audit", "verify").stdout)
+
+    def test_lists_rollouts_and_leases(self):
+        self.daemon.answer("rollouts.list", good(rollouts=[{"rollout": ROLLOUT, "plan": "demo", "state": "complete",
+                                                            "hosts_count": 3, "created": "c", "ended": None}]))
+        self.assertRegex(self.expect(0, "rollouts").stdout, rf"{ROLLOUT} +demo +complete +3 +c +-\n")
+        self.daemon.answer("leases", good(leases=[]))
+        self.assertEqual(self.expect(0, "leases").stdout, "nothing is switched off anywhere\n")
+
+    def test_says_when_standard_output_is_full(self):
+        self.daemon.answer("leases", good(leases=[]))
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([BELAY, "leases"], env=self.env, stdout=full, stderr=subprocess.PIPE, text=True,
+                                  timeout=60, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("could not be written", done.stderr)
+
+    def test_init_makes_a_controller_and_never_replaces_it(self):
+        arguments = ["init", "--listen", "tcp://127.0.0.1:7399", "--state-dir", str(self.home / "state"), "--config",
+                     str(self.home / "controller.yaml")]
+        made = self.expect(0, *arguments)
+        self.assertRegex(made.stdout, r"controller key  [0-9a-f]{64}\n")
+        self.assertIn("tcp://127.0.0.1:7400", made.stdout)
+        self.expect(1, *arguments)
+        self.expect(2, "init")
+
+
+if __name__ == "__main__":
+    unittest.main()
