@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Edges of the job machine that no story tells: damaged jobs, limits, long texts. */
+#include "agent/core/job.h"
+
+#include <string.h>
+
+#include "tests/lib/unit.h"
+
+enum {
+    NONCE = 7
+};
+
+static const struct agent_job_limits limits = {
+    .stage_ms = 1000,
+    .ready_ms = 5000,
+    .confirm_within_ms = 100000,
+    .watch_ms = 1000,
+    .keep_way_back_ms = 50000,
+    .quiesce = true,
+    .ssh_lock = true,
+};
+
+static struct agent_job_effects effects;
+
+static void give(struct agent_job *job, int64_t now_ms, struct agent_job_event event)
+{
+    event.now.ms = now_ms;
+    agent_job_step(job, &event, &effects);
+}
+
+static void end_step(struct agent_job *job, int64_t now_ms, enum proto_result result)
+{
+    assert_true(job->step_running);
+    give(job, now_ms,
+         (struct agent_job_event){.type = AGENT_JOB_STEP_ENDED,
+                                  .step = (enum proto_step)job->step,
+                                  .result = result,
+                                  .code = "made_up"});
+}
+
+/* A job in that state, all steps before it well. `now` is 1 all the way. */
+static struct agent_job job_in(enum proto_job_state state)
+{
+    struct agent_job job;
+
+    agent_job_init(&job, &limits);
+    give(&job, 1, (struct agent_job_event){.type = AGENT_JOB_OFFER, .nonce = NONCE});
+    while (job.state != (uint32_t)state) {
+        if (job.step_running)
+            end_step(&job, 1, PROTO_RESULT_OK);
+        else if (job.state == PROTO_JOB_READY)
+            give(&job, 1, (struct agent_job_event){.type = AGENT_JOB_START});
+        else if (!job.link_new)
+            give(&job, 1, (struct agent_job_event){.type = AGENT_JOB_LINK_UP});
+        else if (!job.commit_seen)
+            give(&job, 1, (struct agent_job_event){.type = AGENT_JOB_COMMIT, .nonce = NONCE});
+        else
+            give(&job, 2000, (struct agent_job_event){.type = AGENT_JOB_TIME});
+    }
+
+    return job;
+}
+
+static bool has_effect(enum agent_job_effect_type type)
+{
+    for (uint32_t i = 0; i < effects.count; i++) {
+        if (effects.list[i].type == type)
+            return true;
+    }
+
+    return false;
+}
+
+static void ends_are_those_of_the_words(void **state)
+{
+    for (uint32_t from = 1; from <= PROTO_JOB_STATE_LAST; from++) {
+        bool may_leave = false;
+
+        for (uint32_t to = 1; to <= PROTO_JOB_STATE_LAST; to++)
+            may_leave = may_leave ||
+                        agent_job_may_follow((enum proto_job_state)from, (enum proto_job_state)to);
+        if (from == PROTO_JOB_COMMITTED) /* may still be taken back */
+            assert_true(may_leave && proto_job_state_is_final(from));
+        else
+            assert_int_equal(may_leave, !proto_job_state_is_final(from));
+    }
+}
+
+static void a_damaged_job_is_not_sound(void **state)
+{
+    const struct agent_job good = job_in(PROTO_JOB_PROBATION);
+    struct agent_job bad;
+
+    assert_true(agent_job_is_sound(&good));
+#define REFUSES(damage)                         \
+    do {                                        \
+        bad = good;                             \
+        damage;                                 \
+        assert_false(agent_job_is_sound(&bad)); \
+    } while (0)
+    REFUSES(bad.state = 0);
+    REFUSES(bad.state = PROTO_JOB_STATE_LAST + 1);
+    REFUSES(bad.state = UINT32_MAX);
+    REFUSES(bad.state = PROTO_JOB_REBOOTING);
+    REFUSES(bad.state = PROTO_JOB_REVERTED); /* armed, and without a cause */
+    REFUSES(bad.step = PROTO_STEP_UPGRADE);
+    REFUSES(bad.step = UINT32_MAX);
+    REFUSES(bad.step_running = true);
+    REFUSES(bad.retry_at.ms = 1);
+    REFUSES(bad.changed = false);
+    REFUSES(bad.ssh_locked = true);
+    REFUSES(bad.watch_end.ms = 0);
+    REFUSES(bad.commit_seen = true); /* over no new link */
+    REFUSES(bad.nonce = 0);
+    REFUSES(bad.grade = PROTO_GRADE_SEVERE + 1);
+    REFUSES(bad.limits.confirm_within_ms = 0);
+    REFUSES(bad.limits.ready_ms = -1);
+    REFUSES(memset(bad.code, 'x', sizeof(bad.code)));
+    REFUSES(memset(bad.reason, 'x', sizeof(bad.reason)));
+#undef REFUSES
+}
+
+static void a_job_that_is_not_started_is_cancelled_in_time(void **state)
+{
+    struct agent_job job = job_in(PROTO_JOB_READY);
+
+    give(&job, 5000, (struct agent_job_event){.type = AGENT_JOB_TIME});
+    assert_int_equal(job.state, PROTO_JOB_READY);
+    give(&job, 5001, (struct agent_job_event){.type = AGENT_JOB_TIME});
+    assert_int_equal(job.state, PROTO_JOB_CANCELLED);
+    assert_string_equal(job.code, "not_started");
+    assert_false(agent_job_is_open(&job));
+}
+
+static void staging_without_end_blocks(void **state)
+{
+    struct agent_job job = job_in(PROTO_JOB_STAGING);
+    struct agent_job after;
+
+    give(&job, 1001, (struct agent_job_event){.type = AGENT_JOB_TIME});
+    assert_int_equal(job.state, PROTO_JOB_BLOCKED);
+    assert_string_equal(job.code, "stage_timeout");
+
+    after = job;
+    give(&job, 1002,
+         (struct agent_job_event){
+             .type = AGENT_JOB_STEP_ENDED, .step = PROTO_STEP_STAGE, .result = PROTO_RESULT_OK});
+    assert_int_equal(effects.count, 0);
+    assert_memory_equal(&job, &after, sizeof(job));
+}
+
+static void verification_without_end_turns_back_unless_held(void **state)
+{
+    struct agent_job job = job_in(PROTO_JOB_VERIFYING);
+
+    give(&job, 2, (struct agent_job_event){.type = AGENT_JOB_HOLD});
+    give(&job, 200000, (struct agent_job_event){.type = AGENT_JOB_TIME});
+    assert_int_equal(job.state, PROTO_JOB_VERIFYING);
+    give(&job, 200001, (struct agent_job_event){.type = AGENT_JOB_RELEASE});
+    assert_int_equal(job.state, PROTO_JOB_REVERTING);
+    assert_int_equal(job.step, PROTO_STEP_RESTORE);
+    assert_string_equal(job.code, "verify_timeout");
+}
+
+static void a_probe_that_never_answers_turns_back(void **state)
+{
+    struct agent_job job = job_in(PROTO_JOB_PROBATION);
+    int64_t now_ms = 100001;
+    uint32_t questions = 0;
+
+    while (job.state == PROTO_JOB_PROBATION) {
+        give(&job, now_ms, (struct agent_job_event){.type = AGENT_JOB_TIME});
+        questions += has_effect(AGENT_JOB_ASK_WITNESSES) ? 1 : 0;
+        now_ms += 10000;
+        assert_true(questions <= 10);
+    }
+    assert_int_equal(questions, 10);
+    assert_string_equal(job.code, "witnesses_unknown");
+}
+
+static void a_cancel_in_isolation_gives_everything_back(void **state)
+{
+    struct agent_job job = job_in(PROTO_JOB_ISOLATING);
+
+    give(&job, 2, (struct agent_job_event){.type = AGENT_JOB_CANCEL, .code = "person"});
+    assert_true(job.step_running); /* waits for its end */
+    end_step(&job, 3, PROTO_RESULT_UNKNOWN);
+    assert_int_equal(job.step, PROTO_STEP_RESUME);
+    end_step(&job, 4, PROTO_RESULT_OK);
+    /* Pausing had failed meanwhile: the order came first, but this is no clean cancel. */
+    assert_int_equal(job.state, PROTO_JOB_REVERTED);
+    assert_string_equal(job.code, "person");
+    assert_false(agent_job_is_open(&job));
+}
+
+static void what_cannot_be_given_back_is_told(void **state)
+{
+    struct agent_job job = job_in(PROTO_JOB_CHANGING);
+
+    end_step(&job, 2, PROTO_RESULT_FAILED); /* the silence timer: nothing changed yet */
+    assert_int_equal(job.step, PROTO_STEP_SSH_UNLOCK);
+    for (int64_t i = 0; i < 3; i++) {
+        give(&job, 20000 * (i + 1), (struct agent_job_event){.type = AGENT_JOB_TIME});
+        end_step(&job, 20000 * (i + 1) + 1, PROTO_RESULT_FAILED);
+    }
+    assert_int_equal(job.step, PROTO_STEP_RESUME);
+    end_step(&job, 90000, PROTO_RESULT_OK);
+    end_step(&job, 90001, PROTO_RESULT_OK);
+    assert_int_equal(job.state, PROTO_JOB_REVERT_FAILED);
+    assert_true(job.ssh_locked && agent_job_is_open(&job));
+}
+
+static void long_texts_are_cut(void **state)
+{
+    struct agent_job job = job_in(PROTO_JOB_STAGING);
+    char text[2000];
+
+    memset(text, 'a', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    give(&job, 2,
+         (struct agent_job_event){.type = AGENT_JOB_STEP_ENDED,
+                                  .step = PROTO_STEP_STAGE,
+                                  .result = PROTO_RESULT_FAILED,
+                                  .code = text,
+                                  .reason = text});
+    assert_int_equal(job.state, PROTO_JOB_BLOCKED);
+    assert_int_equal(strlen(job.code), AGENT_JOB_CODE_BYTES_MAX);
+    assert_int_equal(strlen(job.reason), AGENT_JOB_REASON_BYTES_MAX);
+}
+
+static void a_late_way_back_ends_with_its_time(void **state)
+{
+    struct agent_job job = job_in(PROTO_JOB_COMMITTED);
+
+    give(&job, 60000, (struct agent_job_event){.type = AGENT_JOB_REVERT});
+    assert_int_equal(job.state, PROTO_JOB_COMMITTED);
+    assert_int_equal(effects.count, 1);
+    assert_string_equal(effects.list[0].code, "way_back_expired");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ends_are_those_of_the_words),
+        cmocka_unit_test(a_damaged_job_is_not_sound),
+        cmocka_unit_test(a_job_that_is_not_started_is_cancelled_in_time),
+        cmocka_unit_test(staging_without_end_blocks),
+        cmocka_unit_test(verification_without_end_turns_back_unless_held),
+        cmocka_unit_test(a_probe_that_never_answers_turns_back),
+        cmocka_unit_test(a_cancel_in_isolation_gives_everything_back),
+        cmocka_unit_test(what_cannot_be_given_back_is_told),
+        cmocka_unit_test(long_texts_are_cut),
+        cmocka_unit_test(a_late_way_back_ends_with_its_time),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
