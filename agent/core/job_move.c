@@ -210,7 +210,7 @@ static enum proto_job_state following_state(const struct agent_job *job)
         break;
     }
 
-    BL_ASSERT(!"a state that waits is never left by go_on");
+    BL_ASSERT(false); /* is_waiting keeps go_on away from them */
     return PROTO_JOB_REVERT_FAILED;
 }
 
