@@ -510,6 +510,7 @@ static int remove_stale(const struct sockaddr_un *address, struct bl_error *err)
 static int give_to_group(const struct ctl_config *config, struct bl_error *err)
 {
     const struct group *group;
+    struct stat status;
 
     if (chmod(config->control_socket, SOCKET_MODE) < 0)
         return bl_fail(err, -errno, "'%s': %s", config->control_socket, strerror(errno));
@@ -521,6 +522,9 @@ static int give_to_group(const struct ctl_config *config, struct bl_error *err)
                 config->socket_group, config->control_socket);
         return 0;
     }
+    /* As a service it has this group already, and no system call to change it with. */
+    if (stat(config->control_socket, &status) == 0 && status.st_gid == group->gr_gid)
+        return 0;
     if (chown(config->control_socket, (uid_t)-1, group->gr_gid) < 0)
         ctl_log(CTL_LOG_WARNING, "'%s' can't be given to group '%s': %s", config->control_socket,
                 config->socket_group, strerror(errno));

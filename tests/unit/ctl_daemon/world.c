@@ -244,13 +244,12 @@ static void encode_trust(const struct world *world, uint64_t version, struct pro
     assert_int_equal(proto_encode(&proto_trust_schema, &trust, body, &err), 0);
 }
 
-void world_set_trust(struct world *world, uint64_t version)
+json_t *world_offer_trust(struct world *world, uint64_t version)
 {
     PROTO_AUTO_BUFFER body = {0}, file = {0};
     struct proto_signature signature;
     struct proto_trust_file trust_file = {.signatures = &signature, .signatures_count = 1};
     struct bl_error err = {0};
-    json_t *answer;
 
     encode_trust(world, version, &body);
     memcpy(signature.key, world->root.key, PROTO_KEY_BYTES);
@@ -259,8 +258,14 @@ void world_set_trust(struct world *world, uint64_t version)
                      0);
     trust_file.body = (struct proto_bytes){body.data, body.size_bytes};
     assert_int_equal(proto_encode(&proto_trust_file_schema, &trust_file, &file, &err), 0);
-    answer = world_ask(world, json_pack("{s:s, s:o}", "verb", "trust.set", "trust",
-                                        base64(file.data, file.size_bytes)));
+    return world_ask(world, json_pack("{s:s, s:o}", "verb", "trust.set", "trust",
+                                      base64(file.data, file.size_bytes)));
+}
+
+void world_set_trust(struct world *world, uint64_t version)
+{
+    json_t *answer = world_offer_trust(world, version);
+
     assert_true(json_is_true(json_object_get(answer, "ok")));
     json_decref(answer);
 }
