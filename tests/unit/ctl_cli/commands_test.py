@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -524,6 +525,46 @@ class Rest(Desk):
         self.assertIn("tcp://127.0.0.1:7400", made.stdout)
         self.expect(1, *arguments)
         self.expect(2, "init")
+
+
+class Manual(Desk):
+    """The manual and the completion know every command and option that --help does."""
+
+    ROOT = pathlib.Path(__file__).resolve().parents[3]
+
+    def commands(self):
+        for line in self.expect(0, "--help").stdout.splitlines():
+            if line.startswith("  "):
+                name = line[2:17].strip()
+                synopsis = self.expect(0, *name.split(), "--help").stdout.split("\n\n")[0]
+                yield name, set(re.findall(r"--[a-z-]+", synopsis)) - {"--socket", "--config"}
+
+    def complete(self, *words):
+        """What bash offers for the last of the words."""
+        script = 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _belay; printf "%s\\n" "${COMPREPLY[@]}"'
+        done = subprocess.run(["bash", "-c", script, "-", str(self.ROOT / "packaging/completions/belay"), *words],
+                              env=self.env, text=True, capture_output=True, timeout=60, check=True)
+        return done.stdout.split()
+
+    def test_describes_every_command(self):
+        page = (self.ROOT / "packaging/man/belay.1.scd").read_text()
+        for name, options in self.commands():
+            entry = [line for line in page.splitlines() if line.startswith(f"*belay {name}*")]
+            self.assertEqual(len(entry), 1, name)
+            for option in options:
+                self.assertIn(option, entry[0])
+
+    def test_completes_every_command(self):
+        for name, options in self.commands():
+            words = name.split()
+            for i, word in enumerate(words):
+                self.assertIn(word, self.complete("belay", *words[:i], word[:2]))
+            self.assertLessEqual(options, set(self.complete("belay", *words, "--")), name)
+
+    def test_completes_hosts(self):
+        self.daemon.answer("hosts.list", good(hosts=[host("web-a"), host("web-b"), host("db-c")]))
+        self.env["PATH"] = f"{pathlib.Path(BELAY).parent}:{self.env['PATH']}"
+        self.assertEqual(self.complete("belay", "hosts", "show", "web"), ["web-a", "web-b"])
 
 
 if __name__ == "__main__":

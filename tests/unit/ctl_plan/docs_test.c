@@ -8,9 +8,9 @@
 
 /* docs/plan.md against the table of keys: each is described, each has an example, all are right. */
 
-static char *read_docs(void)
+static char *read_file(const char *path)
 {
-    FILE *file = fopen(PLAN_DOCS, "re");
+    FILE *file = fopen(path, "re");
     char *text = calloc(1, 65536);
 
     assert_non_null(file);
@@ -54,7 +54,7 @@ static void each_example_is_a_plan(void **state)
 {
     static const char *const needed[] = {"plan: p\n", "risk: low\n", "hosts: { list: [ h ] }\n",
                                          "change: { packages: [ a ] }\n"};
-    char *docs = read_docs(), *example;
+    char *docs = read_file(PLAN_DOCS), *example;
     const char *at = docs;
     unsigned count = 0;
 
@@ -89,7 +89,7 @@ static void each_example_is_a_plan(void **state)
 
 static void each_key_is_described_and_shown(void **state)
 {
-    char *docs = read_docs();
+    char *docs = read_file(PLAN_DOCS);
     char path[CTL_PLAN_FIELD_BYTES_MAX];
     bool later = false;
     uint32_t row = 0;
@@ -116,11 +116,35 @@ static void each_key_is_described_and_shown(void **state)
     free(docs);
 }
 
+/* The manual page in scdoc's form: bold keys, underscores escaped. */
+static void each_key_is_in_the_manual(void **state)
+{
+    char *page = read_file(PLAN_MANUAL), *to = page;
+    char path[CTL_PLAN_FIELD_BYTES_MAX];
+    bool later = false;
+
+    for (const char *from = page; *from != '\0'; from++) {
+        if (*from != '\\')
+            *to++ = *from;
+    }
+    *to = '\0';
+    for (uint32_t row = 0; ctl_plan_key(row, path, sizeof(path), &later); row++) {
+        char bold[CTL_PLAN_FIELD_BYTES_MAX + 3], heading[CTL_PLAN_FIELD_BYTES_MAX + 5];
+
+        (void)snprintf(bold, sizeof(bold), "*%s*", path);
+        (void)snprintf(heading, sizeof(heading), "## %s\n", path);
+        if (strstr(page, bold) == NULL && strstr(page, heading) == NULL)
+            fail_msg("packaging/man/belay-plan.5.scd does not describe %s", path);
+    }
+    free(page);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_example_is_a_plan),
         cmocka_unit_test(each_key_is_described_and_shown),
+        cmocka_unit_test(each_key_is_in_the_manual),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
