@@ -102,6 +102,9 @@ static void on_welcome(struct agent_talk *talk, const struct proto_message *mess
 {
     if (!talk->greeted)
         return; /* of a connection that we have given up */
+    /* A second one on the same connection: what went out since the first was not taken in. */
+    if (talk->welcomed)
+        talk->sent_seq = 0;
     talk->welcomed = true;
     talk->host->clock_known = true;
     talk->host->clock_offset_ms = message->welcome.wall_ms - bl_wall_now().ms;
