@@ -35,8 +35,8 @@ static void on_done(void *userdata, uint32_t hosts_count, uint32_t answered_coun
                     double elapsed_ms)
 {
     ctl_stream_send(userdata,
-                    json_pack("{s:i, s:i, s:f}", "hosts_count", hosts_count, "answered_count",
-                              answered_count, "elapsed_ms", elapsed_ms),
+                    json_pack("{s:i, s:i, s:I}", "hosts_count", hosts_count, "answered_count",
+                              answered_count, "elapsed_ms", (json_int_t)(elapsed_ms + 0.5)),
                     /* end= */ true);
 }
 
