@@ -118,10 +118,11 @@ static void on_step_ended(struct agent_job *job, const struct agent_job_event *e
     end->result = event->result;
     agent_job_describe(end, event->code, event->reason);
 
-    if (is_passed(event))
+    if (is_passed(event)) {
         on_step_passed(job);
-    else
+    } else {
         on_step_failed(job, event);
+    }
     agent_job_go_on(job, event->now, effects);
 }
 
@@ -327,9 +328,10 @@ static void on_witnesses(struct agent_job *job, const struct agent_job_event *ev
     job->asks_in_vain = 0;
     if (event->witnesses == AGENT_JOB_WITNESSES_CONTROLLER_MISSING) {
         job->blames = 0;
-        if (!job->missing_told)
+        if (!job->missing_told) {
             agent_job_note(job, "controller_missing",
                            "others answer, the controller does not: holds", effects);
+        }
         job->missing_told = true;
         return;
     }
@@ -340,11 +342,12 @@ static void on_witnesses(struct agent_job *job, const struct agent_job_event *ev
             (void)agent_job_emit(effects, AGENT_JOB_RECONNECT);
         return;
     }
-    if (is_cut_off)
+    if (is_cut_off) {
         agent_job_fail(job, "cut_off", "no commit, and none of the host's witnesses answers");
-    else
+    } else {
         agent_job_fail(job, "link_broken",
                        "the controller's port answers, but no commit came over our link");
+    }
     agent_job_go_on(job, event->now, effects);
 }
 

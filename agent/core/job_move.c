@@ -237,9 +237,10 @@ bool agent_job_must_turn_back(const struct agent_job *job)
     if (agent_job_is_final(job))
         return job->state == PROTO_JOB_COMMITTED && job->revert_wanted;
     /* Before anything was touched there is nothing that a person could want to hold. */
-    if (job->failed)
+    if (job->failed) {
         return !job->held || job->state == PROTO_JOB_STAGING || job->revert_wanted ||
                job->cancel_wanted;
+    }
 
     return job->revert_wanted || job->cancel_wanted;
 }
@@ -248,12 +249,13 @@ static void turn_back(struct agent_job *job, struct bl_mono now, struct agent_jo
 {
     bool is_untouched = job->state == PROTO_JOB_STAGING || job->state == PROTO_JOB_READY;
 
-    if (!is_untouched)
+    if (!is_untouched) {
         agent_job_enter(job, PROTO_JOB_REVERTING, now, effects);
-    else if (job->failed && !job->cancel_wanted && !job->revert_wanted)
+    } else if (job->failed && !job->cancel_wanted && !job->revert_wanted) {
         agent_job_enter(job, PROTO_JOB_BLOCKED, now, effects);
-    else
+    } else {
         agent_job_enter(job, PROTO_JOB_CANCELLED, now, effects);
+    }
 }
 
 void agent_job_go_on(struct agent_job *job, struct bl_mono now, struct agent_job_effects *effects)

@@ -246,12 +246,13 @@ void ctl_host_report(struct ctl_rollout *rollout, const struct ctl_rollout_event
     host->job_state = event->job_state;
     if (event->grade > host->grade)
         host->grade = event->grade;
-    if (may_report_move(host, to))
+    if (may_report_move(host, to)) {
         report_move(rollout, event->host, to, event->now, effects);
-    else if (host->revert_wanted && is_under_way(to) && is_in(host, TO(CANCELLED) | TO(LOST)))
+    } else if (host->revert_wanted && is_under_way(to) && is_in(host, TO(CANCELLED) | TO(LOST))) {
         begin_revert(rollout, event->host, event->now, effects); /* taken for out, and is not */
-    else if (is_news)
+    } else if (is_news) {
         (void)ctl_host_emit(effects, CTL_ROLLOUT_CHANGED, event->host);
+    }
 
     if (to == CTL_HOST_PROBATION && host->state == CTL_HOST_PROBATION && event->nonce != 0) {
         is_news = is_news || host->nonce != event->nonce;

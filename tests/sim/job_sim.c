@@ -36,40 +36,35 @@ struct pending {
 struct world {
     struct sim_chance chance;
     int64_t now_ms, boot_ms; /* the world's time, and when this boot began in it */
-    uint32_t events;
-    bool is_calm;
-
-    struct agent_job live, disk;
-    bool is_offered;      /* the disk has a job */
-    int64_t disk_boot_ms; /* the boot in which it was recorded */
     int64_t wake_ms;
+    int64_t disk_boot_ms;     /* the boot in which the job was recorded */
+    int64_t unit_end_ms;      /* of the unit that runs */
+    int64_t controller_up_ms; /* away until then */
+    int64_t probation_ms;     /* since when, in this boot */
+    uint64_t nonce_known;     /* to the controller */
+    struct agent_job live, disk;
     struct pending pending[PENDING_MAX];
-    uint32_t pending_count;
+    uint32_t pending_count, events, release_failures;
 
     /* The host. */
     enum packages packages;
-    bool quiesced, ssh_locked, armed; /* true as soon as a step may have taken it */
-    uint32_t unit;                    /* enum proto_step of the unit that runs; 0 = none */
-    int64_t unit_end_ms;
+    uint32_t unit; /* enum proto_step of the unit that runs; 0 = none */
     enum proto_result unit_result;
     enum proto_grade unit_grade;
-    bool is_staged, upgrade_started, upgrade_ended, restored, proven;
+    bool quiesced, ssh_locked, armed; /* true as soon as a step may have taken it */
+    bool is_staged, upgrade_started, upgrade_ended, restored, proven, undo_step_failed;
     bool verified; /* in this boot */
-    bool undo_step_failed;
-    uint32_t release_failures;
 
     /* Fates. */
     bool is_healthy, is_cut_off, is_link_broken, has_broken_release, has_broken_probe;
-    int64_t controller_up_ms; /* away until then */
 
     /* The controller and people. */
+    bool is_calm;
+    bool is_offered; /* the disk has a job */
     bool start_owed, revert_sent;
     bool revert_told, cancel_told; /* and the agent came to rest after it: binding */
-    uint64_t nonce_known;
-    bool link_proven; /* a connection was made in this boot, after the change */
-    bool commit_delivered;
-    int64_t probation_ms; /* since when, in this boot */
-    bool is_committed, is_ended;
+    bool link_proven;              /* a connection was made in this boot, after the change */
+    bool commit_delivered, is_committed, is_ended;
 };
 
 static int64_t mono_ms(const struct world *w)
@@ -106,9 +101,10 @@ static void deliver_what_is_owed(struct world *w, int64_t delay_ms)
         later(w, delay_ms, (struct agent_job_event){.type = AGENT_JOB_START});
     if (w->revert_told)
         later(w, delay_ms, (struct agent_job_event){.type = AGENT_JOB_REVERT, .code = "rollback"});
-    if (w->nonce_known != 0)
+    if (w->nonce_known != 0) {
         later(w, delay_ms,
               (struct agent_job_event){.type = AGENT_JOB_COMMIT, .nonce = w->nonce_known});
+    }
 }
 
 static void reconnect(struct world *w)
@@ -126,14 +122,15 @@ static void ask_witnesses(struct world *w)
 {
     struct agent_job_event answer = {.type = AGENT_JOB_WITNESSES};
 
-    if (w->has_broken_probe || (!w->is_calm && sim_percent(&w->chance, 10)))
+    if (w->has_broken_probe || (!w->is_calm && sim_percent(&w->chance, 10))) {
         answer.witnesses = AGENT_JOB_WITNESSES_UNKNOWN;
-    else if (w->is_cut_off)
+    } else if (w->is_cut_off) {
         answer.witnesses = AGENT_JOB_WITNESSES_NONE_ANSWERS;
-    else if (w->now_ms < w->controller_up_ms)
+    } else if (w->now_ms < w->controller_up_ms) {
         answer.witnesses = AGENT_JOB_WITNESSES_CONTROLLER_MISSING;
-    else
+    } else {
         answer.witnesses = AGENT_JOB_WITNESSES_CONTROLLER_ANSWERS;
+    }
     later(w, 1 + sim_below(&w->chance, 900), answer);
 }
 
@@ -151,12 +148,11 @@ static void decide_result(struct world *w)
 
     w->unit_grade = 0;
     w->unit_result = PROTO_RESULT_OK;
-    if (is_release(w->unit) && w->has_broken_release)
-        w->unit_result = PROTO_RESULT_FAILED;
-    else if (sim_percent(&w->chance, failures_pct))
+    if (sim_percent(&w->chance, failures_pct))
         w->unit_result = sim_percent(&w->chance, 30) ? PROTO_RESULT_UNKNOWN : PROTO_RESULT_FAILED;
     /* A release that fails once or twice is no reason for anything. */
-    else if (is_release(w->unit) && w->release_failures < 2 && sim_percent(&w->chance, 3))
+    if (is_release(w->unit) &&
+        (w->has_broken_release || (w->release_failures < 2 && sim_percent(&w->chance, 3))))
         w->unit_result = PROTO_RESULT_FAILED;
     if (is_release(w->unit) && w->unit_result == PROTO_RESULT_FAILED)
         w->release_failures++;
@@ -302,9 +298,10 @@ static void record(struct world *w, const struct agent_job_effect *effect)
     if (effect->moment == PROTO_MOMENT_STATE && effect->nonce != 0) {
         SIM_CHECK(&w->chance, w->link_proven && w->verified);
         w->nonce_known = effect->nonce;
-        if (w->now_ms >= w->controller_up_ms)
+        if (w->now_ms >= w->controller_up_ms) {
             later(w, controller_delay_ms(w),
                   (struct agent_job_event){.type = AGENT_JOB_COMMIT, .nonce = effect->nonce});
+        }
     }
     if (w->is_ended && state != w->disk.state)
         SIM_CHECK(&w->chance, w->is_committed && w->revert_sent && state == PROTO_JOB_REVERTING);
@@ -562,10 +559,11 @@ static void step_world(struct world *w)
     /* Nothing will happen any more: the job has ended, or waits for its start. */
     SIM_CHECK(&w->chance, w->is_calm || w->live.held || is_final(w->live.state) ||
                               w->live.state == PROTO_JOB_READY);
-    if (w->live.held)
+    if (w->live.held) {
         deliver(w, (struct agent_job_event){.type = AGENT_JOB_RELEASE});
-    else if (w->live.state == PROTO_JOB_READY)
+    } else if (w->live.state == PROTO_JOB_READY) {
         deliver(w, (struct agent_job_event){.type = AGENT_JOB_START});
+    }
 }
 
 static void run_seed(uint64_t seed)

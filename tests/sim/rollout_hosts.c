@@ -108,10 +108,11 @@ void world_host_take(struct world *w, const struct ctl_rollout_effect *order)
             host_move(w, host, PROTO_JOB_CANCELLED);
         break;
     case CTL_ROLLOUT_SEND_REVERT:
-        if (is_before_start(host->truth))
+        if (is_before_start(host->truth)) {
             host_move(w, host, PROTO_JOB_CANCELLED);
-        else if (is_under_way)
+        } else if (is_under_way) {
             host_move(w, host, PROTO_JOB_REVERTING);
+        }
         break;
     case CTL_ROLLOUT_WAKE:
     case CTL_ROLLOUT_CHANGED:

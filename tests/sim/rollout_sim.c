@@ -143,9 +143,9 @@ static void observe(struct world *w)
             !(host->was_told_back && w->soak_is_watched))
             wave_ended = false;
     }
-    if (!wave_ended)
+    if (!wave_ended) {
         w->soak_is_watched = false;
-    else if (!w->soak_is_watched) {
+    } else if (!w->soak_is_watched) {
         w->soak_is_watched = true;
         w->watched_ms = w->now_ms;
     }
@@ -236,9 +236,10 @@ static bool take_event(struct world *w, struct ctl_rollout_event event)
     note_stored(w, &event);
     observe(w);
     for (uint32_t i = 0; i < effects.count; i++) {
-        if (effects.list[i].type == CTL_ROLLOUT_WAKE)
+        if (effects.list[i].type == CTL_ROLLOUT_WAKE) {
             w->wake_ms =
                 effects.list[i].wake_at.ms < w->wake_ms ? effects.list[i].wake_at.ms : w->wake_ms;
+        }
         if (effects.list[i].host >= w->host_count)
             continue;
         if (is_struck(w)) {
@@ -295,10 +296,11 @@ static void people_act(struct world *w)
         .wave = CTL_ROLLOUT_ALL,
     };
 
-    if (event.type == CTL_ROLLOUT_ROLLBACK && sim_percent(&w->chance, 40))
+    if (event.type == CTL_ROLLOUT_ROLLBACK && sim_percent(&w->chance, 40)) {
         event.host = sim_below(&w->chance, w->host_count);
-    else if (event.type == CTL_ROLLOUT_ROLLBACK && sim_percent(&w->chance, 30))
+    } else if (event.type == CTL_ROLLOUT_ROLLBACK && sim_percent(&w->chance, 30)) {
         event.wave = sim_below(&w->chance, w->wave_count);
+    }
     deliver(w, event);
 }
 
@@ -323,11 +325,12 @@ static void turn_host(struct world *w, uint32_t index)
 
     host->is_online = !host->is_online || w->is_calm;
     host->turn_ms = SIM_NEVER;
-    if (!host->is_online)
+    if (!host->is_online) {
         host->turn_ms =
             w->now_ms + 1000 + sim_below(&w->chance, sim_percent(&w->chance, 10) ? 2000000 : 60000);
-    else if (!w->is_calm)
+    } else if (!w->is_calm) {
         host->turn_ms = w->now_ms + 1000 + sim_below(&w->chance, 60000);
+    }
     if (!host->is_online || host->dies)
         return;
     if (host->outbox_count > 0)
@@ -426,9 +429,10 @@ static void check_end(const struct world *w)
                   !host->was_told_back || host->dies || host->truth != PROTO_JOB_COMMITTED);
         if (w->live.state == CTL_ROLLOUT_COMPLETE)
             SIM_CHECK(&w->chance, known->state == CTL_HOST_COMMITTED || known->failed);
-        if (w->live.state == CTL_ROLLOUT_ROLLED_BACK && host->was_told_back && !host->dies)
+        if (w->live.state == CTL_ROLLOUT_ROLLED_BACK && host->was_told_back && !host->dies) {
             SIM_CHECK(&w->chance,
                       host->truth != PROTO_JOB_COMMITTED && host->truth != PROTO_JOB_REVERT_FAILED);
+        }
         if (host->truth == PROTO_JOB_REVERT_FAILED)
             SIM_CHECK(&w->chance, ctl_rollout_exit_code(&w->live) == 6);
     }

@@ -41,14 +41,15 @@ static void answer(struct story *story, const struct agent_job_effect *effect)
 
     switch (effect->type) {
     case AGENT_JOB_RECORD:
-        if (effect->moment == PROTO_MOMENT_STATE)
+        if (effect->moment == PROTO_MOMENT_STATE) {
             story_answer(story, "record %s%s%s%s", proto_job_state_name(effect->state),
                          effect->nonce != 0 ? " with nonce" : "", space, effect->code);
-        else if (effect->moment == PROTO_MOMENT_BEGIN)
+        } else if (effect->moment == PROTO_MOMENT_BEGIN) {
             story_answer(story, "record begin of %s", proto_step_name(effect->step));
-        else
+        } else {
             story_answer(story, "record end of %s: %s%s%s", proto_step_name(effect->step),
                          proto_result_name(effect->result), space, effect->code);
+        }
         break;
     case AGENT_JOB_RUN:
         story_answer(story, "run %s", proto_step_name(effect->step));
@@ -99,10 +100,11 @@ static bool parse_ended(const struct story *story, struct machine *m, const char
 
     event->code = m->code;
     if (strcmp(grade, "minor") == 0 || strcmp(grade, "functional") == 0 ||
-        strcmp(grade, "severe") == 0)
+        strcmp(grade, "severe") == 0) {
         event->grade = number_of(story, grade, PROTO_GRADE_SEVERE, proto_grade_name);
-    else
+    } else {
         memcpy(m->code, grade, sizeof(grade));
+    }
 
     return true;
 }
@@ -156,10 +158,11 @@ static void tell(struct story *story, void *machine, int64_t now_ms, const char 
     }
 
     m->code[0] = '\0';
-    if (sscanf(line, "revert %63[a-z_]", m->code) == 1)
+    if (sscanf(line, "revert %63[a-z_]", m->code) == 1) {
         event = (struct agent_job_event){.type = AGENT_JOB_REVERT, .code = m->code};
-    else if (!parse_plain(line, &event) && !parse_ended(story, m, line, &event))
+    } else if (!parse_plain(line, &event) && !parse_ended(story, m, line, &event)) {
         story_bad_line(story, line);
+    }
 
     if (event.type == AGENT_JOB_RESTART)
         m->live = m->disk;

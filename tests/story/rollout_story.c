@@ -37,17 +37,18 @@ static void answer(struct story *story, const struct machine *m,
     };
     const struct ctl_rollout *rollout = &m->rollout;
 
-    if (effect->type == CTL_ROLLOUT_WAKE)
+    if (effect->type == CTL_ROLLOUT_WAKE) {
         story_answer(story, "wake at %s", story_duration_text(effect->wake_at.ms - 1));
-    else if (effect->type == CTL_ROLLOUT_CHANGED && effect->host == CTL_ROLLOUT_ALL)
+    } else if (effect->type == CTL_ROLLOUT_CHANGED && effect->host == CTL_ROLLOUT_ALL) {
         story_answer(story, "rollout %s%s [%s] %s", ctl_rollout_state_name(rollout->state),
                      rollout->paused ? ", paused" : "", rollout->code, rollout->reason);
-    else if (effect->type == CTL_ROLLOUT_CHANGED)
+    } else if (effect->type == CTL_ROLLOUT_CHANGED) {
         story_answer(story, "h%u %s%s", effect->host + 1,
                      ctl_host_state_name(m->hosts[effect->host].state),
                      m->hosts[effect->host].failed ? ", failed" : "");
-    else
+    } else {
         story_answer(story, "%s h%u", orders[effect->type], effect->host + 1);
+    }
 }
 
 static void set_waves(const struct story *story, struct machine *m, const char *line)

@@ -53,16 +53,17 @@ int64_t story_duration_ms(const struct story *story, const char *text)
         char *end;
         int64_t number = (int64_t)strtoull(text, &end, 10);
 
-        if (strncmp(end, "ms", 2) == 0)
+        if (strncmp(end, "ms", 2) == 0) {
             sum_ms += number;
-        else if (*end == 's')
+        } else if (*end == 's') {
             sum_ms += number * 1000;
-        else if (*end == 'm')
+        } else if (*end == 'm') {
             sum_ms += number * 60000;
-        else if (*end == 'h')
+        } else if (*end == 'h') {
             sum_ms += number * 3600000;
-        else
+        } else {
             story_bad_line(story, text);
+        }
         text = end + (strncmp(end, "ms", 2) == 0 ? 2 : 1);
     }
 
@@ -138,10 +139,11 @@ static void play_line(struct story *story, char *line, story_tell_fn tell, void 
         (void)printf("%s\n", line);
     if (*words == '\0' || *words == '#')
         return;
-    if (sscanf(words, "at %31[0-9a-z]: %n", time, &used) == 1 && used > 0)
+    if (sscanf(words, "at %31[0-9a-z]: %n", time, &used) == 1 && used > 0) {
         tell(story, machine, story_duration_ms(story, time), words + used);
-    else
+    } else {
         tell(story, machine, -1, words);
+    }
 }
 
 int story_main(int argc, char **argv, story_tell_fn tell, void *machine)

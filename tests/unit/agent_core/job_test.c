@@ -46,16 +46,17 @@ static struct agent_job job_in(enum proto_job_state state)
     agent_job_init(&job, &limits);
     give(&job, 1, (struct agent_job_event){.type = AGENT_JOB_OFFER, .nonce = NONCE});
     while (job.state != (uint32_t)state) {
-        if (job.step_running)
+        if (job.step_running) {
             end_step(&job, 1, PROTO_RESULT_OK);
-        else if (job.state == PROTO_JOB_READY)
+        } else if (job.state == PROTO_JOB_READY) {
             give(&job, 1, (struct agent_job_event){.type = AGENT_JOB_START});
-        else if (!job.link_new)
+        } else if (!job.link_new) {
             give(&job, 1, (struct agent_job_event){.type = AGENT_JOB_LINK_UP});
-        else if (!job.commit_seen)
+        } else if (!job.commit_seen) {
             give(&job, 1, (struct agent_job_event){.type = AGENT_JOB_COMMIT, .nonce = NONCE});
-        else
+        } else {
             give(&job, 2000, (struct agent_job_event){.type = AGENT_JOB_TIME});
+        }
     }
 
     return job;
@@ -76,13 +77,15 @@ static void ends_are_those_of_the_words(void **state)
     for (uint32_t from = 1; from <= PROTO_JOB_STATE_LAST; from++) {
         bool may_leave = false;
 
-        for (uint32_t to = 1; to <= PROTO_JOB_STATE_LAST; to++)
+        for (uint32_t to = 1; to <= PROTO_JOB_STATE_LAST; to++) {
             may_leave = may_leave ||
                         agent_job_may_follow((enum proto_job_state)from, (enum proto_job_state)to);
-        if (from == PROTO_JOB_COMMITTED) /* may still be taken back */
+        }
+        if (from == PROTO_JOB_COMMITTED) { /* may still be taken back */
             assert_true(may_leave && proto_job_state_is_final(from));
-        else
+        } else {
             assert_int_equal(may_leave, !proto_job_state_is_final(from));
+        }
     }
 }
 

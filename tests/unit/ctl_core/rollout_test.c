@@ -145,13 +145,14 @@ static void a_rollout_of_the_largest_size_fits(void **state)
 
     begin(1, CTL_ROLLOUT_HOSTS_MAX - 1, 1);
     assert_int_equal(effects.count, CTL_ROLLOUT_HOSTS_MAX + 1);
-    for (uint32_t i = 0; i < CTL_ROLLOUT_HOSTS_MAX; i++)
+    for (uint32_t i = 0; i < CTL_ROLLOUT_HOSTS_MAX; i++) {
         (void)ctl_rollout_step(&rollout,
                                &(struct ctl_rollout_event){.now = {2},
                                                            .type = CTL_ROLLOUT_HOST_REPORT,
                                                            .host = i,
                                                            .job_state = PROTO_JOB_READY},
                                &effects);
+    }
     (void)say(3, 0, PROTO_JOB_COMMITTED); /* all others start at once */
     assert_true(effects.count > 2 * (CTL_ROLLOUT_HOSTS_MAX - 1));
     (void)give(6000, (struct ctl_rollout_event){.type = CTL_ROLLOUT_TIME});
