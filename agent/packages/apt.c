@@ -27,13 +27,20 @@ const struct agent_packages_backend agent_packages_apt = {
     .inspect = agent_packages_apt_inspect,
 };
 
-/* Read after the host's configuration. The host's hooks on `update` are for the host's lists. */
+/*
+ * Read after the host's configuration. The host's hooks on `update` are for the host's lists; and
+ * what is not signed is not installed by us, even where the host's own apt would.
+ */
 static const char repositories_config[] = "Dir::Cache::pkgcache \"\";\n"
                                           "Dir::Cache::archives \"archives\";\n"
                                           "#clear APT::Update::Pre-Invoke;\n"
                                           "#clear APT::Update::Post-Invoke;\n"
                                           "#clear APT::Update::Post-Invoke-Success;\n"
                                           "APT::Update::Error-Mode \"any\";\n"
+                                          "APT::Get::AllowUnauthenticated \"0\";\n"
+                                          "Acquire::AllowInsecureRepositories \"0\";\n"
+                                          "Acquire::AllowWeakRepositories \"0\";\n"
+                                          "Acquire::AllowDowngradeToInsecureRepositories \"0\";\n"
                                           "APT::Get::AutomaticRemove \"0\";\n"
                                           "APT::Get::Purge \"0\";\n";
 

@@ -105,6 +105,14 @@ int agent_packages_apt_registered_conffiles(struct agent_packages_job *job,
                                             struct agent_packages_paths *paths,
                                             struct bl_error *err) BL_CHECKED;
 
+/*
+ * Rebuilds an installed package from its files and adopts it into way-back/: 1, or 0 when that
+ * cannot be done here (no dpkg-repack, or what it made is not the package).
+ */
+int agent_packages_apt_repack(struct agent_packages_job *job,
+                              const struct agent_packages_wanted *wanted, struct bl_error *err)
+    BL_CHECKED;
+
 /* Runs an `apt-get -s` and reads, completes and sorts what it says. */
 int agent_packages_apt_simulate(struct agent_packages_job *job, struct agent_packages_args *args,
                                 struct agent_packages_changes *ret_changes, const char **ret_text,

@@ -145,7 +145,7 @@ static struct agent_packages_wanted wanted_of(const struct agent_packages_former
     return (struct agent_packages_wanted){former->name, former->from_arch, former->from};
 }
 
-/* 1 when the former package now lies in former/. Any trouble with one source is no more than that. */
+/* 1 when the former package now lies in way-back/. Any trouble with one source is no more than that. */
 static int try_source(struct collection *c, const struct agent_packages_former *former,
                       const char *directory)
 {
@@ -194,30 +194,16 @@ static int try_other_jobs(struct collection *c, const struct agent_packages_form
 static int try_repack(struct collection *c, struct agent_packages_former *former,
                       struct bl_error *err)
 {
-    struct agent_packages_command command = {.patience = AGENT_PACKAGES_STOP_TOOL};
-    struct agent_packages_output output;
-    char directory[AGENT_TXN_PATH_BYTES_MAX];
-    int r;
+    struct agent_packages_wanted wanted = wanted_of(former);
+    int r = agent_packages_apt_repack(c->job, &wanted, err);
 
-    if (access(AGENT_PACKAGES_DPKG_REPACK, X_OK) < 0)
-        return 0;
-    if (bl_text_format(directory, sizeof(directory), "%s/rebuilt", c->job->job_path) < 0)
-        return bl_fail(err, -EMSGSIZE, "'%s': path too long", c->job->job_path);
-    if ((r = bl_dir_make(c->job->job_fd, "rebuilt", 0700, err)) < 0 ||
-        (r = agent_packages_args_add(c->job, &command.args, AGENT_PACKAGES_DPKG_REPACK, err)) < 0 ||
-        (r = agent_packages_args_format(c->job, &command.args, err, "%s:%s", former->name,
-                                        former->from_arch)) < 0)
+    if (r <= 0)
         return r;
-    command.directory = directory;
-    r = agent_packages_run(c->job, &command, &output, err);
-    if (r < 0)
-        return r;
-    former->rebuilt = try_source(c, former, directory) > 0;
-    if (former->rebuilt)
-        agent_packages_job_note(c->job, "%s %s was rebuilt from the installed files", former->name,
-                                former->from);
+    former->rebuilt = true;
+    agent_packages_job_note(c->job, "%s %s was rebuilt from the installed files", former->name,
+                            former->from);
 
-    return former->rebuilt ? 1 : 0;
+    return 1;
 }
 
 static bool is_there(struct collection *c, const struct agent_packages_former *former)
@@ -278,7 +264,7 @@ static int find_former(struct collection *c, struct bl_error *err)
     return download_former(c, wanted, count, err);
 }
 
-/* Every former package lies in former/ and is the right one; otherwise all that are missing are named. */
+/* Every former package lies in way-back/ and is the right one; otherwise all that are missing are named. */
 static int prove_former(struct collection *c, struct bl_error *err)
 {
     uint32_t missing = 0;

@@ -14,7 +14,7 @@ int agent_packages_conffile_look(const char *path, struct agent_txn_conffile *re
                                  struct bl_error *err) BL_CHECKED;
 
 /*
- * Records `path` as kept->path (resolved, in the job's memory) and copies it to conffiles/ under
+ * Records `path` as kept->path (resolved, in the job's memory) and copies it to way-back/conffiles/ under
  * the number kept->number, durably.
  */
 int agent_packages_conffile_keep(struct agent_packages_job *job, const char *path,

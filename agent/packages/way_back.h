@@ -8,23 +8,22 @@
  * The record of the way back: what is to change, what was there before, and where the files lie
  * that bring it back. Written once, when staging has proven it, and only read from then on.
  *
- *   jobs/JOB/way-back         this record
- *   jobs/JOB/packages/        the new packages
- *   jobs/JOB/former/          the former packages
- *   jobs/JOB/conffiles/NNNNN  copies of configuration files
+ *   jobs/JOB/way-back.record       this record
+ *   jobs/JOB/packages/             the new packages
+ *   jobs/JOB/way-back/             the former packages
+ *   jobs/JOB/way-back/conffiles/   copies of configuration files, by number
  */
-#define AGENT_PACKAGES_WAY_BACK_FILE  "way-back"
-#define AGENT_PACKAGES_NEW_DIR        "packages"
-#define AGENT_PACKAGES_FORMER_DIR     "former"
-#define AGENT_PACKAGES_CONFFILE_DIR   "conffiles"
-#define AGENT_PACKAGES_WAY_BACK_BYTES (4 * 1024 * 1024)
+#define AGENT_PACKAGES_WAY_BACK_FILE "way-back.record"
+#define AGENT_PACKAGES_NEW_DIR       "packages"
+#define AGENT_PACKAGES_FORMER_DIR    "way-back"
+#define AGENT_PACKAGES_CONFFILE_DIR  "way-back/conffiles"
 
 struct agent_packages_former {
     const char *name, *arch; /* of the package after the change; of the former when removed */
     const char *from, *to;   /* versions; "" = not installed */
     const char *from_arch;   /* of the former package; "" when there was none */
     const char *new_file;    /* in packages/; "" for a removal */
-    const char *former_file; /* in former/; "" when it was not installed */
+    const char *former_file; /* in way-back/; "" when it was not installed */
     bool requested;          /* by the plan; otherwise apt brought it along */
     bool held, automatic;    /* the former marks */
     bool residual;           /* not installed, but its configuration files were there */

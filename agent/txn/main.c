@@ -12,10 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/packages/process.h"
 #include "agent/txn/phase.h"
 #include "common/file.h"
 #include "common/text.h"
@@ -23,6 +23,7 @@
 enum {
     EXIT_BUSY = 75, /* another belay-txn works on this job */
     RESERVE_BYTES = 64 * 1024,
+    DYING_MS = 5000,
 };
 
 #define RESERVE "reserve"
@@ -56,18 +57,18 @@ static int parse_options(int argc, char **argv, struct options *ret_options)
     return 0;
 }
 
-/* Held until the process ends; the kernel gives it back after any death. */
-static int lock_job(int job_fd, int *ret_fd, struct bl_error *err)
+/*
+ * Held until the process ends; the kernel gives it back after any death, but a process that was just
+ * killed may still be dying when the next one starts.
+ */
+static int lock_job(struct agent_packages_job *job, int *ret_fd, struct bl_error *err)
 {
-    BL_AUTO_FD int fd = openat(job_fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    char path[AGENT_TXN_PATH_BYTES_MAX];
 
-    if (fd < 0)
-        return bl_fail(err, -errno, "open 'lock': %s", strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return bl_fail(err, -EAGAIN, "another belay-txn works on this job");
-    *ret_fd = BL_TAKE_FD(fd);
+    if (bl_text_format(path, sizeof(path), "%s/lock", job->job_path) < 0)
+        return bl_fail(err, -EMSGSIZE, "'%s': path too long", job->job_path);
 
-    return 0;
+    return agent_packages_process_take_lock(job, path, DYING_MS, ret_fd, err);
 }
 
 static int open_log(int job_fd, uint32_t phase, int *ret_fd, struct bl_error *err)
@@ -191,14 +192,15 @@ static int perform(const struct options *options, struct bl_error *err)
     int r;
 
     if ((r = agent_txn_instance_parse(options->instance, name, &result.phase, err)) < 0 ||
-        (r = agent_txn_job_open(options->state_dir, name, &job_fd, err)) < 0 ||
-        (r = lock_job(job_fd, &lock_fd, err)) < 0 ||
-        (r = open_log(job_fd, result.phase, &log_fd, err)) < 0)
+        (r = agent_txn_job_open(options->state_dir, name, &job_fd, err)) < 0)
         return r;
     if (bl_text_format(path, sizeof(path), "%s/jobs/%s", options->state_dir, name) < 0)
         return bl_fail(err, -EMSGSIZE, "'%s': path too long", options->state_dir);
     job.job_path = path;
     job.job_fd = job_fd;
+    if ((r = lock_job(&job, &lock_fd, err)) < 0 ||
+        (r = open_log(job_fd, result.phase, &log_fd, err)) < 0)
+        return r;
     job.log_fd = log_fd;
     defer_signals(result.phase);
 

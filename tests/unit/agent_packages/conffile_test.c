@@ -161,7 +161,7 @@ static void a_lost_copy_is_told(void **state)
 
     write_file("demo.conf", "mine\n", 0644);
     kept = keep();
-    assert_int_equal(unlinkat(d.job.job_fd, "conffiles/00007", 0), 0);
+    assert_int_equal(unlinkat(d.job.job_fd, "way-back/conffiles/00007", 0), 0);
     assert_int_equal(agent_packages_conffile_restore(&d.job, &kept, &err), 0);
     write_file("demo.conf", "theirs\n", 0644);
     assert_int_equal(agent_packages_conffile_restore(&d.job, &kept, &err), -ENOENT);
