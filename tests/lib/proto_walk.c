@@ -129,45 +129,81 @@ void walk_fill(const struct proto_schema *schema, void *record, struct proto_are
         fill_field(&schema->fields[i], record, arena, seed);
 }
 
-static void assert_field(const char *schema_name, const struct proto_field *field, const uint8_t *a,
-                         const uint8_t *b)
+static void assert_list(const char *schema_name, const struct proto_field *field, const uint8_t *a,
+                        const uint8_t *b)
 {
-    const uint8_t *place_a = a + field->offset;
-    const uint8_t *place_b = b + field->offset;
-    size_t plain_bytes = field->type == PROTO_BOOL    ? sizeof(bool)
-                         : field->type == PROTO_ENUM  ? sizeof(uint32_t)
-                         : field->type == PROTO_FIXED ? field->limit
-                                                      : sizeof(uint64_t);
-    struct proto_bytes bytes_a;
-    struct proto_bytes bytes_b;
     const uint8_t *items_a;
     const uint8_t *items_b;
     uint32_t count_a;
     uint32_t count_b;
 
-    memcpy(&items_a, place_a, sizeof(items_a));
-    memcpy(&items_b, place_b, sizeof(items_b));
-    if (field->type == PROTO_LIST) {
-        memcpy(&count_a, a + field->count_offset, sizeof(count_a));
-        memcpy(&count_b, b + field->count_offset, sizeof(count_b));
-        if (count_a != count_b)
-            fail_msg("%s.%s: %u and %u items", schema_name, field->name, count_a, count_b);
-        for (uint32_t i = 0; i < count_a; i++)
-            walk_assert_equal(field->item, items_a + i * field->item->struct_bytes,
-                              items_b + i * field->item->struct_bytes);
-    } else if (field->type == PROTO_TEXT) {
-        if (strcmp((const char *)items_a, (const char *)items_b) != 0)
-            fail_msg("%s.%s: '%s' and '%s'", schema_name, field->name, (const char *)items_a,
-                     (const char *)items_b);
-    } else if (field->type == PROTO_BYTES) {
-        memcpy(&bytes_a, place_a, sizeof(bytes_a));
-        memcpy(&bytes_b, place_b, sizeof(bytes_b));
-        if (bytes_a.size_bytes != bytes_b.size_bytes ||
-            memcmp(bytes_a.data, bytes_b.data, bytes_a.size_bytes) != 0)
-            fail_msg("%s.%s: bytes differ", schema_name, field->name);
-    } else if (memcmp(place_a, place_b, plain_bytes) != 0) {
-        fail_msg("%s.%s: values differ", schema_name, field->name);
+    memcpy(&items_a, a + field->offset, sizeof(items_a));
+    memcpy(&items_b, b + field->offset, sizeof(items_b));
+    memcpy(&count_a, a + field->count_offset, sizeof(count_a));
+    memcpy(&count_b, b + field->count_offset, sizeof(count_b));
+    if (count_a != count_b)
+        fail_msg("%s.%s: %u and %u items", schema_name, field->name, count_a, count_b);
+    for (uint32_t i = 0; i < count_a; i++)
+        walk_assert_equal(field->item, items_a + i * field->item->struct_bytes,
+                          items_b + i * field->item->struct_bytes);
+}
+
+static bool texts_are_equal(const uint8_t *place_a, const uint8_t *place_b)
+{
+    const char *text_a;
+    const char *text_b;
+
+    memcpy(&text_a, place_a, sizeof(text_a));
+    memcpy(&text_b, place_b, sizeof(text_b));
+
+    return strcmp(text_a, text_b) == 0;
+}
+
+static bool bytes_are_equal(const uint8_t *place_a, const uint8_t *place_b)
+{
+    struct proto_bytes bytes_a;
+    struct proto_bytes bytes_b;
+
+    memcpy(&bytes_a, place_a, sizeof(bytes_a));
+    memcpy(&bytes_b, place_b, sizeof(bytes_b));
+
+    return bytes_a.size_bytes == bytes_b.size_bytes &&
+           memcmp(bytes_a.data, bytes_b.data, bytes_a.size_bytes) == 0;
+}
+
+static void assert_field(const char *schema_name, const struct proto_field *field, const uint8_t *a,
+                         const uint8_t *b)
+{
+    const uint8_t *place_a = a + field->offset;
+    const uint8_t *place_b = b + field->offset;
+    bool equal = false;
+
+    switch (field->type) {
+    case PROTO_U64:
+    case PROTO_I64:
+        equal = memcmp(place_a, place_b, sizeof(uint64_t)) == 0;
+        break;
+    case PROTO_BOOL:
+        equal = memcmp(place_a, place_b, sizeof(bool)) == 0;
+        break;
+    case PROTO_ENUM:
+        equal = memcmp(place_a, place_b, sizeof(uint32_t)) == 0;
+        break;
+    case PROTO_TEXT:
+        equal = texts_are_equal(place_a, place_b);
+        break;
+    case PROTO_BYTES:
+        equal = bytes_are_equal(place_a, place_b);
+        break;
+    case PROTO_FIXED:
+        equal = memcmp(place_a, place_b, field->limit) == 0;
+        break;
+    case PROTO_LIST:
+        assert_list(schema_name, field, a, b);
+        return;
     }
+    if (!equal)
+        fail_msg("%s.%s: values differ", schema_name, field->name);
 }
 
 void walk_assert_equal(const struct proto_schema *schema, const void *a, const void *b)
