@@ -55,7 +55,7 @@ struct agent_lease_record {
     int64_t taken_ms, until_ms;     /* wall clock */
     const char *boot_id;            /* of the boot in which it was taken */
     uint64_t until_mono_ms;         /* CLOCK_BOOTTIME of that boot */
-    struct agent_lease_unit *units; /* quiesce only; in the order in which they were stopped */
+    struct agent_lease_unit *units; /* quiesce: as they were stopped; ssh_lock: sshd's own */
     uint32_t units_count;
 };
 

@@ -7,6 +7,8 @@
 
 #include "common/text.h"
 
+#define UNIT_INTERFACE "org.freedesktop.systemd1.Unit"
+
 enum {
     CALL_MS_MAX = 25 * 1000,
     TIMER_MS_MAX = 10 * 1000, /* for PID 1 to drop a timer: it only forgets it */
@@ -52,19 +54,37 @@ enum {
     STATE_BYTES = 32, /* more than any state's name has */
 };
 
-static int get_text(sd_bus *bus, const char *path, const char *property, char *ret_text,
-                    size_t text_bytes, struct bl_error *err)
+static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property,
+                    char *ret_text, size_t text_bytes, struct bl_error *err)
 {
     sd_bus_error bus_error = SD_BUS_ERROR_NULL;
     char *text = NULL;
     int r;
 
-    r = sd_bus_get_property_string(bus, AGENT_MANAGER_NAME, path, "org.freedesktop.systemd1.Unit",
-                                   property, &bus_error, &text);
+    r = sd_bus_get_property_string(bus, AGENT_MANAGER_NAME, path, interface, property, &bus_error,
+                                   &text);
     if (r < 0)
         return fail_call(err, r, property, &bus_error);
     bl_text_copy(ret_text, text_bytes, text);
     free(text);
+
+    return 0;
+}
+
+int agent_manager_service_text(sd_bus *bus, const char *unit, const char *property, char *ret_text,
+                               size_t text_bytes, struct bl_error *err)
+{
+    char *path = NULL;
+    int r;
+
+    r = sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, &path);
+    if (r < 0)
+        return bl_fail(err, r, "unit '%s': %s", unit, strerror(-r));
+    r = get_text(bus, path, "org.freedesktop.systemd1.Service", property, ret_text, text_bytes,
+                 err);
+    free(path);
+    if (r < 0)
+        return bl_wrap(err, "unit '%s'", unit);
 
     return 0;
 }
@@ -80,11 +100,11 @@ int agent_manager_look(sd_bus *bus, const char *unit, struct agent_manager_unit 
     if (r < 0)
         return bl_fail(err, r, "unit '%s': %s", unit, strerror(-r));
     /* Reading a property of the unit's path loads the unit, so one never seen is found too. */
-    r = get_text(bus, path, "LoadState", loaded, sizeof(loaded), err);
+    r = get_text(bus, path, UNIT_INTERFACE, "LoadState", loaded, sizeof(loaded), err);
     if (r >= 0)
-        r = get_text(bus, path, "ActiveState", active, sizeof(active), err);
+        r = get_text(bus, path, UNIT_INTERFACE, "ActiveState", active, sizeof(active), err);
     if (r >= 0)
-        r = get_text(bus, path, "Id", id, sizeof(id), err);
+        r = get_text(bus, path, UNIT_INTERFACE, "Id", id, sizeof(id), err);
     free(path);
     if (r < 0)
         return bl_wrap(err, "unit '%s'", unit);

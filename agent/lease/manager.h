@@ -30,8 +30,12 @@ struct agent_manager_unit {
 int agent_manager_look(sd_bus *bus, const char *unit, struct agent_manager_unit *ret_unit,
                        struct bl_error *err) BL_CHECKED;
 
+/* A text property of a service, "KillMode" for one. */
+int agent_manager_service_text(sd_bus *bus, const char *unit, const char *property, char *ret_text,
+                               size_t text_bytes, struct bl_error *err) BL_CHECKED;
+
 /*
- * Queues a job: method "StartUnit", "StopUnit" or "ReloadUnit". The path of the job, for JobRemoved.
+ * Queues a job: method "StartUnit", "StopUnit", "RestartUnit" or "ReloadUnit". The path of the job, for JobRemoved.
  */
 int agent_manager_queue(sd_bus *bus, const char *method, const char *unit, char ret_job[static 64],
                         struct bl_error *err) BL_CHECKED;

@@ -44,7 +44,8 @@ static int hold(const struct agent_lease_places *places, const char *job, int64_
     PROTO_AUTO_ARENA arena = {0};
     AGENT_AUTO_MANAGER sd_bus *bus = NULL;
     struct agent_lease_record record;
-    char boot_id[BL_BOOT_ID_BYTES];
+    char boot_id[BL_BOOT_ID_BYTES], sshd[AGENT_LEASE_UNIT_BYTES_MAX + 1];
+    struct agent_lease_unit unit = {.name = sshd, .was_active = true};
     bool joined;
     int r;
 
@@ -58,6 +59,11 @@ static int hold(const struct agent_lease_places *places, const char *job, int64_
         r = bl_boot_id_read(boot_id, err);
     else
         r = agent_lease_fill(&record, job, lease_ms, boot_id, err);
+    if (r >= 0 && !joined) {
+        record.units = &unit;
+        r = agent_sshd_find(places, sshd, err);
+        record.units_count = r > 0;
+    }
     if (r >= 0 && !joined)
         r = agent_lease_save(places, AGENT_LEASE_SSH_LOCK, &record, err);
     if (r >= 0)
@@ -96,8 +102,8 @@ static const char *activate(const struct agent_lease_places *places,
         (void)bl_fail(err, -EPROTO, "sshd would still let a stranger in");
         return "ssh_lock_no_effect";
     }
-    if (agent_sshd_reload(places, err) < 0)
-        return "ssh_lock_reload";
+    if (agent_sshd_refresh(places, /* was_running= */ NULL, err) < 0)
+        return "ssh_lock_refresh";
 
     return NULL;
 }
@@ -155,6 +161,10 @@ int agent_ssh_lock_take(const struct agent_lease_places *places, const char *job
     r = read_includes(places, err);
     if (r < 0)
         return agent_lease_end(ret_outcome, "ssh_lock_no_include", r, err);
+    /* What sshd refuses already is not ours to blame, and could not be undone. */
+    r = agent_sshd_check(places, err);
+    if (r < 0)
+        return agent_lease_end(ret_outcome, "ssh_lock_config", r, err);
     r = hold(places, job, (int64_t)manifest->lease_ms, err);
     if (r == -EEXIST)
         return agent_lease_end(ret_outcome, "ssh_lock_taken", r, err);
@@ -199,6 +209,19 @@ static int disarm(const struct agent_lease_places *places, struct bl_error *err)
     return r < 0 ? r : agent_manager_disarm(bus, TIMER, err);
 }
 
+/* In the boot of the lock only: a later one starts, or does not start, its sshd by itself. */
+static const char *was_running(const struct agent_lease_record *record, int held)
+{
+    char boot_id[BL_BOOT_ID_BYTES];
+    struct bl_error ignored = {0};
+
+    if (held <= 0 || record->units_count == 0 || bl_boot_id_read(boot_id, &ignored) < 0 ||
+        strcmp(record->boot_id, boot_id) != 0)
+        return NULL;
+
+    return record->units[0].name;
+}
+
 int agent_ssh_lock_release(const struct agent_lease_places *places,
                            struct agent_lease_outcome *ret_outcome, struct bl_error *err)
 {
@@ -216,9 +239,9 @@ int agent_ssh_lock_release(const struct agent_lease_places *places,
         return agent_lease_end(ret_outcome, "ssh_lock_failed", r, err);
     if (r > 0 && held == 0)
         return end_with(ret_outcome, "SSH was not locked");
-    r = agent_sshd_reload(places, err);
+    r = agent_sshd_refresh(places, was_running(&record, held), err);
     if (r < 0)
-        return agent_lease_end(ret_outcome, "ssh_lock_reload", r, err);
+        return agent_lease_end(ret_outcome, "ssh_lock_refresh", r, err);
     r = agent_lease_remove(places, AGENT_LEASE_SSH_LOCK, err);
     if (r < 0)
         return agent_lease_end(ret_outcome, "ssh_lock_failed", r, err);

@@ -14,7 +14,7 @@
  *
  * Codes: ssh_lock_taken (another job holds it), ssh_lock_bad_keep, ssh_lock_keeps_all,
  * ssh_lock_no_include, ssh_lock_config (sshd does not accept its configuration),
- * ssh_lock_no_effect, ssh_lock_reload, ssh_lock_failed (the host: disk, PID 1, ...).
+ * ssh_lock_no_effect, ssh_lock_refresh, ssh_lock_failed (the host: disk, PID 1, ...).
  */
 int agent_ssh_lock_take(const struct agent_lease_places *places, const char *job,
                         const struct proto_manifest *manifest,

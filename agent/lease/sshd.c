@@ -2,6 +2,7 @@
 #include "agent/lease/sshd.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "agent/lease/manager.h"
@@ -12,7 +13,7 @@
 
 enum {
     RUN_MS_MAX = 10 * 1000,
-    RELOAD_MS_MAX = 30 * 1000,
+    REFRESH_MS_MAX = 60 * 1000,
     OUTPUT_BYTES_MAX = 64 * 1024,
 };
 
@@ -104,25 +105,84 @@ int agent_sshd_denies(const struct agent_lease_places *places,
     return 0;
 }
 
-int agent_sshd_reload(const struct agent_lease_places *places, struct bl_error *err)
+/*
+ * A reload is done for systemd when sshd has got its signal; it goes on to serve by the old
+ * configuration for a while, and nothing tells when that ends. A start is done when sshd says that
+ * it listens. So it is started anew wherever its unit leaves the sessions alone, as it does on
+ * Debian and RHEL.
+ */
+static int choose_method(const struct agent_lease_places *places, sd_bus *bus, const char *unit,
+                         const char **ret_method, struct bl_error *err)
 {
-    /* Debian's name, everybody else's; where one is an alias of the other the first answers. */
+    struct bl_error ignored = {0};
+    char kill_mode[32];
+    int r;
+
+    r = agent_manager_service_text(bus, unit, "KillMode", kill_mode, sizeof(kill_mode), err);
+    if (r < 0)
+        return r;
+    /* A start that could fail is not tried; the unit's own reload keeps what runs when it fails. */
+    *ret_method = strcmp(kill_mode, "process") == 0 && agent_sshd_check(places, &ignored) >= 0
+                      ? "RestartUnit"
+                      : "ReloadUnit";
+
+    return 0;
+}
+
+static int find_running(sd_bus *bus, char ret_unit[AGENT_LEASE_UNIT_BYTES_MAX + 1],
+                        struct bl_error *err)
+{
+    /* Debian's name, everybody else's; an alias is told by the name behind it. */
     static const char *const units[] = {"ssh.service", "sshd.service"};
+
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        struct agent_manager_unit unit;
+        int r = agent_manager_look(bus, units[i], &unit, err);
+
+        if (r < 0)
+            return r;
+        if (!unit.loaded || !unit.active)
+            continue;
+        bl_text_copy(ret_unit, AGENT_LEASE_UNIT_BYTES_MAX + 1, unit.id);
+        return 1;
+    }
+
+    return 0;
+}
+
+int agent_sshd_find(const struct agent_lease_places *places,
+                    char ret_unit[AGENT_LEASE_UNIT_BYTES_MAX + 1], struct bl_error *err)
+{
     AGENT_AUTO_MANAGER sd_bus *bus = NULL;
+    int r = agent_manager_open(places, &bus, err);
+
+    return r < 0 ? r : find_running(bus, ret_unit, err);
+}
+
+int agent_sshd_refresh(const struct agent_lease_places *places, const char *was_running,
+                       struct bl_error *err)
+{
+    AGENT_AUTO_MANAGER sd_bus *bus = NULL;
+    char running[AGENT_LEASE_UNIT_BYTES_MAX + 1];
+    const char *method = "StartUnit", *unit = running;
     int r;
 
     r = agent_manager_open(places, &bus, err);
+    if (r >= 0)
+        r = find_running(bus, running, err);
     if (r < 0)
         return r;
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        struct agent_manager_unit unit;
+    if (r == 0 && was_running == NULL)
+        return 1;
+    if (r == 0)
+        unit = was_running;
+    else
+        r = choose_method(places, bus, unit, &method, err);
+    /* A few starts within seconds, ours and a package's, must not run into systemd's limit. */
+    if (r >= 0)
+        r = agent_manager_reset(bus, unit, err);
+    if (r < 0)
+        return r;
 
-        r = agent_manager_look(bus, units[i], &unit, err);
-        if (r < 0)
-            return r;
-        if (unit.loaded && unit.active)
-            return agent_manager_run(bus, "ReloadUnit", units[i], RELOAD_MS_MAX, err);
-    }
-
-    return 1;
+    return agent_manager_run(bus, method, unit, REFRESH_MS_MAX, err);
 }

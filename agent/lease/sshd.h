@@ -25,9 +25,16 @@ int agent_sshd_denies(const struct agent_lease_places *places,
     BL_CHECKED;
 
 /*
- * Makes a running sshd take its configuration in, and waits for that. 1 when there was none to
- * tell: not running, or started for each connection by its socket, and then it reads it anyway.
+ * Makes a running sshd take its configuration in; when this returns, the next login is judged by
+ * it. 1 when there was none to tell: not running, or started for each connection by its socket,
+ * and then it reads it anyway. -EPROTO, and sshd left as it is, when it would not accept it.
+ * `was_running` is started when none runs; NULL: none is.
  */
-int agent_sshd_reload(const struct agent_lease_places *places, struct bl_error *err) BL_CHECKED;
+int agent_sshd_refresh(const struct agent_lease_places *places, const char *was_running,
+                       struct bl_error *err) BL_CHECKED;
+
+/* 1 and its name when an sshd runs as a service; 0 when none does. */
+int agent_sshd_find(const struct agent_lease_places *places,
+                    char ret_unit[AGENT_LEASE_UNIT_BYTES_MAX + 1], struct bl_error *err) BL_CHECKED;
 
 #endif
