@@ -24,8 +24,10 @@ static int open_agent_dir(const char *state_dir, bool make, int *ret_fd, struct 
     r = snprintf(path, sizeof(path), "%s/agent", state_dir);
     if (r < 0 || (size_t)r >= sizeof(path))
         return bl_fail(err, -ENAMETOOLONG, "'%s': name too long", state_dir);
-    if (make) {
-        r = bl_dir_make(AT_FDCWD, path, 0700, err);
+    if (make) { /* the state directory itself is shared with a controller on the same machine */
+        r = bl_dir_make(AT_FDCWD, state_dir, 0755, err);
+        if (r >= 0)
+            r = bl_dir_make(AT_FDCWD, path, 0700, err);
         if (r < 0)
             return r;
     }
