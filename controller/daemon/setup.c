@@ -178,6 +178,22 @@ static int refuse_odd_text(const struct ctl_config *config, struct bl_error *err
     return 0;
 }
 
+/* Only the directory itself is ours alone; those above it must let its owner through. */
+static int make_state_dir(const char *path, struct bl_error *err)
+{
+    char above[CTL_CONFIG_PATH_BYTES];
+    const char *name;
+    int r;
+
+    r = split(path, above, &name, err);
+    if (r >= 0)
+        r = bl_dir_make(AT_FDCWD, above, CONFIG_DIR_MODE, err);
+    if (r >= 0)
+        r = bl_dir_make(AT_FDCWD, path, STATE_DIR_MODE, err);
+
+    return r;
+}
+
 int ctl_setup_create(const struct ctl_setup_request *request, struct ctl_setup_result *ret_result,
                      struct bl_error *err)
 {
@@ -191,7 +207,7 @@ int ctl_setup_create(const struct ctl_setup_request *request, struct ctl_setup_r
     if (r >= 0)
         r = refuse_existing(&checked, err);
     if (r >= 0)
-        r = bl_dir_make(AT_FDCWD, checked.config.state_dir, STATE_DIR_MODE, err);
+        r = make_state_dir(checked.config.state_dir, err);
     if (r < 0)
         return r;
     dir_fd = bl_dir_open(AT_FDCWD, checked.config.state_dir, err);
