@@ -15,11 +15,11 @@
 
 enum {
     HEARTBEAT_MS = 10 * 1000,
-    SILENT_MS_MAX = 30 * 1000, /* without a heartbeat's answer: the connection is dead */
-    HANDSHAKE_MS_MAX = 5 * 1000,
+    SILENT_MS_MAX = 30 * 1000,    /* without a heartbeat's answer: the connection is dead */
+    HANDSHAKE_MS_MAX = 15 * 1000, /* as long as belayd gives while a whole fleet comes back */
     CONNECT_MS_MAX = 10 * 1000,
     /* Above both together: a guard, should libzmq ever not tell how a try ended. */
-    TRY_MS_MAX = 20 * 1000,
+    TRY_MS_MAX = 30 * 1000,
     BACKOFF_MS_FIRST = 500,
     BACKOFF_MS_MAX = 30 * 1000,
     /*

@@ -30,10 +30,14 @@ bool agent_quiesce_is_protected(const char *unit)
 {
     /* Without these: no logins, no network, no logs, no D-Bus, or no belay to give them back. */
     static const char *const starts[] = {
-        "belay",          "dbus",   "systemd-", "ssh.",      "sshd.",       "ssh@",
-        "sshd@",          "user@",  "user-",    "getty@",    "serial-",     "console-getty",
-        "NetworkManager", "polkit", "ifup@",    "emergency", "networking.", "rescue.",
-        "init.",          "wicked", "netplan",  "udev",      "initrd-",     "sshd-",
+        "belay",          "dbus",        "systemd-",
+        "ssh.",           "sshd.",       "ssh@",
+        "sshd@",          "user@",       "user-runtime-dir@",
+        "getty@",         "serial-",     "console-getty",
+        "NetworkManager", "polkit",      "ifup@",
+        "emergency",      "networking.", "rescue.",
+        "init.",          "wicked",      "netplan",
+        "udev",           "initrd-",     "sshd-",
     };
 
     for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
