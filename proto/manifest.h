@@ -179,6 +179,23 @@ int proto_merkle_root(struct proto_target *targets, size_t target_count,
 int proto_merkle_prove(const struct proto_target *targets, size_t target_count, size_t index,
                        struct proto_hash *ret_proof, uint32_t *ret_proof_count,
                        struct bl_error *err) BL_CHECKED;
+/*
+ * The whole tree, for who needs many proofs of it: a fleet's would cost its square one by one. Zero
+ * it before use.
+ */
+struct proto_merkle_tree {
+    struct proto_hash *hashes; /* level by level, the leaves first */
+    size_t target_count;
+};
+
+/* `targets` as for proto_merkle_prove, and not needed afterwards. */
+int proto_merkle_tree_build(const struct proto_target *targets, size_t target_count,
+                            struct proto_merkle_tree *ret_tree, struct bl_error *err) BL_CHECKED;
+void proto_merkle_tree_release(struct proto_merkle_tree *tree);
+/* The same proof that proto_merkle_prove gives. Returns how many hashes it has. */
+uint32_t proto_merkle_tree_prove(const struct proto_merkle_tree *tree, size_t index,
+                                 struct proto_hash ret_proof[PROTO_PROOF_MAX]);
+
 /* 0, or -EKEYREJECTED when target is not leaf `index` of the `target_count` leaves under `root`. */
 int proto_merkle_verify(const uint8_t root[PROTO_HASH_BYTES], uint64_t target_count,
                         const struct proto_target *target, uint64_t index,

@@ -149,6 +149,75 @@ int proto_merkle_prove(const struct proto_target *targets, size_t target_count, 
     return 0;
 }
 
+/* A level above `count` nodes joins them two by two; an odd last one goes up as it is. */
+static size_t level_above(size_t count)
+{
+    return (count + 1) / 2;
+}
+
+int proto_merkle_tree_build(const struct proto_target *targets, size_t target_count,
+                            struct proto_merkle_tree *ret_tree, struct bl_error *err)
+{
+    size_t hash_count = 0;
+    struct proto_hash *level;
+    int r;
+
+    BL_ASSERT(target_count > 0 && target_count <= PROTO_TARGETS_MAX);
+
+    r = proto_init(err);
+    if (r < 0)
+        return r;
+    for (size_t count = target_count; count > 1; count = level_above(count))
+        hash_count += count;
+    ret_tree->hashes = calloc(hash_count + 1, sizeof(*ret_tree->hashes));
+    if (ret_tree->hashes == NULL)
+        return bl_fail(err, -ENOMEM, "tree of %zu hosts: no memory", target_count);
+    ret_tree->target_count = target_count;
+
+    level = ret_tree->hashes;
+    for (size_t i = 0; i < target_count; i++)
+        hash_leaf(&targets[i], &level[i]);
+    for (size_t count = target_count; count > 1; count = level_above(count)) {
+        struct proto_hash *above = level + count;
+
+        for (size_t i = 0; i + 1 < count; i += 2)
+            hash_node(&level[i], &level[i + 1], &above[i / 2]);
+        if ((count & 1) != 0)
+            above[count / 2] = level[count - 1];
+        level = above;
+    }
+
+    return 0;
+}
+
+void proto_merkle_tree_release(struct proto_merkle_tree *tree)
+{
+    free(tree->hashes);
+    *tree = (struct proto_merkle_tree){0};
+}
+
+uint32_t proto_merkle_tree_prove(const struct proto_merkle_tree *tree, size_t index,
+                                 struct proto_hash ret_proof[PROTO_PROOF_MAX])
+{
+    const struct proto_hash *level = tree->hashes;
+    uint32_t proof_count = 0;
+
+    BL_ASSERT(index < tree->target_count);
+
+    for (size_t count = tree->target_count; count > 1; count = level_above(count)) {
+        size_t sibling = index ^ 1;
+
+        if (sibling < count) {
+            BL_ASSERT(proof_count < PROTO_PROOF_MAX);
+            ret_proof[proof_count++] = level[sibling];
+        }
+        level += count;
+        index /= 2;
+    }
+
+    return proof_count;
+}
+
 /* RFC 9162, 2.1.3.2: climbs from the leaf; `last` tells where the tree's right edge is. */
 static bool climb(struct proto_hash *hash, uint64_t index, uint64_t last,
                   const struct proto_hash *proof, uint32_t proof_count)

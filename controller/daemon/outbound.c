@@ -23,60 +23,49 @@ int ctl_engine_send(struct ctl_engine *engine, const struct ctl_link_peer *peer,
     return ctl_link_send(engine->link, CTL_LINK_FLEET, peer, buffer.data, buffer.size_bytes);
 }
 
-static int make_offer(const struct ctl_order *order, struct proto_hash proof[PROTO_PROOF_MAX],
-                      struct proto_message *ret_message, struct bl_error *err)
+static struct proto_offer make_offer(const struct ctl_order *order,
+                                     struct proto_hash proof[PROTO_PROOF_MAX])
 {
     struct ctl_run *run = order->run;
-    struct proto_offer offer = {
+
+    return (struct proto_offer){
         .manifest = {run->manifest_data, run->manifest_bytes},
         .signatures = run->signatures,
         .signatures_count = run->signatures_count,
         .kind = run->members[order->index].kind,
         .index = order->index,
         .proof = proof,
+        .proof_count = proto_merkle_tree_prove(&run->tree, order->index, proof),
     };
-    int r;
-
-    r = proto_merkle_prove(run->targets, run->rollout.host_count, order->index, proof,
-                           &offer.proof_count, err);
-    if (r >= 0)
-        ret_message->offer = offer;
-
-    return r;
 }
 
-static int make_message(const struct ctl_order *order, struct proto_hash proof[PROTO_PROOF_MAX],
-                        struct proto_message *ret_message, struct bl_error *err)
+static struct proto_message make_message(const struct ctl_order *order,
+                                         struct proto_hash proof[PROTO_PROOF_MAX])
 {
-    *ret_message = (struct proto_message){.kind = order->kind};
-    if (order->kind == PROTO_OFFER)
-        return make_offer(order, proof, ret_message, err);
-    if (order->kind == PROTO_REPORT_ACK) {
-        ret_message->report_ack.seq = order->host->ack_seq;
+    struct proto_message message = {.kind = order->kind};
+
+    if (order->kind == PROTO_OFFER) {
+        message.offer = make_offer(order, proof);
+    } else if (order->kind == PROTO_REPORT_ACK) {
+        message.report_ack.seq = order->host->ack_seq;
         order->host->ack_seq = 0;
     } else if (order->kind == PROTO_COMMIT) {
-        memcpy(ret_message->commit.rollout_id, order->run->id, PROTO_ROLLOUT_ID_BYTES);
-        ret_message->commit.nonce = order->nonce;
+        memcpy(message.commit.rollout_id, order->run->id, PROTO_ROLLOUT_ID_BYTES);
+        message.commit.nonce = order->nonce;
     } else {
-        memcpy(ret_message->order.rollout_id, order->run->id, PROTO_ROLLOUT_ID_BYTES);
+        memcpy(message.order.rollout_id, order->run->id, PROTO_ROLLOUT_ID_BYTES);
     }
 
-    return 0;
+    return message;
 }
 
 static void send_order(struct ctl_engine *engine, const struct ctl_order *order)
 {
     struct proto_hash proof[PROTO_PROOF_MAX];
     struct ctl_fleet_host *host = order->host;
-    struct proto_message message;
-    struct bl_error err = {0};
+    const struct proto_message message = make_message(order, proof);
     int r;
 
-    r = make_message(order, proof, &message, &err);
-    if (r < 0) {
-        ctl_log(CTL_LOG_ERROR, "order to '%s': %s", host->name, err.text);
-        return;
-    }
     if (host->standing != CTL_STANDING_ENROLLED || host->held || !ctl_fleet_is_connected(host))
         return;
     r = ctl_engine_send(engine, &host->current, &message);

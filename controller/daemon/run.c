@@ -24,6 +24,7 @@ struct ctl_run *ctl_run_free(struct ctl_run *run)
         free(run->members[i].code);
         free(run->members[i].reason);
     }
+    proto_merkle_tree_release(&run->tree);
     proto_arena_release(&run->arena);
     free(run->plan_name);
     free(run->manifest_data);
@@ -234,6 +235,8 @@ static int load(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES
     r = ctl_store_each_rollout_host(store, id, take_host, loading, err);
     if (r >= 0)
         r = check_rows(run, err);
+    if (r >= 0)
+        r = proto_merkle_tree_build(run->targets, run->rollout.host_count, &run->tree, err);
     if (r < 0)
         return r;
     {

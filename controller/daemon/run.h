@@ -36,6 +36,7 @@ struct ctl_run {
     struct ctl_rollout_host *hosts;
     struct ctl_run_host *members;       /* same index */
     struct proto_target *targets;       /* same index: sorted by id */
+    struct proto_merkle_tree tree;      /* over them */
     struct ctl_rollout_effects effects; /* of the last step */
     struct bl_mono wake_at;             /* ms 0 = no TIME is wanted */
     sd_event_source *timer;             /* the engine's; released with the run */

@@ -63,6 +63,20 @@ static void the_shape_is_that_of_rfc_6962(void **state)
 }
 
 /* All that may be claimed falsely about one leaf. */
+/* The whole tree gives the same proof as the one that is made alone. */
+static void check_tree(const struct proto_target *targets, size_t count, size_t index,
+                       const struct proto_hash *proof, uint32_t length)
+{
+    struct proto_hash same[PROTO_PROOF_MAX];
+    struct proto_merkle_tree tree = {0};
+    struct bl_error err = {0};
+
+    assert_int_equal(proto_merkle_tree_build(targets, count, &tree, &err), 0);
+    assert_int_equal(proto_merkle_tree_prove(&tree, index, same), length);
+    assert_memory_equal(same, proof, length * sizeof(same[0]));
+    proto_merkle_tree_release(&tree);
+}
+
 static void assert_only_truth(const struct proto_target *targets, size_t count, size_t index,
                               const uint8_t root[32])
 {
@@ -73,6 +87,7 @@ static void assert_only_truth(const struct proto_target *targets, size_t count, 
 
     assert_int_equal(proto_merkle_prove(targets, count, index, proof, &length, &err), 0);
     assert_true(length <= 6);
+    check_tree(targets, count, index, proof, length);
     assert_int_equal(proto_merkle_verify(root, count, &targets[index], index, proof, length, &err),
                      0);
 
