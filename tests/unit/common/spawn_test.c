@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -221,9 +222,17 @@ static void another_user_is_become_whole(void **state)
     const char *const argv[] = {"/bin/sh", "-c", "id -u; id -g; id -G", NULL};
     const struct bl_spawn spawn = {.argv = argv, .capture_bytes = 1000, .uid = 65534, .gid = 65534};
 
+    const gid_t group = 4711;
+    gid_t former[64];
+    int former_count;
+
     if (geteuid() != 0)
         skip();
+    former_count = getgroups(64, former);
+    assert_true(former_count >= 0);
+    assert_int_equal(setgroups(1, &group), 0);
     assert_runs(&spawn, "65534\n65534\n65534\n");
+    assert_int_equal(setgroups((size_t)former_count, former), 0);
 }
 
 int main(void)

@@ -86,6 +86,7 @@ static void foreign_heads_are_told_apart(void **state)
 {
     assert_int_equal(DECODE("\x93\x01\x21\x91\x05"), 0); /* PING 5 */
     assert_int_equal(DECODE("\x93\x02\x21\x91\x05"), -EPROTO);
+    assert_int_equal(DECODE("\x93\x00\x21\x91\x05"), -EPROTO);
     assert_int_equal(DECODE("\x94\x02\x21\x91\x05\x06"), -EPROTO); /* a later version's shape */
     assert_int_equal(DECODE("\x93\x01\x7f\x91\x05"), -EPROTO);
     assert_int_equal(DECODE("\x93\x01\x00\x91\x05"), -EPROTO);

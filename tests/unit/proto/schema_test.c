@@ -68,7 +68,8 @@ static void no_prefix_is_a_record(void **state)
             assert_int_equal(proto_decode(schemas[i], buffer.data, size, &decoded, &out, &err),
                              -EBADMSG);
             assert_memory_equal(&out, &before, sizeof(out));
-            assert_true(strlen(err.text) > strlen(schemas[i]->name));
+            /* Seen where it ends; not by what it took for more of it. */
+            assert_non_null(strstr(err.text, "ends early"));
         }
     }
 }
