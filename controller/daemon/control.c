@@ -18,6 +18,7 @@
 enum {
     BACKLOG_COUNT = 64,
     SOCKET_MODE = 0660,
+    ANSWERS_WAITING_BYTES_MAX = 4 * 1024 * 1024,
 };
 
 /* ---- requests ---- */
@@ -123,6 +124,29 @@ static bool take_request(struct ctl_client *client)
     return true;
 }
 
+/* False: as many answers wait as may; the other requests come when those are read. */
+static bool has_room(const struct ctl_client *client)
+{
+    return client->out.size_bytes - client->out.done_bytes < ANSWERS_WAITING_BYTES_MAX;
+}
+
+static int serve(struct ctl_client *client)
+{
+    bool was_full, took;
+    int r;
+
+    do {
+        was_full = !has_room(client);
+        took = false;
+        while (has_room(client) && take_request(client))
+            took = true;
+        ctl_client_drop_done(client);
+        r = ctl_client_flush(client);
+    } while (r >= 0 && (took || was_full) && client->out.size_bytes == 0);
+
+    return r;
+}
+
 static int on_client(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
     struct ctl_client *client = userdata;
@@ -132,12 +156,8 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *us
         r = ctl_client_read(client);
     else if ((revents & (EPOLLHUP | EPOLLERR)) != 0)
         r = -ECONNRESET;
-    if (r >= 0) {
-        while (take_request(client))
-            continue;
-        ctl_client_drop_done(client);
-        r = ctl_client_flush(client);
-    }
+    if (r >= 0)
+        r = serve(client);
     if (r < 0)
         ctl_client_close(client);
 
@@ -185,6 +205,10 @@ static int add_client(struct ctl_control *control, int *fd)
     client->control = control;
     client->fd = -1;
     client->uid = peer_uid(*fd);
+    if (client->uid < 0) { /* nobody acts without a name */
+        free(client);
+        return -EPERM;
+    }
     if (sd_event_add_io(control->engine->event, &client->io, *fd, EPOLLIN, on_client, client) < 0) {
         free(client);
         return -ENOMEM;

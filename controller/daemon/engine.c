@@ -74,8 +74,8 @@ static void tell_watcher(struct ctl_engine *engine)
     }
 }
 
-/* Ended rollouts make room; the longest unused goes first. */
-static void unload_runs(struct ctl_engine *engine)
+/* Ended rollouts make room, the longest unused first. False: none has to. */
+static bool unload_one(struct ctl_engine *engine)
 {
     uint32_t ended = 0, oldest = UINT32_MAX;
 
@@ -87,9 +87,11 @@ static void unload_runs(struct ctl_engine *engine)
             oldest = i;
     }
     if (ended <= ENDED_RUNS_MAX)
-        return;
+        return false;
     (void)ctl_run_free(engine->runs[oldest]);
     engine->runs[oldest] = engine->runs[--engine->run_count];
+
+    return true;
 }
 
 bool ctl_engine_end(struct ctl_engine *engine)
@@ -105,7 +107,8 @@ bool ctl_engine_end(struct ctl_engine *engine)
     engine->turns++;
     ctl_outbound_flush(engine);
     tell_watcher(engine);
-    unload_runs(engine);
+    while (unload_one(engine))
+        continue;
 
     return true;
 }
@@ -363,8 +366,9 @@ static int restart_runs(struct ctl_engine *engine, struct bl_error *err)
 {
     int r;
 
-    if (!ctl_engine_begin(engine))
-        return -EIO;
+    r = ctl_store_begin(engine->store, err);
+    if (r < 0)
+        return r;
     r = ctl_store_each_rollout(engine->store, UINT32_MAX, reopen, engine, err);
     for (uint32_t i = 0; i < engine->run_count && r >= 0; i++)
         r = ctl_engine_step(engine, engine->runs[i],
@@ -374,7 +378,7 @@ static int restart_runs(struct ctl_engine *engine, struct bl_error *err)
     if (engine->run_count > 0)
         ctl_log(CTL_LOG_NOTICE, "goes on with %u open rollouts", engine->run_count);
 
-    return ctl_engine_end(engine) ? 0 : -EIO;
+    return ctl_engine_end(engine) ? 0 : bl_fail(err, -EIO, "open rollouts: the store failed");
 }
 
 static int open_link(struct ctl_engine *engine, struct bl_error *err)

@@ -9,6 +9,10 @@
 #include "controller/daemon/ask.h"
 #include "controller/daemon/log.h"
 
+enum {
+    CLOCK_JUMP_MS = 2000,
+};
+
 static bool admits(void *userdata, const uint8_t key[PROTO_HOST_ID_BYTES])
 {
     const struct ctl_engine *engine = userdata;
@@ -192,6 +196,17 @@ static int load_its_rollout(struct ctl_engine *engine, const struct proto_hello 
     return r < 0 ? r : 0;
 }
 
+/* Off by the way of one message, until the PONG: better than nothing, or than before a jump. */
+static void take_clock(struct ctl_fleet_host *host, int64_t offset_ms)
+{
+    int64_t differs_ms = offset_ms - host->clock_offset_ms;
+
+    if (host->clock_offset_known && differs_ms > -CLOCK_JUMP_MS && differs_ms < CLOCK_JUMP_MS)
+        return;
+    host->clock_offset_ms = offset_ms;
+    host->clock_offset_known = true;
+}
+
 static int on_hello(struct ctl_engine *engine, struct ctl_fleet_host *host,
                     const struct ctl_link_peer *peer, const struct proto_hello *hello,
                     struct bl_error *err)
@@ -206,10 +221,7 @@ static int on_hello(struct ctl_engine *engine, struct ctl_fleet_host *host,
         r = load_its_rollout(engine, hello, err);
     if (r < 0)
         return r;
-    if (!host->clock_offset_known) { /* until the first PONG: off by the way of one message */
-        host->clock_offset_ms = hello->wall_ms - now.ms;
-        host->clock_offset_known = true;
-    }
+    take_clock(host, hello->wall_ms - now.ms);
     host->last_seen = now;
     if (host->held)
         return 0;

@@ -328,6 +328,26 @@ static void test_odd_requests_are_answered_and_do_no_harm(void **state)
     json_decref(answer);
 }
 
+static void test_requests_sent_at_once_are_answered_in_order(void **state)
+{
+    static const char first[] = "{\"verb\":\"nope\"}", second[] = "{\"verb\":\"info\"}";
+    char both[2 * (4 + sizeof(first))];
+    size_t first_bytes = sizeof(first) - 1, second_bytes = sizeof(second) - 1;
+    json_t *answer;
+
+    memset(both, 0, sizeof(both));
+    both[0] = (char)first_bytes;
+    memcpy(both + 4, first, first_bytes);
+    both[4 + first_bytes] = (char)second_bytes;
+    memcpy(both + 8 + first_bytes, second, second_bytes);
+    world_send_raw(&world, both, 8 + first_bytes + 3); /* the second in two parts */
+    assert_code(world_receive(&world), "unknown_verb");
+    world_send_raw(&world, both + 8 + first_bytes + 3, second_bytes - 3);
+    answer = world_receive(&world);
+    assert_true(json_is_true(json_object_get(answer, "ok")));
+    json_decref(answer);
+}
+
 static void test_a_trust_file_follows_only_its_own_roots(void **state)
 {
     struct person root_before;
@@ -366,6 +386,7 @@ int main(void)
         HOSTS_TEST(test_a_new_connection_of_the_same_host_is_no_clone),
         HOSTS_TEST(test_names_prefixes_and_labels),
         HOSTS_TEST(test_odd_requests_are_answered_and_do_no_harm),
+        HOSTS_TEST(test_requests_sent_at_once_are_answered_in_order),
         HOSTS_TEST(test_a_trust_file_follows_only_its_own_roots),
     };
 
