@@ -21,7 +21,7 @@ enum fake_end {
 };
 
 enum {
-    FAKE_REPORTS_MAX = 64,
+    FAKE_REPORTS_MAX = 256,
 };
 
 struct fake_host {
