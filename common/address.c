@@ -25,12 +25,13 @@ bool bl_address_is_network(const char *text)
     memcpy(address, text, length);
     address[length] = '\0';
 
-    if (inet_pton(AF_INET, address, &four) == 1)
+    if (inet_pton(AF_INET, address, &four) == 1) {
         bits_max = 32;
-    else if (inet_pton(AF_INET6, address, &six) == 1)
+    } else if (inet_pton(AF_INET6, address, &six) == 1) {
         bits_max = 128;
-    else
+    } else {
         return false;
+    }
 
     return slash == NULL || bl_text_to_u64(slash + 1, bits_max, &bits, &ignored) == 0;
 }

@@ -118,9 +118,9 @@ static int await_exec(int report_fd, pid_t pid, const char *program, struct bl_e
     int failure = 0;
     ssize_t n;
 
-    do
+    do {
         n = read(report_fd, &failure, sizeof(failure));
-    while (n < 0 && errno == EINTR);
+    } while (n < 0 && errno == EINTR);
     if (n == 0)
         return 0;
 
@@ -232,22 +232,24 @@ static int drain(struct bl_child *child, struct bl_error *err)
         size_t room_bytes = child->output_bytes_max - child->output_bytes;
         ssize_t n;
 
-        if (room_bytes > 0)
+        if (room_bytes > 0) {
             n = read(child->capture_fd, child->output + child->output_bytes, room_bytes);
-        else
+        } else {
             n = read(child->capture_fd, spare, sizeof(spare));
+        }
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
             return 0;
         if (n < 0)
             return bl_fail(err, -errno, "read the output: %s", strerror(errno));
-        if (n == 0)
+        if (n == 0) {
             bl_close_fd(&child->capture_fd);
-        else if (room_bytes > 0)
+        } else if (room_bytes > 0) {
             child->output_bytes += (size_t)n;
-        else
+        } else {
             child->output_cut = true;
+        }
     }
 
     return 0;
@@ -268,10 +270,11 @@ static int collect(struct bl_child *child, struct bl_exit *ret_exit, struct bl_e
     if (child->output != NULL)
         child->output[child->output_bytes] = '\0';
 
-    if (info.si_code == CLD_EXITED)
+    if (info.si_code == CLD_EXITED) {
         *ret_exit = (struct bl_exit){.status = info.si_status};
-    else
+    } else {
         *ret_exit = (struct bl_exit){.status = -1, .by = info.si_status};
+    }
 
     return 0;
 }
@@ -314,9 +317,10 @@ int bl_spawn_wait(struct bl_child *child, int64_t timeout_ms, struct bl_exit *re
             if (r < 0)
                 return r;
         }
-        if (timeout_ms >= 0 && bl_mono_reached(bl_mono_now(), deadline))
+        if (timeout_ms >= 0 && bl_mono_reached(bl_mono_now(), deadline)) {
             return bl_fail(err, -ETIMEDOUT, "process %d still runs after %lld ms", (int)child->pid,
                            (long long)timeout_ms);
+        }
     }
 }
 
@@ -349,9 +353,10 @@ int bl_spawn_run(const struct bl_spawn *spawn, int64_t timeout_ms, struct bl_chi
         return bl_wrap(err, "'%s'", spawn->argv[0]);
 
     last_line(ret_child, line);
-    if (end.by != 0)
+    if (end.by != 0) {
         return bl_fail(err, -EPROTO, "'%s' was ended by signal %d: %s", spawn->argv[0], end.by,
                        line);
+    }
     if (end.status != 0)
         return bl_fail(err, -EPROTO, "'%s' ended with %d: %s", spawn->argv[0], end.status, line);
 

@@ -51,10 +51,11 @@ static int check_usable(const struct bl_sqlite *s, struct bl_error *err)
 {
     BL_ASSERT(s->db != NULL);
 
-    if (s->broken)
+    if (s->broken) {
         return bl_fail(err, -EIO,
                        "the database had an I/O error and is not used any more; "
                        "check the disk, then restart");
+    }
     return 0;
 }
 
@@ -97,9 +98,10 @@ static int check_sound(struct bl_sqlite *s, struct bl_error *err)
     r = bl_sqlite_step(s, stmt, err);
     if (r < 0)
         return r;
-    if (r == 0 || strcmp(bl_sqlite_column_text(stmt, 0), "ok") != 0)
+    if (r == 0 || strcmp(bl_sqlite_column_text(stmt, 0), "ok") != 0) {
         return bl_fail(err, -EUCLEAN, "database is damaged: %s",
                        r == 0 ? "no answer" : bl_sqlite_column_text(stmt, 0));
+    }
     return 0;
 }
 
@@ -112,11 +114,12 @@ static int migrate(struct bl_sqlite *s, const struct bl_sqlite_schema *schema, s
     r = read_number(s, "PRAGMA user_version", &version, err);
     if (r < 0)
         return r;
-    if (version < 0 || version > (int64_t)schema->step_count)
+    if (version < 0 || version > (int64_t)schema->step_count) {
         return bl_fail(err, -EUCLEAN,
                        "database has format %lld, this program knows up to %u: use the newer "
                        "version of belay that wrote it",
                        (long long)version, schema->step_count);
+    }
     if (version == (int64_t)schema->step_count)
         return 0;
 
@@ -169,10 +172,11 @@ int bl_sqlite_open(struct bl_sqlite *s, const char *path, const struct bl_sqlite
             return bl_fail(err, -errno, "database '%s': %s", path, strerror(errno));
     }
     r = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL);
-    if (r != SQLITE_OK)
+    if (r != SQLITE_OK) {
         r = fail(s, r, "open", err);
-    else
+    } else {
         r = configure(s, schema, err);
+    }
     if (r < 0) {
         bl_sqlite_close(s);
         return bl_wrap(err, "database '%s'", path);
@@ -214,9 +218,10 @@ void bl_sqlite_finalize_ptr(sqlite3_stmt **stmt)
 
 static int bound(int code, int place, struct bl_error *err)
 {
-    if (code != SQLITE_OK)
+    if (code != SQLITE_OK) {
         return bl_fail(err, code == SQLITE_NOMEM ? -ENOMEM : -EINVAL, "bind %d: %s", place,
                        sqlite3_errstr(code));
+    }
     return 0;
 }
 

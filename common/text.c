@@ -102,9 +102,10 @@ int bl_text_to_u64(const char *text, uint64_t value_max, uint64_t *ret_value, st
         if (*c < '0' || *c > '9')
             return bl_fail(err, -EINVAL, "'%.40s' is not a whole number", text);
         digit = (uint64_t)(*c - '0');
-        if (digit > value_max || value > (value_max - digit) / 10)
+        if (digit > value_max || value > (value_max - digit) / 10) {
             return bl_fail(err, -ERANGE, "%.40s is above %llu", text,
                            (unsigned long long)value_max);
+        }
         value = value * 10 + digit;
     }
     *ret_value = value;
@@ -184,7 +185,11 @@ static size_t escape_one(const uint8_t *text, size_t left_bytes, char ret_piece[
     }
     if (code == '\n' || code == '\t' || code == '\\') {
         ret_piece[0] = '\\';
-        ret_piece[1] = code == '\n' ? 'n' : code == '\t' ? 't' : '\\';
+        ret_piece[1] = '\\';
+        if (code == '\n')
+            ret_piece[1] = 'n';
+        else if (code == '\t')
+            ret_piece[1] = 't';
         ret_piece[2] = '\0';
         return length;
     }

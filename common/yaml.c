@@ -89,9 +89,10 @@ static int attach(struct builder *b, struct bl_yaml_node *node, struct bl_error 
     struct bl_yaml_node *parent;
 
     if (b->depth == 0) {
-        if (node->kind != BL_YAML_MAP)
+        if (node->kind != BL_YAML_MAP) {
             return fail_at(b->yaml, node->line, err,
                            "a file is a list of 'key: value' lines, this is something else");
+        }
         b->yaml->root = node;
         return 0;
     }
@@ -105,10 +106,11 @@ static int attach(struct builder *b, struct bl_yaml_node *node, struct bl_error 
         node->index = parent->last == NULL ? 0 : parent->last->index + 1;
     }
     node->parent = parent;
-    if (parent->last == NULL)
+    if (parent->last == NULL) {
         parent->child = node;
-    else
+    } else {
         parent->last->next = node;
+    }
     parent->last = node;
     return 0;
 }
@@ -122,9 +124,10 @@ static int check_key(const struct builder *b, const char *key, size_t length, un
         return fail_at(b->yaml, line, err, "a key is empty or holds a NUL byte");
 
     other = bl_yaml_find(b->open[b->depth - 1], key);
-    if (other != NULL)
+    if (other != NULL) {
         return bl_fail(err, -EINVAL, "%s:%u: '%.60s' stands here a second time; first in line %u",
                        b->yaml->file_name, line, key, other->key_line);
+    }
     return 0;
 }
 
@@ -300,10 +303,11 @@ int bl_yaml_load(const char *path, struct bl_yaml **ret_yaml, struct bl_error *e
 
         if (n == 0)
             break;
-        if (n > 0)
+        if (n > 0) {
             size_bytes += (size_t)n;
-        else if (errno != EINTR)
+        } else if (errno != EINTR) {
             r = bl_fail(err, -errno, "%s: %s", path, strerror(errno));
+        }
     }
     if (r == 0)
         r = bl_yaml_parse(path, data, size_bytes, ret_yaml, err);
@@ -338,11 +342,12 @@ void bl_yaml_path(const struct bl_yaml_node *node, char *ret_path, size_t path_b
         const struct bl_yaml_node *step = chain[--depth];
         int n;
 
-        if (step->key != NULL)
+        if (step->key != NULL) {
             n = snprintf(ret_path + used, path_bytes - used, "%s%.60s", used > 0 ? "." : "",
                          step->key);
-        else
+        } else {
             n = snprintf(ret_path + used, path_bytes - used, "[%u]", step->index);
+        }
         if (n < 0)
             return;
         used += (size_t)n;

@@ -119,9 +119,10 @@ static bool is_zero(const uint8_t *data, size_t size_bytes)
 
 static int check_head(const struct proto_manifest *m, int code, struct bl_error *err)
 {
-    if (m->format != PROTO_MANIFEST_FORMAT)
+    if (m->format != PROTO_MANIFEST_FORMAT) {
         return bl_fail(err, code, "format %llu, this program knows %d",
                        (unsigned long long)m->format, PROTO_MANIFEST_FORMAT);
+    }
     if (is_zero(m->rollout_id, sizeof(m->rollout_id)))
         return bl_fail(err, code, "rollout_id: is all zeros");
     if (strpbrk(m->plan, "\n\t") != NULL)
@@ -156,9 +157,10 @@ static int check_pin(const struct proto_manifest *m, const struct proto_pin *pin
         return bl_fail(err, code, "'%s:%s' is not a package name", pin->name, pin->arch);
     if (has_version && !bl_text_is_version(pin->version))
         return bl_fail(err, code, "'%s' is not a version of '%s'", pin->version, pin->name);
-    if (has_version == (pin->action == PROTO_ACTION_REMOVE))
+    if (has_version == (pin->action == PROTO_ACTION_REMOVE)) {
         return bl_fail(err, code, "'%s' has %s", pin->name,
                        has_version ? "a version and is to be removed" : "no version");
+    }
     if (pin->action == PROTO_ACTION_REMOVE && !m->allow_remove)
         return bl_fail(err, code, "'%s' is to be removed, but removing is not allowed", pin->name);
     if (pin->action == PROTO_ACTION_DOWNGRADE && !m->allow_downgrade)
@@ -312,9 +314,10 @@ int proto_manifest_decode(const void *data, size_t size_bytes, struct proto_aren
     struct proto_manifest manifest;
     int r;
 
-    if (size_bytes > PROTO_MANIFEST_BYTES_MAX)
+    if (size_bytes > PROTO_MANIFEST_BYTES_MAX) {
         return bl_fail(err, -EMSGSIZE, "manifest: %zu bytes long, allowed are %d", size_bytes,
                        PROTO_MANIFEST_BYTES_MAX);
+    }
     r = proto_decode(&proto_manifest_schema, data, size_bytes, arena, &manifest, err);
     if (r < 0)
         return r;
@@ -336,9 +339,10 @@ int proto_manifest_encode(const struct proto_manifest *manifest, struct proto_bu
     r = proto_encode(&proto_manifest_schema, manifest, buffer, err);
     if (r >= 0)
         r = check_manifest(manifest, -EINVAL, err);
-    if (r >= 0 && buffer->size_bytes - former_bytes > PROTO_MANIFEST_BYTES_MAX)
+    if (r >= 0 && buffer->size_bytes - former_bytes > PROTO_MANIFEST_BYTES_MAX) {
         r = bl_fail(err, -EMSGSIZE, "manifest: %zu bytes long, allowed are %d",
                     buffer->size_bytes - former_bytes, PROTO_MANIFEST_BYTES_MAX);
+    }
     if (r < 0)
         buffer->size_bytes = former_bytes;
 

@@ -30,7 +30,7 @@ void proto_arena_release(struct proto_arena *arena)
 
 void proto_arena_allow(struct proto_arena *arena, size_t input_bytes)
 {
-    arena->bytes_max = arena->used_bytes + (1024 * 1024) + 4 * input_bytes;
+    arena->bytes_max = arena->used_bytes + (size_t)1024 * 1024 + 4 * input_bytes;
 }
 
 static int add_block(struct proto_arena *arena, size_t size_bytes, struct bl_error *err)

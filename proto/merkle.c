@@ -84,9 +84,10 @@ int proto_merkle_root(struct proto_target *targets, size_t target_count,
         return r;
     if (target_count == 0)
         return bl_fail(err, -EINVAL, "no hosts");
-    if (target_count > PROTO_TARGETS_MAX)
+    if (target_count > PROTO_TARGETS_MAX) {
         return bl_fail(err, -EMSGSIZE, "%zu hosts, allowed are %d", target_count,
                        PROTO_TARGETS_MAX);
+    }
 
     qsort(targets, target_count, sizeof(targets[0]), compare_targets);
     for (size_t i = 1; i < target_count; i++) {
@@ -251,9 +252,11 @@ int proto_merkle_verify(const uint8_t root[PROTO_HASH_BYTES], uint64_t target_co
     r = proto_init(err);
     if (r < 0)
         return r;
-    if (index >= target_count || target_count > PROTO_TARGETS_MAX || proof_count > PROTO_PROOF_MAX)
+    if (index >= target_count || target_count > PROTO_TARGETS_MAX ||
+        proof_count > PROTO_PROOF_MAX) {
         return bl_fail(err, -EKEYREJECTED, "no leaf %llu among %llu targets",
                        (unsigned long long)index, (unsigned long long)target_count);
+    }
 
     hash_leaf(target, &hash);
     if (!climb(&hash, index, target_count - 1, proof, proof_count) ||

@@ -184,9 +184,10 @@ int proto_message_encode(const struct proto_message *message, struct proto_buffe
         return r;
     /* All members of the union begin where the union does. */
     r = proto_encode(&row->schema, &message->hello, buffer, err);
-    if (r >= 0 && buffer->size_bytes - former_bytes > PROTO_MESSAGE_BYTES_MAX)
+    if (r >= 0 && buffer->size_bytes - former_bytes > PROTO_MESSAGE_BYTES_MAX) {
         r = bl_fail(err, -EMSGSIZE, "message '%s' is %zu bytes long, allowed are %d", row->name,
                     buffer->size_bytes - former_bytes, PROTO_MESSAGE_BYTES_MAX);
+    }
     if (r < 0)
         buffer->size_bytes = former_bytes;
 
@@ -204,9 +205,10 @@ int proto_message_decode(const void *data, size_t size_bytes, struct proto_arena
     uint32_t count;
     int r;
 
-    if (size_bytes > PROTO_MESSAGE_BYTES_MAX)
+    if (size_bytes > PROTO_MESSAGE_BYTES_MAX) {
         return bl_fail(err, -EMSGSIZE, "message is %zu bytes long, allowed are %d", size_bytes,
                        PROTO_MESSAGE_BYTES_MAX);
+    }
     r = proto_reader_array(&reader, &count, err);
     if (r < 0)
         return bl_wrap(err, "message");
@@ -215,9 +217,10 @@ int proto_message_decode(const void *data, size_t size_bytes, struct proto_arena
     r = proto_reader_u64(&reader, &version, err);
     if (r < 0)
         return bl_wrap(err, "message: version");
-    if (version != PROTO_VERSION)
+    if (version != PROTO_VERSION) {
         return bl_fail(err, -EPROTO, "message of version %llu, this is version %d",
                        (unsigned long long)version, PROTO_VERSION);
+    }
     if (count != 3)
         return bl_fail(err, -EBADMSG, "message: %u parts instead of 3", count);
     r = proto_reader_u64(&reader, &kind, err);

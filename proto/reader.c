@@ -21,9 +21,10 @@ enum {
 static int take(struct proto_reader *reader, size_t size_bytes, const uint8_t **ret_data,
                 struct bl_error *err)
 {
-    if (reader->left_bytes < size_bytes)
+    if (reader->left_bytes < size_bytes) {
         return bl_fail(err, -EBADMSG, "ends early: %zu bytes left of %zu", reader->left_bytes,
                        size_bytes);
+    }
 
     *ret_data = reader->data;
     reader->data += size_bytes;

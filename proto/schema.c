@@ -41,9 +41,10 @@ static int check_text(const struct proto_field *field, const void *text, size_t 
 static int check_u64(const struct proto_field *field, uint64_t value, int code,
                      struct bl_error *err)
 {
-    if (field->limit != 0 && value > field->limit)
+    if (field->limit != 0 && value > field->limit) {
         return bl_fail(err, code, "is %llu, allowed are at most %u", (unsigned long long)value,
                        field->limit);
+    }
 
     return 0;
 }
@@ -161,9 +162,10 @@ static int encode_field(struct encoder *encoder, const struct proto_field *field
         return encode_text(encoder, field, value, err);
     case PROTO_BYTES:
         memcpy(&bytes, value, sizeof(bytes));
-        if (bytes.size_bytes > field->limit)
+        if (bytes.size_bytes > field->limit) {
             return bl_fail(err, -EINVAL, "is %zu bytes long, allowed are %u", bytes.size_bytes,
                            field->limit);
+        }
         return msgpack_pack_bin_with_body(&encoder->packer, bytes.data, bytes.size_bytes);
     case PROTO_FIXED:
         return msgpack_pack_bin_with_body(&encoder->packer, value, field->limit);
@@ -255,9 +257,10 @@ static int decode_bytes(struct decoder *decoder, const struct proto_field *field
     if (r < 0)
         return r;
     if (field->type == PROTO_FIXED) {
-        if (size_bytes != field->limit)
+        if (size_bytes != field->limit) {
             return bl_fail(err, -EBADMSG, "is %u bytes long instead of %u", size_bytes,
                            field->limit);
+        }
         memcpy(place, data, size_bytes);
         return 0;
     }
@@ -282,12 +285,13 @@ static size_t record_bytes_min(const struct proto_schema *schema)
     for (uint32_t i = 0; i < schema->field_count; i++) {
         const struct proto_field *field = &schema->fields[i];
 
-        if (field->type == PROTO_FIXED)
+        if (field->type == PROTO_FIXED) {
             bytes_min += 2 + (size_t)field->limit;
-        else if (field->type == PROTO_BYTES || (field->type == PROTO_TEXT && !field->optional))
+        } else if (field->type == PROTO_BYTES || (field->type == PROTO_TEXT && !field->optional)) {
             bytes_min += 2;
-        else
+        } else {
             bytes_min += 1;
+        }
     }
 
     return bytes_min;
@@ -305,9 +309,10 @@ static int decode_list(struct decoder *decoder, const struct proto_field *field,
         return r;
     if (count > field->limit)
         return bl_fail(err, -EBADMSG, "has %u items, allowed are %u", count, field->limit);
-    if (count * record_bytes_min(field->item) > decoder->reader.left_bytes)
+    if (count * record_bytes_min(field->item) > decoder->reader.left_bytes) {
         return bl_fail(err, -EBADMSG, "ends early: %zu bytes left for %u items",
                        decoder->reader.left_bytes, count);
+    }
 
     r = proto_arena_take(decoder->arena, count * field->item->struct_bytes, &items, err);
     if (r < 0)
@@ -411,9 +416,10 @@ int proto_decode(const struct proto_schema *schema, const void *data, size_t siz
     r = decode_record(&decoder, schema, record, err);
     if (r < 0)
         return bl_wrap(err, "%s", schema->name);
-    if (decoder.reader.left_bytes != 0)
+    if (decoder.reader.left_bytes != 0) {
         return bl_fail(err, -EBADMSG, "%s: %zu bytes too many", schema->name,
                        decoder.reader.left_bytes);
+    }
 
     memcpy(ret_record, record, schema->struct_bytes);
 

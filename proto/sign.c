@@ -62,10 +62,11 @@ int proto_verify(const char *domain, const void *data, size_t size_bytes,
     if (r < 0)
         return r;
     if (crypto_sign_verify_detached(signature->signature, buffer.data, buffer.size_bytes,
-                                    signature->key) != 0)
+                                    signature->key) != 0) {
         return bl_fail(err, -EKEYREJECTED, "signature by key %02x%02x%02x%02x... is not good",
                        (unsigned)signature->key[0], (unsigned)signature->key[1],
                        (unsigned)signature->key[2], (unsigned)signature->key[3]);
+    }
 
     return 0;
 }

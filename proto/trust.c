@@ -51,12 +51,14 @@ const char *proto_role_name(uint32_t role)
 
 static int check_roots(const struct proto_trust *trust, struct bl_error *err)
 {
-    if (trust->roots_count == 0 || trust->roots_count > PROTO_ROOTS_MAX)
+    if (trust->roots_count == 0 || trust->roots_count > PROTO_ROOTS_MAX) {
         return bl_fail(err, -EPROTO, "%u root keys, must be 1 to %d", trust->roots_count,
                        PROTO_ROOTS_MAX);
-    if (trust->roots_needed == 0 || trust->roots_needed > trust->roots_count)
+    }
+    if (trust->roots_needed == 0 || trust->roots_needed > trust->roots_count) {
         return bl_fail(err, -EPROTO, "%llu of %u root keys must sign, which can't be",
                        (unsigned long long)trust->roots_needed, trust->roots_count);
+    }
     for (uint32_t i = 0; i < trust->roots_count; i++) {
         for (uint32_t j = 0; j < i; j++) {
             if (memcmp(trust->roots[i].key, trust->roots[j].key, PROTO_KEY_BYTES) == 0)
@@ -75,13 +77,15 @@ static int check_people(const struct proto_trust *trust, struct bl_error *err)
         for (uint32_t j = 0; j < i; j++) {
             const struct proto_person *other = &trust->people[j];
 
-            if (memcmp(person->key, other->key, PROTO_KEY_BYTES) == 0)
+            if (memcmp(person->key, other->key, PROTO_KEY_BYTES) == 0) {
                 return bl_fail(err, -EPROTO, "'%s' and '%s' have the same key", other->name,
                                person->name);
+            }
             /* Different people must sign: two valid keys would make one person two. */
-            if (!person->revoked && !other->revoked && strcmp(person->name, other->name) == 0)
+            if (!person->revoked && !other->revoked && strcmp(person->name, other->name) == 0) {
                 return bl_fail(err, -EPROTO, "'%s' has two keys that are not revoked",
                                person->name);
+            }
         }
     }
 
@@ -92,9 +96,10 @@ int proto_trust_check(const struct proto_trust *trust, struct bl_error *err)
 {
     int r;
 
-    if (trust->format != PROTO_TRUST_FORMAT)
+    if (trust->format != PROTO_TRUST_FORMAT) {
         return bl_fail(err, -EPROTO, "trust: format %llu, this program knows %d",
                        (unsigned long long)trust->format, PROTO_TRUST_FORMAT);
+    }
     if (trust->version == 0)
         return bl_fail(err, -EPROTO, "trust: version 0");
     r = check_roots(trust, err);
@@ -103,13 +108,15 @@ int proto_trust_check(const struct proto_trust *trust, struct bl_error *err)
     if (r < 0)
         return bl_wrap(err, "trust");
 
-    if (trust->quorums_count != PROTO_RISK_HIGH)
+    if (trust->quorums_count != PROTO_RISK_HIGH) {
         return bl_fail(err, -EPROTO, "trust: %u quorums instead of %d", trust->quorums_count,
                        PROTO_RISK_HIGH);
+    }
     for (uint32_t i = 0; i < trust->quorums_count; i++) {
-        if (trust->quorums[i].operators + trust->quorums[i].commanders == 0)
+        if (trust->quorums[i].operators + trust->quorums[i].commanders == 0) {
             return bl_fail(err, -EPROTO, "trust: nobody need sign for risk '%s'",
                            proto_risk_name(i + 1));
+        }
     }
 
     return 0;
@@ -145,9 +152,10 @@ static int check_signatures(const struct proto_trust_file *file, const struct pr
             return bl_wrap(err, "trust");
         good += is_root(trust, signature->key);
     }
-    if (good < trust->roots_needed)
+    if (good < trust->roots_needed) {
         return bl_fail(err, -EKEYREJECTED, "trust: %llu root keys signed, needed are %llu",
                        (unsigned long long)good, (unsigned long long)trust->roots_needed);
+    }
 
     return 0;
 }
@@ -159,9 +167,10 @@ int proto_trust_open(const void *data, size_t size_bytes, struct proto_arena *ar
     struct proto_trust trust;
     int r;
 
-    if (size_bytes > PROTO_TRUST_BYTES_MAX)
+    if (size_bytes > PROTO_TRUST_BYTES_MAX) {
         return bl_fail(err, -EMSGSIZE, "trust: %zu bytes long, allowed are %d", size_bytes,
                        PROTO_TRUST_BYTES_MAX);
+    }
     r = proto_decode(&proto_trust_file_schema, data, size_bytes, arena, &file, err);
     if (r < 0)
         return r;
