@@ -90,6 +90,8 @@ int ctl_cmd_hosts_list(struct ctl_cli_globals *globals, int argc, char **argv)
         ctl_cli_out_answer(answer);
     else
         print_list(json_object_get(answer, "hosts"));
+    if (json_array_size(json_object_get(answer, "hosts")) == 0)
+        ctl_cli_say_next("there is none of this kind; 'belay enroll token' lets hosts join");
 
     return CTL_CLI_DONE;
 }

@@ -209,11 +209,14 @@ void ctl_view_status(const json_t *status, const struct ctl_view *view, FILE *to
     print_hosts(status, view, to);
 }
 
-static const json_t *find_host(const json_t *status, const char *id)
+/* Hosts keep their order in a rollout, so `likely` mostly is the place; else all are looked at. */
+static const json_t *find_host(const json_t *status, const char *id, size_t likely)
 {
-    const json_t *host;
+    const json_t *host = json_array_get(json_object_get(status, "hosts"), likely);
     size_t i;
 
+    if (host != NULL && strcmp(ctl_json_text(host, "id"), id) == 0)
+        return host;
     json_array_foreach (json_object_get(status, "hosts"), i, host) {
         if (strcmp(ctl_json_text(host, "id"), id) == 0)
             return host;
@@ -235,7 +238,7 @@ void ctl_view_changes(const json_t *before, const json_t *status, struct bl_wall
 
     time_of_day(now, at);
     json_array_foreach (json_object_get(status, "hosts"), i, host) {
-        const json_t *old = find_host(before, ctl_json_text(host, "id"));
+        const json_t *old = find_host(before, ctl_json_text(host, "id"), i);
         char state[160];
 
         /* Connections come and go; only what the job does is news. */
