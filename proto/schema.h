@@ -131,10 +131,10 @@ int proto_decode(const struct proto_schema *schema, const void *data, size_t siz
     {                                                                             \
 #f, PROTO_LIST, true, (max), offsetof(T, f), offsetof(T, f##_count), (it) \
     }
-/* The name is the struct's without "struct proto_". */
-#define PROTO_SCHEMA(T, rows)                                        \
-    {                                                                \
-        &#T[13], (rows), sizeof(rows) / sizeof((rows)[0]), sizeof(T) \
+/* The name is the struct's without "struct proto_"; what a short macro stands for has none. */
+#define PROTO_SCHEMA(T, rows)                                                              \
+    {                                                                                      \
+        &#T[sizeof(#T) > 13 ? 13 : 0], (rows), sizeof(rows) / sizeof((rows)[0]), sizeof(T) \
     }
 
 #endif

@@ -9,5 +9,6 @@ static const struct proto_field rows[] = {
     PROTO_FIELD_BYTES(T, message, AGENT_ENROLL_MESSAGE_BYTES_MAX),
     PROTO_FIELD_U64_MAX(T, wait_ms, AGENT_ENROLL_WAIT_MS_MAX),
 };
-const struct proto_schema agent_enroll_request_schema = PROTO_SCHEMA(T, rows);
+const struct proto_schema agent_enroll_request_schema =
+    PROTO_SCHEMA(struct agent_enroll_request, rows);
 #undef T

@@ -26,7 +26,7 @@ static const struct proto_field unit_rows[] = {
     PROTO_FIELD_BOOL(U, was_active),
     PROTO_FIELD_I64(U, next_run_ms),
 };
-static const struct proto_schema unit_schema = PROTO_SCHEMA(U, unit_rows);
+static const struct proto_schema unit_schema = PROTO_SCHEMA(struct agent_lease_unit, unit_rows);
 #undef U
 
 #define R struct agent_lease_record
@@ -39,7 +39,8 @@ static const struct proto_field record_rows[] = {
     PROTO_FIELD_U64(R, until_mono_ms),
     PROTO_FIELD_LIST(R, units, AGENT_LEASE_UNITS_MAX, &unit_schema),
 };
-const struct proto_schema agent_lease_record_schema = PROTO_SCHEMA(R, record_rows);
+const struct proto_schema agent_lease_record_schema =
+    PROTO_SCHEMA(struct agent_lease_record, record_rows);
 #undef R
 
 bool agent_lease_is_name(const char *name)

@@ -6,7 +6,8 @@ static const struct proto_field endpoint_rows[] = {
     PROTO_FIELD_TEXT(E, endpoint, AGENT_PROBE_ENDPOINT_BYTES_MAX),
     PROTO_FIELD_ENUM(E, role, AGENT_PROBE_CONTROLLER),
 };
-static const struct proto_schema endpoint_schema = PROTO_SCHEMA(E, endpoint_rows);
+static const struct proto_schema endpoint_schema =
+    PROTO_SCHEMA(struct agent_probe_endpoint, endpoint_rows);
 #undef E
 
 #define T struct agent_probe_task
@@ -16,7 +17,8 @@ static const struct proto_field task_rows[] = {
     PROTO_FIELD_LIST(T, endpoints, AGENT_PROBE_ENDPOINTS_MAX, &endpoint_schema),
     PROTO_FIELD_U64_MAX(T, timeout_ms, AGENT_PROBE_TIMEOUT_MS_MAX),
 };
-const struct proto_schema agent_probe_task_schema = PROTO_SCHEMA(T, task_rows);
+const struct proto_schema agent_probe_task_schema =
+    PROTO_SCHEMA(struct agent_probe_task, task_rows);
 #undef T
 
 #define L struct agent_probe_listener
@@ -25,7 +27,8 @@ static const struct proto_field listener_rows[] = {
     PROTO_FIELD_U64_MAX(L, port, UINT16_MAX),
     PROTO_FIELD_TEXT(L, address, AGENT_PROBE_ADDRESS_BYTES_MAX),
 };
-static const struct proto_schema listener_schema = PROTO_SCHEMA(L, listener_rows);
+static const struct proto_schema listener_schema =
+    PROTO_SCHEMA(struct agent_probe_listener, listener_rows);
 #undef L
 
 #define A struct agent_probe_reply
@@ -34,7 +37,7 @@ static const struct proto_field reply_rows[] = {
     PROTO_FIELD_ENUM(A, role, AGENT_PROBE_CONTROLLER),
     PROTO_FIELD_ENUM(A, answer, AGENT_PROBE_SILENT),
 };
-static const struct proto_schema reply_schema = PROTO_SCHEMA(A, reply_rows);
+static const struct proto_schema reply_schema = PROTO_SCHEMA(struct agent_probe_reply, reply_rows);
 #undef A
 
 #define R struct agent_probe_result
@@ -43,5 +46,6 @@ static const struct proto_field result_rows[] = {
     PROTO_FIELD_LIST(R, listeners, AGENT_PROBE_LISTENERS_MAX, &listener_schema),
     PROTO_FIELD_LIST(R, replies, AGENT_PROBE_REPLIES_MAX, &reply_schema),
 };
-const struct proto_schema agent_probe_result_schema = PROTO_SCHEMA(R, result_rows);
+const struct proto_schema agent_probe_result_schema =
+    PROTO_SCHEMA(struct agent_probe_result, result_rows);
 #undef R
