@@ -78,10 +78,11 @@ int ctl_cmd_audit_log(struct ctl_cli_globals *globals, int argc, char **argv)
         (void)json_object_set_new(request, "rollout", json_string(arguments.items[0]));
     if (ctl_cli_ask(globals, BL_TAKE_PTR(request), &answer, &err) < 0)
         return ctl_cli_say_failure(globals, &err);
-    if (globals->json)
+    if (globals->json) {
         ctl_cli_out_answer(answer);
-    else
+    } else {
         print_rows(json_object_get(answer, "rows"));
+    }
 
     return CTL_CLI_DONE;
 }

@@ -66,9 +66,10 @@ static void out_json(const struct ctl_plan_file *file, bool good, const struct b
                                               "field", problem->field, "problem", problem->what,
                                               "suggestion", problem->meant));
     }
-    if (!good && file->problems->count == 0)
+    if (!good && file->problems->count == 0) {
         (void)json_array_append_new(problems, json_pack("{s:n, s:s, s:s, s:s}", "line", "field", "",
                                                         "problem", err->text, "suggestion", ""));
+    }
     for (uint32_t i = 0; good && i < file->plan->derived_count; i++) {
         const struct ctl_plan_derived *row = &file->plan->derived[i];
 

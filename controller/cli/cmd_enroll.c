@@ -37,11 +37,13 @@ static int read_anchor(uint8_t ret_anchor[PROTO_HASH_BYTES], struct bl_error *er
 
     r = ctl_home_open(false, &home_fd, err);
     if (r >= 0)
-        r = bl_file_read(home_fd, "trust", 2 * PROTO_TRUST_BYTES_MAX, &data, &data_bytes, err);
-    if (r == -ENOENT)
+        r = bl_file_read(home_fd, "trust", (size_t)2 * PROTO_TRUST_BYTES_MAX, &data, &data_bytes,
+                         err);
+    if (r == -ENOENT) {
         return bl_fail(err, -ENOENT,
                        "this desk has no trust file yet, so a host could believe nobody: "
                        "'belay keys new NAME --role operator', then 'belay keys trust'");
+    }
     if (r < 0)
         return r;
     r = proto_trust_open(data, data_bytes, &arena, &trust, err);
@@ -61,10 +63,11 @@ static int print_token(const struct ctl_cli_globals *globals, const json_t *answ
     int r;
 
     bl_hex_encode(anchor, PROTO_HASH_BYTES, anchor_text);
-    if (strcmp(ctl_json_text(answer, "anchor"), anchor_text) != 0)
+    if (strcmp(ctl_json_text(answer, "anchor"), anchor_text) != 0) {
         return bl_fail(err, -EKEYREJECTED,
                        "the controller hands out another trust file than that of this desk: "
                        "'belay keys trust'");
+    }
     r = bl_hex_decode(ctl_json_text(answer, "secret"), both, PROTO_TOKEN_BYTES, err);
     if (r < 0)
         return bl_wrap(err, "the controller's token");

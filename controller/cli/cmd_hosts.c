@@ -86,10 +86,11 @@ int ctl_cmd_hosts_list(struct ctl_cli_globals *globals, int argc, char **argv)
         (void)json_object_set_new(request, "state", json_string(state));
     if (ctl_cli_ask(globals, BL_TAKE_PTR(request), &answer, &err) < 0)
         return ctl_cli_say_failure(globals, &err);
-    if (globals->json)
+    if (globals->json) {
         ctl_cli_out_answer(answer);
-    else
+    } else {
         print_list(json_object_get(answer, "hosts"));
+    }
     if (json_array_size(json_object_get(answer, "hosts")) == 0)
         ctl_cli_say_next("there is none of this kind; 'belay enroll token' lets hosts join");
 
@@ -145,10 +146,11 @@ static int ask_about_host(struct ctl_cli_globals *globals, json_t *request)
 
     if (ctl_cli_ask(globals, request, &answer, &err) < 0)
         return ctl_cli_say_failure(globals, &err);
-    if (globals->json)
+    if (globals->json) {
         ctl_cli_out_answer(answer);
-    else
+    } else {
         print_host(json_object_get(answer, "host"));
+    }
 
     return CTL_CLI_DONE;
 }
@@ -203,10 +205,11 @@ int ctl_cmd_hosts_label(struct ctl_cli_globals *globals, int argc, char **argv)
     exit_code =
         ask_about_host(globals, json_pack("{s:s, s:s, s:O, s:O}", "verb", "hosts.label", "host",
                                           arguments.items[0], "set", set, "unset", unset));
-    if (exit_code == CTL_CLI_DONE)
+    if (exit_code == CTL_CLI_DONE) {
         ctl_cli_say_next(
             "plans that match labels see it from now on; open rollouts keep their hosts. "
             "KEY- takes a label away again");
+    }
 
     return exit_code;
 }
@@ -221,9 +224,10 @@ int ctl_cmd_hosts_approve(struct ctl_cli_globals *globals, int argc, char **argv
         return CTL_CLI_USAGE;
     exit_code = ask_about_host(
         globals, json_pack("{s:s, s:s}", "verb", "hosts.approve", "host", arguments.items[0]));
-    if (exit_code == CTL_CLI_DONE)
+    if (exit_code == CTL_CLI_DONE) {
         ctl_cli_say_next("the host gets the trust file when it asks again; 'belay hosts revoke' "
                          "undoes this");
+    }
 
     return exit_code;
 }
@@ -238,10 +242,11 @@ int ctl_cmd_hosts_revoke(struct ctl_cli_globals *globals, int argc, char **argv)
         return CTL_CLI_USAGE;
     exit_code = ask_about_host(
         globals, json_pack("{s:s, s:s}", "verb", "hosts.revoke", "host", arguments.items[0]));
-    if (exit_code == CTL_CLI_DONE)
+    if (exit_code == CTL_CLI_DONE) {
         ctl_cli_say_next(
             "its messages are refused from now on; a job under way ends by its own timers. "
             "To let it in again, it joins anew with a token");
+    }
 
     return exit_code;
 }

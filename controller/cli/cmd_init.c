@@ -57,9 +57,10 @@ static int make_config(const struct wishes *wishes, struct ctl_config *ret_confi
         r = put_endpoint(wishes->enroll_listen, ret_config->enroll_listen, err);
     if (r >= 0 && wishes->state_dir != NULL)
         r = put_path(wishes->state_dir, ret_config->state_dir, sizeof(ret_config->state_dir), err);
-    if (r >= 0 && wishes->socket != NULL)
+    if (r >= 0 && wishes->socket != NULL) {
         r = put_path(wishes->socket, ret_config->control_socket, sizeof(ret_config->control_socket),
                      err);
+    }
     if (r < 0)
         return r;
 
@@ -100,7 +101,7 @@ int ctl_cmd_init(struct ctl_cli_globals *globals, int argc, char **argv)
         {"state-dir", CTL_CLI_VALUE, &wishes.state_dir},
     };
     const struct ctl_cli_usage usage = {"init", options, 3, 0, 0};
-    static struct ctl_setup_request request; /* kilobytes of paths */
+    struct ctl_setup_request request = {.owner = OWNER};
     char key[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)], config_path[CTL_CLI_PATH_BYTES_MAX];
     struct ctl_cli_arguments arguments;
     struct ctl_setup_result result;
@@ -119,7 +120,6 @@ int ctl_cmd_init(struct ctl_cli_globals *globals, int argc, char **argv)
                  sizeof(config_path), &err) < 0)
         return ctl_cli_say_error(CTL_CLI_ERROR, &err);
     request.config_path = config_path;
-    request.owner = OWNER;
     if (ctl_setup_create(&request, &result, &err) < 0)
         return ctl_cli_say_error(CTL_CLI_ERROR, &err);
     bl_hex_encode(result.public_key, sizeof(result.public_key), key);

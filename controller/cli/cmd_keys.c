@@ -14,22 +14,19 @@
 
 /* belay keys new, list, import: what concerns only this desk. */
 
-static int make_and_store(int home_fd, const char *name, uint32_t role, const char *passphrase_file,
-                          enum ctl_key_kdf kdf, struct ctl_key *ret_key, struct bl_error *err)
+static int store_sealed(int home_fd, const struct ctl_key *key, const struct ctl_secret *secret,
+                        const char *passphrase_file, enum ctl_key_kdf kdf, struct bl_error *err)
 {
-    CTL_AUTO_SECRET passphrase = {0}, secret = {0};
+    CTL_AUTO_SECRET passphrase = {0};
     char purpose[96];
     int r;
 
-    r = ctl_key_make(name, role, ret_key, &secret, err);
-    if (r < 0)
-        return r;
-    (void)snprintf(purpose, sizeof(purpose), "key '%s'", name);
+    (void)snprintf(purpose, sizeof(purpose), "key '%s'", key->name);
     r = ctl_passphrase_get(passphrase_file, purpose, true, &passphrase, err);
     if (r < 0)
         return r;
 
-    return ctl_key_store(home_fd, ret_key, &secret, &passphrase, kdf, err);
+    return ctl_key_store(home_fd, key, secret, &passphrase, kdf, err);
 }
 
 int ctl_cmd_keys_new(struct ctl_cli_globals *globals, int argc, char **argv)
@@ -44,6 +41,7 @@ int ctl_cmd_keys_new(struct ctl_cli_globals *globals, int argc, char **argv)
     char text[BL_HEX_BYTES(PROTO_KEY_BYTES)], home[CTL_CLI_PATH_BYTES_MAX];
     struct ctl_cli_arguments arguments;
     enum ctl_key_kdf kdf = CTL_KEY_KDF_MODERATE;
+    CTL_AUTO_SECRET secret = {0};
     BL_AUTO_FD int home_fd = -1;
     struct bl_error err = {0};
     struct ctl_key key;
@@ -59,7 +57,8 @@ int ctl_cmd_keys_new(struct ctl_cli_globals *globals, int argc, char **argv)
     if (ctl_key_kdf_from_name(kdf_name, &kdf, &err) < 0)
         return ctl_cli_say_usage("keys new", &err);
     if (ctl_home_open(true, &home_fd, &err) < 0 || ctl_home_path(home, sizeof(home), &err) < 0 ||
-        make_and_store(home_fd, arguments.items[0], role, passphrase_file, kdf, &key, &err) < 0)
+        ctl_key_make(arguments.items[0], role, &key, &secret, &err) < 0 ||
+        store_sealed(home_fd, &key, &secret, passphrase_file, kdf, &err) < 0)
         return ctl_cli_say_error(CTL_CLI_ERROR, &err);
 
     bl_hex_encode(key.public_key, sizeof(key.public_key), text);

@@ -75,7 +75,8 @@ static int renew(int home_fd, const struct wishes *wishes, struct proto_buffer *
     r = open_root(home_fd, wishes, &root, &secret, err);
     if (r < 0)
         return r;
-    r = bl_file_read(home_fd, TRUST_FILE, 2 * PROTO_TRUST_BYTES_MAX, &before, &before_bytes, err);
+    r = bl_file_read(home_fd, TRUST_FILE, (size_t)2 * PROTO_TRUST_BYTES_MAX, &before, &before_bytes,
+                     err);
     if (r < 0 && r != -ENOENT)
         return r;
     r = ctl_trust_next(before, before_bytes, &root, &wishes->trust, &body, err);
@@ -134,7 +135,7 @@ static int tell(const struct ctl_cli_globals *globals, const struct proto_buffer
     PROTO_AUTO_ARENA arena = {0};
     uint8_t anchor[PROTO_HASH_BYTES];
     char anchor_text[BL_HEX_BYTES(PROTO_HASH_BYTES)];
-    struct proto_trust trust;
+    struct proto_trust trust = {0};
     int r;
 
     r = proto_trust_open(file->data, file->size_bytes, &arena, &trust, err);
@@ -148,15 +149,17 @@ static int tell(const struct ctl_cli_globals *globals, const struct proto_buffer
     }
     (void)printf("trust file version %llu, anchor %s\n", (unsigned long long)trust.version,
                  anchor_text);
-    for (uint32_t i = 0; i < trust.people_count; i++)
+    for (uint32_t i = 0; i < trust.people_count; i++) {
         (void)printf("  %-10s %s%s\n", ctl_key_role_name(trust.people[i].role),
                      trust.people[i].name, trust.people[i].revoked ? "  (revoked)" : "");
-    for (uint32_t i = 0; i < trust.quorums_count; i++)
+    }
+    for (uint32_t i = 0; i < trust.quorums_count; i++) {
         (void)printf("  %s risk needs %llu operator%s and %llu commander%s\n", risks[i],
                      (unsigned long long)trust.quorums[i].operators,
                      trust.quorums[i].operators == 1 ? "" : "s",
                      (unsigned long long)trust.quorums[i].commanders,
                      trust.quorums[i].commanders == 1 ? "" : "s");
+    }
 
     return 0;
 }

@@ -45,10 +45,11 @@ int ctl_cmd_leases(struct ctl_cli_globals *globals, int argc, char **argv)
         (void)json_object_set(request, "match", match);
     if (ctl_cli_ask(globals, BL_TAKE_PTR(request), &answer, &err) < 0)
         return ctl_cli_say_failure(globals, &err);
-    if (globals->json)
+    if (globals->json) {
         ctl_cli_out_answer(answer);
-    else
+    } else {
         print_leases(json_object_get(answer, "leases"));
+    }
 
     return CTL_CLI_DONE;
 }

@@ -51,7 +51,7 @@ static int show(const struct ctl_cli_globals *globals, json_t *hosts, json_t *la
 {
     size_t host_count = json_array_size(hosts);
     int64_t answered_count = ctl_json_number(last, "answered_count");
-    json_t **sorted = calloc(host_count + 1, sizeof(*sorted));
+    json_t **sorted = calloc(host_count + 1, sizeof(json_t *));
 
     if (globals->json) {
         (void)json_object_set(last, "hosts", hosts);
@@ -59,7 +59,7 @@ static int show(const struct ctl_cli_globals *globals, json_t *hosts, json_t *la
     } else if (sorted != NULL) {
         for (size_t i = 0; i < host_count; i++)
             sorted[i] = json_array_get(hosts, i);
-        qsort(sorted, host_count, sizeof(*sorted), compare_hosts);
+        qsort(sorted, host_count, sizeof(json_t *), compare_hosts);
         print_hosts(sorted, host_count);
         (void)printf("%lld of %zu hosts answered within %lld ms\n", (long long)answered_count,
                      host_count, (long long)ctl_json_number(last, "elapsed_ms"));

@@ -11,16 +11,17 @@
 static int choose_format(const struct ctl_cli_globals *globals, const char *name,
                          enum ctl_report_format *ret_format, struct bl_error *err)
 {
-    if (name == NULL)
+    if (name == NULL) {
         *ret_format = globals->json ? CTL_REPORT_JSON : CTL_REPORT_TEXT;
-    else if (strcmp(name, "text") == 0)
+    } else if (strcmp(name, "text") == 0) {
         *ret_format = CTL_REPORT_TEXT;
-    else if (strcmp(name, "md") == 0)
+    } else if (strcmp(name, "md") == 0) {
         *ret_format = CTL_REPORT_MARKDOWN;
-    else if (strcmp(name, "json") == 0)
+    } else if (strcmp(name, "json") == 0) {
         *ret_format = CTL_REPORT_JSON;
-    else
+    } else {
         return bl_fail(err, -EINVAL, "--format must be text, md or json");
+    }
 
     return 0;
 }

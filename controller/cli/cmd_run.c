@@ -116,11 +116,12 @@ static int decide(const struct ctl_preview *preview, const struct wishes *wishes
     answer = wishes->yes ? ANSWER_YES : ask_person(preview);
     if (answer == ANSWER_YES)
         return 0;
-    if (answer == ANSWER_NOBODY)
+    if (answer == ANSWER_NOBODY) {
         ctl_cli_say_next("nothing was started: standard input is no terminal to ask on; --yes goes "
                          "on without asking");
-    else
+    } else {
         ctl_cli_say_next("nothing was started");
+    }
 
     return -ECANCELED;
 }

@@ -20,10 +20,11 @@ static int show_status(const struct ctl_cli_globals *globals, json_t *status)
         .colour = globals->colour, .rows_max = UINT32_MAX, .now = bl_wall_now()};
     int exit_code = ctl_view_exit_code(status);
 
-    if (globals->json)
+    if (globals->json) {
         ctl_cli_out_answer(status);
-    else
+    } else {
         ctl_view_status(status, &view, stdout);
+    }
 
     return exit_code;
 }
@@ -117,10 +118,11 @@ int ctl_cmd_rollouts(struct ctl_cli_globals *globals, int argc, char **argv)
                     json_pack("{s:s, s:I}", "verb", "rollouts.list", "limit", (json_int_t)limit),
                     &answer, &err) < 0)
         return ctl_cli_say_failure(globals, &err);
-    if (globals->json)
+    if (globals->json) {
         ctl_cli_out_answer(answer);
-    else
+    } else {
         print_rollouts(json_object_get(answer, "rollouts"));
+    }
 
     return CTL_CLI_DONE;
 }

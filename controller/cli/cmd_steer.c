@@ -19,10 +19,11 @@ static int order(struct ctl_cli_globals *globals, json_t *request, const char *n
 
     if (ctl_cli_ask(globals, request, &answer, &err) < 0)
         return ctl_cli_say_failure(globals, &err);
-    if (globals->json)
+    if (globals->json) {
         ctl_cli_out_answer(answer);
-    else
+    } else {
         ctl_view_status(answer, &view, stdout);
+    }
     ctl_cli_say_next("%s", next);
 
     return CTL_CLI_DONE;

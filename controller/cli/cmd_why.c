@@ -59,10 +59,11 @@ int ctl_cmd_why(struct ctl_cli_globals *globals, int argc, char **argv)
                               arguments.count > 0 ? arguments.items[0] : "latest"),
                     &answer, &err) < 0)
         return ctl_cli_say_failure(globals, &err);
-    if (globals->json)
+    if (globals->json) {
         ctl_cli_out_answer(answer);
-    else
+    } else {
         print_why(answer);
+    }
 
     return CTL_CLI_DONE;
 }

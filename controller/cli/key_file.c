@@ -29,9 +29,10 @@ struct cost {
 
 static struct cost cost_of(enum ctl_key_kdf kdf)
 {
-    if (kdf == CTL_KEY_KDF_INTERACTIVE)
+    if (kdf == CTL_KEY_KDF_INTERACTIVE) {
         return (struct cost){crypto_pwhash_argon2id_OPSLIMIT_INTERACTIVE,
                              crypto_pwhash_argon2id_MEMLIMIT_INTERACTIVE};
+    }
 
     return (struct cost){crypto_pwhash_argon2id_OPSLIMIT_MODERATE,
                          crypto_pwhash_argon2id_MEMLIMIT_MODERATE};
@@ -69,9 +70,10 @@ static int read_description(const json_t *object, const char *format, struct ctl
     const char *name = ctl_json_text(object, "name"), *role = ctl_json_text(object, "role");
     struct ctl_key key = {0};
 
-    if (!json_is_object(object) || ctl_json_number(object, format) != 1)
+    if (!json_is_object(object) || ctl_json_number(object, format) != 1) {
         return bl_fail(err, -EUCLEAN, "not a %s file of format 1",
                        strcmp(format, "belay_public_key") == 0 ? "public key" : "key");
+    }
     if (!bl_text_is_name(name) || strlen(name) > CTL_KEY_NAME_BYTES_MAX)
         return bl_fail(err, -EUCLEAN, "its name is not one");
     memcpy(key.name, name, strlen(name) + 1);
@@ -136,9 +138,10 @@ static int derive(const struct ctl_secret *passphrase, const uint8_t *salt, stru
         return r;
     if (crypto_pwhash(ret_wrap->bytes, ret_wrap->size_bytes, (const char *)passphrase->bytes,
                       passphrase->size_bytes, salt, cost.passes, cost.memory_bytes,
-                      crypto_pwhash_ALG_ARGON2ID13) != 0)
+                      crypto_pwhash_ALG_ARGON2ID13) != 0) {
         return bl_fail(err, -ENOMEM, "deriving a key needs %zu MiB of memory",
                        cost.memory_bytes >> 20);
+    }
 
     return bind_description(key, ret_wrap, err);
 }

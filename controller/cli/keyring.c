@@ -48,12 +48,13 @@ uint32_t ctl_key_role_from_name(const char *name)
 
 int ctl_key_kdf_from_name(const char *name, enum ctl_key_kdf *ret_kdf, struct bl_error *err)
 {
-    if (name == NULL || strcmp(name, "moderate") == 0)
+    if (name == NULL || strcmp(name, "moderate") == 0) {
         *ret_kdf = CTL_KEY_KDF_MODERATE;
-    else if (strcmp(name, "interactive") == 0)
+    } else if (strcmp(name, "interactive") == 0) {
         *ret_kdf = CTL_KEY_KDF_INTERACTIVE;
-    else
+    } else {
         return bl_fail(err, -EINVAL, "--kdf must be moderate or interactive");
+    }
 
     return 0;
 }
@@ -69,14 +70,15 @@ int ctl_home_path(char *ret_path, size_t path_bytes, struct bl_error *err)
 
         user_home = user == NULL ? NULL : user->pw_dir;
     }
-    if (home != NULL && home[0] != '\0')
+    if (home != NULL && home[0] != '\0') {
         r = bl_text_format(ret_path, path_bytes, "%s", home);
-    else if (config != NULL && config[0] == '/')
+    } else if (config != NULL && config[0] == '/') {
         r = bl_text_format(ret_path, path_bytes, "%s/belay", config);
-    else if (user_home != NULL)
+    } else if (user_home != NULL) {
         r = bl_text_format(ret_path, path_bytes, "%s/.config/belay", user_home);
-    else
+    } else {
         return bl_fail(err, -ENOENT, "no home directory: set BELAY_HOME");
+    }
     if (r < 0)
         return bl_fail(err, -ENAMETOOLONG, "the path of the key directory is too long");
 
@@ -176,9 +178,10 @@ int ctl_key_store(int home_fd, const struct ctl_key *key, const struct ctl_secre
     r = bl_file_exists(dir_fd, secret_name, err);
     if (r < 0)
         return r;
-    if (r > 0)
+    if (r > 0) {
         return bl_fail(err, -EEXIST, "there is a key '%.80s' already; it is never replaced",
                        key->name);
+    }
     sealed = ctl_key_file_seal(key, secret, passphrase, kdf, err);
     if (sealed == NULL)
         return err->code;
@@ -337,9 +340,10 @@ int ctl_key_choose(const struct ctl_key_list *list, const char *name,
         return bl_fail(err, -ENOENT, "no key '%.80s' here: 'belay keys list' shows yours", name);
     if (found == NULL)
         return bl_fail(err, -ENOENT, "no key here: make one with 'belay keys new NAME'");
-    if (own_count > 1)
+    if (own_count > 1) {
         return bl_fail(err, -EINVAL, "you have %u keys: choose one with --key NAME",
                        (unsigned)own_count);
+    }
 
     *ret_key = found;
     return 0;
@@ -364,9 +368,10 @@ int ctl_key_import(int home_fd, const char *path, struct ctl_key *ret_key, struc
     r = bl_file_exists(dir_fd, file, err);
     if (r < 0)
         return r;
-    if (r > 0)
+    if (r > 0) {
         return bl_fail(err, -EEXIST, "there is a key '%.80s' already; it is never replaced",
                        ret_key->name);
+    }
 
     return write_json(dir_fd, file, ctl_key_file_public(ret_key), err);
 }

@@ -28,9 +28,10 @@ int ctl_cli_link_open(struct ctl_cli_globals *globals, struct ctl_cli_link *ret_
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return bl_fail(err, -errno, "make a socket: %s", strerror(errno));
-    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
         return bl_fail(err, -ENOTCONN, "cannot reach the controller at '%.100s': %s",
                        globals->socket, strerror(errno));
+    }
 
     ret_link->fd = BL_TAKE_FD(fd);
     ret_link->globals = globals;
@@ -91,9 +92,10 @@ int ctl_cli_link_send(struct ctl_cli_link *link, json_t *request, struct bl_erro
     if (text == NULL)
         return bl_fail(err, -ENOMEM, "out of memory for the request");
     text_bytes = strlen(text);
-    if (text_bytes > CTL_CLI_REQUEST_BYTES_MAX)
+    if (text_bytes > CTL_CLI_REQUEST_BYTES_MAX) {
         return bl_fail(err, -EMSGSIZE, "the request is longer than %d bytes",
                        CTL_CLI_REQUEST_BYTES_MAX);
+    }
     for (unsigned i = 0; i < HEAD_BYTES; i++)
         head[i] = (uint8_t)(text_bytes >> (8 * i));
     r = send_all(link->fd, head, sizeof(head), err);
@@ -128,9 +130,10 @@ int ctl_cli_link_receive(struct ctl_cli_link *link, json_t **ret_answer, struct 
         return r;
     for (unsigned i = 0; i < HEAD_BYTES; i++)
         text_bytes |= (size_t)head[i] << (8 * i);
-    if (text_bytes > CTL_CLI_ANSWER_BYTES_MAX)
+    if (text_bytes > CTL_CLI_ANSWER_BYTES_MAX) {
         return bl_fail(err, -EMSGSIZE, "the controller's answer is longer than %d bytes",
                        CTL_CLI_ANSWER_BYTES_MAX);
+    }
     text = malloc(text_bytes + 1);
     if (text == NULL)
         return bl_fail(err, -ENOMEM, "out of memory for an answer of %zu bytes", text_bytes);
@@ -171,10 +174,11 @@ int ctl_cli_say_failure(const struct ctl_cli_globals *globals, const struct bl_e
     (void)ctl_cli_say_error(exit_code, err);
     if (err->code == -EREMOTEIO && globals->advice[0] != '\0')
         (void)fprintf(stderr, "next: %s\n", globals->advice);
-    if (err->code == -ENOTCONN)
+    if (err->code == -ENOTCONN) {
         (void)fprintf(stderr,
                       "next: 'systemctl status belayd' on the controller; another socket is "
                       "chosen with --socket, --config or BELAY_SOCKET\n");
+    }
 
     return exit_code;
 }

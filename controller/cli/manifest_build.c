@@ -117,9 +117,10 @@ static int put_lists(const struct ctl_plan *plan, struct pieces *pieces,
               &manifest->ssh_keep_from_count);
     put_texts(pieces, &plan->verify.units, &manifest->verify_units, &manifest->verify_units_count);
     put_texts(pieces, &plan->witnesses, &manifest->witnesses, &manifest->witnesses_count);
-    for (uint32_t i = 0; i < plan->verify.ports_count; i++)
+    for (uint32_t i = 0; i < plan->verify.ports_count; i++) {
         pieces->ports[i] = (struct proto_port){.transport = plan->verify.ports[i].transport,
                                                .port = plan->verify.ports[i].port};
+    }
     manifest->verify_ports = pieces->ports;
     manifest->verify_ports_count = plan->verify.ports_count;
 
@@ -132,9 +133,10 @@ static int put_change(const struct ctl_plan *plan, const struct ctl_preview *pre
     pieces->packages = calloc(plan->packages_count + 1, sizeof(*pieces->packages));
     if (pieces->packages == NULL)
         return bl_fail(err, -ENOMEM, "out of memory for the manifest");
-    for (uint32_t i = 0; i < plan->packages_count; i++)
+    for (uint32_t i = 0; i < plan->packages_count; i++) {
         pieces->packages[i] = (struct proto_package){.name = plan->packages[i].name,
                                                      .version = plan->packages[i].version};
+    }
     for (uint32_t i = 0; i < preview->kind_count; i++) {
         int r = put_kind(preview->kinds[i], &pieces->kinds[i], err);
 
@@ -243,9 +245,10 @@ int ctl_counter_next(int home_fd, struct bl_wall now, uint64_t *ret_counter, str
     r = bl_file_read(home_fd, COUNTER_FILE, COUNTER_FILE_BYTES_MAX, &text, &text_bytes, err);
     if (r < 0 && r != -ENOENT)
         return r;
-    if (r >= 0 && bl_text_to_u64(text, UINT64_MAX - 1, &last, err) < 0)
+    if (r >= 0 && bl_text_to_u64(text, UINT64_MAX - 1, &last, err) < 0) {
         return bl_fail(err, -EUCLEAN, "'%s' in the key directory is damaged: remove it",
                        COUNTER_FILE);
+    }
     if (counter <= last)
         counter = last + 1;
     (void)snprintf(next_text, sizeof(next_text), "%" PRIu64, counter);
@@ -275,10 +278,11 @@ static json_t *waves_to_json(const struct ctl_preview *preview)
 {
     json_t *waves = json_array();
 
-    for (uint32_t i = 0; i < preview->wave_count; i++)
+    for (uint32_t i = 0; i < preview->wave_count; i++) {
         (void)json_array_append_new(
             waves, json_pack("{s:i, s:i}", "hosts", (int)preview->waves[i].host_count,
                              "failures_allowed", (int)preview->waves[i].failures_allowed));
+    }
 
     return waves;
 }

@@ -64,12 +64,13 @@ static int take_option(const struct ctl_cli_option *option, int argc, char **arg
         *(bool *)option->target = true;
         return 0;
     }
-    if (equals != NULL)
+    if (equals != NULL) {
         value = equals + 1;
-    else if (*index + 1 < argc)
+    } else if (*index + 1 < argc) {
         value = argv[++*index];
-    else
+    } else {
         return bl_fail(err, -EINVAL, "'--%s' needs a value", option->name);
+    }
     if (option->kind == CTL_CLI_VALUE) {
         if (*(const char **)option->target != NULL)
             return bl_fail(err, -EINVAL, "'--%s' is given twice", option->name);
@@ -77,9 +78,10 @@ static int take_option(const struct ctl_cli_option *option, int argc, char **arg
         return 0;
     }
     values = option->target;
-    if (values->count == CTL_CLI_VALUES_MAX)
+    if (values->count == CTL_CLI_VALUES_MAX) {
         return bl_fail(err, -EINVAL, "'--%s' is given more than %d times", option->name,
                        CTL_CLI_VALUES_MAX);
+    }
     values->items[values->count++] = value;
 
     return 0;
@@ -135,9 +137,10 @@ static int choose_socket(const char *given, const char *config_path,
         given = config.control_socket;
     }
     r = bl_text_format(globals->socket, sizeof(globals->socket), "%s", given);
-    if (r < 0)
+    if (r < 0) {
         return bl_fail(err, -EINVAL, "socket path '%.60s...' is longer than %zu bytes", given,
                        sizeof(globals->socket) - 1);
+    }
 
     return 0;
 }
@@ -168,9 +171,10 @@ int ctl_cli_take_globals(int *argc, char **argv, struct ctl_cli_globals *globals
             globals->help = true;
             continue;
         }
-        if (strncmp(argv[i], "--", 2) == 0)
+        if (strncmp(argv[i], "--", 2) == 0) {
             option = find_option(options, sizeof(options) / sizeof(options[0]), argv[i] + 2,
                                  strcspn(argv[i] + 2, "="));
+        }
         if (option == NULL) {
             argv[kept++] = argv[i];
             continue;

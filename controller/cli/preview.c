@@ -38,7 +38,7 @@ static int compare_changes(const void *a, const void *b)
 static json_t *sort_changes(const json_t *changes)
 {
     size_t count = json_array_size(changes);
-    json_t **list = calloc(count + 1, sizeof(*list));
+    json_t **list = calloc(count + 1, sizeof(json_t *));
     json_t *sorted = json_array();
 
     if (list == NULL || sorted == NULL) {
@@ -48,7 +48,7 @@ static json_t *sort_changes(const json_t *changes)
     }
     for (size_t i = 0; i < count; i++)
         list[i] = json_array_get(changes, i);
-    qsort(list, count, sizeof(*list), compare_changes);
+    qsort(list, count, sizeof(json_t *), compare_changes);
     for (size_t i = 0; i < count; i++)
         (void)json_array_append(sorted, list[i]);
     free(list);
@@ -86,12 +86,13 @@ static int read_host(json_t *answer, const uint8_t rollout_id[PROTO_ROLLOUT_ID_B
     memcpy(both, host.host_id, PROTO_HOST_ID_BYTES);
     memcpy(both + PROTO_HOST_ID_BYTES, rollout_id, PROTO_ROLLOUT_ID_BYTES);
     (void)crypto_generichash(host.order, sizeof(host.order), both, sizeof(both), NULL, 0);
-    if (strcmp(ctl_json_text(answer, "result"), "ok") != 0)
+    if (strcmp(ctl_json_text(answer, "result"), "ok") != 0) {
         host.standing = CTL_PREVIEW_BLOCKER;
-    else if (json_array_size(changes) == 0)
+    } else if (json_array_size(changes) == 0) {
         host.standing = CTL_PREVIEW_CURRENT;
-    else
+    } else {
         host.standing = CTL_PREVIEW_TARGET;
+    }
     host.changes = sort_changes(changes);
     if (host.changes == NULL)
         return bl_fail(err, -ENOMEM, "out of memory for the preview");

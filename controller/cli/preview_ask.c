@@ -83,9 +83,10 @@ static int find_hosts(struct ctl_cli_link *link, const struct ctl_plan *plan, js
         if (r < 0)
             return r;
     }
-    if (json_object_size(ret_ids) == 0)
+    if (json_object_size(ret_ids) == 0) {
         return bl_fail(err, -ENODATA,
                        "the plan's 'hosts' name no enrolled host: 'belay hosts list'");
+    }
 
     return 0;
 }
@@ -98,10 +99,11 @@ static json_t *query_request(const struct ctl_plan *plan, json_t *ids)
 
     json_object_foreach (ids, id, ignored)
         (void)json_array_append_new(hosts, json_string(id));
-    for (uint32_t i = 0; i < plan->packages_count; i++)
+    for (uint32_t i = 0; i < plan->packages_count; i++) {
         (void)json_array_append_new(packages,
                                     json_pack("{s:s, s:s}", "name", plan->packages[i].name,
                                               "version", plan->packages[i].version));
+    }
 
     return json_pack("{s:s, s:o, s:o, s:b, s:b}", "verb", "query", "hosts", hosts, "packages",
                      packages, "allow_remove", plan->allow_remove, "allow_downgrade",
@@ -144,9 +146,10 @@ int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan
     r = collect(&link, answers, err);
     if (r < 0)
         return r;
-    if (json_array_size(answers) != json_object_size(ids))
+    if (json_array_size(answers) != json_object_size(ids)) {
         return bl_fail(err, -EBADMSG, "the controller answered for %zu of %zu hosts",
                        json_array_size(answers), json_object_size(ids));
+    }
 
     return ctl_preview_make(plan, BL_TAKE_PTR(answers), preview, err);
 }

@@ -190,10 +190,11 @@ json_t *ctl_preview_to_json(const struct ctl_plan *plan, const struct ctl_previe
 
         if (host->standing == CTL_PREVIEW_CURRENT)
             (void)json_array_append_new(current, json_string(host->name));
-        if (host->standing == CTL_PREVIEW_BLOCKER)
+        if (host->standing == CTL_PREVIEW_BLOCKER) {
             (void)json_array_append_new(blockers, json_pack("{s:s, s:s, s:s, s:s}", "name",
                                                             host->name, "id", host->id, "code",
                                                             host->code, "reason", host->reason));
+        }
     }
 
     return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:i}", "plan", plan->name, "risk",

@@ -33,11 +33,12 @@ bool ctl_cli_begin(const struct ctl_cli_usage *usage, int argc, char **argv,
     int r;
 
     r = ctl_cli_parse(argc, argv, usage->options, usage->option_count, ret_arguments, &err);
-    if (r >= 0 && ret_arguments->count < usage->arguments_min)
+    if (r >= 0 && ret_arguments->count < usage->arguments_min) {
         r = bl_fail(&err, -EINVAL, "an argument is missing");
-    else if (r >= 0 && ret_arguments->count > usage->arguments_max)
+    } else if (r >= 0 && ret_arguments->count > usage->arguments_max) {
         r = bl_fail(&err, -EINVAL, "'%.60s' is one argument too many",
                     ret_arguments->items[usage->arguments_max]);
+    }
     if (r < 0)
         (void)ctl_cli_say_usage(usage->command, &err);
 

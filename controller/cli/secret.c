@@ -50,9 +50,10 @@ static int read_line(int fd, struct ctl_secret *line, struct bl_error *err)
             return bl_fail(err, -errno, "read the passphrase: %s", strerror(errno));
         if (n == 0 || byte == '\n')
             break;
-        if (used == line->size_bytes)
+        if (used == line->size_bytes) {
             return bl_fail(err, -EINVAL, "the passphrase is longer than %d bytes",
                            PASSPHRASE_BYTES_MAX);
+        }
         line->bytes[used++] = byte;
     }
     if (used == 0)
@@ -70,9 +71,10 @@ static int read_from_file(const char *file, struct ctl_secret *line, struct bl_e
 
     if (fd < 0)
         return bl_fail(err, -errno, "passphrase file '%.100s': %s", file, strerror(errno));
-    if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && (about.st_mode & 077) != 0)
+    if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && (about.st_mode & 077) != 0) {
         (void)fprintf(stderr,
                       "belay: warning: others may read the passphrase file; chmod 600 it\n");
+    }
     r = read_line(fd, line, err);
     if (r < 0)
         return bl_wrap(err, "passphrase file '%.100s'", file);
@@ -86,9 +88,10 @@ static int read_from_environment(const char *value, struct ctl_secret *line, str
 
     if (value_bytes == 0)
         return bl_fail(err, -EINVAL, "BELAY_PASSPHRASE is set but empty");
-    if (value_bytes > line->size_bytes)
+    if (value_bytes > line->size_bytes) {
         return bl_fail(err, -EINVAL, "BELAY_PASSPHRASE is longer than %d bytes",
                        PASSPHRASE_BYTES_MAX);
+    }
     memcpy(line->bytes, value, value_bytes);
     line->size_bytes = value_bytes;
 
@@ -124,11 +127,12 @@ static int read_from_terminal(const char *purpose, bool is_new, struct ctl_secre
     char prompt[160];
     int r;
 
-    if (fd < 0)
+    if (fd < 0) {
         return bl_fail(err, -ENODATA,
                        "no terminal to ask for the passphrase of %s: use "
                        "--passphrase-file or BELAY_PASSPHRASE",
                        purpose);
+    }
     (void)snprintf(prompt, sizeof(prompt), is_new ? "New passphrase for %s" : "Passphrase of %s",
                    purpose);
     r = ask_once(fd, prompt, line, err);
@@ -157,12 +161,13 @@ int ctl_passphrase_get(const char *file, const char *purpose, bool is_new,
     r = ctl_secret_make(PASSPHRASE_BYTES_MAX, &line, err);
     if (r < 0)
         return r;
-    if (file != NULL)
+    if (file != NULL) {
         r = read_from_file(file, &line, err);
-    else if (value != NULL)
+    } else if (value != NULL) {
         r = read_from_environment(value, &line, err);
-    else
+    } else {
         r = read_from_terminal(purpose, is_new, &line, err);
+    }
     if (r < 0)
         return r;
 

@@ -42,9 +42,10 @@ static int continue_draft(struct draft *draft, const struct proto_trust *before,
 
     for (uint32_t i = 0; i < before->roots_count; i++)
         is_root = is_root || memcmp(before->roots[i].key, root->public_key, PROTO_KEY_BYTES) == 0;
-    if (!is_root || before->roots_needed != 1)
+    if (!is_root || before->roots_needed != 1) {
         return bl_fail(err, -EKEYREJECTED,
                        "the trust file before needs other root keys than root.key of this desk");
+    }
     draft->trust = *before;
     draft->trust.roots = draft->roots;
     draft->trust.people = draft->people;
@@ -70,10 +71,11 @@ static int add_person(struct draft *draft, const struct ctl_key *key, struct bl_
             }
             return 0;
         }
-        if (strcmp(person->name, key->name) == 0 && !person->revoked)
+        if (strcmp(person->name, key->name) == 0 && !person->revoked) {
             return bl_fail(err, -EEXIST,
                            "'%.80s' is trusted with another key: --revoke that name first",
                            key->name);
+        }
     }
     if (draft->trust.people_count == PROTO_PEOPLE_MAX)
         return bl_fail(err, -EMSGSIZE, "more than %d people", PROTO_PEOPLE_MAX);
@@ -111,9 +113,10 @@ static int set_quorum(struct draft *draft, uint32_t index, const char *text, str
     struct proto_quorum quorum = {0};
     char operators[8] = "";
 
-    if (plus == NULL || plus - text >= (ptrdiff_t)sizeof(operators))
+    if (plus == NULL || plus - text >= (ptrdiff_t)sizeof(operators)) {
         return bl_fail(err, -EINVAL, "quorum '%.20s': write OPERATORS+COMMANDERS, for instance 1+1",
                        text);
+    }
     memcpy(operators, text, (size_t)(plus - text));
     if (bl_text_to_u64(operators, PROTO_PEOPLE_MAX, &quorum.operators, err) < 0 ||
         bl_text_to_u64(plus + 1, PROTO_PEOPLE_MAX, &quorum.commanders, err) < 0)

@@ -40,15 +40,16 @@ static const char *took(const json_t *object, const char *from, const char *unti
 
     if (from_ms < 0 || until_ms < 0 || took_ms < 0)
         return "-";
-    if (took_ms < 60000)
+    if (took_ms < 60000) {
         (void)snprintf(ret_text, TOOK_TEXT_BYTES, "%" PRId64 ".%" PRId64 "s", took_ms / 1000,
                        took_ms % 1000 / 100);
-    else if (took_ms < 3600000)
+    } else if (took_ms < 3600000) {
         (void)snprintf(ret_text, TOOK_TEXT_BYTES, "%" PRId64 "m %02" PRId64 "s", took_ms / 60000,
                        took_ms / 1000 % 60);
-    else
+    } else {
         (void)snprintf(ret_text, TOOK_TEXT_BYTES, "%" PRId64 "h %02" PRId64 "m", took_ms / 3600000,
                        took_ms / 60000 % 60);
+    }
 
     return ret_text;
 }
@@ -205,9 +206,10 @@ static void put_steps(const struct page *page, const json_t *host)
     put(page, ctl_json_text(host, "name"));
     (void)fputs(", ", page->to);
     put(page, ctl_json_text(host, "end_state"));
-    if (json_is_integer(offset))
+    if (json_is_integer(offset)) {
         (void)fprintf(page->to, " (its clock is corrected by %" PRId64 " ms)",
                       -(int64_t)json_integer_value(offset));
+    }
     (void)fputc('\n', page->to);
     ctl_table_begin(&table, 6);
     ctl_table_row(&table,

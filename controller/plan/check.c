@@ -48,9 +48,10 @@ int ctl_plan_check_package(const char *name, const char *version, struct bl_erro
     if (r < 0)
         return r;
     for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++) {
-        if (bl_text_matches(kernels[i], name))
+        if (bl_text_matches(kernels[i], name)) {
             return bl_fail(err, -EINVAL,
                            "'%.80s' is a kernel: upgrades that reboot are not built yet", name);
+        }
     }
     if (version == NULL)
         return 0;
@@ -114,13 +115,15 @@ void ctl_plan_check_whole(const struct ctl_plan *plan, struct ctl_plan_problems 
         plan->hosts.match_count == 0 && plan->hosts.list.count == 0)
         problem(plan, problems, "hosts.list", "is empty: nothing to upgrade");
     if (plan->ssh.lock && is_given(plan, keep) && plan->ssh.keep_groups.count == 0 &&
-        plan->ssh.keep_from.count == 0 && problems->count == 0)
+        plan->ssh.keep_from.count == 0 && problems->count == 0) {
         problem(plan, problems, "ssh_lock.keep",
                 "keeps nobody: name a group or an address, or write 'ssh_lock: no'");
+    }
     if (is_given(plan, CTL_PLAN_GIVEN_LEASE) && is_given(plan, CTL_PLAN_GIVEN_CHANGE) &&
-        plan->ssh.lease_ms < plan->change_within_ms)
+        plan->ssh.lease_ms < plan->change_within_ms) {
         problem(plan, problems, "ssh_lock.lease",
                 "is shorter than 'change_within': SSH would open in mid-change");
+    }
 }
 
 void ctl_plan_format_problem(const char *file, const struct ctl_plan_problem *problem,

@@ -153,13 +153,15 @@ static void fill_isolation(struct ctl_plan *plan, const struct by_risk *risk)
     }
     if (is_missing(plan, CTL_PLAN_GIVEN_SESSIONS)) {
         plan->ssh.sessions = risk->sessions;
-        if (plan->ssh.lock)
+        if (plan->ssh.lock) {
             note(plan, "ssh_lock.sessions", risk->sessions == PROTO_SESSIONS_KEEP ? "keep" : "warn",
                  risk->because);
+        }
     }
-    if (plan->ssh.lock && is_missing(plan, CTL_PLAN_GIVEN_KEEP_FROM))
+    if (plan->ssh.lock && is_missing(plan, CTL_PLAN_GIVEN_KEEP_FROM)) {
         fill_texts(plan, CTL_PLAN_GIVEN_KEEP_GROUPS, &plan->ssh.keep_groups, "ssh_lock.keep.groups",
                    PROGRAM_TEXTS(default_groups));
+    }
 }
 
 /* Long enough for all that a lease covers, so that nothing opens in mid-change. */

@@ -79,12 +79,13 @@ static void read_choice(struct reader *reader, const struct ctl_plan_field *fiel
         (void)snprintf(all + used, sizeof(all) - used, "%s%s", i > 0 ? ", " : "",
                        field->choices[i]);
     }
-    if (field->choices_count == 1)
+    if (field->choices_count == 1) {
         problem(reader, node, nearest(node->text, field->choices, field->choices_count),
                 "'%.40s' is not built yet: this version knows only '%s'", node->text, all);
-    else
+    } else {
         problem(reader, node, nearest(node->text, field->choices, field->choices_count),
                 "'%.40s' is not one of %s", node->text, all);
+    }
 }
 
 /* 1 yes, 0 no, -1 neither. What YAML 1.1 takes for a truth value, unless it is quoted. */
@@ -110,10 +111,11 @@ static void read_flag(struct reader *reader, const struct ctl_plan_field *field,
     if (!expect(reader, node, BL_YAML_SCALAR, "yes or no"))
         return;
     value = truth(node);
-    if (value < 0)
+    if (value < 0) {
         problem(reader, node, NULL, "'%.40s' is neither yes nor no", node->text);
-    else
+    } else {
         *(bool *)slot(reader, field) = value == 1;
+    }
 }
 
 static void read_duration(struct reader *reader, const struct ctl_plan_field *field,
@@ -160,10 +162,11 @@ static void read_share(struct reader *reader, const struct ctl_plan_field *field
 
     if (!read_one_share(reader, node, &share))
         return;
-    if (share.is_rest)
+    if (share.is_rest) {
         problem(reader, node, NULL, "'rest' is for waves");
-    else
+    } else {
         *(struct ctl_plan_share *)slot(reader, field) = share;
+    }
 }
 
 static uint32_t count_children(const struct bl_yaml_node *node)
@@ -224,9 +227,10 @@ static void read_waves(struct reader *reader, const struct ctl_plan_field *field
         sum += share.is_percent ? share.value : 0;
         plan->waves[plan->waves_count++] = share;
     }
-    if (only_percent && sum < CTL_PLAN_SHARE_ALL)
+    if (only_percent && sum < CTL_PLAN_SHARE_ALL) {
         problem(reader, node, NULL, "add up to %u.%02u%%: let the last one be 'rest'",
                 (unsigned)(sum / 100), (unsigned)(sum % 100));
+    }
 }
 
 static bool has_twice(const struct bl_yaml_node *item)
@@ -259,12 +263,13 @@ static void read_texts(struct reader *reader, const struct ctl_plan_field *field
 
         if (!expect(reader, item, BL_YAML_SCALAR, "a text"))
             continue;
-        if (field->check(item->text, &err) < 0)
+        if (field->check(item->text, &err) < 0) {
             problem(reader, item, NULL, "%s", err.text);
-        else if (has_twice(item))
+        } else if (has_twice(item)) {
             problem(reader, item, NULL, "'%.80s' is listed twice", item->text);
-        else
+        } else {
             texts->owned[texts->count++] = item->text;
+        }
     }
 }
 
@@ -287,11 +292,12 @@ static void read_labels(struct reader *reader, const struct ctl_plan_field *fiel
         if (!expect(reader, item, BL_YAML_SCALAR, "the value of a label"))
             continue;
         if (ctl_plan_check_word(item->key, CTL_PLAN_NAME_BYTES_MAX, &err) < 0 ||
-            ctl_plan_check_word(item->text, CTL_PLAN_NAME_BYTES_MAX, &err) < 0)
+            ctl_plan_check_word(item->text, CTL_PLAN_NAME_BYTES_MAX, &err) < 0) {
             problem(reader, item, NULL, "%s", err.text);
-        else
+        } else {
             hosts->match[hosts->match_count++] =
                 (struct ctl_plan_label){.key = item->key, .value = item->text};
+        }
     }
 }
 
@@ -314,12 +320,13 @@ static void read_ports(struct reader *reader, const struct ctl_plan_field *field
 
         if (!expect(reader, item, BL_YAML_SCALAR, "a port such as tcp/443"))
             continue;
-        if (ctl_plan_parse_port(item->text, &port->transport, &port->port, &err) < 0)
+        if (ctl_plan_parse_port(item->text, &port->transport, &port->port, &err) < 0) {
             problem(reader, item, NULL, "%s", err.text);
-        else if (has_twice(item))
+        } else if (has_twice(item)) {
             problem(reader, item, NULL, "'%.80s' is listed twice", item->text);
-        else
+        } else {
             verify->ports_count++;
+        }
     }
 }
 
@@ -398,10 +405,11 @@ static void read_switched(struct reader *reader, const struct ctl_plan_field *fi
     *(bool *)slot(reader, field) = value != 0;
     if (value >= 0)
         return;
-    if (node->kind != BL_YAML_MAP)
+    if (node->kind != BL_YAML_MAP) {
         problem(reader, node, NULL, "must be 'no' or a section");
-    else
+    } else {
         read_section(reader, field, node);
+    }
 }
 
 static void read_field(struct reader *reader, const struct ctl_plan_field *field,
@@ -429,10 +437,11 @@ static void read_field(struct reader *reader, const struct ctl_plan_field *field
     }
     if (!expect(reader, node, BL_YAML_SCALAR, "a name"))
         return;
-    if (ctl_plan_check_word(node->text, CTL_PLAN_NAME_BYTES_MAX, &err) < 0)
+    if (ctl_plan_check_word(node->text, CTL_PLAN_NAME_BYTES_MAX, &err) < 0) {
         problem(reader, node, NULL, "%s", err.text);
-    else
+    } else {
         *(const char **)slot(reader, field) = node->text;
+    }
 }
 
 /* Where else in the plan a key of this name is at home: "units" alone is under "verify". */
@@ -481,10 +490,11 @@ static void read_section(struct reader *reader, const struct ctl_plan_field *sec
             if (strcmp(section->fields[i].name, child->key) == 0)
                 field = &section->fields[i];
         }
-        if (field == NULL)
+        if (field == NULL) {
             unknown_key(reader, section, child);
-        else
+        } else {
             read_field(reader, field, child);
+        }
     }
     for (uint32_t i = 0; i < section->fields_count; i++) {
         const struct ctl_plan_field *field = &section->fields[i];
@@ -509,9 +519,10 @@ int ctl_plan_read(const char *file, const char *data, size_t size_bytes, struct 
     if (reader.out_of_memory)
         return bl_fail(err, -ENOMEM, "out of memory for the plan");
     ctl_plan_check_whole(plan, problems);
-    if (problems->count > 0)
+    if (problems->count > 0) {
         return bl_fail(err, -EINVAL, "%s: %u mistake%s", file, (unsigned)problems->count,
                        problems->count == 1 ? "" : "s");
+    }
     ctl_plan_fill_defaults(plan);
 
     return 0;

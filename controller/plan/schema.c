@@ -33,7 +33,7 @@ static int check_name(const char *text, struct bl_error *err)
 /* A host is named by its name or by its id. */
 static int check_host(const char *text, struct bl_error *err)
 {
-    return ctl_plan_check_word(text, 2 * PROTO_HOST_ID_BYTES, err);
+    return ctl_plan_check_word(text, (size_t)2 * PROTO_HOST_ID_BYTES, err);
 }
 
 static const struct ctl_plan_field hosts_rows[] = {

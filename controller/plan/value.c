@@ -71,14 +71,16 @@ int ctl_plan_parse_duration(const char *text, int64_t *ret_ms, struct bl_error *
             return bl_fail(err, -EINVAL, "'%.40s' is longer than %d days", text, DURATION_DAYS_MAX);
         if (used == 0)
             return bl_fail(err, -EINVAL, "'%.40s' is not a time such as 30s, 10m, 2h or 7d", text);
-        if (at[used] == '\0')
+        if (at[used] == '\0') {
             return bl_fail(err, -EINVAL, "'%.40s' has no unit: write %.40ss, %.40sm or %.40sh",
                            text, text, text, text);
+        }
         while (unit < DURATION_UNITS && duration_units[unit].letter != at[used])
             unit++;
-        if (unit == DURATION_UNITS)
+        if (unit == DURATION_UNITS) {
             return bl_fail(err, -EINVAL,
                            "'%.40s' is not a time: units are d, h, m, s, the largest first", text);
+        }
         if ((int64_t)number > (max_ms - sum_ms) / duration_units[unit].ms)
             return bl_fail(err, -EINVAL, "'%.40s' is longer than %d days", text, DURATION_DAYS_MAX);
         sum_ms += (int64_t)number * duration_units[unit].ms;
@@ -130,11 +132,12 @@ int ctl_plan_parse_share(const char *text, struct ctl_plan_share *ret_share, str
             return r;
     } else {
         r = bl_text_to_u64(text, 1000000, &count, err);
-        if (r < 0)
+        if (r < 0) {
             return bl_fail(err, -EINVAL,
                            "'%.40s' is neither a number of hosts nor a share: "
                            "write 3, 10%% or 0.5%%",
                            text);
+        }
         share.value = (uint32_t)count;
     }
 
@@ -148,12 +151,13 @@ int ctl_plan_parse_port(const char *text, uint32_t *ret_transport, uint64_t *ret
     uint32_t transport;
     uint64_t port = 0;
 
-    if (strncmp(text, "tcp/", 4) == 0)
+    if (strncmp(text, "tcp/", 4) == 0) {
         transport = PROTO_TCP;
-    else if (strncmp(text, "udp/", 4) == 0)
+    } else if (strncmp(text, "udp/", 4) == 0) {
         transport = PROTO_UDP;
-    else
+    } else {
         return bl_fail(err, -EINVAL, "'%.40s' is not a port: write tcp/443 or udp/53", text);
+    }
     if (bl_text_to_u64(text + 4, 65535, &port, err) < 0 || port == 0)
         return bl_fail(err, -EINVAL, "'%.40s': ports go from 1 to 65535", text);
 
@@ -198,20 +202,23 @@ int ctl_plan_check_network(const char *text, struct bl_error *err)
     address_text[address_text_bytes] = '\0';
 
     address_bytes = parse_address(address_text, address);
-    if (address_bytes == 0)
+    if (address_bytes == 0) {
         return bl_fail(err, -EINVAL,
                        "'%.40s' is not an IP address or network such as 10.0.9.5 or 10.0.9.0/24",
                        text);
+    }
     if (slash == NULL)
         return 0;
-    if (bl_text_to_u64(slash + 1, address_bytes * 8, &prefix_bits, err) < 0)
+    if (bl_text_to_u64(slash + 1, address_bytes * 8, &prefix_bits, err) < 0) {
         return bl_fail(err, -EINVAL, "'%.60s': the length after / goes from 0 to %zu", text,
                        address_bytes * 8);
+    }
     if (prefix_bits == 0)
         return bl_fail(err, -EINVAL, "'%.60s' is the whole world", text);
-    if (has_host_bits(address, address_bytes, prefix_bits))
+    if (has_host_bits(address, address_bytes, prefix_bits)) {
         return bl_fail(err, -EINVAL, "'%.60s' has bits set behind its /%" PRIu64, text,
                        prefix_bits);
+    }
 
     return 0;
 }
@@ -221,9 +228,10 @@ int ctl_plan_check_endpoint(const char *text, struct bl_error *err)
     struct sockaddr_storage address;
     socklen_t address_bytes = 0;
 
-    if (bl_address_from_endpoint(text, &address, &address_bytes, err) < 0)
+    if (bl_address_from_endpoint(text, &address, &address_bytes, err) < 0) {
         return bl_fail(err, -EINVAL,
                        "'%.60s' is not ADDRESS:PORT with an IP address (IPv6 in brackets)", text);
+    }
 
     return 0;
 }
@@ -235,9 +243,10 @@ int ctl_plan_check_unit(const char *text, struct bl_error *err)
     if (bl_text_is_unit_name(text) && strlen(text) <= PROTO_NAME_BYTES_MAX)
         return 0;
     if (bl_text_format(with_suffix, sizeof(with_suffix), "%s.service", text) > 0 &&
-        bl_text_is_unit_name(with_suffix))
+        bl_text_is_unit_name(with_suffix)) {
         return bl_fail(err, -EINVAL, "'%.80s' does not say what kind of unit: write '%.80s'", text,
                        with_suffix);
+    }
 
     return bl_fail(err, -EINVAL, "'%.80s' is not the name of a unit", text);
 }
@@ -272,12 +281,13 @@ int ctl_plan_check_word(const char *text, size_t bytes_max, struct bl_error *err
 {
     if (strlen(text) > bytes_max)
         return bl_fail(err, -EINVAL, "'%.40s...' is longer than %zu bytes", text, bytes_max);
-    if (!bl_text_is_name(text))
+    if (!bl_text_is_name(text)) {
         return bl_fail(
             err, -EINVAL,
             "'%.80s' is not a name: letters, digits, '.', '_' and '-', the first of them "
             "no sign",
             text);
+    }
 
     return 0;
 }
@@ -309,16 +319,17 @@ void ctl_plan_format_share(const struct ctl_plan_share *share, char *ret_text, s
 {
     uint32_t hundredths = share->value % 100;
 
-    if (share->is_rest)
+    if (share->is_rest) {
         (void)snprintf(ret_text, text_bytes, "rest");
-    else if (!share->is_percent)
+    } else if (!share->is_percent) {
         (void)snprintf(ret_text, text_bytes, "%" PRIu32, share->value);
-    else if (hundredths == 0)
+    } else if (hundredths == 0) {
         (void)snprintf(ret_text, text_bytes, "%" PRIu32 "%%", share->value / 100);
-    else if (hundredths % 10 == 0)
+    } else if (hundredths % 10 == 0) {
         (void)snprintf(ret_text, text_bytes, "%" PRIu32 ".%" PRIu32 "%%", share->value / 100,
                        hundredths / 10);
-    else
+    } else {
         (void)snprintf(ret_text, text_bytes, "%" PRIu32 ".%02" PRIu32 "%%", share->value / 100,
                        hundredths);
+    }
 }

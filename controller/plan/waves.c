@@ -26,10 +26,11 @@ static uint32_t wave_size(const struct ctl_plan_share *share, uint32_t host_coun
 {
     uint32_t size = share->value;
 
-    if (share->is_rest)
+    if (share->is_rest) {
         size = left;
-    else if (share->is_percent)
+    } else if (share->is_percent) {
         size = share_of(share, host_count, true);
+    }
 
     return size < left ? size : left;
 }
@@ -49,11 +50,12 @@ int ctl_plan_deal_waves(const struct ctl_plan *plan, uint32_t host_count,
                                 plan->failures_allowed.value > 0 && wave->failures_allowed == 0;
         left -= wave->host_count;
     }
-    if (left > 0)
+    if (left > 0) {
         return bl_fail(err, -EINVAL,
                        "waves: they take %" PRIu32 " of %" PRIu32
                        " hosts: make one larger or let the last one be 'rest'",
                        host_count - left, host_count);
+    }
 
     *ret_wave_count = wave_count;
     return 0;
