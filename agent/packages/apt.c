@@ -198,14 +198,30 @@ int agent_packages_apt_states(struct agent_packages_job *job,
     return 0;
 }
 
+int agent_packages_apt_begin_mark(struct agent_packages_job *job, const char *verb,
+                                  struct agent_packages_args *args, struct bl_error *err)
+{
+    int r;
+
+    *args = (struct agent_packages_args){0};
+    if ((r = agent_packages_args_add(job, args, AGENT_PACKAGES_APT_MARK, err)) < 0 ||
+        (r = agent_packages_args_add(job, args, "-c", err)) < 0 ||
+        (r = agent_packages_args_format(job, args, err, "%s/files.conf", job->job_path)) < 0)
+        return r;
+
+    return agent_packages_args_add(job, args, verb, err);
+}
+
 int agent_packages_apt_marks(struct agent_packages_job *job, const char *show,
                              const char **ret_text, struct bl_error *err)
 {
-    const char *argv[] = {AGENT_PACKAGES_APT_MARK, show, NULL};
+    struct agent_packages_command command = {.patience = AGENT_PACKAGES_LOOK};
     struct agent_packages_output output;
     int r;
 
-    r = agent_packages_ask(job, argv, &output, err);
+    if ((r = agent_packages_apt_begin_mark(job, show, &command.args, err)) < 0)
+        return r;
+    r = agent_packages_run(job, &command, &output, err);
     if (r < 0)
         return r;
     if (output.status != 0)

@@ -52,6 +52,10 @@ int agent_packages_apt_states(struct agent_packages_job *job,
                               struct agent_packages_state *ret_states, struct bl_error *err)
     BL_CHECKED;
 
+/* "apt-mark -c CONFIG VERB": without the configuration it would write apt's cache, and trust it. */
+int agent_packages_apt_begin_mark(struct agent_packages_job *job, const char *verb,
+                                  struct agent_packages_args *args, struct bl_error *err)
+    BL_CHECKED;
 /* The names that `apt-mark SHOW` prints, one a line, as "NAME" or "NAME:ARCH". */
 int agent_packages_apt_marks(struct agent_packages_job *job, const char *show,
                              const char **ret_text, struct bl_error *err) BL_CHECKED;

@@ -88,13 +88,13 @@ static int mark(struct agent_packages_job *job, const char *verb,
                 const struct agent_packages_way_back *way_back, const bool *chosen,
                 struct bl_error *err)
 {
-    const char *head[] = {AGENT_PACKAGES_APT_MARK, verb, "--", NULL};
     struct agent_packages_command command = {.patience = AGENT_PACKAGES_LOOK};
     struct agent_packages_output output;
     uint32_t count = 0;
     int r;
 
-    r = agent_packages_args_add_all(job, &command.args, head, err);
+    if ((r = agent_packages_apt_begin_mark(job, verb, &command.args, err)) < 0)
+        return r;
     for (uint32_t i = 0; r >= 0 && i < way_back->former_count; i++) {
         if (!chosen[i])
             continue;

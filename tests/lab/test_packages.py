@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""belay-txn alone, as the unit it is, on booted hosts: whatever a change does, the way back undoes it exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from harness.command import wait_for
+from harness.debs import DEMO_WAITS
+from harness.fleet import Fleet
+from harness.host import Host
+from txnjob import FOLDER, JOB, Job
+
+MakeFleet = Callable[..., Fleet]
+CONFFILE = "/etc/demo/demo.conf"
+
+
+@pytest.fixture
+def lab(installed_fleet: MakeFleet) -> Fleet:
+    return installed_fleet(hosts=1)
+
+
+def packages_of(host: Host) -> dict[str, object]:
+    """All that belay-txn promises to bring back; services are the agent's part."""
+    whole = host.state()
+    files = host.shell("cd /etc && find demo app lib bulk* -type f -exec stat -c '%n %a %u %g' {} + | sort").out
+    return {**{key: whole[key] for key in ("packages", "marks", "held", "conffiles")}, "files": files}
+
+
+def assert_taken_back(job: Job, before: dict[str, object], **options: object) -> None:
+    """Restore gives the former state, and once more changes nothing."""
+    for _ in range(2):
+        restored = job.run("restore", **options)
+        assert restored.ok, (restored, job.log("restore"))
+        assert restored.audit_clean
+        assert packages_of(job.host) == before
+
+
+@pytest.mark.parametrize("version", ["2.0", "2.1", "2.3", "2.6", "2.9"])
+def test_a_change_and_its_way_back(lab: Fleet, version: str) -> None:
+    host, job = lab["h1"], Job(lab["h1"])
+    host.write(CONFFILE, "setting = mine\n", mode=0o640)
+    before = packages_of(host)
+    lab.repository.publish("1.0", f"demo={version}")
+    pins = job.stage("demo")
+    assert packages_of(host) == before
+    assert job.run("upgrade", pins=pins).ok
+    assert host.dpkg("demo") == f"ii {version}"
+    assert host.read(CONFFILE) == "setting = mine\n"
+    assert_taken_back(job, before)
+
+
+def test_a_failing_postinst_is_named_and_taken_back(lab: Fleet) -> None:
+    host, job = lab["h1"], Job(lab["h1"])
+    before = packages_of(host)
+    lab.repository.publish("1.0", "demo=2.2")
+    upgrade = job.run("upgrade", pins=job.stage("demo"))
+    assert not upgrade.ok
+    assert upgrade.code == "postinst_failed" and "demo" in upgrade.reason
+    assert host.dpkg("demo") == "iF 2.2"
+    assert_taken_back(job, before)
+
+
+def test_a_hanging_postinst_ends_at_the_deadline(lab: Fleet) -> None:
+    host, job = lab["h1"], Job(lab["h1"])
+    before = packages_of(host)
+    lab.repository.publish("1.0", "demo=2.4")
+    upgrade = job.run("upgrade", pins=job.stage("demo"), deadline=2)
+    assert upgrade.code == "change_timed_out" and "demo" in upgrade.reason
+    assert host.run("pgrep", "-x", "dpkg", check=False).rc == 1, "dpkg ended by itself"
+    assert_taken_back(job, before)
+
+
+def test_packages_that_only_fit_together(lab: Fleet) -> None:
+    host, job = lab["h1"], Job(lab["h1"])
+    host.run("apt-mark", "auto", "lib")
+    before = packages_of(host)
+    lab.repository.publish("1.0", "2.0")
+    pins = job.stage("app")
+    assert [pin[0] for pin in pins] == ["app", "lib"]
+    assert job.run("upgrade", pins=pins).ok
+    assert host.run("apt-mark", "showauto", "lib").out.split() == ["lib"]
+    assert_taken_back(job, before)
+
+
+def test_without_a_way_back_nothing_is_changed(lab: Fleet) -> None:
+    host, job = lab["h1"], Job(lab["h1"])
+    host.shell("rm -f /usr/bin/dpkg-repack /var/cache/apt/archives/*.deb")
+    before = packages_of(host)
+    lab.repository.publish("2.0")
+    query = job.run("query", ["demo"])
+    staged = job.run("stage", ["demo"], query.pins)
+    assert not staged.ok and staged.code == "no_way_back" and "demo" in staged.reason
+    assert not job.run("upgrade", pins=query.pins).ok
+    assert packages_of(host) == before
+
+
+def test_a_rebuilt_package_keeps_a_persons_edit(lab: Fleet) -> None:
+    """The repository has forgotten version 1.0, and an upgrade by hand comes later."""
+    host, job = lab["h1"], Job(lab["h1"])
+    host.shell("rm -f /var/cache/apt/archives/*.deb")
+    host.write(CONFFILE, "setting = mine\n")
+    before = packages_of(host)
+    lab.repository.publish("2.0")
+    assert job.run("upgrade", pins=job.stage("demo")).ok
+    assert_taken_back(job, before)
+    lab.repository.publish("demo=2.3")
+    keep = ["-oDpkg::Options::=--force-confdef", "-oDpkg::Options::=--force-confold"]
+    host.run("apt-get", "-q", "update")
+    host.run("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y", *keep, "install", "demo=2.3")
+    assert host.read(CONFFILE) == "setting = mine\n"
+
+
+def test_a_held_package_stays(lab: Fleet) -> None:
+    host, job = lab["h1"], Job(lab["h1"])
+    host.run("apt-mark", "hold", "demo")
+    lab.repository.publish("1.0", "2.0")
+    query = job.run("query", ["demo", "app"])
+    assert query.ok and [pin[0] for pin in query.pins] == ["app", "lib"]
+    assert any("demo" in note for note in query.notes)
+    assert job.run("stage", ["demo"], [("demo", "all", "2.0", 2)]).code == "pinned_set_differs"
+
+
+def test_looking_changes_nothing_of_the_hosts_apt(lab: Fleet) -> None:
+    host, job = lab["h1"], Job(lab["h1"])
+    look = "find /var/lib/apt /var/cache/apt /var/lib/dpkg -type f -printf '%p %s %T@\\n' | sort"
+    before = host.shell(look).out
+    lab.repository.publish("1.0", "2.0")
+    assert job.run("query", ["demo"]).ok
+    job.stage("demo")
+    assert host.shell(look).out == before
+
+
+def test_a_tampered_index_is_refused(lab: Fleet) -> None:
+    job = Job(lab["h1"])
+    lab.repository.publish("1.0", "2.0")
+    lab.repository.add("Packages.gz", b"")
+    lab.repository.add("Packages", b"Package: demo\nVersion: 9\n")
+    refused = job.run("query", ["demo"])
+    assert not refused.ok and refused.code == "refresh_failed"
+
+
+@pytest.mark.parametrize("stop", ["kill", "power_cut"])
+def test_whatever_dies_in_mid_change_the_way_back_heals(lab: Fleet, stop: str) -> None:
+    host, job = lab["h1"], Job(lab["h1"])
+    before = packages_of(host)
+    lab.repository.publish("1.0", "2.0", "demo=2.7")
+    pins = job.stage("demo=2.7", "app", *(f"bulk{number}" for number in range(1, 6)))
+    job.start("upgrade", pins=pins)
+    wait_for("the postinst", lambda: host.path(DEMO_WAITS).exists(), 30)
+    if stop == "kill":
+        host.run("systemctl", "kill", "--signal=KILL", "--kill-whom=all", job.unit("upgrade"))
+        assert job.wait("upgrade") is None
+    else:
+        host.power_cut()
+    assert host.dpkg("demo") != "ii 1.0"
+    assert_taken_back(job, before)
+
+
+def test_a_change_that_was_left_alone_is_ended_by_the_way_back(lab: Fleet) -> None:
+    """belay-txn is killed, apt and dpkg live on and hang in a script."""
+    host, job = lab["h1"], Job(lab["h1"])
+    before = packages_of(host)
+    lab.repository.publish("1.0", "demo=2.4")
+    job.start("upgrade", pins=job.stage("demo"))
+    wait_for("the postinst", lambda: "Setting up demo (2.4)" in job.log("upgrade"), 30)
+    host.kill9(job.unit("upgrade"))
+    assert job.wait("upgrade") is None
+    assert host.run("pgrep", "-x", "dpkg").out
+    assert_taken_back(job, before, lock_wait=4)
+
+
+def test_an_interrupted_change_is_never_begun_again(lab: Fleet) -> None:
+    host, job = lab["h1"], Job(lab["h1"])
+    lab.repository.publish("1.0", "2.0")
+    job.stage("demo")
+    host.path(f"{FOLDER}/upgrade.started").write_text("1\n")
+    start_without_clearing(job)
+    upgrade = job.wait("upgrade")
+    assert upgrade is not None and upgrade.code == "dpkg_interrupted"
+    assert host.dpkg("demo") == "ii 1.0"
+
+
+def start_without_clearing(job: Job) -> None:
+    """As start(), but PHASE.started stays: what systemd would do after a crash."""
+    stage_task = job.host.path(f"{FOLDER}/stage.task").read_bytes()
+    # The same task but for its phase, the second number of the record.
+    job.host.path(f"{FOLDER}/upgrade.task").write_bytes(stage_task[:2] + b"\x03" + stage_task[3:])
+    job.host.run("systemctl", "start", "--no-block", f"belay-txn@{JOB}-upgrade.service")
