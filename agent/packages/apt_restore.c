@@ -13,22 +13,27 @@
  * what the tools say counts for nothing. Nothing that fails here ends the way back early.
  */
 enum {
-    ATTEMPT_MS = 120 * 1000
-}; /* what every attempt gets, whatever the one before it took */
+    ATTEMPT_MS = 2 * 60 * 1000,  /* what every attempt gets, whatever the one before it took */
+    UNBOUND_MS = 20 * 60 * 1000, /* the same, when the phase has no deadline: a script may hang */
+};
 
 struct restoration {
     struct agent_packages_job *job;
     const struct agent_packages_way_back *way_back;
+    bool is_unbound;   /* the phase has no deadline of its own */
     bool *off;         /* is package i not yet what it was? */
     const char *words; /* about the first that is not */
 };
 
-static void grant_time(struct agent_packages_job *job)
+static void grant_time(struct restoration *r)
 {
-    struct bl_mono least = bl_mono_after(bl_mono_now(), ATTEMPT_MS);
+    struct bl_mono now = bl_mono_now();
+    struct bl_mono least = bl_mono_after(now, ATTEMPT_MS);
 
-    if (job->deadline.ms != 0 && job->deadline.ms < least.ms)
-        job->deadline = least;
+    if (r->is_unbound)
+        r->job->deadline = bl_mono_after(now, UNBOUND_MS);
+    else if (r->job->deadline.ms < least.ms)
+        r->job->deadline = least;
 }
 
 static int look(struct restoration *r, struct bl_error *err)
@@ -45,7 +50,7 @@ static int run(struct restoration *r, struct agent_packages_args args, struct bl
     struct agent_packages_output output;
     int result;
 
-    grant_time(r->job);
+    grant_time(r);
     result = agent_packages_run(r->job, &command, &output, err);
     if (result < 0)
         return result;
@@ -252,7 +257,8 @@ int agent_packages_apt_restore(struct agent_packages_job *job,
 {
     static int (*const steps[])(struct restoration *, struct bl_error *) = {
         bring_packages_back, purge_new, configure_rest, put_conffiles_back};
-    struct restoration r = {.job = job, .way_back = way_back, .words = ""};
+    struct restoration r = {
+        .job = job, .way_back = way_back, .is_unbound = job->deadline.ms == 0, .words = ""};
     struct bl_error first = {0}, own = {0};
     void *place;
     bool clean;

@@ -19,6 +19,7 @@ enum {
     PROCESSES_MAX = 16384,
     STAT_BYTES = 512,
     UNKNOWN_HOLDER_POLL_MS = 200,
+    OWN_PATIENCE_MS = 30 * 1000,
     NAME_BYTES = 32,
 };
 
@@ -198,7 +199,8 @@ int agent_packages_process_await_lock(struct agent_packages_job *job, const char
 {
     struct bl_mono start = bl_mono_now();
     struct bl_mono end = bl_mono_after(start, wait_ms);
-    struct bl_mono half = bl_mono_after(start, wait_ms / 2);
+    struct bl_mono own_end =
+        bl_mono_after(start, wait_ms / 2 < OWN_PATIENCE_MS ? wait_ms / 2 : OWN_PATIENCE_MS);
 
     if (job->deadline.ms != 0 && job->deadline.ms < end.ms)
         end = job->deadline;
@@ -217,9 +219,9 @@ int agent_packages_process_await_lock(struct agent_packages_job *job, const char
                                        -EAGAIN, "'%s' is held by process %d (%s)", path,
                                        (int)holder, process.name);
         }
-        if (end_own && holder > 0 && bl_mono_reached(now, half) && is_ours(job, holder)) {
+        if (end_own && holder > 0 && bl_mono_reached(now, own_end) && is_ours(job, holder)) {
             agent_packages_process_end_scripts(holder, SIGTERM);
-            half = bl_mono_after(now, 1000);
+            own_end = bl_mono_after(now, 1000);
         }
         await_holder(holder, end.ms - now.ms);
     }

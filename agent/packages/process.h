@@ -19,8 +19,8 @@ void agent_packages_process_end_scripts(pid_t ancestor, int number);
  * file that is missing is free. At most `wait_ms` and never past the deadline; then -EAGAIN, code
  * lock_held, with the holder's name.
  *
- * `end_own`: when half of the time is over and the holder is a process that an earlier phase of
- * this job left behind, its scripts are ended, so that it can.
+ * `end_own`: when the holder is a process that an earlier phase of this job left behind, it gets half
+ * a minute (or half of the time, if that is less); then its scripts are ended, so that it can.
  */
 int agent_packages_process_await_lock(struct agent_packages_job *job, const char *path,
                                       int64_t wait_ms, bool end_own, struct bl_error *err)
