@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from belaycli import AGENT_UNITS, CONTROLLER_UNIT
+from belaycli import AGENT_UNITS, CONTROLLER_UNIT, Exit
 from harness.fleet import Fleet
 
 MakeFleet = Callable[..., Fleet]
@@ -33,21 +33,26 @@ def test_join_list_label_ping(fleet: MakeFleet) -> None:
 def test_a_dead_host_is_named_at_once_and_delays_no_one(fleet: MakeFleet) -> None:
     lab = fleet(hosts=2)
     lab["h2"].run("systemctl", "stop", "belay-courier.service")
-    document = lab.belay.json("ping")
+    told = lab.belay("ping", "--json", check=False)
+    assert told.rc == Exit.HOSTS_FAILED
+    document = json.loads(told.out)
     answered = {host["name"]: host["answered"] for host in document["hosts"]}
     assert answered == {"h1": True, "h2": False}
     assert document["elapsed_ms"] < 1000
 
 
-def test_a_stolen_token_is_worth_nothing_twice(fleet: MakeFleet) -> None:
-    lab = fleet(hosts=1)
+def test_a_stolen_token_is_worth_nothing_twice(installed_fleet: MakeFleet) -> None:
+    lab = installed_fleet(hosts=2)
+    lab.belay.set_up_controller()
     token = lab.belay.token(1, {})
-    host = lab["h1"]
     key = lab.belay.controller_key()
-    join = ["belay-agent", "join", "--force", "--controller", f"tcp://{lab.ctl.address}:7311", "--controller-key", key]
-    host.unit(*join, "--token", token)
-    again = host.unit(*join, "--token", token, check=False)
+    join = ["belay-agent", "join", "--controller", f"tcp://{lab.ctl.address}:7311", "--controller-key", key]
+    lab["h1"].unit(*join, "--token", token)
+    again = lab["h2"].unit(*join, "--token", token, check=False)
     assert again.rc != 0
+    assert again.err != ""
+    lab.belay.wait_connected([lab["h1"]])
+    assert lab.belay.connected() == ["h1"]
 
 
 def test_join_refuses_another_controllers_trust(fleet: MakeFleet) -> None:
