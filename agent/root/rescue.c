@@ -187,13 +187,13 @@ struct wish {
 };
 
 static const struct wish wishes[] = {
-    {AGENT_RESCUE_CANCEL, AGENT_JOB_CANCEL, "cancelled_at_host",
+    {AGENT_RESCUE_CANCEL, AGENT_JOB_CANCEL, "cancel_at_host",
      "The job is cancelled as soon as its step has ended; everything is given back."},
-    {AGENT_RESCUE_REVERT, AGENT_JOB_REVERT, "reverted_at_host",
+    {AGENT_RESCUE_REVERT, AGENT_JOB_REVERT, "revert_at_host",
      "The way back begins as soon as the running step has ended. `belay-rescue status` follows it."},
-    {AGENT_RESCUE_HOLD, AGENT_JOB_HOLD, "held_at_host",
+    {AGENT_RESCUE_HOLD, AGENT_JOB_HOLD, "hold_at_host",
      "There is no automatic way back any more. `belay-rescue release` allows it again."},
-    {AGENT_RESCUE_RELEASE, AGENT_JOB_RELEASE, "released_at_host",
+    {AGENT_RESCUE_RELEASE, AGENT_JOB_RELEASE, "release_at_host",
      "The automatic way back works again."},
 };
 

@@ -249,7 +249,7 @@ static void on_cancel(struct agent_talk *talk, const struct proto_message *messa
 {
     tell_job(talk, message->order.rollout_id,
              (struct agent_job_event){.type = AGENT_JOB_CANCEL,
-                                      .code = "cancelled_by_controller",
+                                      .code = "cancel_by_controller",
                                       .reason = "the controller cancelled"});
 }
 
@@ -257,7 +257,7 @@ static void on_revert(struct agent_talk *talk, const struct proto_message *messa
 {
     tell_job(talk, message->order.rollout_id,
              (struct agent_job_event){.type = AGENT_JOB_REVERT,
-                                      .code = "reverted_by_controller",
+                                      .code = "revert_by_controller",
                                       .reason = "the controller asked for the way back"});
 }
 
