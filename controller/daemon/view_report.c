@@ -26,11 +26,14 @@ static int add_step(struct host_story *host, const struct ctl_store_report *stor
                     struct bl_error *err)
 {
     const struct proto_report *report = &stored->report;
-    json_t *step =
-        json_pack("{s:s, s:o, s:n, s:n, s:s, s:s, s:s}", "name", proto_step_name(report->step),
-                  "start", corrected(stored), "end", "result", "code", "", "reason", "", "state",
-                  proto_job_state_name(report->state));
+    json_t *step;
 
+    /* An agent that was started again joins the step that runs: it is still the same one. */
+    if (host->open_steps[report->step] != NULL)
+        return 0;
+    step = json_pack("{s:s, s:o, s:n, s:n, s:s, s:s, s:s}", "name", proto_step_name(report->step),
+                     "start", corrected(stored), "end", "result", "code", "", "reason", "", "state",
+                     proto_job_state_name(report->state));
     if (step == NULL || json_array_append_new(host->steps, step) < 0)
         return bl_fail(err, -ENOMEM, "report: no memory");
     host->open_steps[report->step] = step;
@@ -64,9 +67,14 @@ static int end_step(struct host_story *host, const struct ctl_store_report *stor
 static int add_state(struct host_story *host, const struct ctl_store_report *stored,
                      struct bl_error *err)
 {
-    json_t *state = json_pack("{s:s, s:o}", "state", proto_job_state_name(stored->report.state),
-                              "at", corrected(stored));
+    const char *name = proto_job_state_name(stored->report.state);
+    const json_t *last = json_array_get(host->states, json_array_size(host->states) - 1);
+    json_t *state;
 
+    /* A note within a state is no new one. */
+    if (last != NULL && strcmp(json_string_value(json_object_get(last, "state")), name) == 0)
+        return 0;
+    state = json_pack("{s:s, s:o}", "state", name, "at", corrected(stored));
     if (state == NULL || json_array_append_new(host->states, state) < 0)
         return bl_fail(err, -ENOMEM, "report: no memory");
 

@@ -123,7 +123,7 @@ def test_everything_killed_at_once(fleet: MakeFleet) -> None:
     lab = fleet(hosts=1)
     h1 = lab["h1"]
     rollout = in_mid_upgrade(lab)
-    pids = {unit: main_pid(h1, unit) for unit in ("belay-agent.service", "belay-courier.service")}
+    pids = {unit: main_pid(h1, unit) for unit in ("belay-courier.service", "belay-agent.service")}
     controller = main_pid(lab.ctl, "belayd.service")
     lab.ctl.kill9("belayd.service")
     for unit in pids:
