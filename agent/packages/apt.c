@@ -146,12 +146,14 @@ static bool is_sibling_of(const struct agent_packages_state *state,
 static struct agent_packages_state pick_state(const struct agent_packages_states *states,
                                               const struct agent_packages_stanza_key *key)
 {
-    for (uint32_t i = 0; i < states->count; i++)
+    for (uint32_t i = 0; i < states->count; i++) {
         if (is_state_of(&states->list[i], key))
             return states->list[i];
-    for (uint32_t i = 0; i < states->count; i++)
+    }
+    for (uint32_t i = 0; i < states->count; i++) {
         if (is_sibling_of(&states->list[i], key))
             return states->list[i];
+    }
 
     return (struct agent_packages_state){.name = key->name,
                                          .arch = key->arch,
@@ -165,8 +167,8 @@ int agent_packages_apt_states(struct agent_packages_job *job,
                               const struct agent_packages_stanza_key *keys, uint32_t key_count,
                               struct agent_packages_state *ret_states, struct bl_error *err)
 {
-    static const char *const head[] = {AGENT_PACKAGES_DPKG_QUERY,       "-W", "-f",
-                                       AGENT_PACKAGES_APT_QUERY_FORMAT, "--", NULL};
+    static const char format[] = AGENT_PACKAGES_APT_QUERY_FORMAT;
+    static const char *const head[] = {AGENT_PACKAGES_DPKG_QUERY, "-W", "-f", format, "--", NULL};
     struct agent_packages_command command = {.patience = AGENT_PACKAGES_LOOK};
     struct agent_packages_output output;
     struct agent_packages_states states;
@@ -253,10 +255,11 @@ static const char *field_of(const char *text, const char *name)
     struct agent_packages_line line;
     size_t length = strlen(name);
 
-    while (agent_packages_apt_next_line(&text, &line))
+    while (agent_packages_apt_next_line(&text, &line)) {
         if (line.length > length + 2 && memcmp(line.text, name, length) == 0 &&
             line.text[length] == ':')
             return line.text + length + 2;
+    }
 
     return "";
 }
@@ -309,9 +312,10 @@ int agent_packages_apt_file_name(struct agent_packages_job *job, const char *nam
 {
     const char *colon = strchr(version, ':');
 
-    if (colon == NULL)
+    if (colon == NULL) {
         return agent_packages_memory_format(job->memory, ret_name, err, "%s_%s_%s.deb", name,
                                             version, arch);
+    }
 
     return agent_packages_memory_format(job->memory, ret_name, err, "%s_%.*s%%3a%s_%s.deb", name,
                                         (int)(colon - version), version, colon + 1, arch);

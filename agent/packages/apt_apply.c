@@ -60,9 +60,10 @@ int agent_packages_apt_compare(struct agent_packages_job *job,
         0)
         return r;
     states = place;
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         keys[i] =
             (struct agent_packages_stanza_key){way_back->former[i].name, way_back->former[i].arch};
+    }
     r = agent_packages_apt_states(job, keys, count, states, err);
     if (r < 0)
         return r;
@@ -73,9 +74,10 @@ int agent_packages_apt_compare(struct agent_packages_job *job,
         bool before = side == AGENT_PACKAGES_BEFORE;
 
         ret_off[i] = !(before ? is_as_before(former, &states[i]) : is_as_after(former, &states[i]));
-        if (ret_off[i] && off_count++ == 0)
+        if (ret_off[i] && off_count++ == 0) {
             r = say_state(job, former, &states[i], before ? former->from : former->to, ret_words,
                           err);
+        }
         if (r < 0)
             return r;
     }
@@ -89,7 +91,7 @@ static int mark(struct agent_packages_job *job, const char *verb,
                 struct bl_error *err)
 {
     struct agent_packages_command command = {.patience = AGENT_PACKAGES_LOOK};
-    struct agent_packages_output output;
+    struct agent_packages_output output = {0};
     uint32_t count = 0;
     int r;
 
@@ -132,7 +134,8 @@ int agent_packages_apt_set_marks(struct agent_packages_job *job,
     void *place;
     int r;
 
-    r = agent_packages_memory_take(job->memory, 3 * (count + 1) * sizeof(bool), &place, err);
+    r = agent_packages_memory_take(job->memory, 3 * ((size_t)count + 1) * sizeof(bool), &place,
+                                   err);
     if (r < 0)
         return r;
     to_auto = place;
@@ -198,15 +201,17 @@ static int check_after(struct agent_packages_job *job,
     job->result->packages_done = way_back->former_count - (uint32_t)r;
     if (output->status != 0 || output->late)
         return agent_packages_apt_blame(job, "apt-get install", output, err);
-    if (r > 0)
+    if (r > 0) {
         return agent_packages_fail(job, err, "change_incomplete", "see the log of the phase",
                                    -EPROTO, "apt-get saw no failure, but %s", words);
+    }
     r = agent_packages_apt_audit(job, &clean, err);
     if (r < 0)
         return r;
-    if (!clean)
+    if (!clean) {
         return agent_packages_fail(job, err, "change_incomplete", "see `dpkg --audit`", -EPROTO,
                                    "the package database has half done packages");
+    }
 
     return 0;
 }
@@ -214,7 +219,7 @@ static int check_after(struct agent_packages_job *job,
 int agent_packages_apt_apply(struct agent_packages_job *job,
                              const struct agent_packages_way_back *way_back, struct bl_error *err)
 {
-    struct agent_packages_output output;
+    struct agent_packages_output output = {0};
     const char *words;
     void *off;
     int r;
@@ -226,9 +231,10 @@ int agent_packages_apt_apply(struct agent_packages_job *job,
     r = agent_packages_apt_compare(job, way_back, AGENT_PACKAGES_BEFORE, off, &words, err);
     if (r < 0)
         return r;
-    if (r > 0)
+    if (r > 0) {
         return agent_packages_fail(job, err, "pinned_set_differs", "stage again", -ESTALE,
                                    "since staging somebody changed the host: %s", words);
+    }
     /* Other packages may have changed as well; with files alone this costs a tenth of a second. */
     r = agent_packages_apt_rehearse_forward(job, way_back, err);
     if (r < 0)

@@ -34,9 +34,10 @@ static int make_incoming(struct agent_packages_job *job, const char *path, struc
     directory = opendir(path);
     if (directory == NULL)
         return bl_fail(err, -errno, "open '%s': %s", path, strerror(errno));
-    while ((entry = readdir(directory)) != NULL)
+    while ((entry = readdir(directory)) != NULL) {
         if (entry->d_name[0] != '.' && unlinkat(dirfd(directory), entry->d_name, 0) < 0)
             return bl_fail(err, -errno, "remove '%s': %s", entry->d_name, strerror(errno));
+    }
     (void)dprintf(job->log_fd, "# downloads go to %s\n", path);
 
     return 0;
@@ -61,9 +62,10 @@ int agent_packages_apt_adopt(struct agent_packages_job *job, const char *source,
     r = agent_packages_apt_read_file(job, source, &file, err);
     if (r < 0)
         return r;
-    if (!is_as_wanted(&file, wanted))
+    if (!is_as_wanted(&file, wanted)) {
         return bl_fail(err, -EBADMSG, "'%s' is another package than %s %s", source, wanted->name,
                        wanted->version);
+    }
     r = agent_packages_apt_file_name(job, wanted->name, wanted->version, wanted->arch, &name, err);
     if (r < 0)
         return r;
@@ -172,10 +174,12 @@ int agent_packages_apt_fetch(struct agent_packages_job *job,
     if (r < 0)
         return r;
     wanted = place;
-    for (uint32_t i = 0; i < changes->count; i++)
-        if (changes->list[i].action != PROTO_ACTION_REMOVE)
+    for (uint32_t i = 0; i < changes->count; i++) {
+        if (changes->list[i].action != PROTO_ACTION_REMOVE) {
             wanted[count++] = (struct agent_packages_wanted){
                 changes->list[i].name, changes->list[i].arch, changes->list[i].to};
+        }
+    }
 
     r = agent_packages_apt_download(job, wanted, count, AGENT_PACKAGES_NEW_DIR, &output, err);
     if (r == -ENOSPC || r == -EDQUOT)
@@ -188,10 +192,11 @@ int agent_packages_apt_fetch(struct agent_packages_job *job,
             return r;
         if (r == 0 && output.status != 0)
             return agent_packages_apt_blame(job, "apt-get download", &output, err);
-        if (r == 0)
+        if (r == 0) {
             return agent_packages_fail(job, err, "fetch_failed", "see the log of the phase",
                                        -ENODATA, "%s %s could not be fetched", wanted[i].name,
                                        wanted[i].version);
+        }
     }
 
     return 0;

@@ -140,9 +140,10 @@ static void sort_and_thin(struct agent_packages_paths *paths)
 
     if (paths->count > 1)
         qsort(paths->list, paths->count, sizeof(*paths->list), compare_paths);
-    for (uint32_t i = 0; i < paths->count; i++)
+    for (uint32_t i = 0; i < paths->count; i++) {
         if (kept == 0 || strcmp(paths->list[kept - 1], paths->list[i]) != 0)
             paths->list[kept++] = paths->list[i];
+    }
     paths->count = kept;
 }
 

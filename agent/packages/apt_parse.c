@@ -294,9 +294,10 @@ static bool is_harmless(const struct agent_packages_line *line)
         "Key is stored in legacy trusted.gpg keyring",
     };
 
-    for (size_t i = 0; i < sizeof(needles) / sizeof(needles[0]); i++)
+    for (size_t i = 0; i < sizeof(needles) / sizeof(needles[0]); i++) {
         if (starts_with(line, "W:") && contains(line, needles[i]))
             return true;
+    }
 
     return false;
 }
@@ -369,10 +370,12 @@ struct agent_packages_line agent_packages_apt_last_action(const char *text)
                                              "Removing ", "Processing triggers for "};
     struct agent_packages_line line, last = LINE_NONE;
 
-    while (agent_packages_apt_next_line(&text, &line))
-        for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
+    while (agent_packages_apt_next_line(&text, &line)) {
+        for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++) {
             if (starts_with(&line, beginnings[i]))
                 last = line;
+        }
+    }
 
     return last;
 }

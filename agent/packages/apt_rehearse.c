@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "agent/packages/apt.h"
@@ -31,11 +30,12 @@ int agent_packages_apt_add_forward(struct agent_packages_job *job, struct agent_
         const struct agent_packages_former *former = &way_back->former[i];
         int r;
 
-        if (former->to[0] == '\0')
+        if (former->to[0] == '\0') {
             r = agent_packages_apt_add_package(job, args, former->name, former->arch, "-", err);
-        else
+        } else {
             r = agent_packages_args_format(job, args, err, "%s/%s/%s", job->job_path,
                                            AGENT_PACKAGES_NEW_DIR, former->new_file);
+        }
         if (r < 0)
             return r;
     }
@@ -54,11 +54,12 @@ int agent_packages_apt_add_backward(struct agent_packages_job *job,
 
         if (only != NULL && !only[i])
             continue;
-        if (former->from[0] == '\0')
+        if (former->from[0] == '\0') {
             r = agent_packages_apt_add_package(job, args, former->name, former->arch, "-", err);
-        else
+        } else {
             r = agent_packages_args_format(job, args, err, "%s/%s/%s", job->job_path,
                                            AGENT_PACKAGES_FORMER_DIR, former->former_file);
+        }
         if (r < 0)
             return r;
     }
@@ -73,10 +74,12 @@ int agent_packages_apt_add_backward(struct agent_packages_job *job,
 static void complete_archs(const struct agent_packages_changes *wanted,
                            struct agent_packages_changes *found)
 {
-    for (uint32_t i = 0; i < found->count; i++)
-        for (uint32_t j = 0; j < wanted->count && found->list[i].arch[0] == '\0'; j++)
+    for (uint32_t i = 0; i < found->count; i++) {
+        for (uint32_t j = 0; j < wanted->count && found->list[i].arch[0] == '\0'; j++) {
             if (strcmp(found->list[i].name, wanted->list[j].name) == 0)
                 found->list[i].arch = wanted->list[j].arch;
+        }
+    }
     agent_packages_changes_sort(found);
 }
 
@@ -93,9 +96,10 @@ static int rehearse(struct agent_packages_job *job, struct agent_packages_args *
     if (r < 0)
         return r;
     complete_archs(wanted, &found);
-    if (!agent_packages_changes_equal(wanted, &found, words, sizeof(words)))
+    if (!agent_packages_changes_equal(wanted, &found, words, sizeof(words))) {
         return agent_packages_fail(job, err, code, "see the log of the phase", -EPROTO, "%s",
                                    words);
+    }
 
     return 0;
 }
@@ -146,11 +150,11 @@ static int write_status(struct agent_packages_job *job,
                         const struct agent_packages_way_back *way_back, struct bl_error *err)
 {
     BL_AUTO_FREE char *status = NULL;
-    BL_AUTO_FREE char *whole = NULL;
     struct agent_packages_stanza_key *keys;
     const char *kept;
     size_t status_bytes, used;
-    void *place;
+    void *place = NULL;
+    char *whole;
     int r;
 
     r = bl_file_read(AT_FDCWD, AGENT_PACKAGES_STATUS_FILE, STATUS_BYTES_MAX, &status, &status_bytes,
@@ -162,11 +166,12 @@ static int write_status(struct agent_packages_job *job,
     if (r < 0)
         return r;
     keys = place;
-    for (uint32_t i = 0; i < way_back->former_count; i++)
+    for (uint32_t i = 0; i < way_back->former_count; i++) {
         keys[i] = (struct agent_packages_stanza_key){way_back->former[i].name,
                                                      way_back->former[i].from_arch[0] != '\0'
                                                          ? way_back->former[i].from_arch
                                                          : way_back->former[i].arch};
+    }
     r = agent_packages_apt_drop_stanzas(job->memory, status, keys, way_back->former_count, &kept,
                                         err);
     if (r < 0)
@@ -184,9 +189,10 @@ static int write_status(struct agent_packages_job *job,
         keys[i].name = stanza;
         used += strlen(stanza);
     }
-    whole = calloc(1, used + 1);
-    if (whole == NULL)
-        return bl_fail(err, -ENOMEM, "no memory for %zu bytes", used);
+    r = agent_packages_memory_take(job->memory, used + 1, &place, err);
+    if (r < 0)
+        return r;
+    whole = place;
     used = strlen(kept);
     memcpy(whole, kept, used);
     for (uint32_t i = 0; i < way_back->former_count; i++) {

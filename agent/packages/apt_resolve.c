@@ -134,9 +134,10 @@ static int add_requests(struct agent_packages_job *job, const struct agent_txn_t
         const struct proto_package *package = &task->packages[i];
 
         if (!bl_text_is_package_name(package->name) ||
-            (package->version[0] != '\0' && !bl_text_is_version(package->version)))
+            (package->version[0] != '\0' && !bl_text_is_version(package->version))) {
             return agent_packages_fail(job, err, "bad_task", NULL, -EINVAL,
                                        "a request that is no package");
+        }
         if (agent_packages_apt_is_marked(holds, package->name, "")) {
             agent_packages_job_note(job, "%s is held and stays as it is", package->name);
             continue;
@@ -249,7 +250,7 @@ int agent_packages_apt_resolve(struct agent_packages_job *job, const struct agen
 {
     static const char *const install[] = {"-s", "--allow-downgrades", "install", "--", NULL};
     struct agent_packages_args args;
-    const char *text;
+    const char *text = "";
     uint32_t count;
     int r;
 

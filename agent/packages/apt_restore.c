@@ -30,10 +30,11 @@ static void grant_time(struct restoration *r)
     struct bl_mono now = bl_mono_now();
     struct bl_mono least = bl_mono_after(now, ATTEMPT_MS);
 
-    if (r->is_unbound)
+    if (r->is_unbound) {
         r->job->deadline = bl_mono_after(now, UNBOUND_MS);
-    else if (r->job->deadline.ms < least.ms)
+    } else if (r->job->deadline.ms < least.ms) {
         r->job->deadline = least;
+    }
 }
 
 static int look(struct restoration *r, struct bl_error *err)
@@ -269,9 +270,10 @@ int agent_packages_apt_restore(struct agent_packages_job *job,
     if (result < 0)
         return result;
     r.off = place;
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         if (steps[i](&r, &own) < 0)
             keep_first(&first, &own);
+    }
     if (agent_packages_apt_set_marks(job, way_back, AGENT_PACKAGES_BEFORE, &own) < 0)
         keep_first(&first, &own);
 
@@ -281,18 +283,21 @@ int agent_packages_apt_restore(struct agent_packages_job *job,
     if (result < 0)
         return result;
     job->result->packages_done = way_back->former_count - (uint32_t)result;
-    if (result > 0)
+    if (result > 0) {
         return agent_packages_fail(job, err, "restore_incomplete", "see the log of the phase",
                                    -EPROTO, "%s", r.words);
-    if (first.code != 0)
+    }
+    if (first.code != 0) {
         return agent_packages_fail(job, err, "restore_incomplete", "see the log of the phase",
                                    first.code, "%.200s", first.text);
+    }
     result = agent_packages_apt_audit(job, &clean, err);
     if (result < 0)
         return result;
-    if (!clean)
+    if (!clean) {
         return agent_packages_fail(job, err, "restore_incomplete", "see `dpkg --audit`", -EPROTO,
                                    "the package database has half done packages");
+    }
 
     return 0;
 }

@@ -16,6 +16,7 @@ struct collection {
     const struct agent_txn_task *task;
     struct agent_packages_way_back way_back;
     struct agent_packages_state *states; /* before the change; one for each of way_back.former */
+    const char *holds, *autos;           /* all such marks of the host */
 };
 
 static void close_directory(DIR **directory)
@@ -38,17 +39,18 @@ static bool is_requested(const struct agent_txn_task *task, const struct proto_c
 }
 
 static int describe(struct collection *c, const struct proto_change *change,
-                    const struct agent_packages_state *state, const char *holds, const char *autos,
-                    struct agent_packages_former *former, struct bl_error *err)
+                    const struct agent_packages_state *state, struct agent_packages_former *former,
+                    struct bl_error *err)
 {
     bool there = change->from[0] != '\0';
 
     if (there && (agent_packages_apt_status(state) != AGENT_TXN_STATUS_OK ||
-                  strcmp(state->version, change->from) != 0))
+                  strcmp(state->version, change->from) != 0)) {
         return agent_packages_fail(c->job, err, "package_database_broken",
                                    "`dpkg --configure -a`, `apt-get -f install`, then stage again",
                                    -EUCLEAN, "%s is %s %s, not installed %s", change->name,
                                    state->status, state->version, change->from);
+    }
 
     *former = (struct agent_packages_former){
         .name = change->name,
@@ -59,8 +61,8 @@ static int describe(struct collection *c, const struct proto_change *change,
         .new_file = "",
         .former_file = "",
         .requested = is_requested(c->task, change),
-        .held = agent_packages_apt_is_marked(holds, change->name, change->arch),
-        .automatic = agent_packages_apt_is_marked(autos, change->name, change->arch),
+        .held = agent_packages_apt_is_marked(c->holds, change->name, change->arch),
+        .automatic = agent_packages_apt_is_marked(c->autos, change->name, change->arch),
         .residual = strcmp(state->status, "config-files") == 0,
     };
 
@@ -72,7 +74,6 @@ static int describe_all(struct collection *c, const struct agent_packages_change
 {
     struct agent_packages_job *job = c->job;
     struct agent_packages_stanza_key *keys;
-    const char *holds, *autos;
     void *place;
     int r;
 
@@ -94,12 +95,11 @@ static int describe_all(struct collection *c, const struct agent_packages_change
         keys[i] = (struct agent_packages_stanza_key){changes->list[i].name, changes->list[i].arch};
 
     if ((r = agent_packages_apt_states(job, keys, changes->count, c->states, err)) < 0 ||
-        (r = agent_packages_apt_marks(job, "showhold", &holds, err)) < 0 ||
-        (r = agent_packages_apt_marks(job, "showauto", &autos, err)) < 0)
+        (r = agent_packages_apt_marks(job, "showhold", &c->holds, err)) < 0 ||
+        (r = agent_packages_apt_marks(job, "showauto", &c->autos, err)) < 0)
         return r;
     for (uint32_t i = 0; i < changes->count; i++) {
-        r = describe(c, &changes->list[i], &c->states[i], holds, autos, &c->way_back.former[i],
-                     err);
+        r = describe(c, &changes->list[i], &c->states[i], &c->way_back.former[i], err);
         if (r < 0)
             return r;
     }
@@ -130,9 +130,10 @@ static int measure_new(struct collection *c, struct bl_error *err)
             (r = agent_packages_apt_read_file(job, path, &file, err)) < 0)
             return r;
         if (strcmp(file.name, former->name) != 0 || strcmp(file.version, former->to) != 0 ||
-            strcmp(file.arch, former->arch) != 0)
+            strcmp(file.arch, former->arch) != 0) {
             return agent_packages_fail(job, err, "fetch_failed", NULL, -EBADMSG,
                                        "'%s' is another package", former->new_file);
+        }
         job->result->installed_bytes += (int64_t)file.installed_kib * 1024;
         job->result->download_bytes += file.size_bytes;
     }
@@ -180,11 +181,12 @@ static int try_other_jobs(struct collection *c, const struct agent_packages_form
 
         if (!agent_txn_job_is_valid(entry->d_name))
             continue;
-        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
             if (bl_text_format(path, sizeof(path), "%s/jobs/%s/%s", c->job->state_dir,
                                entry->d_name, kinds[i]) >= 0 &&
                 try_source(c, former, path) > 0)
                 return 1;
+        }
     }
 
     return 0;

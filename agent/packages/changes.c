@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/packages/apt_parse.h"
+#include "common/check.h"
 
 static int compare_place(const struct proto_change *a, const struct proto_change *b)
 {
@@ -35,6 +36,7 @@ static void say(char *words, size_t size_bytes, const struct proto_change *wante
     size_t used = strlen(words);
     const struct proto_change *any = wanted != NULL ? wanted : found;
 
+    BL_ASSERT(any != NULL);
     (void)snprintf(words + used, size_bytes - used, "%s%s:%s was to be %s and would be %s",
                    used > 0 ? "; " : "", any->name, any->arch,
                    wanted != NULL ? version_words(wanted) : "left alone",
@@ -61,12 +63,13 @@ bool agent_packages_changes_equal(const struct agent_packages_changes *wanted,
         const struct proto_change *b = j < found->count ? &found->list[j] : NULL;
         int order = a == NULL ? 1 : b == NULL ? -1 : compare_place(a, b);
 
-        if (order < 0)
+        if (order < 0) {
             say(ret_words, size_bytes, a, NULL);
-        else if (order > 0)
+        } else if (order > 0) {
             say(ret_words, size_bytes, NULL, b);
-        else if (!same_change(a, b))
+        } else if (!same_change(a, b)) {
             say(ret_words, size_bytes, a, b);
+        }
         i += order <= 0 ? 1 : 0;
         j += order >= 0 ? 1 : 0;
     }

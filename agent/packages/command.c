@@ -104,10 +104,11 @@ static void nudge(const struct agent_packages_command *command, const struct bl_
 {
     int number = round < TERM_ROUNDS ? SIGTERM : SIGKILL;
 
-    if (command->patience == AGENT_PACKAGES_STOP_SCRIPTS)
+    if (command->patience == AGENT_PACKAGES_STOP_SCRIPTS) {
         agent_packages_process_end_scripts(child->pid, number);
-    else
+    } else {
         (void)pidfd_send_signal(child->pid_fd, number, NULL, 0);
+    }
 }
 
 static int await(struct agent_packages_job *job, const struct agent_packages_command *command,
@@ -124,10 +125,11 @@ static int await(struct agent_packages_job *job, const struct agent_packages_com
         nudge(command, child, round);
         r = bl_spawn_wait(child, PATIENCE_MS, &end, err);
     }
-    if (r == -ETIMEDOUT)
+    if (r == -ETIMEDOUT) {
         return agent_packages_fail(job, err, "change_timed_out", "see what the process waits for",
                                    r, "'%s' (process %d) does not end", command->args.items[0],
                                    (int)child->pid);
+    }
     if (r < 0)
         return bl_wrap(err, "'%s'", command->args.items[0]);
     output->status = end.status;
@@ -192,16 +194,18 @@ int agent_packages_run(struct agent_packages_job *job, const struct agent_packag
     if (r < 0)
         return r;
 
-    if (command->to_log)
+    if (command->to_log) {
         r = read_log(job, st.st_size, &output.text, err);
-    else
+    } else {
         r = agent_packages_memory_copy(job->memory, child.output, child.output_bytes, &output.text,
                                        err);
+    }
     if (r < 0)
         return r;
-    if (!command->to_log && child.output_cut)
+    if (!command->to_log && child.output_cut) {
         return bl_fail(err, -EMSGSIZE, "'%s' printed more than %d bytes", spawn.argv[0],
                        CAPTURE_BYTES);
+    }
     if (!command->to_log && output.status != 0)
         (void)dprintf(job->log_fd, "%s(exit code %d)\n", output.text, output.status);
     *ret_output = output;

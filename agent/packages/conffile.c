@@ -100,7 +100,7 @@ int agent_packages_conffile_keep(struct agent_packages_job *job, const char *pat
 {
     BL_AUTO_FD int copies_fd = -1;
     BL_AUTO_FREE char *resolved = realpath(path, NULL);
-    struct agent_txn_conffile now;
+    struct agent_txn_conffile now = {0};
     char number[NUMBER_BYTES];
     int r;
 
@@ -108,9 +108,10 @@ int agent_packages_conffile_keep(struct agent_packages_job *job, const char *pat
         return bl_fail(err, -EBADMSG, "a configuration file with a name that cannot be kept");
     if (resolved != NULL)
         path = resolved;
-    if (strlen(path) > AGENT_TXN_PATH_BYTES_MAX)
+    if (strlen(path) > AGENT_TXN_PATH_BYTES_MAX) {
         return bl_fail(err, -EMSGSIZE, "a configuration file with a path of %zu bytes",
                        strlen(path));
+    }
     r = agent_packages_memory_copy(job->memory, path, strlen(path), &kept->path, err);
     if (r < 0)
         return r;
@@ -171,9 +172,10 @@ static int copy_back(struct agent_packages_job *job, const struct agent_packages
         return r;
     file_fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (file_fd < 0 || fchown(file_fd, (uid_t)kept->uid, (gid_t)kept->gid) < 0 ||
-        fchmod(file_fd, (mode_t)kept->mode) < 0 || fsync(file_fd) < 0)
+        fchmod(file_fd, (mode_t)kept->mode) < 0 || fsync(file_fd) < 0) {
         return bl_fail(err, -errno, "give '%s' its owner and mode: %s", kept->path,
                        strerror(errno));
+    }
 
     return 0;
 }
@@ -200,7 +202,7 @@ static int remove_leftovers(const struct agent_packages_kept *kept, struct bl_er
 int agent_packages_conffile_restore(struct agent_packages_job *job,
                                     const struct agent_packages_kept *kept, struct bl_error *err)
 {
-    struct agent_txn_conffile now;
+    struct agent_txn_conffile now = {0};
     int r;
 
     if (kept->path[0] != '/')
@@ -214,10 +216,11 @@ int agent_packages_conffile_restore(struct agent_packages_job *job,
     if (is_as_kept(&now, kept))
         return 0;
 
-    if (kept->present)
+    if (kept->present) {
         r = copy_back(job, kept, err);
-    else if (unlink(kept->path) < 0 && errno != ENOENT)
+    } else if (unlink(kept->path) < 0 && errno != ENOENT) {
         r = bl_fail(err, -errno, "remove '%s': %s", kept->path, strerror(errno));
+    }
     if (r < 0)
         return r;
     r = agent_packages_conffile_look(kept->path, &now, err);

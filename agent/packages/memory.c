@@ -40,14 +40,18 @@ int agent_packages_memory_take(struct agent_packages_memory *memory, size_t size
     size_t rest = size_bytes % sizeof(max_align_t);
     size_t wanted_bytes = size_bytes + (rest == 0 ? 0 : sizeof(max_align_t) - rest);
 
-    if (wanted_bytes < size_bytes)
-        return bl_fail(err, -EMSGSIZE, "more memory wanted than there can be");
+    if (wanted_bytes < size_bytes) {
+        (void)bl_fail(err, -EMSGSIZE, "more memory wanted than there can be");
+        return -EMSGSIZE;
+    }
     if (block == NULL || block->size_bytes - block->used_bytes < wanted_bytes) {
         size_t block_bytes = wanted_bytes > BLOCK_BYTES ? wanted_bytes : BLOCK_BYTES;
 
         block = calloc(1, sizeof(*block) + block_bytes);
-        if (block == NULL)
-            return bl_fail(err, -ENOMEM, "no memory for %zu bytes", size_bytes);
+        if (block == NULL) {
+            (void)bl_fail(err, -ENOMEM, "no memory for %zu bytes", size_bytes);
+            return -ENOMEM;
+        }
         block->size_bytes = block_bytes;
         block->next = memory->blocks;
         memory->blocks = block;
@@ -62,7 +66,7 @@ int agent_packages_memory_take(struct agent_packages_memory *memory, size_t size
 int agent_packages_memory_copy(struct agent_packages_memory *memory, const char *text,
                                size_t length, const char **ret_text, struct bl_error *err)
 {
-    void *copy;
+    void *copy = NULL;
     int r;
 
     r = agent_packages_memory_take(memory, length + 1, &copy, err);
@@ -78,7 +82,7 @@ int agent_packages_memory_format(struct agent_packages_memory *memory, const cha
                                  struct bl_error *err, const char *fmt, ...)
 {
     va_list args;
-    void *text;
+    void *text = NULL;
     int length, r;
 
     va_start(args, fmt);
@@ -123,7 +127,7 @@ int agent_packages_memory_append(struct agent_packages_memory *memory, void *ite
     if ((count & (count - 1)) == 0 && count >= UINT32_MAX / 2)
         return bl_fail(err, -EMSGSIZE, "a list with too many items");
     if ((count & (count - 1)) == 0) {
-        void *larger;
+        void *larger = NULL;
 
         r = agent_packages_memory_take(memory, (count == 0 ? 1 : 2 * (size_t)count) * item_bytes,
                                        &larger, err);

@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
@@ -78,11 +77,6 @@ static void close_directory(DIR **directory)
         (void)closedir(*directory);
 }
 
-static void free_processes(struct process **processes)
-{
-    free(*processes);
-}
-
 static size_t list_processes(struct process *processes, size_t count_max)
 {
     BL_CLEANUP(close_directory) DIR *directory = opendir("/proc");
@@ -123,9 +117,10 @@ static bool is_package_manager(const char *name)
 {
     static const char *const names[] = {"apt-get", "dpkg", "dpkg-deb", "dpkg-split"};
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(name, names[i]) == 0)
             return true;
+    }
 
     return false;
 }
@@ -144,17 +139,15 @@ static void signal_process(const struct process *process, int number)
 
 void agent_packages_process_end_scripts(pid_t ancestor, int number)
 {
-    BL_CLEANUP(free_processes)
-    struct process *processes = calloc(PROCESSES_MAX, sizeof(*processes));
+    static struct process processes[PROCESSES_MAX]; /* no memory to ask for when time is over */
     size_t count;
 
-    if (processes == NULL)
-        return;
     count = list_processes(processes, PROCESSES_MAX);
     mark_descendants(processes, count, ancestor);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         if (processes[i].below && !is_package_manager(processes[i].name))
             signal_process(&processes[i], number);
+    }
 }
 
 /* 0: free. Otherwise the holder, or -1 when the kernel cannot tell (another pid namespace). */

@@ -43,12 +43,13 @@ static int parse_options(int argc, char **argv, struct options *ret_options)
 
     *ret_options = (struct options){.state_dir = "/var/lib/belay", .cache_dir = "/var/cache/belay"};
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-        if (option == 's')
+        if (option == 's') {
             ret_options->state_dir = optarg;
-        else if (option == 'c')
+        } else if (option == 'c') {
             ret_options->cache_dir = optarg;
-        else
+        } else {
             return -EINVAL;
+        }
     }
     if (optind + 1 != argc)
         return -EINVAL;

@@ -38,9 +38,10 @@ static int pins_as_changes(struct phase *p, struct agent_packages_changes *ret_c
     for (uint32_t i = 0; i < p->task->pins_count; i++) {
         const struct proto_pin *pin = &p->task->pins[i];
 
-        if (!is_good_pin(pin))
+        if (!is_good_pin(pin)) {
             return agent_packages_fail(p->job, err, "bad_task", NULL, -EINVAL,
                                        "pin %u is no package", i);
+        }
         changes.list[changes.count++] = (struct proto_change){.name = pin->name,
                                                               .arch = pin->arch,
                                                               .from = "",
@@ -59,15 +60,17 @@ static int enforce_permissions(struct phase *p, const struct agent_packages_chan
     for (uint32_t i = 0; i < changes->count; i++) {
         const struct proto_change *change = &changes->list[i];
 
-        if (change->action == PROTO_ACTION_REMOVE && !p->task->allow_remove)
+        if (change->action == PROTO_ACTION_REMOVE && !p->task->allow_remove) {
             return agent_packages_fail(p->job, err, "removal_not_allowed",
                                        "allow removals in the plan, if that is meant", -EPERM,
                                        "%s would be removed", change->name);
-        if (change->action == PROTO_ACTION_DOWNGRADE && !p->task->allow_downgrade)
+        }
+        if (change->action == PROTO_ACTION_DOWNGRADE && !p->task->allow_downgrade) {
             return agent_packages_fail(p->job, err, "downgrade_not_allowed",
                                        "allow downgrades in the plan, if that is meant", -EPERM,
                                        "%s would go from %s back to %s", change->name, change->from,
                                        change->to);
+        }
     }
 
     return 0;
@@ -83,10 +86,11 @@ static int resolve(struct phase *p, struct agent_packages_changes *ret_changes,
         return agent_packages_job_pass(p->job, "refresh_failed", "see the log of the phase", r);
     if ((r = p->backend->resolve(p->job, p->task, ret_changes, err)) < 0)
         return agent_packages_job_pass(p->job, "resolve_failed", "see the log of the phase", r);
-    if (ret_changes->count > PROTO_PACKAGES_MAX)
+    if (ret_changes->count > PROTO_PACKAGES_MAX) {
         return agent_packages_fail(p->job, err, "too_many_packages", "split the plan", -EMSGSIZE,
                                    "%u packages at once, above the limit of %d", ret_changes->count,
                                    PROTO_PACKAGES_MAX);
+    }
     result->changes = ret_changes->list;
     result->changes_count = ret_changes->count;
 
@@ -108,9 +112,10 @@ static int begin_staging(struct phase *p, struct bl_error *err)
 
     if (r < 0)
         return r;
-    if (r > 0)
+    if (r > 0) {
         return agent_packages_fail(p->job, err, "bad_task", NULL, -EPROTO,
                                    "the change of this job has begun; it cannot be staged again");
+    }
 
     return bl_file_remove(p->job->job_fd, AGENT_PACKAGES_WAY_BACK_FILE, err) < 0 ? err->code : 0;
 }
@@ -124,10 +129,11 @@ static int check_database(struct phase *p, struct bl_error *err)
     r = p->backend->audit(p->job, &p->job->result->audit_clean, err);
     if (r < 0)
         return r;
-    if (!p->job->result->audit_clean)
+    if (!p->job->result->audit_clean) {
         return agent_packages_fail(p->job, err, "package_database_broken",
                                    "`dpkg --configure -a`, `apt-get -f install`, `dpkg --audit`",
                                    -EUCLEAN, "the package database has half done packages");
+    }
 
     return 0;
 }
@@ -141,9 +147,10 @@ static int compare_with_pins(struct phase *p, const struct agent_packages_change
 
     if (r < 0)
         return r;
-    if (!agent_packages_changes_equal(&pins, changes, words, sizeof(words)))
+    if (!agent_packages_changes_equal(&pins, changes, words, sizeof(words))) {
         return agent_packages_fail(p->job, err, "pinned_set_differs",
                                    "preview again and sign the new set", -ESTALE, "%s", words);
+    }
 
     return 0;
 }
@@ -246,9 +253,10 @@ void agent_txn_phase_fail(struct agent_packages_job *job, const struct bl_error 
         agent_packages_memory_escape(job->memory, err->text, PROTO_REASON_BYTES_MAX,
                                      &result->reason, &unused) < 0)
         result->reason = "no reason was given";
-    for (uint32_t i = 0; i < result->findings_count; i++)
+    for (uint32_t i = 0; i < result->findings_count; i++) {
         if (strcmp(result->findings[i].code, code) == 0)
             return;
+    }
     agent_packages_job_find(job, code, result->reason, job->remedy != NULL ? job->remedy : "");
 }
 

@@ -107,9 +107,10 @@ const char *agent_txn_phase_name(uint32_t phase)
 
 uint32_t agent_txn_phase_from_name(const char *name, size_t length)
 {
-    for (uint32_t phase = AGENT_TXN_QUERY; phase <= AGENT_TXN_PHASE_LAST; phase++)
+    for (uint32_t phase = AGENT_TXN_QUERY; phase <= AGENT_TXN_PHASE_LAST; phase++) {
         if (strlen(phase_names[phase]) == length && memcmp(phase_names[phase], name, length) == 0)
             return phase;
+    }
 
     return 0;
 }
@@ -232,9 +233,10 @@ int agent_txn_record_save(int job_fd, const char *name, const struct proto_schem
     r = proto_encode(schema, record, &buffer, err);
     if (r < 0)
         return bl_wrap(err, "'%s'", name);
-    if (buffer.size_bytes > AGENT_TXN_FILE_BYTES_MAX)
+    if (buffer.size_bytes > AGENT_TXN_FILE_BYTES_MAX) {
         return bl_fail(err, -EMSGSIZE, "'%s': larger than %d bytes", name,
                        AGENT_TXN_FILE_BYTES_MAX);
+    }
 
     return bl_file_replace(job_fd, name, buffer.data, buffer.size_bytes, err);
 }
