@@ -94,11 +94,8 @@ static int take_report(void *userdata, const struct ctl_store_report *stored, st
         return add_state(&story->hosts[index], stored, err);
     if (!has_step)
         return 0;
-    /* An agent that started again joins its running step and says so: that is no second one. */
     if (report->moment == PROTO_MOMENT_BEGIN)
-        return story->hosts[index].open_steps[report->step] != NULL
-                   ? 0
-                   : add_step(&story->hosts[index], stored, err);
+        return add_step(&story->hosts[index], stored, err);
 
     return end_step(&story->hosts[index], stored, err);
 }

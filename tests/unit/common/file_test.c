@@ -172,10 +172,10 @@ static void makes_directories(void **state)
 
     assert_int_equal(bl_dir_make(place->fd, "a//b/c/", 0750, &err), 0);
     (void)umask(former_mask);
-    assert_int_equal(mode_of(place->fd, "a"), 0750);
+    assert_int_equal(mode_of(place->fd, "a"), 0755); /* above the last one others may pass */
     assert_int_equal(mode_of(place->fd, "a/b/c"), 0750);
     assert_int_equal(bl_dir_make(place->fd, "a/b", 0700, &err), 0); /* there: left alone */
-    assert_int_equal(mode_of(place->fd, "a/b"), 0750);
+    assert_int_equal(mode_of(place->fd, "a/b"), 0755);
 
     assert_int_equal(bl_file_replace(place->fd, "file", "", 0, &err), 0);
     assert_int_equal(bl_dir_make(place->fd, "file/x", 0750, &err), -ENOTDIR);
