@@ -67,11 +67,11 @@ static int parse(int argc, char **argv, struct options *ret_options)
 
     *ret_options = (struct options){.socket = "/run/belay/rescue.sock"};
     while ((c = getopt_long(argc, argv, "", known, NULL)) >= 0) {
-        if (c == 'j')
+        if (c == 'j') {
             ret_options->json = true;
-        else if (c == 's')
+        } else if (c == 's') {
             ret_options->socket = optarg;
-        else if (c == 'h' || c == 'v') {
+        } else if (c == 'h' || c == 'v') {
             (void)fputs(c == 'h' ? usage : "belay-rescue " BELAY_VERSION "\n", stdout);
             return 1 + EXIT_GOOD;
         } else

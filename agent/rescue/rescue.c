@@ -18,9 +18,10 @@ const char *agent_rescue_verb_name(uint32_t verb)
 
 uint32_t agent_rescue_verb_from_name(const char *name)
 {
-    for (uint32_t verb = AGENT_RESCUE_STATUS; verb <= AGENT_RESCUE_VERB_LAST; verb++)
+    for (uint32_t verb = AGENT_RESCUE_STATUS; verb <= AGENT_RESCUE_VERB_LAST; verb++) {
         if (strcmp(verbs[verb], name) == 0)
             return verb;
+    }
 
     return 0;
 }
@@ -100,9 +101,10 @@ int agent_rescue_request_decode(const void *data, size_t size_bytes,
     r = proto_decode(&agent_rescue_request_schema, data, size_bytes, &arena, &request, err);
     if (r < 0)
         return r;
-    if (request.format != AGENT_RESCUE_FORMAT)
+    if (request.format != AGENT_RESCUE_FORMAT) {
         return bl_fail(err, -EPROTO, "a request of format %llu",
                        (unsigned long long)request.format);
+    }
 
     *ret_request = request;
     return 0;

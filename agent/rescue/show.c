@@ -14,14 +14,15 @@ static void put_json_text(FILE *out, const char *text)
 {
     (void)fputc('"', out);
     for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\')
+        if (*text == '"' || *text == '\\') {
             (void)fprintf(out, "\\%c", *text);
-        else if (*text == '\n')
+        } else if (*text == '\n') {
             (void)fputs("\\n", out);
-        else if (*text == '\t')
+        } else if (*text == '\t') {
             (void)fputs("\\t", out);
-        else
+        } else {
             (void)fputc(*text, out);
+        }
     }
     (void)fputc('"', out);
 }
@@ -115,10 +116,11 @@ static void show_status(FILE *out, const struct agent_rescue_reply *reply)
 {
     char until[BL_WALL_TEXT_BYTES];
 
-    if (!reply->journal_whole)
+    if (!reply->journal_whole) {
         (void)fputs("The journal FAILED: the agent does nothing by itself any more, and what state "
                     "this host is in is unknown.\n",
                     out);
+    }
     (void)fprintf(out, "controller  %s\n", reply->linked ? "connected" : "NOT connected");
     if (!reply->has_job) {
         (void)fputs("job         none yet\n", out);
@@ -210,10 +212,11 @@ void agent_rescue_show(FILE *out, uint32_t verb, bool json, const struct agent_r
 
     switch ((enum agent_rescue_verb)verb) {
     case AGENT_RESCUE_STATUS:
-        if (json)
+        if (json) {
             show_status_json(out, reply);
-        else
+        } else {
             show_status(out, reply);
+        }
         break;
     case AGENT_RESCUE_LOG:
         show_log(out, json, reply);

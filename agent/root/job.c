@@ -2,11 +2,13 @@
 #include "agent/root/job.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-journal.h>
 
 #include "agent/root/ops/op.h"
+#include "agent/root/prune.h"
 #include "agent/root/witnesses.h"
 #include "agent/txn/task.h"
 #include "common/file.h"
@@ -54,9 +56,10 @@ static int make_work(struct agent_host *host, const uint8_t id[AGENT_JOB_ID_BYTE
     bl_hex_encode(work->id, sizeof(work->id), work->id_text);
     r = proto_manifest_decode(manifest.data, manifest.size_bytes, &work->arena, &work->manifest,
                               err);
-    if (r >= 0 && kind >= work->manifest.kinds_count)
+    if (r >= 0 && kind >= work->manifest.kinds_count) {
         r = bl_fail(err, -EUCLEAN, "the manifest has no transaction %llu",
                     (unsigned long long)kind);
+    }
     if (r >= 0)
         r = agent_txn_job_make(host->state_dir, work->id_text, &work->dir_fd, err);
     if (r < 0) {
@@ -115,6 +118,23 @@ static struct proto_report describe(const struct agent_jobs *jobs,
     return report;
 }
 
+/* For people; the journal is the record. */
+static void log_report(const struct agent_jobs *jobs, const struct proto_report *report)
+{
+    char what[64] = "";
+    int level = report->result == PROTO_RESULT_OK || report->result == 0 ? LOG_INFO : LOG_WARNING;
+
+    if (report->moment == PROTO_MOMENT_BEGIN)
+        (void)snprintf(what, sizeof(what), ", %s begins", proto_step_name(report->step));
+    if (report->moment == PROTO_MOMENT_END)
+        (void)snprintf(what, sizeof(what), ", %s: %s", proto_step_name(report->step),
+                       proto_result_name(report->result));
+    (void)sd_journal_send(
+        "MESSAGE=Job %s: %s%s%s%s", jobs->work->id_text, proto_job_state_name(report->state), what,
+        report->reason[0] != '\0' ? ": " : "", report->reason, "PRIORITY=%d", level, "BELAY_JOB=%s",
+        jobs->work->id_text, "BELAY_CODE=%s", report->code, NULL);
+}
+
 /*
  * All records of one step of the core in one transaction: what they tell is true together or not at
  * all, and everything that others could see comes after it.
@@ -132,9 +152,10 @@ static int record(struct agent_jobs *jobs, const struct agent_job_effects *effec
                                         .who = who};
     int r;
 
-    for (uint32_t i = 0; i < effects->count; i++)
+    for (uint32_t i = 0; i < effects->count; i++) {
         if (effects->list[i].type == AGENT_JOB_RECORD)
             reports[write.reports_count++] = describe(jobs, &effects->list[i]);
+    }
     if (write.reports_count == 0)
         return 0;
 
@@ -142,15 +163,7 @@ static int record(struct agent_jobs *jobs, const struct agent_job_effects *effec
     if (r < 0)
         return r;
     for (uint32_t i = 0; i < write.reports_count; i++)
-        sd_journal_send("MESSAGE=Job %s: %s%s%s %s%s%s", jobs->work->id_text,
-                        proto_job_state_name(reports[i].state), reports[i].step != 0 ? ", " : "",
-                        reports[i].step != 0 ? proto_step_name(reports[i].step) : "",
-                        reports[i].moment == PROTO_MOMENT_BEGIN ? "begins" : "",
-                        reports[i].result != 0 ? proto_result_name(reports[i].result) : "",
-                        reports[i].reason[0] != '\0' ? " (see BELAY_REASON)" : "", "PRIORITY=%d",
-                        reports[i].result == PROTO_RESULT_FAILED ? 4 : 6, "BELAY_JOB=%s",
-                        jobs->work->id_text, "BELAY_CODE=%s", reports[i].code, "BELAY_REASON=%s",
-                        reports[i].reason, NULL);
+        log_report(jobs, &reports[i]);
 
     return 0;
 }
@@ -190,16 +203,17 @@ static void ask_witnesses(struct agent_jobs *jobs)
 
 static int on_wake(sd_event_source *source, uint64_t usec, void *userdata)
 {
-    agent_jobs_tell(userdata, (struct agent_job_event){.type = AGENT_JOB_TIME}, "");
+    (void)agent_jobs_tell(userdata, (struct agent_job_event){.type = AGENT_JOB_TIME}, "");
     return 0;
 }
 
 static void run_step(struct agent_jobs *jobs, enum proto_step step)
 {
+    const struct agent_op_caller caller = {jobs, on_step_done};
     struct bl_error err = {0};
 
     jobs->run = agent_op_free(jobs->run);
-    if (agent_op_start(jobs->host, jobs->work, step, on_step_done, jobs, &jobs->run, &err) < 0)
+    if (agent_op_start(jobs->host, jobs->work, step, &caller, &jobs->run, &err) < 0)
         halt(jobs, &err); /* no memory for a few bytes: nothing that follows would work either */
 }
 
@@ -218,7 +232,8 @@ static void set_wake(struct agent_jobs *jobs, struct bl_mono at)
     }
 }
 
-static void perform(struct agent_jobs *jobs, const struct agent_job_effects *effects)
+/* True when something was recorded: the event was of consequence. */
+static bool perform(struct agent_jobs *jobs, const struct agent_job_effects *effects)
 {
     bool recorded = false;
 
@@ -249,23 +264,26 @@ static void perform(struct agent_jobs *jobs, const struct agent_job_effects *eff
         jobs->handler->reported(jobs->handler->userdata);
     if (!agent_job_is_open(&jobs->work->job))
         jobs->handler->closed(jobs->handler->userdata);
+
+    return recorded;
 }
 
-void agent_jobs_tell(struct agent_jobs *jobs, struct agent_job_event event, const char *who)
+bool agent_jobs_tell(struct agent_jobs *jobs, struct agent_job_event event, const char *who)
 {
     struct agent_job_effects effects;
     struct bl_error err = {0};
 
     if (jobs->halted || jobs->work == NULL)
-        return;
+        return false;
 
     event.now = bl_mono_now();
     agent_job_step(&jobs->work->job, &event, &effects);
     if (record(jobs, &effects, NULL, who, &err) < 0) {
         halt(jobs, &err);
-        return;
+        return false;
     }
-    perform(jobs, &effects);
+
+    return perform(jobs, &effects);
 }
 
 static void on_step_done(void *userdata, enum proto_step step,
@@ -275,14 +293,14 @@ static void on_step_done(void *userdata, enum proto_step step,
 
     /* The outcome is a copy on the caller's stack, so the run may go first. */
     jobs->run = agent_op_free(jobs->run);
-    agent_jobs_tell(jobs,
-                    (struct agent_job_event){.type = AGENT_JOB_STEP_ENDED,
-                                             .step = step,
-                                             .result = outcome->result,
-                                             .grade = outcome->grade,
-                                             .code = outcome->code,
-                                             .reason = outcome->reason},
-                    "");
+    (void)agent_jobs_tell(jobs,
+                          (struct agent_job_event){.type = AGENT_JOB_STEP_ENDED,
+                                                   .step = step,
+                                                   .result = outcome->result,
+                                                   .grade = outcome->grade,
+                                                   .code = outcome->code,
+                                                   .reason = outcome->reason},
+                          "");
 }
 
 /* ---- taking and taking up ---------------------------------------------------------------- */
@@ -333,7 +351,8 @@ int agent_jobs_take(struct agent_jobs *jobs, const struct proto_offer *offer,
         return r;
     }
     (void)free_work(former);
-    perform(jobs, &effects);
+    agent_prune_jobs(jobs->host->state_dir, work->id_text);
+    (void)perform(jobs, &effects);
 
     return 0;
 }
@@ -377,10 +396,11 @@ void agent_jobs_repeat(struct agent_jobs *jobs)
     bl_text_copy(effect->reason, sizeof(effect->reason), job->reason);
     if (jobs->halted)
         return;
-    if (record(jobs, &effects, NULL, "", &err) < 0)
+    if (record(jobs, &effects, NULL, "", &err) < 0) {
         halt(jobs, &err);
-    else
+    } else {
         jobs->handler->reported(jobs->handler->userdata);
+    }
 }
 
 /* ---- life and answers -------------------------------------------------------------------- */

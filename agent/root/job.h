@@ -56,8 +56,11 @@ bool agent_jobs_is_halted(const struct agent_jobs *jobs);
 int agent_jobs_take(struct agent_jobs *jobs, const struct proto_offer *offer,
                     const struct agent_order *order, struct bl_error *err) BL_CHECKED;
 
-/* Hands the newest job an event, `now` filled in here. `who`: for the audit trail, "" = nobody. */
-void agent_jobs_tell(struct agent_jobs *jobs, struct agent_job_event event, const char *who);
+/*
+ * Hands the newest job an event, `now` filled in here. `who`: for the audit trail, "" = nobody.
+ * False when the event meant nothing to the job: it was recorded nowhere.
+ */
+bool agent_jobs_tell(struct agent_jobs *jobs, struct agent_job_event event, const char *who);
 
 /* Queues one report of the job's present state: for an offer that came again. */
 void agent_jobs_repeat(struct agent_jobs *jobs);

@@ -90,16 +90,17 @@ static int parse(int argc, char **argv, struct options *ret_options)
                           .courier = BELAY_LIBEXEC_DIR "/belay-courier"};
     optind = 0;
     while ((c = getopt_long(argc, argv, "", known, NULL)) >= 0) {
-        if (c == 'f')
+        if (c == 'f') {
             o->force = true;
-        else if (c == 'n')
+        } else if (c == 'n') {
             o->no_start = true;
-        else if (c == 'h')
+        } else if (c == 'h') {
             return 1;
-        else if (c == '?')
+        } else if (c == '?') {
             return -EINVAL;
-        else
+        } else {
             *texts[c] = optarg;
+        }
     }
 
     return optind == argc && o->controller != NULL && o->controller_key != NULL ? 0 : -EINVAL;
@@ -133,9 +134,10 @@ static int read_token(const char *text, struct join *join, struct bl_error *err)
         sodium_base642bin(bytes, sizeof(bytes), text + strlen(TOKEN_PREFIX),
                           strlen(text) - strlen(TOKEN_PREFIX), NULL, &count, NULL,
                           sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
-        count != sizeof(bytes))
+        count != sizeof(bytes)) {
         return bl_fail(err, -EINVAL,
                        "--token is not a whole token (they begin with " TOKEN_PREFIX ")");
+    }
     memcpy(join->token, bytes, PROTO_TOKEN_BYTES);
     memcpy(join->anchor, bytes + PROTO_TOKEN_BYTES, ANCHOR_BYTES);
     explicit_bzero(bytes, sizeof(bytes));
@@ -154,9 +156,10 @@ static int check_options(struct join *join, struct bl_error *err)
         if (r < 0)
             return bl_fail(err, r, "--enroll is too long");
     }
-    if (r >= 0 && bl_hex_decode(o->controller_key, join->server_key, PROTO_KEY_BYTES, err) < 0)
+    if (r >= 0 && bl_hex_decode(o->controller_key, join->server_key, PROTO_KEY_BYTES, err) < 0) {
         r = bl_fail(err, -EINVAL, "--controller-key is not %d lower-case hex digits",
                     2 * PROTO_KEY_BYTES);
+    }
     if (r >= 0 && o->token != NULL)
         r = read_token(o->token, join, err);
 
@@ -288,11 +291,12 @@ static int ask(const struct join *join, struct proto_arena *arena,
             return bl_fail(err, -EACCES, "the controller refused: %s", ret_reply->reason);
         if (ret_reply->outcome == PROTO_ENROLL_ACCEPTED)
             return 0;
-        if (!told)
+        if (!told) {
             (void)fprintf(stderr,
                           "This host waits for approval. Compare its id, then say on the "
                           "controller:\n  belay hosts approve %s\n",
                           id);
+        }
         told = true;
     }
 }
@@ -312,16 +316,18 @@ static int check_trust(const struct join *join, const struct proto_enroll_reply 
     if (r < 0)
         return bl_wrap(err, "the trust file from the controller");
     proto_trust_anchor(&trust, anchor);
-    if (join->options.token != NULL && memcmp(anchor, join->anchor, ANCHOR_BYTES) != 0)
+    if (join->options.token != NULL && memcmp(anchor, join->anchor, ANCHOR_BYTES) != 0) {
         return bl_fail(err, -EKEYREJECTED,
                        "the controller sent another trust file than the one that the token was "
                        "made for; this host does not join");
+    }
     bl_hex_encode(anchor, ANCHOR_BYTES, text);
-    if (join->options.token == NULL)
+    if (join->options.token == NULL) {
         (void)fprintf(stderr,
                       "Without a token the trust file is believed because the controller's key "
                       "is. Its anchor: %s\n",
                       text);
+    }
 
     return 0;
 }
@@ -390,9 +396,10 @@ static int check_may_join(const struct options *o, struct bl_error *err)
     r = bl_text_format(path, sizeof(path), "%s/agent.yaml", o->config_dir);
     if (r >= 0)
         r = bl_file_exists(AT_FDCWD, path, err);
-    if (r > 0 && !o->force)
+    if (r > 0 && !o->force) {
         return bl_fail(err, -EEXIST, "this host has joined already (%s); --force joins again",
                        path);
+    }
     if (r >= 0)
         r = bl_text_format(path, sizeof(path), "%s/job-open", o->run_dir);
     if (r >= 0)

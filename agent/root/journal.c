@@ -55,10 +55,11 @@ static int prepare(struct agent_journal *journal, const char *sql, const struct 
     for (int i = 0; r >= 0 && i < value_count; i++) {
         const struct value *value = &values[i];
 
-        if (value->data != NULL)
+        if (value->data != NULL) {
             r = bl_sqlite_bind_blob(stmt, i + 1, value->data, value->size_bytes, err);
-        else
+        } else {
             r = bl_sqlite_bind_i64(stmt, i + 1, value->number, err);
+        }
     }
     if (r < 0)
         return r;
@@ -160,16 +161,18 @@ int agent_journal_check_chain(struct agent_journal *journal, uint8_t ret_head[PR
             return bl_wrap(err, "audit row %llu", (unsigned long long)number);
         hash_row(before, row, row_bytes, hash);
         if ((uint64_t)bl_sqlite_column_i64(stmt, 0) != number ||
-            memcmp(claimed, hash, sizeof(hash)) != 0)
+            memcmp(claimed, hash, sizeof(hash)) != 0) {
             return bl_fail(err, -EUCLEAN, "the audit trail is broken at row %llu",
                            (unsigned long long)number);
+        }
         memcpy(before, hash, sizeof(before));
     }
     if (r < 0)
         return r;
-    if (number != journal->last_row || memcmp(before, journal->head, sizeof(before)) != 0)
+    if (number != journal->last_row || memcmp(before, journal->head, sizeof(before)) != 0) {
         return bl_fail(err, -EUCLEAN, "the audit trail ends at row %llu instead of %llu",
                        (unsigned long long)number, (unsigned long long)journal->last_row);
+    }
 
     memcpy(ret_head, before, PROTO_HASH_BYTES);
     return 0;
@@ -191,11 +194,12 @@ static int insert_job(struct agent_journal *journal, const struct agent_journal_
                 BLOB(job->id, sizeof(job->id)), BLOB(job->rollout_id, sizeof(job->rollout_id)),
                 BLOB(taken.data, taken.size_bytes), BLOB(saved->data, saved->size_bytes)},
             4, err);
-    for (uint32_t i = 0; r >= 0 && i < job->signatures_count; i++)
+    for (uint32_t i = 0; r >= 0 && i < job->signatures_count; i++) {
         r = run(journal, "INSERT OR REPLACE INTO signers VALUES(?1, ?2)",
                 (const struct value[]){BLOB(job->signatures[i].key, PROTO_KEY_BYTES),
                                        NUMBER(job->counter)},
                 2, err);
+    }
 
     return r;
 }
@@ -327,9 +331,10 @@ int agent_journal_note(struct agent_journal *journal, const struct agent_journal
 
 int agent_journal_acknowledge(struct agent_journal *journal, uint64_t seq, struct bl_error *err)
 {
-    if (seq > journal->last_seq)
+    if (seq > journal->last_seq) {
         return bl_fail(err, -EPROTO, "report %llu is acknowledged and was never made",
                        (unsigned long long)seq);
+    }
 
     return run(journal, "DELETE FROM outbox WHERE seq <= ?1", (const struct value[]){NUMBER(seq)},
                1, err);

@@ -56,9 +56,10 @@ enum proto_grade agent_kernel_log_grade(unsigned level, const char *message)
 
     if (level > LOG_ERR)
         return 0;
-    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
         if (strstr(message, broken[i]) != NULL)
             return PROTO_GRADE_SEVERE;
+    }
 
     return level < LOG_ERR ? PROTO_GRADE_FUNCTIONAL : PROTO_GRADE_MINOR;
 }
@@ -106,10 +107,11 @@ int agent_kernel_log_read(const char *cursor, int64_t since_wall_ms,
     r = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
     if (r >= 0)
         r = sd_journal_add_match(journal, "_TRANSPORT=kernel", 0);
-    if (r >= 0)
+    if (r >= 0) {
         r = cursor[0] != '\0'
                 ? sd_journal_seek_cursor(journal, cursor)
                 : sd_journal_seek_realtime_usec(journal, (uint64_t)since_wall_ms * 1000);
+    }
     while (r >= 0 && ret_log->lines < AGENT_KERNEL_LOG_LINES_MAX &&
            (r = sd_journal_next(journal)) > 0) {
         if (cursor[0] == '\0' || sd_journal_test_cursor(journal, cursor) <= 0)

@@ -283,13 +283,13 @@ static int parse(int argc, char **argv, struct options *ret_options)
 
     *ret_options = (struct options){"/var/lib/belay", "/run/belay", "/etc/belay"};
     while ((c = getopt_long(argc, argv, "", known, NULL)) >= 0) {
-        if (c == 's')
+        if (c == 's') {
             ret_options->state_dir = optarg;
-        else if (c == 'r')
+        } else if (c == 'r') {
             ret_options->run_dir = optarg;
-        else if (c == 'd')
+        } else if (c == 'd') {
             ret_options->config_dir = optarg;
-        else if (c == 'h' || c == 'v') {
+        } else if (c == 'h' || c == 'v') {
             (void)fputs(c == 'h' ? usage : "belay-agent " BELAY_VERSION "\n", stdout);
             return 1;
         } else

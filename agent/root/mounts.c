@@ -27,9 +27,10 @@ static const char *skip_fields(const char *at, const char *end, unsigned count)
 
 static const char *find_separator(const char *at, const char *end)
 {
-    for (; at + 3 <= end; at++)
+    for (; at + 3 <= end; at++) {
         if (memcmp(at, " - ", 3) == 0)
             return at + 3;
+    }
 
     return NULL;
 }

@@ -51,18 +51,20 @@ static void peek_rollout_id(struct proto_bytes manifest, uint8_t ret_id[PROTO_RO
 
 static const struct proto_person *find_person(const struct proto_trust *trust, const uint8_t *key)
 {
-    for (uint32_t i = 0; i < trust->people_count; i++)
+    for (uint32_t i = 0; i < trust->people_count; i++) {
         if (memcmp(trust->people[i].key, key, PROTO_KEY_BYTES) == 0)
             return &trust->people[i];
+    }
 
     return NULL;
 }
 
 static bool is_signed_before(const struct proto_offer *offer, uint32_t index)
 {
-    for (uint32_t i = 0; i < index; i++)
+    for (uint32_t i = 0; i < index; i++) {
         if (memcmp(offer->signatures[i].key, offer->signatures[index].key, PROTO_KEY_BYTES) == 0)
             return true;
+    }
 
     return false;
 }
@@ -85,17 +87,18 @@ static bool has_good_signatures(const struct agent_order_context *context,
         const struct proto_signature *signature = &offer->signatures[i];
         const struct proto_person *person = find_person(context->trust, signature->key);
 
-        if (is_signed_before(offer, i))
+        if (is_signed_before(offer, i)) {
             refuse(order, AGENT_REFUSAL_SIGNED_TWICE, "the same key signed twice");
-        else if (person == NULL)
+        } else if (person == NULL) {
             refuse(order, AGENT_REFUSAL_UNKNOWN_KEY,
                    "signed by a key that this host's trust file does not name");
-        else if (person->revoked)
+        } else if (person->revoked) {
             refuse(order, AGENT_REFUSAL_REVOKED_KEY, "the key of %s is revoked", person->name);
-        else if (proto_verify(PROTO_MANIFEST_DOMAIN, offer->manifest.data,
-                              offer->manifest.size_bytes, signature, &why) < 0)
+        } else if (proto_verify(PROTO_MANIFEST_DOMAIN, offer->manifest.data,
+                                offer->manifest.size_bytes, signature, &why) < 0) {
             refuse(order, AGENT_REFUSAL_BAD_SIGNATURE, "the signature of %s is not over this",
                    person->name);
+        }
         if (order->refusal != AGENT_REFUSAL_NONE)
             return false;
     }
@@ -117,9 +120,10 @@ static bool is_boot_package(const char *name)
 
     if (strcmp(name, "kernel") == 0)
         return true;
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
         if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
             return true;
+    }
 
     return false;
 }
@@ -157,16 +161,18 @@ static void count_people(const struct proto_trust *trust, const struct proto_off
         BL_ASSERT(person != NULL);
         while (at < count && strcmp(people[at]->name, person->name) != 0)
             at++;
-        if (at == count)
+        if (at == count) {
             people[count++] = person;
-        else if (person->role == PROTO_ROLE_COMMANDER)
+        } else if (person->role == PROTO_ROLE_COMMANDER) {
             people[at] = person;
+        }
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (people[i]->role == PROTO_ROLE_COMMANDER)
+        if (people[i]->role == PROTO_ROLE_COMMANDER) {
             (*ret_commanders)++;
-        else
+        } else {
             (*ret_operators)++;
+        }
     }
 }
 
@@ -200,12 +206,13 @@ static bool is_in_time(struct bl_wall now, struct agent_order *order)
     const struct proto_manifest *manifest = &order->manifest;
 
     /* Both sides stay far from the limits: the manifest's times are checked to be after 1970. */
-    if (manifest->not_before_ms > now.ms + AGENT_ORDER_CLOCK_SLACK_MS)
+    if (manifest->not_before_ms > now.ms + AGENT_ORDER_CLOCK_SLACK_MS) {
         refuse(order, AGENT_REFUSAL_NOT_YET_VALID, "valid only in %lld s by this host's clock",
                (long long)((manifest->not_before_ms - now.ms) / 1000));
-    else if (manifest->not_after_ms < now.ms)
+    } else if (manifest->not_after_ms < now.ms) {
         refuse(order, AGENT_REFUSAL_EXPIRED, "expired %lld s ago by this host's clock",
                (long long)((now.ms - manifest->not_after_ms) / 1000));
+    }
 
     return order->refusal == AGENT_REFUSAL_NONE;
 }
@@ -231,9 +238,10 @@ static int check_counter(const struct agent_order_context *context, const struct
             return 0;
         }
     }
-    if (counter > now_ms + AGENT_ORDER_COUNTER_AHEAD_MS)
+    if (counter > now_ms + AGENT_ORDER_COUNTER_AHEAD_MS) {
         refuse(order, AGENT_REFUSAL_COUNTER_AHEAD,
                "the counter is more than a day ahead of this host's clock");
+    }
 
     return 0;
 }

@@ -39,10 +39,11 @@ static int end_with_result(struct agent_phase *phase)
     r = agent_txn_result_load(phase->job->dir_fd, phase->phase, &arena, &result, &err);
     if (r == -ENOENT)
         return 0;
-    if (r < 0)
+    if (r < 0) {
         end_failed(phase, err.text);
-    else
+    } else {
         phase->caller.done(phase->caller.userdata, AGENT_PHASE_RESULT, &result, "");
+    }
 
     return 1;
 }
@@ -90,11 +91,12 @@ static void run_unless_interrupted(struct agent_phase *phase)
         return;
     }
     if (phase->phase == AGENT_TXN_UPGRADE && (r > 0 || phase->ran)) {
-        if (r > 0)
+        if (r > 0) {
             phase->caller.done(phase->caller.userdata, AGENT_PHASE_INTERRUPTED, NULL,
                                "the package run was interrupted");
-        else
+        } else {
             end_failed(phase, "the package run could not be started");
+        }
         return;
     }
     if (r > 0)

@@ -59,12 +59,13 @@ static void on_ended(void *userdata, const struct agent_units_answer *answer)
     struct bl_error err = {0};
 
     ask->call = NULL;
-    if (answer->end == AGENT_UNITS_FAILED)
+    if (answer->end == AGENT_UNITS_FAILED) {
         ask->caller.done(ask->caller.userdata, NULL, answer->why);
-    else if (load_result(ask, &arena, &result, &err) < 0)
+    } else if (load_result(ask, &arena, &result, &err) < 0) {
         ask->caller.done(ask->caller.userdata, NULL, err.text);
-    else
+    } else {
         ask->caller.done(ask->caller.userdata, &result, "");
+    }
 }
 
 static int write_task(struct agent_probe_ask *ask, const struct agent_probe_task *task,

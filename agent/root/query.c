@@ -81,10 +81,11 @@ static void on_phase(void *userdata, enum agent_phase_end end,
 {
     struct agent_query *query = userdata;
 
-    if (end == AGENT_PHASE_RESULT)
+    if (end == AGENT_PHASE_RESULT) {
         answer_with(query, result);
-    else
+    } else {
         answer(query, query->query_id, "query_failed", why);
+    }
     forget_first(query);
     begin_next(query);
 }

@@ -78,11 +78,12 @@ static void list_leases(struct agent_rescue *rescue, struct answer *answer)
 
     if (agent_lease_list(rescue->host->places, answer->infos, &count, &err) < 0)
         sd_journal_print(LOG_ERR, "The leases cannot be listed: %s", err.text);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         answer->leases[i] = (struct agent_rescue_lease){.name = answer->infos[i].name,
                                                         .job = answer->infos[i].job,
                                                         .taken_ms = answer->infos[i].taken.ms,
                                                         .until_ms = answer->infos[i].until.ms};
+    }
     answer->reply.leases = answer->leases;
     answer->reply.leases_count = (uint32_t)count;
 }
@@ -158,10 +159,11 @@ static void tell_audit(struct agent_rescue *rescue, struct answer *answer)
 {
     struct bl_error err = {0};
 
-    if (agent_journal_check_chain(rescue->host->journal, answer->reply.audit_head, &err) < 0)
+    if (agent_journal_check_chain(rescue->host->journal, answer->reply.audit_head, &err) < 0) {
         say(answer, false, "%s", err.text);
-    else
+    } else {
         answer->reply.done = true;
+    }
     answer->reply.audit_rows = agent_journal_last_row(rescue->host->journal);
 }
 
@@ -170,13 +172,14 @@ static void unlock(struct agent_rescue *rescue, struct answer *answer)
     struct agent_lease_outcome outcome = {0};
     struct bl_error err = {0};
 
-    if (agent_ssh_lock_release(rescue->host->places, &outcome, &err) < 0)
+    if (agent_ssh_lock_release(rescue->host->places, &outcome, &err) < 0) {
         say(answer, false, "%s. Try: systemctl start belay-lease@ssh_lock.service",
             outcome.reason[0] != '\0' ? outcome.reason : err.text);
-    else
+    } else {
         say(answer, true,
             "SSH is open again. The job goes on; `belay-rescue cancel` or `revert` "
             "ends it.");
+    }
 }
 
 struct wish {
@@ -201,7 +204,7 @@ static void pass_wish(struct agent_rescue *rescue, const struct wish *wish, cons
                       struct answer *answer)
 {
     const struct agent_work *work = agent_jobs_work(rescue->jobs);
-    struct agent_job before;
+    bool is_heard;
 
     if (work == NULL) {
         say(answer, false, "there is no job on this host");
@@ -213,17 +216,17 @@ static void pass_wish(struct agent_rescue *rescue, const struct wish *wish, cons
             "systemctl restart belay-agent.service");
         return;
     }
-    before = work->job;
-    agent_jobs_tell(rescue->jobs,
-                    (struct agent_job_event){
-                        .type = wish->event, .code = wish->code, .reason = "a person at the host"},
-                    who);
+    is_heard = agent_jobs_tell(rescue->jobs,
+                               (struct agent_job_event){.type = wish->event,
+                                                        .code = wish->code,
+                                                        .reason = "a person at the host"},
+                               who);
     /* The core ignores what makes no sense in a state; a person is told so. */
-    if (memcmp(&before, &work->job, sizeof(before)) == 0)
+    if (is_heard)
+        say(answer, true, "%s", wish->then);
+    else
         say(answer, false, "%s does not apply: the job is %s", agent_rescue_verb_name(wish->verb),
             proto_job_state_name(work->job.state));
-    else
-        say(answer, true, "%s", wish->then);
 }
 
 /* A full disk must not keep SSH locked, so a row that cannot be written stops nothing. */
@@ -268,9 +271,10 @@ static void do_verb(struct agent_rescue *rescue, uint32_t verb, const char *who,
     case AGENT_RESCUE_REVERT:
     case AGENT_RESCUE_HOLD:
     case AGENT_RESCUE_RELEASE:
-        for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++)
+        for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
             if ((uint32_t)wishes[i].verb == verb)
                 pass_wish(rescue, &wishes[i], who, answer);
+        }
         break;
     }
 }
@@ -293,10 +297,11 @@ static void serve(struct guest *guest, const void *data, size_t size_bytes)
         do_verb(guest->rescue, request.verb, guest->who, answer);
         audit(guest->rescue, request.verb, guest->who, answer->reply.done);
     }
-    if (proto_encode(&agent_rescue_reply_schema, &answer->reply, &bytes, &err) < 0)
+    if (proto_encode(&agent_rescue_reply_schema, &answer->reply, &bytes, &err) < 0) {
         sd_journal_print(LOG_ERR, "The rescue reply cannot be sent: %s", err.text);
-    else
+    } else {
         (void)send(guest->fd, bytes.data, bytes.size_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
     proto_arena_release(&answer->arena);
     free(answer);
 }
@@ -335,9 +340,10 @@ static int welcome(struct agent_rescue *rescue, struct guest *guest, int fd)
     r = sd_event_add_io(rescue->host->loop, &guest->source, fd, EPOLLIN, on_guest, guest);
     if (r >= 0)
         r = sd_event_source_set_priority(guest->source, SD_EVENT_PRIORITY_IMPORTANT);
-    if (r >= 0)
+    if (r >= 0) {
         r = sd_event_add_time_relative(rescue->host->loop, &guest->idle, CLOCK_BOOTTIME,
                                        (uint64_t)AGENT_RESCUE_IDLE_MS * 1000, 0, on_idle, guest);
+    }
 
     return r;
 }
@@ -397,9 +403,10 @@ struct agent_rescue *agent_rescue_free(struct agent_rescue *rescue)
 {
     if (rescue == NULL)
         return NULL;
-    for (size_t i = 0; i < GUESTS_MAX; i++)
+    for (size_t i = 0; i < GUESTS_MAX; i++) {
         if (rescue->guests[i].fd >= 0)
             show_out(&rescue->guests[i]);
+    }
     sd_event_source_disable_unref(rescue->listen_source);
     bl_close_fd(&rescue->listen_fd);
     free(rescue);

@@ -110,7 +110,7 @@ static void on_welcome(struct agent_talk *talk, const struct proto_message *mess
     talk->host->clock_offset_ms = message->welcome.wall_ms - bl_wall_now().ms;
     if (talk->reconnect_wanted) {
         talk->reconnect_wanted = false;
-        agent_jobs_tell(talk->jobs, (struct agent_job_event){.type = AGENT_JOB_LINK_UP}, "");
+        (void)agent_jobs_tell(talk->jobs, (struct agent_job_event){.type = AGENT_JOB_LINK_UP}, "");
     }
     agent_talk_flush(talk);
 }
@@ -132,9 +132,16 @@ static void on_query(struct agent_talk *talk, const struct proto_message *messag
 
 static void on_query_result(void *userdata, const struct proto_query_result *result)
 {
-    const struct proto_message message = {.kind = PROTO_QUERY_RESULT, .query_result = *result};
+    struct proto_message message = {.kind = PROTO_QUERY_RESULT, .query_result = *result};
+    int r = send_message(userdata, &message);
 
-    (void)send_message(userdata, &message); /* who asks will ask again */
+    if (r != -EMSGSIZE && r != -EINVAL)
+        return; /* sent, or who asks will ask again */
+    message.query_result = (struct proto_query_result){.query_id = result->query_id,
+                                                       .result = PROTO_RESULT_FAILED,
+                                                       .code = "answer_too_large",
+                                                       .reason = "the answer fits no message"};
+    (void)send_message(userdata, &message);
 }
 
 /* A bucket of so many refusals, which fills again by one a minute. */
@@ -187,10 +194,11 @@ static int judge(struct agent_talk *talk, const struct proto_offer *offer,
     struct proto_trust trust;
     int r;
 
-    if (agent_trust_load(talk->host->config_dir, arena, &trust, &why) >= 0)
+    if (agent_trust_load(talk->host->config_dir, arena, &trust, &why) >= 0) {
         context.trust = &trust;
-    else
+    } else {
         sd_journal_print(LOG_ERR, "No trust file: %s", why.text);
+    }
     r = agent_order_verify(&context, offer, arena, ret_order, err);
     if (r < 0 || ret_order->refusal != AGENT_REFUSAL_NONE)
         return r;
@@ -221,10 +229,11 @@ static void on_offer(struct agent_talk *talk, const struct proto_message *messag
         return;
     }
     r = judge(talk, offer, &arena, &order, &err);
-    if (r >= 0 && order.refusal != AGENT_REFUSAL_NONE)
+    if (r >= 0 && order.refusal != AGENT_REFUSAL_NONE) {
         refuse(talk, &order);
-    else if (r >= 0)
+    } else if (r >= 0) {
         r = agent_jobs_take(talk->jobs, offer, &order, &err);
+    }
     if (r < 0)
         sd_journal_print(LOG_ERR, "An order could not be taken: %s", err.text);
 }
@@ -237,7 +246,7 @@ static void tell_job(struct agent_talk *talk, const uint8_t *rollout_id,
 
     if (work == NULL || memcmp(work->rollout_id, rollout_id, PROTO_ROLLOUT_ID_BYTES) != 0)
         return; /* of a job that is no longer the newest, or never came here */
-    agent_jobs_tell(talk->jobs, event, "controller");
+    (void)agent_jobs_tell(talk->jobs, event, "controller");
 }
 
 static void on_start(struct agent_talk *talk, const struct proto_message *message)

@@ -89,10 +89,11 @@ struct agent_units_call *agent_units_drop(struct agent_units_call *call)
     if (call == NULL)
         return NULL;
     units = call->units;
-    if (call->previous != NULL)
+    if (call->previous != NULL) {
         call->previous->next = call->next;
-    else
+    } else {
         units->calls = call->next;
+    }
     if (call->next != NULL)
         call->next->previous = call->previous;
     forget_answers(call);
@@ -137,11 +138,11 @@ static int on_state(sd_bus_message *message, void *userdata, sd_bus_error *error
     const sd_bus_error *failure = sd_bus_message_get_error(message);
     const char *text = NULL;
 
-    if (failure != NULL)
+    if (failure != NULL) {
         fail_call(call, failure->message != NULL ? failure->message : failure->name);
-    else if (sd_bus_message_read(message, "v", "s", &text) < 0)
+    } else if (sd_bus_message_read(message, "v", "s", &text) < 0) {
         fail_call(call, "systemd gave an answer that cannot be read");
-    else {
+    } else {
         answer.state = agent_unit_state_from_text(text);
         end_call(call, &answer);
     }
@@ -173,10 +174,11 @@ static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error 
         next = call->next;
         if (call->type != CALL_RUN || !call->sent || strcmp(call->name, unit) != 0)
             continue;
-        if (strcmp(result, "done") == 0)
+        if (strcmp(result, "done") == 0) {
             end_call(call, &good);
-        else
+        } else {
             fail_call(call, result);
+        }
         /* The callback may have changed the list, and no unit is run twice at once. */
         break;
     }
@@ -199,10 +201,11 @@ static int on_detail(sd_bus_message *message, void *userdata, sd_bus_error *erro
             if (sd_bus_message_read(message, "v", "s", &text) >= 0)
                 detail->unit->enabled = strncmp(text, "enabled", strlen("enabled")) == 0;
         } else if (sd_bus_message_read(message, "v", "u", &number) >= 0) {
-            if (strcmp(detail->property, "MainPID") == 0)
+            if (strcmp(detail->property, "MainPID") == 0) {
                 detail->unit->main_pid = number;
-            else
+            } else {
                 detail->unit->restarts = number;
+            }
         }
     }
     if (--call->details_open == 0)
@@ -284,31 +287,6 @@ static int on_list(sd_bus_message *message, void *userdata, sd_bus_error *error)
 
 /* ---- watching ---------------------------------------------------------------------------- */
 
-static bool says_failed(sd_bus_message *message)
-{
-    const char *interface = NULL, *key = NULL, *text = NULL;
-    bool failed = false;
-
-    if (sd_bus_message_read(message, "s", &interface) < 0 || strcmp(interface, UNIT) != 0 ||
-        sd_bus_message_enter_container(message, SD_BUS_TYPE_ARRAY, "{sv}") < 0)
-        return false;
-    while (sd_bus_message_enter_container(message, SD_BUS_TYPE_DICT_ENTRY, "sv") > 0) {
-        if (sd_bus_message_read(message, "s", &key) < 0)
-            return false;
-        if (strcmp(key, "ActiveState") == 0) {
-            if (sd_bus_message_read(message, "v", "s", &text) < 0)
-                return false;
-            failed = strcmp(text, "failed") == 0;
-        } else if (sd_bus_message_skip(message, "v") < 0) {
-            return false;
-        }
-        if (sd_bus_message_exit_container(message) < 0)
-            return false;
-    }
-
-    return failed;
-}
-
 static int on_changed(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
     struct agent_units *units = userdata;
@@ -316,7 +294,7 @@ static int on_changed(sd_bus_message *message, void *userdata, sd_bus_error *err
 
     if (sd_bus_path_decode(sd_bus_message_get_path(message), SYSTEMD_PATH "/unit", &name) <= 0)
         return 0;
-    if (says_failed(message)) {
+    if (agent_unit_says_failed(message)) {
         for (struct agent_units_call *call = units->calls; call != NULL; call = call->next) {
             if (call->type != CALL_WATCH)
                 continue;
@@ -352,9 +330,10 @@ static void lose_connection(struct agent_units *units)
     disconnect(units);
     (void)sd_event_source_set_time_relative(units->retry, RECONNECT_US);
     (void)sd_event_source_set_enabled(units->retry, SD_EVENT_ONESHOT);
-    for (call = units->calls; call != NULL; call = call->next)
+    for (call = units->calls; call != NULL; call = call->next) {
         if (call->type != CALL_RUN)
             forget_answers(call);
+    }
 
     /* A callback may make new calls; these are unsent, so that this comes to an end. */
     while ((call = find_sent_run(units)) != NULL)
@@ -379,18 +358,21 @@ static int connect_systemd(struct agent_units *units)
         r = sd_bus_start(bus);
     if (r >= 0)
         r = sd_bus_attach_event(bus, units->loop, SD_EVENT_PRIORITY_NORMAL);
-    if (r >= 0)
+    if (r >= 0) {
         r = sd_bus_add_match(bus, NULL, "type='signal',interface='" MANAGER "',member='JobRemoved'",
                              on_job_removed, units);
-    if (r >= 0)
+    }
+    if (r >= 0) {
         r = sd_bus_add_match(bus, NULL,
                              "type='signal',interface='" PROPERTIES "',member='PropertiesChanged'",
                              on_changed, units);
-    if (r >= 0)
+    }
+    if (r >= 0) {
         r = sd_bus_add_match(bus, NULL,
                              "type='signal',interface='org.freedesktop.DBus.Local',"
                              "member='Disconnected'",
                              on_disconnected, units);
+    }
     if (r < 0) {
         (void)sd_bus_close_unref(bus);
         return r;
@@ -407,10 +389,11 @@ static int send_list(struct agent_units_call *call)
 
     r = sd_bus_message_new_method_call(call->units->bus, &message, SYSTEMD, SYSTEMD_PATH, MANAGER,
                                        "ListUnitsByPatterns");
-    if (r >= 0)
+    if (r >= 0) {
         r = sd_bus_message_append(message, "asas", 5, "active", "reloading", "failed", "activating",
                                   "deactivating", 6, "*.service", "*.socket", "*.mount", "*.timer",
                                   "*.path", "*.swap");
+    }
     if (r >= 0)
         r = sd_bus_call_async(call->units->bus, &call->slot, message, on_list, call, 0);
     (void)sd_bus_message_unref(message);
@@ -426,9 +409,10 @@ static int send_call(struct agent_units_call *call)
     switch (call->type) {
     case CALL_STATE:
         r = sd_bus_path_encode(SYSTEMD_PATH "/unit", call->name, &path);
-        if (r >= 0)
+        if (r >= 0) {
             r = sd_bus_call_method_async(call->units->bus, &call->slot, SYSTEMD, path, PROPERTIES,
                                          "Get", on_state, call, "ss", UNIT, "ActiveState");
+        }
         free(path);
         break;
     case CALL_RUN:
@@ -478,10 +462,11 @@ static int on_kick(sd_event_source *source, void *userdata)
     while ((call = find_unsent(units)) != NULL && units->bus != NULL) {
         int r = send_call(call);
 
-        if (r == -ENOTCONN || r == -ECONNRESET || r == -EPIPE)
+        if (r == -ENOTCONN || r == -ECONNRESET || r == -EPIPE) {
             lose_connection(units);
-        else if (r < 0)
+        } else if (r < 0) {
             fail_call(call, strerror(-r));
+        }
     }
 
     return 0;
@@ -503,9 +488,10 @@ int agent_units_new(sd_event *loop, struct agent_units **ret_units, struct bl_er
     r = sd_event_add_defer(loop, &units->kick, on_kick, units);
     if (r >= 0)
         r = sd_event_source_set_enabled(units->kick, SD_EVENT_OFF);
-    if (r >= 0)
+    if (r >= 0) {
         r = sd_event_add_time_relative(loop, &units->retry, CLOCK_BOOTTIME, RECONNECT_US, 0,
                                        on_retry, units);
+    }
     if (r >= 0)
         r = sd_event_source_set_enabled(units->retry, SD_EVENT_OFF);
     if (r < 0) {

@@ -24,9 +24,10 @@ enum agent_unit_state agent_unit_state_from_text(const char *text)
 {
     if (strcmp(text, "reloading") == 0)
         return AGENT_UNIT_ACTIVE;
-    for (uint32_t i = AGENT_UNIT_INACTIVE; i <= AGENT_UNIT_STATE_LAST; i++)
+    for (uint32_t i = AGENT_UNIT_INACTIVE; i <= AGENT_UNIT_STATE_LAST; i++) {
         if (strcmp(text, state_names[i]) == 0)
             return (enum agent_unit_state)i;
+    }
 
     return AGENT_UNIT_INACTIVE;
 }
@@ -101,4 +102,30 @@ void agent_units_list_release(struct agent_units_list *list)
     }
     free(list->items);
     *list = (struct agent_units_list){0};
+}
+
+bool agent_unit_says_failed(sd_bus_message *message)
+{
+    const char *interface = NULL, *key = NULL, *text = NULL;
+    bool failed = false;
+
+    if (sd_bus_message_read(message, "s", &interface) < 0 ||
+        strcmp(interface, "org.freedesktop.systemd1.Unit") != 0 ||
+        sd_bus_message_enter_container(message, SD_BUS_TYPE_ARRAY, "{sv}") < 0)
+        return false;
+    while (sd_bus_message_enter_container(message, SD_BUS_TYPE_DICT_ENTRY, "sv") > 0) {
+        if (sd_bus_message_read(message, "s", &key) < 0)
+            return false;
+        if (strcmp(key, "ActiveState") == 0) {
+            if (sd_bus_message_read(message, "v", "s", &text) < 0)
+                return false;
+            failed = strcmp(text, "failed") == 0;
+        } else if (sd_bus_message_skip(message, "v") < 0) {
+            return false;
+        }
+        if (sd_bus_message_exit_container(message) < 0)
+            return false;
+    }
+
+    return failed;
 }

@@ -17,6 +17,9 @@ bool agent_unit_is_running_service(const struct agent_unit *unit);
 /* Appends the units of a reply to ListUnits and sorts. On failure the list holds what came so far. */
 int agent_units_list_read(struct agent_units_list *list, sd_bus_message *message);
 
+/* Whether a PropertiesChanged says that its unit failed. */
+bool agent_unit_says_failed(sd_bus_message *message);
+
 void agent_units_list_release(struct agent_units_list *list);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     TIMEOUT_MS = 5000,
@@ -44,6 +45,20 @@ static void on_answer(void *userdata, const struct agent_probe_result *result, c
                     result != NULL ? agent_witnesses_judge(result) : AGENT_JOB_WITNESSES_UNKNOWN);
 }
 
+/*
+ * What cannot be asked is left out. To fail because of it would be counted against the change, and
+ * take back a host whose controller has merely too long a name.
+ */
+static void add(struct agent_probe_task *task, const char *endpoint, uint32_t role)
+{
+    size_t bytes = strlen(endpoint);
+
+    if (bytes == 0 || bytes > AGENT_PROBE_ENDPOINT_BYTES_MAX ||
+        task->endpoints_count == AGENT_PROBE_ENDPOINTS_MAX)
+        return;
+    task->endpoints[task->endpoints_count++] = (struct agent_probe_endpoint){endpoint, role};
+}
+
 int agent_witnesses_ask(struct agent_host *host, const struct proto_manifest *manifest,
                         void (*done)(void *userdata, enum agent_job_witnesses answer),
                         void *userdata, struct agent_witnesses **ret_witnesses,
@@ -62,13 +77,9 @@ int agent_witnesses_ask(struct agent_host *host, const struct proto_manifest *ma
         return bl_fail(err, -ENOMEM, "no memory for a look at the network");
     witnesses->done = done;
     witnesses->userdata = userdata;
-    if (host->controller[0] != '\0')
-        endpoints[task.endpoints_count++] =
-            (struct agent_probe_endpoint){host->controller, AGENT_PROBE_CONTROLLER};
-    for (uint32_t i = 0;
-         i < manifest->witnesses_count && task.endpoints_count < AGENT_PROBE_ENDPOINTS_MAX; i++)
-        endpoints[task.endpoints_count++] =
-            (struct agent_probe_endpoint){manifest->witnesses[i].text, AGENT_PROBE_WITNESS};
+    add(&task, host->controller, AGENT_PROBE_CONTROLLER);
+    for (uint32_t i = 0; i < manifest->witnesses_count; i++)
+        add(&task, manifest->witnesses[i].text, AGENT_PROBE_WITNESS);
 
     r = agent_probe_start(host, &task, &caller, &witnesses->ask, err);
     if (r < 0) {

@@ -15,9 +15,10 @@ static int start_arm(struct agent_op_run *run, struct bl_error *err)
 
     /* What the way back needs to be told must lie on disk before anything can need it. */
     r = agent_txn_task_save(run->work->dir_fd, &task, err);
-    if (r >= 0)
+    if (r >= 0) {
         r = agent_silence_arm(run->host->places, run->work->id_text,
                               (int64_t)(manifest->change_ms + manifest->confirm_within_ms), err);
+    }
     if (r < 0)
         return bl_wrap(err, "silence timer");
 

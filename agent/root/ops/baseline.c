@@ -105,11 +105,12 @@ static void on_units(void *userdata, const struct agent_units_answer *answer)
     r = agent_kernel_log_end(cursor, sizeof(cursor), &err);
     if (r >= 0)
         r = agent_txn_record_save(run->work->dir_fd, FILE_NAME, &baseline_schema, &baseline, &err);
-    if (r < 0)
+    if (r < 0) {
         agent_op_fail(run, "baseline_not_saved", "%s", err.text);
-    else
+    } else {
         agent_op_succeed(run, "%u units active, %u failed, %u sockets listen", active, failed,
                          state->listeners_count);
+    }
 }
 
 /* Copies what listens: the probe's memory ends with the call. */

@@ -41,12 +41,14 @@ bool agent_compare_is_exempt(const char *unit, const struct agent_lease_record *
         "belay-", "user@", "user-runtime-dir@", "run-", "session-", "apt-daily", "dpkg-db-backup",
     };
 
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
         if (strncmp(unit, prefixes[i], strlen(prefixes[i])) == 0)
             return true;
-    for (uint32_t i = 0; quiesced != NULL && i < quiesced->units_count; i++)
+    }
+    for (uint32_t i = 0; quiesced != NULL && i < quiesced->units_count; i++) {
         if (strcmp(unit, quiesced->units[i].name) == 0)
             return true;
+    }
 
     return false;
 }
@@ -69,9 +71,10 @@ void agent_compare_units(const struct agent_baseline *baseline, const struct age
 
         if (unit->state != AGENT_UNIT_FAILED || agent_compare_is_exempt(unit->name, quiesced))
             continue;
-        if (before == NULL || before->state != AGENT_UNIT_FAILED)
+        if (before == NULL || before->state != AGENT_UNIT_FAILED) {
             agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "unit_failed", "%s failed",
                                unit->name);
+        }
     }
     for (uint32_t i = 0; i < baseline->units_count; i++) {
         const struct agent_unit *before = &baseline->units[i];
@@ -79,13 +82,14 @@ void agent_compare_units(const struct agent_baseline *baseline, const struct age
 
         if (before->state != AGENT_UNIT_ACTIVE || agent_compare_is_exempt(before->name, quiesced))
             continue;
-        if (unit == NULL)
+        if (unit == NULL) {
             agent_findings_add(findings, grade_of_stopped(before), "unit_stopped",
                                "%s was active and is not", before->name);
-        else if (unit->state != AGENT_UNIT_ACTIVE && unit->state != AGENT_UNIT_FAILED)
+        } else if (unit->state != AGENT_UNIT_ACTIVE && unit->state != AGENT_UNIT_FAILED) {
             agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "unit_not_up",
                                "%s was active and is %s", before->name,
                                agent_unit_state_name(unit->state));
+        }
     }
 }
 
@@ -94,9 +98,10 @@ void agent_compare_units(const struct agent_baseline *baseline, const struct age
 static bool listens(const struct agent_probe_listener *listeners, uint32_t count,
                     uint32_t transport, uint64_t port)
 {
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         if (listeners[i].transport == transport && listeners[i].port == port)
             return true;
+    }
 
     return false;
 }
@@ -117,10 +122,11 @@ void agent_compare_ports(const struct agent_baseline *baseline,
     for (uint32_t i = 0; i < manifest->verify_ports_count; i++) {
         const struct proto_port *port = &manifest->verify_ports[i];
 
-        if (!listens(now->listeners, now->listeners_count, port->transport, port->port))
+        if (!listens(now->listeners, now->listeners_count, port->transport, port->port)) {
             agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "port_closed",
                                "nobody listens on %s/%llu", proto_transport_name(port->transport),
                                (unsigned long long)port->port);
+        }
     }
     for (uint32_t i = 0; i < baseline->listeners_count; i++) {
         const struct agent_probe_listener *before = &baseline->listeners[i];
@@ -129,10 +135,11 @@ void agent_compare_ports(const struct agent_baseline *baseline,
         if (!is_service_port(before) ||
             listens(baseline->listeners, i, before->transport, before->port))
             continue;
-        if (!listens(now->listeners, now->listeners_count, before->transport, before->port))
+        if (!listens(now->listeners, now->listeners_count, before->transport, before->port)) {
             agent_findings_add(
                 findings, PROTO_GRADE_FUNCTIONAL, "port_gone", "%s/%llu was listened on and is not",
                 proto_transport_name(before->transport), (unsigned long long)before->port);
+        }
     }
 }
 
@@ -141,23 +148,26 @@ void agent_compare_ports(const struct agent_baseline *baseline,
 static const struct agent_txn_item *find_item(const struct agent_txn_result *result,
                                               const char *name, const char *arch)
 {
-    for (uint32_t i = 0; i < result->inventory_count; i++)
+    for (uint32_t i = 0; i < result->inventory_count; i++) {
         if (strcmp(result->inventory[i].name, name) == 0 &&
             strcmp(result->inventory[i].arch, arch) == 0)
             return &result->inventory[i];
+    }
 
     return NULL;
 }
 
 static void check_database(const struct agent_txn_result *now, struct agent_findings *findings)
 {
-    if (now->result != PROTO_RESULT_OK)
+    if (now->result != PROTO_RESULT_OK) {
         agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL,
                            now->code[0] != '\0' ? now->code : "packages_unknown", "%s",
                            now->reason);
-    if (!now->audit_clean)
+    }
+    if (!now->audit_clean) {
         agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "package_database_broken",
                            "the package database has something half done");
+    }
 }
 
 void agent_compare_pins(const struct proto_kind *kind, const struct agent_txn_result *now,
@@ -170,9 +180,10 @@ void agent_compare_pins(const struct proto_kind *kind, const struct agent_txn_re
         bool is_there = item != NULL && item->status != AGENT_TXN_STATUS_ABSENT;
 
         if (pin->action == PROTO_ACTION_REMOVE) {
-            if (is_there)
+            if (is_there) {
                 agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "version_differs",
                                    "%s is still there", pin->name);
+            }
         } else if (!is_there || strcmp(item->version, pin->version) != 0) {
             agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "version_differs",
                                "%s is %s instead of %s", pin->name,
@@ -195,14 +206,15 @@ static void compare_conffiles(const struct agent_txn_result *before,
             at++;
         if (at < now->conffiles_count && strcmp(now->conffiles[at].path, then->path) == 0)
             file = &now->conffiles[at];
-        if ((file != NULL && file->present) != then->present)
+        if ((file != NULL && file->present) != then->present) {
             agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "conffile_differs", "%s %s",
                                then->path, then->present ? "is gone" : "was not there before");
-        else if (then->present &&
-                 (memcmp(file->digest, then->digest, sizeof(file->digest)) != 0 ||
-                  file->mode != then->mode || file->uid != then->uid || file->gid != then->gid))
+        } else if (then->present &&
+                   (memcmp(file->digest, then->digest, sizeof(file->digest)) != 0 ||
+                    file->mode != then->mode || file->uid != then->uid || file->gid != then->gid)) {
             agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "conffile_differs",
                                "%s is not as it was", then->path);
+        }
     }
 }
 
@@ -216,25 +228,27 @@ void agent_compare_restored(const struct agent_txn_result *before,
         bool was_there = then->status != AGENT_TXN_STATUS_ABSENT;
         bool is_there = item != NULL && item->status != AGENT_TXN_STATUS_ABSENT;
 
-        if (was_there != is_there || (was_there && strcmp(item->version, then->version) != 0))
+        if (was_there != is_there || (was_there && strcmp(item->version, then->version) != 0)) {
             agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "version_differs",
                                "%s is %s instead of %s", then->name,
                                is_there ? item->version : "absent",
                                was_there ? then->version : "absent");
-        else if (was_there && item->status != then->status)
+        } else if (was_there && item->status != then->status) {
             agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "package_half_done",
                                "%s is not fully installed", then->name);
-        else if (was_there && (item->held != then->held || item->automatic != then->automatic))
+        } else if (was_there && (item->held != then->held || item->automatic != then->automatic)) {
             agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "marks_differ",
                                "%s has other marks than before", then->name);
+        }
     }
     compare_conffiles(before, now, findings);
 }
 
 void agent_compare_kernel_log(const struct agent_kernel_log *log, struct agent_findings *findings)
 {
-    if (log->lines > 0)
+    if (log->lines > 0) {
         agent_findings_add(findings, log->grade, "kernel_log",
                            "%u kernel message(s) of level err or worse, the worst: %s", log->lines,
                            log->worst);
+    }
 }

@@ -14,10 +14,11 @@ struct quiesce_state {
 static void end_by_outcome(struct agent_op_run *run, int result,
                            const struct agent_lease_outcome *outcome)
 {
-    if (result < 0)
+    if (result < 0) {
         agent_op_end(run, PROTO_RESULT_FAILED, 0, outcome->code, outcome->reason);
-    else
+    } else {
         agent_op_end(run, PROTO_RESULT_OK, 0, "", outcome->reason);
+    }
 }
 
 static void on_quiesce(void *userdata, int result, const struct agent_lease_outcome *outcome)

@@ -24,12 +24,12 @@ static int on_end(sd_event_source *source, void *userdata)
     struct agent_op_run *run = userdata;
     const struct agent_op_outcome outcome = run->outcome;
 
-    run->done(run->userdata, run->op->step, &outcome);
+    run->caller.done(run->caller.userdata, run->op->step, &outcome);
     return 0;
 }
 
 int agent_op_start(struct agent_host *host, const struct agent_work *work, enum proto_step step,
-                   agent_op_done_fn done, void *userdata, struct agent_op_run **ret_run,
+                   const struct agent_op_caller *caller, struct agent_op_run **ret_run,
                    struct bl_error *err)
 {
     const struct agent_op *op = ops[step];
@@ -43,8 +43,7 @@ int agent_op_start(struct agent_host *host, const struct agent_work *work, enum 
     run->op = op;
     run->host = host;
     run->work = work;
-    run->done = done;
-    run->userdata = userdata;
+    run->caller = *caller;
     run->state = calloc(1, op->state_bytes > 0 ? op->state_bytes : 1);
     r = run->state != NULL ? sd_event_add_defer(host->loop, &run->end, on_end, run) : -ENOMEM;
     if (r >= 0)

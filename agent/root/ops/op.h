@@ -29,24 +29,25 @@ struct agent_op_outcome {
     char reason[AGENT_JOB_REASON_BYTES_MAX + 1];
 };
 
-/* `run` may be freed in here. */
-typedef void (*agent_op_done_fn)(void *userdata, enum proto_step step,
-                                 const struct agent_op_outcome *outcome);
+struct agent_op_caller {
+    void *userdata;
+    /* Called once; the run may be freed in here. */
+    void (*done)(void *userdata, enum proto_step step, const struct agent_op_outcome *outcome);
+};
 
 struct agent_op_run {
     const struct agent_op *op;
     struct agent_host *host;
     const struct agent_work *work;
     void *state;
-    agent_op_done_fn done;
-    void *userdata;
-    sd_event_source *end; /* calls `done` from the loop */
+    struct agent_op_caller caller;
+    sd_event_source *end; /* calls back from the loop */
     struct agent_op_outcome outcome;
 };
 
 /* Borrows host and work until the run is freed. `done` never comes from inside the call. */
 int agent_op_start(struct agent_host *host, const struct agent_work *work, enum proto_step step,
-                   agent_op_done_fn done, void *userdata, struct agent_op_run **ret_run,
+                   const struct agent_op_caller *caller, struct agent_op_run **ret_run,
                    struct bl_error *err) BL_CHECKED;
 struct agent_op_run *agent_op_free(struct agent_op_run *run);
 

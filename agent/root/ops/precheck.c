@@ -97,15 +97,18 @@ static void check_disks(const struct agent_work *work, const struct agent_txn_re
 
 static void check_packages(const struct agent_txn_result *stage, struct agent_findings *findings)
 {
-    if (!stage->audit_clean)
+    if (!stage->audit_clean) {
         block(findings, "package_database_broken", "a package is half installed",
               "dpkg --audit names it; repair it, then try again");
-    if (!stage->way_back_complete)
+    }
+    if (!stage->way_back_complete) {
         block(findings, "no_way_back", "the way back is not complete",
               "see the notes of the staging");
-    for (uint32_t i = 0; i < stage->findings_count; i++)
+    }
+    for (uint32_t i = 0; i < stage->findings_count; i++) {
         block(findings, stage->findings[i].code, stage->findings[i].reason,
               stage->findings[i].remedy);
+    }
 }
 
 static void check_units(const struct agent_work *work, const struct agent_baseline *baseline,
@@ -168,10 +171,11 @@ static int start(struct agent_op_run *run, struct bl_error *err)
     check_clock(run->host, &findings);
     check_revert_class(run->work, &findings);
 
-    if (findings.count == 0)
+    if (findings.count == 0) {
         agent_op_succeed(run, "nothing speaks against it");
-    else
+    } else {
         agent_op_end(run, PROTO_RESULT_FAILED, 0, findings.code, findings.text);
+    }
     return 0;
 }
 

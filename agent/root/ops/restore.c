@@ -99,10 +99,11 @@ static void on_phase(void *userdata, enum agent_phase_end phase_end,
         bl_text_copy(state->reason, sizeof(state->reason), why);
     }
     /* A failure of the packages does not end the way back: what can run is to run. */
-    if (agent_baseline_load(run->work->dir_fd, &state->arena, &state->baseline, &err) < 0)
+    if (agent_baseline_load(run->work->dir_fd, &state->arena, &state->baseline, &err) < 0) {
         end(run);
-    else
+    } else {
         revive_next(run);
+    }
 }
 
 static int start(struct agent_op_run *run, struct bl_error *err)

@@ -26,10 +26,11 @@ struct verify_state {
 
 static void end_by_findings(struct agent_op_run *run, const struct agent_findings *findings)
 {
-    if (findings->grade == 0)
+    if (findings->grade == 0) {
         agent_op_succeed(run, "as before, but for what was signed");
-    else
+    } else {
         agent_op_end(run, PROTO_RESULT_FAILED, findings->grade, findings->code, findings->text);
+    }
 }
 
 static void on_look(void *userdata, const struct agent_findings *findings, const char *why)
@@ -42,9 +43,10 @@ static void on_look(void *userdata, const struct agent_findings *findings, const
         agent_op_end(run, PROTO_RESULT_UNKNOWN, PROTO_GRADE_FUNCTIONAL, "verify_unknown", why);
         return;
     }
-    if (state->findings.count > 0)
+    if (state->findings.count > 0) {
         agent_findings_add(&all, state->findings.grade, state->findings.code, "%s",
                            state->findings.text);
+    }
     end_by_findings(run, &all);
 }
 
@@ -70,14 +72,15 @@ static void judge(struct verify_state *state, uint32_t index, const char *name,
 {
     const struct seen *seen = &state->seen[index];
 
-    if (unit == NULL || unit->state != AGENT_UNIT_ACTIVE)
+    if (unit == NULL || unit->state != AGENT_UNIT_ACTIVE) {
         agent_findings_add(&state->findings, PROTO_GRADE_FUNCTIONAL, "unit_not_up",
                            "%s of the plan is %s", name,
                            unit == NULL ? "inactive" : agent_unit_state_name(unit->state));
-    else if (unit->restarts > seen->restarts ||
-             (seen->was_active && unit->main_pid != seen->main_pid))
+    } else if (unit->restarts > seen->restarts ||
+               (seen->was_active && unit->main_pid != seen->main_pid)) {
         agent_findings_add(&state->findings, PROTO_GRADE_FUNCTIONAL, "unit_restarts",
                            "%s of the plan did not stay up", name);
+    }
 }
 
 static void on_units(void *userdata, const struct agent_units_answer *answer)
@@ -99,18 +102,20 @@ static void on_units(void *userdata, const struct agent_units_answer *answer)
             judge(state, i, name, unit);
             continue;
         }
-        if (unit != NULL && unit->state == AGENT_UNIT_FAILED)
+        if (unit != NULL && unit->state == AGENT_UNIT_FAILED) {
             agent_findings_add(&state->findings, PROTO_GRADE_FUNCTIONAL, "unit_failed",
                                "%s of the plan failed", name);
+        }
         state->seen[i] =
             (struct seen){.main_pid = unit != NULL ? unit->main_pid : 0,
                           .restarts = unit != NULL ? unit->restarts : 0,
                           .was_active = unit != NULL && unit->state == AGENT_UNIT_ACTIVE};
     }
-    if (state->is_end_of_settling)
+    if (state->is_end_of_settling) {
         begin_look(run);
-    else if (state->findings.count > 0)
+    } else if (state->findings.count > 0) {
         end_by_findings(run, &state->findings);
+    }
 }
 
 static int on_settled(sd_event_source *source, uint64_t usec, void *userdata)
@@ -134,10 +139,12 @@ static void on_failed(void *userdata, const char *name)
     struct agent_op_run *run = userdata;
     const struct proto_manifest *manifest = &run->work->manifest;
 
-    for (uint32_t i = 0; i < manifest->verify_units_count; i++)
-        if (strcmp(manifest->verify_units[i].text, name) == 0)
+    for (uint32_t i = 0; i < manifest->verify_units_count; i++) {
+        if (strcmp(manifest->verify_units[i].text, name) == 0) {
             agent_op_end(run, PROTO_RESULT_FAILED, PROTO_GRADE_FUNCTIONAL, "unit_failed",
                          "a unit of the plan failed while it was watched");
+        }
+    }
 }
 
 static int start(struct agent_op_run *run, struct bl_error *err)
@@ -149,9 +156,10 @@ static int start(struct agent_op_run *run, struct bl_error *err)
     r = agent_units_watch(run->host->units, on_failed, run, &state->watch);
     if (r >= 0)
         r = agent_units_list(run->host->units, on_units, run, &state->call);
-    if (r >= 0)
+    if (r >= 0) {
         r = sd_event_add_time_relative(run->host->loop, &state->settled, CLOCK_BOOTTIME, settle_us,
                                        0, on_settled, run);
+    }
     if (r < 0)
         return bl_fail(err, r, "begin to verify: %s", strerror(-r));
 

@@ -8,6 +8,7 @@
 
 #include "agent/root/facts.h"
 #include "agent/root/mounts.h"
+#include "agent/root/prune.h"
 #include "agent/root/setup.h"
 #include "agent/root/witnesses.h"
 #include "proto/manifest.h"
@@ -139,6 +140,59 @@ static void test_witnesses(void **state)
                      AGENT_JOB_WITNESSES_CONTROLLER_MISSING);
 }
 
+#define OLD_JOB "0123456789abcdef0123456789abcdef"
+#define NEW_JOB "fedcba9876543210fedcba9876543210"
+#define QUERIES "00000000000000000000000000000000"
+
+static bool exists(const char *directory, const char *name)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof(path), "%s/jobs/%s", directory, name);
+    return access(path, F_OK) == 0;
+}
+
+static void make_dir(const char *directory, const char *name)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+    assert_int_equal(mkdir(path, 0700), 0);
+}
+
+static void test_only_the_newest_job_keeps_its_files(void **state)
+{
+    char directory[] = "/tmp/belay-prune-XXXXXX", path[128];
+
+    assert_non_null(mkdtemp(directory));
+    agent_prune_jobs(directory, NEW_JOB); /* no jobs yet */
+    make_dir(directory, "jobs");
+    make_dir(directory, "jobs/" OLD_JOB);
+    make_dir(directory, "jobs/" OLD_JOB "/way-back");
+    make_dir(directory, "jobs/" NEW_JOB);
+    make_dir(directory, "jobs/" QUERIES);
+    make_dir(directory, "jobs/other");
+    /* A link leads out of the tree; what it names must stay. */
+    (void)snprintf(path, sizeof(path), "%s/jobs/" OLD_JOB "/way-back/link", directory);
+    assert_int_equal(symlink("../../" NEW_JOB, path), 0);
+
+    agent_prune_jobs(directory, NEW_JOB);
+    assert_false(exists(directory, OLD_JOB));
+    assert_true(exists(directory, NEW_JOB));
+    assert_true(exists(directory, QUERIES));
+    assert_true(exists(directory, "other"));
+
+    agent_prune_jobs(directory, OLD_JOB);
+    assert_false(exists(directory, NEW_JOB));
+    (void)snprintf(path, sizeof(path), "%s/jobs/" QUERIES, directory);
+    assert_int_equal(rmdir(path), 0);
+    (void)snprintf(path, sizeof(path), "%s/jobs/other", directory);
+    assert_int_equal(rmdir(path), 0);
+    (void)snprintf(path, sizeof(path), "%s/jobs", directory);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(rmdir(directory), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +201,7 @@ int main(void)
         cmocka_unit_test(test_controller_line),
         cmocka_unit_test(test_key_is_made_once_and_kept),
         cmocka_unit_test(test_witnesses),
+        cmocka_unit_test(test_only_the_newest_job_keeps_its_files),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/root/prune.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-journal.h>
+#include <unistd.h>
+
+#include "agent/txn/task.h"
+#include "common/file.h"
+
+enum {
+    DEPTH_MAX = 32, /* of a job directory: what lies deeper was not made by us */
+};
+
+static void close_dir(DIR **dir)
+{
+    if (*dir != NULL)
+        (void)closedir(*dir);
+}
+#define AUTO_DIR BL_CLEANUP(close_dir) DIR
+
+/* Takes over the descriptor. NULL with errno set. */
+static DIR *open_dir(int dir_fd, const char *name)
+{
+    BL_AUTO_FD int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+    if (dir != NULL)
+        fd = -1; /* closedir() closes it */
+    return dir;
+}
+
+static bool is_dots(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* Goes on after a failure and tells the first one. Follows no link. */
+static int remove_tree(int dir_fd, const char *name, unsigned depth)
+{
+    AUTO_DIR *dir = NULL;
+    int r = 0;
+
+    if (unlinkat(dir_fd, name, 0) == 0)
+        return 0;
+    if (errno != EISDIR && errno != EPERM)
+        return -errno;
+    dir = depth < DEPTH_MAX ? open_dir(dir_fd, name) : NULL;
+    if (dir == NULL)
+        return depth < DEPTH_MAX ? -errno : -ELOOP;
+    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        int one = is_dots(entry->d_name) ? 0 : remove_tree(dirfd(dir), entry->d_name, depth + 1);
+
+        r = r < 0 ? r : one;
+    }
+    if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && r == 0)
+        r = -errno;
+
+    return r;
+}
+
+void agent_prune_jobs(const char *state_dir, const char *keep)
+{
+    AUTO_DIR *jobs = NULL;
+    char path[512];
+
+    if (snprintf(path, sizeof(path), "%s/jobs", state_dir) >= (int)sizeof(path))
+        return;
+    jobs = open_dir(AT_FDCWD, path);
+    if (jobs == NULL)
+        return; /* there is none yet */
+    for (const struct dirent *entry; (entry = readdir(jobs)) != NULL;) {
+        int r;
+
+        if (!agent_txn_job_is_valid(entry->d_name) || strcmp(entry->d_name, keep) == 0 ||
+            strspn(entry->d_name, "0") == AGENT_TXN_JOB_CHARS)
+            continue;
+        r = remove_tree(dirfd(jobs), entry->d_name, 0);
+        if (r < 0)
+            sd_journal_print(LOG_WARNING, "Files of job %s are left: %s", entry->d_name,
+                             strerror(-r));
+    }
+}
