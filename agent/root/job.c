@@ -24,6 +24,9 @@ struct agent_jobs {
     sd_event_source *wake;
     struct agent_witnesses *witnesses; /* a question that is out */
     bool halted;
+    bool back_wanted; /* of `back_rollout_id`, as soon as no job is open */
+    uint8_t back_rollout_id[PROTO_ROLLOUT_ID_BYTES];
+    struct agent_job_event back_event; /* its texts are static */
 };
 
 static void on_step_done(void *userdata, enum proto_step step,
@@ -262,8 +265,11 @@ static bool perform(struct agent_jobs *jobs, const struct agent_job_effects *eff
         jobs->run = agent_op_free(jobs->run); /* given up: its end is not waited for */
     if (recorded)
         jobs->handler->reported(jobs->handler->userdata);
-    if (!agent_job_is_open(&jobs->work->job))
+    if (!agent_job_is_open(&jobs->work->job)) {
         jobs->handler->closed(jobs->handler->userdata);
+        if (jobs->back_wanted)
+            agent_jobs_take_back(jobs, jobs->back_rollout_id, jobs->back_event, "controller");
+    }
 
     return recorded;
 }
@@ -304,6 +310,119 @@ static void on_step_done(void *userdata, enum proto_step step,
 }
 
 /* ---- taking and taking up ---------------------------------------------------------------- */
+
+/* The files of the newest job stay, and of the one whose change the host stands on. */
+static void prune(const struct agent_jobs *jobs)
+{
+    char base_text[AGENT_JOB_ID_TEXT_BYTES] = "";
+    PROTO_AUTO_ARENA arena = {0};
+    struct agent_journal_job base;
+    struct bl_error err = {0};
+    int r = agent_journal_load_base(jobs->host->journal, &arena, &base, &err);
+
+    if (r < 0) {
+        sd_journal_print(LOG_WARNING, "Files of former jobs are left: %s", err.text);
+        return;
+    }
+    if (r > 0)
+        bl_hex_encode(base.id, sizeof(base.id), base_text);
+    agent_prune_jobs(jobs->host->state_dir, jobs->work->id_text, base_text);
+}
+
+/* Makes a saved job the one that is told of events. Instants of another boot begin anew. */
+static int take_up(struct agent_jobs *jobs, const struct agent_journal_job *saved,
+                   struct bl_error *err)
+{
+    struct agent_work *work = NULL;
+    int r = make_work(jobs->host, saved->id, saved->manifest, saved->kind, &work, err);
+
+    if (r < 0)
+        return r;
+    work->job = saved->job;
+    work->accepted_wall_ms = saved->accepted_wall_ms;
+    (void)free_work(jobs->work);
+    jobs->work = work;
+    (void)agent_jobs_tell(
+        jobs,
+        (struct agent_job_event){.type = AGENT_JOB_RESTART,
+                                 .rebooted = strcmp(saved->boot_id, jobs->host->boot_id) != 0},
+        "");
+    return 0;
+}
+
+/* The controller must not wait for what can't come. */
+static int report_way_back_gone(struct agent_jobs *jobs,
+                                const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], const char *who,
+                                struct bl_error *err)
+{
+    struct proto_report report = {
+        .moment = PROTO_MOMENT_STATE,
+        .state = PROTO_JOB_REVERT_FAILED,
+        .code = "way_back_gone",
+        .reason = "a later change stands on this one, or it was taken back already",
+        .wall_ms = bl_wall_now().ms,
+        .mono_ms = (uint64_t)bl_mono_now().ms,
+        .boot_id = jobs->host->boot_id,
+    };
+    const struct agent_journal_write write = {
+        .reports = &report, .reports_count = 1, .what = "job", .who = who};
+    int r;
+
+    memcpy(report.rollout_id, rollout_id, sizeof(report.rollout_id));
+    r = agent_journal_write(jobs->host->journal, &write, err);
+    if (r < 0)
+        return r;
+    jobs->handler->reported(jobs->handler->userdata);
+    return 0;
+}
+
+static int take_back(struct agent_jobs *jobs, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                     struct agent_job_event event, const char *who, struct bl_error *err)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    struct agent_journal_job saved;
+    uint8_t job_id[AGENT_JOB_ID_BYTES];
+    int r;
+
+    r = agent_journal_find_rollout(jobs->host->journal, rollout_id, job_id, err);
+    if (r <= 0)
+        return r; /* it never came here */
+    r = agent_journal_load_base(jobs->host->journal, &arena, &saved, err);
+    if (r < 0)
+        return r;
+    if (r == 0 || memcmp(saved.id, job_id, sizeof(job_id)) != 0)
+        return report_way_back_gone(jobs, rollout_id, who, err);
+
+    r = agent_journal_raise(jobs->host->journal, job_id, err);
+    if (r < 0)
+        return r;
+    r = take_up(jobs, &saved, err);
+    if (r >= 0)
+        (void)agent_jobs_tell(jobs, event, who);
+    return r;
+}
+
+void agent_jobs_take_back(struct agent_jobs *jobs, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                          struct agent_job_event event, const char *who)
+{
+    struct bl_error err = {0};
+    bool is_newest = jobs->work != NULL &&
+                     memcmp(jobs->work->rollout_id, rollout_id, PROTO_ROLLOUT_ID_BYTES) == 0;
+
+    jobs->back_wanted = false;
+    if (is_newest) {
+        (void)agent_jobs_tell(jobs, event, who);
+        return;
+    }
+    if (agent_jobs_is_open(jobs)) {
+        jobs->back_wanted = true;
+        jobs->back_event = event;
+        memmove(jobs->back_rollout_id, rollout_id, sizeof(jobs->back_rollout_id));
+        return;
+    }
+    if (!jobs->halted && take_back(jobs, rollout_id, event, who, &err) < 0)
+        sd_journal_print(LOG_ERR, "A job could not be taken back: %s", err.text);
+}
 
 int agent_jobs_take(struct agent_jobs *jobs, const struct proto_offer *offer,
                     const struct agent_order *order, struct bl_error *err)
@@ -351,7 +470,7 @@ int agent_jobs_take(struct agent_jobs *jobs, const struct proto_offer *offer,
         return r;
     }
     (void)free_work(former);
-    agent_prune_jobs(jobs->host->state_dir, work->id_text);
+    prune(jobs);
     (void)perform(jobs, &effects);
 
     return 0;
@@ -361,23 +480,12 @@ int agent_jobs_resume(struct agent_jobs *jobs, struct bl_error *err)
 {
     PROTO_AUTO_ARENA arena = {0};
     struct agent_journal_job saved;
-    bool rebooted;
     int r;
 
     r = agent_journal_load_newest(jobs->host->journal, &arena, &saved, err);
     if (r <= 0)
         return r;
-    r = make_work(jobs->host, saved.id, saved.manifest, saved.kind, &jobs->work, err);
-    if (r < 0)
-        return r;
-    jobs->work->job = saved.job;
-    jobs->work->accepted_wall_ms = saved.accepted_wall_ms;
-
-    rebooted = strcmp(saved.boot_id, jobs->host->boot_id) != 0;
-    agent_jobs_tell(jobs, (struct agent_job_event){.type = AGENT_JOB_RESTART, .rebooted = rebooted},
-                    "");
-
-    return 0;
+    return take_up(jobs, &saved, err);
 }
 
 void agent_jobs_repeat(struct agent_jobs *jobs)

@@ -62,6 +62,16 @@ int agent_jobs_take(struct agent_jobs *jobs, const struct proto_offer *offer,
  */
 bool agent_jobs_tell(struct agent_jobs *jobs, struct agent_job_event event, const char *who);
 
+/*
+ * The way back of `rollout_id`, which may be an older job than the newest: the one that the host
+ * stands on (agent_journal_load_base) is taken up again and told. Any other committed one is
+ * reported as `revert_failed` with the cause: what lies beneath a later change can't be pulled out.
+ * While another job is open the answer waits for its end; a restart forgets the wish, and the
+ * controller repeats it.
+ */
+void agent_jobs_take_back(struct agent_jobs *jobs, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                          struct agent_job_event event, const char *who);
+
 /* Queues one report of the job's present state: for an offer that came again. */
 void agent_jobs_repeat(struct agent_jobs *jobs);
 

@@ -415,6 +415,38 @@ int agent_journal_load_job(struct agent_journal *journal, const uint8_t id[AGENT
     return load_job(journal, "SELECT taken, job FROM jobs WHERE id = ?1", id, arena, ret_job, err);
 }
 
+int agent_journal_load_base(struct agent_journal *journal, struct proto_arena *arena,
+                            struct agent_journal_job *ret_job, struct bl_error *err)
+{
+    BL_AUTO_STMT sqlite3_stmt *stmt = NULL;
+    int r;
+
+    r = prepare(journal, "SELECT taken, job FROM jobs ORDER BY place DESC", NULL, 0, &stmt, err);
+    while (r >= 0 && (r = bl_sqlite_step(&journal->db, stmt, err)) > 0) {
+        PROTO_AUTO_ARENA one = {0};
+        struct agent_journal_job job;
+
+        r = decode_job(stmt, &one, &job, err);
+        if (r >= 0 && job.job.state == PROTO_JOB_COMMITTED)
+            return decode_job(stmt, arena, ret_job, err);
+    }
+    return r < 0 ? bl_wrap(err, "journal") : 0;
+}
+
+int agent_journal_raise(struct agent_journal *journal, const uint8_t id[AGENT_JOB_ID_BYTES],
+                        struct bl_error *err)
+{
+    BL_AUTO_STMT sqlite3_stmt *stmt = NULL;
+    const struct value value = BLOB(id, AGENT_JOB_ID_BYTES);
+    int r;
+
+    r = prepare(journal, "UPDATE jobs SET place = (SELECT max(place) + 1 FROM jobs) WHERE id = ?1",
+                &value, 1, &stmt, err);
+    if (r >= 0)
+        r = bl_sqlite_run(&journal->db, stmt, err);
+    return r < 0 ? bl_wrap(err, "journal") : 0;
+}
+
 int agent_journal_find_rollout(struct agent_journal *journal,
                                const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
                                uint8_t ret_job_id[AGENT_JOB_ID_BYTES], struct bl_error *err)

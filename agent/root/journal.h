@@ -93,6 +93,17 @@ int agent_journal_load_job(struct agent_journal *journal, const uint8_t id[AGENT
                            struct proto_arena *arena, struct agent_journal_job *ret_job,
                            struct bl_error *err) BL_CHECKED;
 
+/*
+ * The job that this host stands on: the one that was committed last and not taken back since. Only
+ * it can be taken back late; what lies beneath it can't be pulled out from under it.
+ */
+int agent_journal_load_base(struct agent_journal *journal, struct proto_arena *arena,
+                            struct agent_journal_job *ret_job, struct bl_error *err) BL_CHECKED;
+
+/* From now on this job counts as taken last: it is the one to be taken up after a restart. */
+int agent_journal_raise(struct agent_journal *journal, const uint8_t id[AGENT_JOB_ID_BYTES],
+                        struct bl_error *err) BL_CHECKED;
+
 /* 1 and the job that this rollout came as; 0 when it never came. */
 int agent_journal_find_rollout(struct agent_journal *journal,
                                const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],

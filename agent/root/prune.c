@@ -63,7 +63,7 @@ static int remove_tree(int dir_fd, const char *name, unsigned depth)
     return r;
 }
 
-void agent_prune_jobs(const char *state_dir, const char *keep)
+void agent_prune_jobs(const char *state_dir, const char *newest, const char *base)
 {
     AUTO_DIR *jobs = NULL;
     char path[512];
@@ -76,8 +76,8 @@ void agent_prune_jobs(const char *state_dir, const char *keep)
     for (const struct dirent *entry; (entry = readdir(jobs)) != NULL;) {
         int r;
 
-        if (!agent_txn_job_is_valid(entry->d_name) || strcmp(entry->d_name, keep) == 0 ||
-            strspn(entry->d_name, "0") == AGENT_TXN_JOB_CHARS)
+        if (!agent_txn_job_is_valid(entry->d_name) || strcmp(entry->d_name, newest) == 0 ||
+            strcmp(entry->d_name, base) == 0 || strspn(entry->d_name, "0") == AGENT_TXN_JOB_CHARS)
             continue;
         r = remove_tree(dirfd(jobs), entry->d_name, 0);
         if (r < 0)

@@ -262,12 +262,15 @@ static void on_cancel(struct agent_talk *talk, const struct proto_message *messa
                                       .reason = "the controller cancelled"});
 }
 
+/* Also of a job that is not the newest: the host may stand on it. */
 static void on_revert(struct agent_talk *talk, const struct proto_message *message)
 {
-    tell_job(talk, message->order.rollout_id,
-             (struct agent_job_event){.type = AGENT_JOB_REVERT,
-                                      .code = "revert_by_controller",
-                                      .reason = "the controller asked for the way back"});
+    agent_jobs_take_back(
+        talk->jobs, message->order.rollout_id,
+        (struct agent_job_event){.type = AGENT_JOB_REVERT,
+                                 .code = "revert_by_controller",
+                                 .reason = "the controller asked for the way back"},
+        "controller");
 }
 
 static void on_commit(struct agent_talk *talk, const struct proto_message *message)

@@ -182,6 +182,32 @@ def test_rollback_of_a_whole_rollout(fleet: MakeFleet) -> None:
         assert_all_given_back(host)
 
 
+def test_rollback_of_what_the_hosts_stand_on(fleet: MakeFleet) -> None:
+    """A later rollout that was taken back leaves the way back of the one before it; a later good one does not."""
+    lab = fleet(hosts=1)
+    h1 = lab["h1"]
+    before = h1.state()
+    lab.repository.publish("1.0", "demo=2.0", "demo=2.1", "demo=2.3")
+    code, first = lab.belay.roll_out(plan("demo=2.0", waves=["100%"]))
+    assert code == Exit.DONE, first
+    code, bad = lab.belay.roll_out(plan("demo=2.1", waves=["100%"]))
+    assert code == Exit.HOSTS_FAILED, bad
+    assert h1.dpkg("demo") == "ii 2.0"
+    lab.belay("rollback", first["rollout"])
+    assert lab.belay.wait(first["rollout"]) == Exit.ROLLED_BACK
+    assert h1.state() == before
+
+    code, low = lab.belay.roll_out(plan("demo=2.0", waves=["100%"]))
+    assert code == Exit.DONE, low
+    code, high = lab.belay.roll_out(plan("demo=2.3", waves=["100%"]))
+    assert code == Exit.DONE, high
+    lab.belay("rollback", low["rollout"])
+    assert lab.belay.wait(low["rollout"]) == Exit.ROLLBACK_INCOMPLETE
+    (told,) = lab.belay.report(low["rollout"])["hosts"]
+    assert told["cause"]["code"] == "way_back_gone"
+    assert h1.dpkg("demo") == "ii 2.3", "nothing was pulled out from under the later change"
+
+
 def test_abort_starts_nothing_new(fleet: MakeFleet) -> None:
     lab = fleet(hosts=2)
     lab.repository.publish("1.0", "demo=2.7")

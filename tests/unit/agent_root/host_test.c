@@ -165,7 +165,7 @@ static void test_only_the_newest_job_keeps_its_files(void **state)
     char directory[] = "/tmp/belay-prune-XXXXXX", path[128];
 
     assert_non_null(mkdtemp(directory));
-    agent_prune_jobs(directory, NEW_JOB); /* no jobs yet */
+    agent_prune_jobs(directory, NEW_JOB, ""); /* no jobs yet */
     make_dir(directory, "jobs");
     make_dir(directory, "jobs/" OLD_JOB);
     make_dir(directory, "jobs/" OLD_JOB "/way-back");
@@ -176,13 +176,15 @@ static void test_only_the_newest_job_keeps_its_files(void **state)
     (void)snprintf(path, sizeof(path), "%s/jobs/" OLD_JOB "/way-back/link", directory);
     assert_int_equal(symlink("../../" NEW_JOB, path), 0);
 
-    agent_prune_jobs(directory, NEW_JOB);
+    agent_prune_jobs(directory, NEW_JOB, OLD_JOB);
+    assert_true(exists(directory, OLD_JOB));
+    agent_prune_jobs(directory, NEW_JOB, "");
     assert_false(exists(directory, OLD_JOB));
     assert_true(exists(directory, NEW_JOB));
     assert_true(exists(directory, QUERIES));
     assert_true(exists(directory, "other"));
 
-    agent_prune_jobs(directory, OLD_JOB);
+    agent_prune_jobs(directory, OLD_JOB, "");
     assert_false(exists(directory, NEW_JOB));
     (void)snprintf(path, sizeof(path), "%s/jobs/" QUERIES, directory);
     assert_int_equal(rmdir(path), 0);
