@@ -418,10 +418,10 @@ int agent_journal_load_job(struct agent_journal *journal, const uint8_t id[AGENT
 int agent_journal_load_base(struct agent_journal *journal, struct proto_arena *arena,
                             struct agent_journal_job *ret_job, struct bl_error *err)
 {
+    static const char sql[] = "SELECT taken, job FROM jobs ORDER BY place DESC";
     BL_AUTO_STMT sqlite3_stmt *stmt = NULL;
-    int r;
+    int r = prepare(journal, sql, NULL, 0, &stmt, err);
 
-    r = prepare(journal, "SELECT taken, job FROM jobs ORDER BY place DESC", NULL, 0, &stmt, err);
     while (r >= 0 && (r = bl_sqlite_step(&journal->db, stmt, err)) > 0) {
         PROTO_AUTO_ARENA one = {0};
         struct agent_journal_job job;
@@ -436,14 +436,11 @@ int agent_journal_load_base(struct agent_journal *journal, struct proto_arena *a
 int agent_journal_raise(struct agent_journal *journal, const uint8_t id[AGENT_JOB_ID_BYTES],
                         struct bl_error *err)
 {
-    BL_AUTO_STMT sqlite3_stmt *stmt = NULL;
+    static const char sql[] =
+        "UPDATE jobs SET place = 1 + (SELECT max(place) FROM jobs) WHERE id = ?1";
     const struct value value = BLOB(id, AGENT_JOB_ID_BYTES);
-    int r;
+    int r = run(journal, sql, &value, 1, err);
 
-    r = prepare(journal, "UPDATE jobs SET place = (SELECT max(place) + 1 FROM jobs) WHERE id = ?1",
-                &value, 1, &stmt, err);
-    if (r >= 0)
-        r = bl_sqlite_run(&journal->db, stmt, err);
     return r < 0 ? bl_wrap(err, "journal") : 0;
 }
 
