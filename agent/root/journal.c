@@ -418,9 +418,9 @@ int agent_journal_load_job(struct agent_journal *journal, const uint8_t id[AGENT
 int agent_journal_load_base(struct agent_journal *journal, struct proto_arena *arena,
                             struct agent_journal_job *ret_job, struct bl_error *err)
 {
-    static const char sql[] = "SELECT taken, job FROM jobs ORDER BY place DESC";
     BL_AUTO_STMT sqlite3_stmt *stmt = NULL;
-    int r = prepare(journal, sql, NULL, 0, &stmt, err);
+    int r =
+        prepare(journal, "SELECT taken, job FROM jobs ORDER BY place DESC", NULL, 0, &stmt, err);
 
     while (r >= 0 && (r = bl_sqlite_step(&journal->db, stmt, err)) > 0) {
         PROTO_AUTO_ARENA one = {0};

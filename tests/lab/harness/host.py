@@ -57,6 +57,7 @@ class Host:
         self._folder = folder
         self._cgroup = lab_cgroup() / f"{folder.parent.name}-{name}"
         self._supervisor: threading.Thread | None = None
+        self._leader = (0, 0)  # of which nspawn, and its process
         self._nspawn: subprocess.Popen[bytes] | None = None
         self._ready = threading.Event()
         self.exits: list[int] = []
@@ -202,10 +203,14 @@ class Host:
     def leader(self) -> int:
         """The host's first process, as the lab sees it."""
         nspawn = self._nspawn
+        # Asked once a boot: the kernel's list of children may lack some while others come and go.
+        if nspawn is not None and self._leader[0] == nspawn.pid and Path(f"/proc/{self._leader[1]}").exists():
+            return self._leader[1]
         pids = _children(nspawn.pid) if nspawn else []
         pids = [child for pid in pids for child in _children(pid)]
-        if not pids:
+        if nspawn is None or not pids:
             raise LabError(f"{self.name} is off")
+        self._leader = (nspawn.pid, pids[0])
         return pids[0]
 
     def boot_id(self) -> str:
