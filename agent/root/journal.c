@@ -423,12 +423,10 @@ int agent_journal_load_base(struct agent_journal *journal, struct proto_arena *a
         prepare(journal, "SELECT taken, job FROM jobs ORDER BY place DESC", NULL, 0, &stmt, err);
 
     while (r >= 0 && (r = bl_sqlite_step(&journal->db, stmt, err)) > 0) {
-        PROTO_AUTO_ARENA one = {0};
-        struct agent_journal_job job;
-
-        r = decode_job(stmt, &one, &job, err);
-        if (r >= 0 && job.job.state == PROTO_JOB_COMMITTED)
-            return decode_job(stmt, arena, ret_job, err);
+        proto_arena_release(arena); /* of the job before */
+        r = decode_job(stmt, arena, ret_job, err);
+        if (r >= 0 && ret_job->job.state == PROTO_JOB_COMMITTED)
+            return r;
     }
     return r < 0 ? bl_wrap(err, "journal") : 0;
 }
