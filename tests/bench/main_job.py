@@ -19,9 +19,13 @@ ROUNDS = 5
 
 def joined(hosts: int) -> Fleet:
     fleet = Fleet(hosts, product=True)
-    fleet.boot()
-    fleet.belay.set_up_controller()
-    fleet.belay.join(fleet.hosts, {"role": "web"})
+    try:
+        fleet.boot()
+        fleet.belay.set_up_controller()
+        fleet.belay.join(fleet.hosts, {"role": "web"})
+    except BaseException:
+        fleet.close()
+        raise
     return fleet
 
 
@@ -101,7 +105,10 @@ def ping(hosts: int) -> None:
 
 
 def main() -> int:
-    hosts = int(sys.argv[1]) if len(sys.argv) > 1 else 50
+    hosts = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    if "--ping-only" in sys.argv:
+        ping(hosts)
+        return 0
     fleet = joined(3)
     try:
         memory(fleet)

@@ -157,8 +157,8 @@ class Belay:
             return
         command = ["belay-agent", "join", "--controller", f"tcp://{self._ctl.address}:{PORT}"]
         command += ["--controller-key", self.controller_key(), "--token", self.token(len(hosts), labels)]
-        in_parallel(lambda host: host.unit(*command), hosts)
-        self.wait_connected(hosts)
+        in_parallel(lambda host: host.unit(*command, timeout=60 + 2 * len(hosts)), hosts)
+        self.wait_connected(hosts, timeout=30 + len(hosts))
 
 
 def in_parallel(work: Callable[[Host], Any], hosts: Sequence[Host]) -> list[Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from belaycli import Belay
 from harness import images
 from harness.command import LabError, run
-from harness.host import Host, Network
+from harness.host import BOOT_SECONDS, Host, Network
 from harness.repository import Repository
 from harness.space import FLEET_PREFIX, LAB, is_populated, lab_cgroup, traces_of_fleets
 
@@ -73,7 +73,7 @@ class Fleet:
             host.start(wait=False)
         self.repository.publish("1.0")
         for host in self.everyone():
-            host.wait_ready()
+            host.wait_ready(BOOT_SECONDS + 2 * len(self))
 
     def __enter__(self) -> Fleet:
         return self
