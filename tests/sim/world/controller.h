@@ -26,6 +26,7 @@ void sim_people_open(void);
 void sim_people_close(void);
 /* No plan is open and none will come. */
 bool sim_people_are_done(void);
+uint64_t sim_people_rollouts(void); /* submitted so far */
 
 /* kill -9 of belayd, or the whole machine; it comes back after a time that is drawn. */
 void sim_controller_kill(void);
@@ -35,7 +36,8 @@ void sim_controller_go_away(void);
 /* ---- called by the network ---- */
 bool sim_controller_admits(const uint8_t host_id[32]);
 /* `connection` is unique in the world. */
-void sim_controller_receive(uint64_t connection, uint32_t host, const void *data, size_t size_bytes);
+void sim_controller_receive(uint64_t connection, uint32_t host, const void *data,
+                            size_t size_bytes);
 /* The controller's end noticed that a connection is gone. */
 void sim_controller_gone(uint64_t connection);
 

@@ -20,6 +20,10 @@
 /* Makes all hosts, enrolled and with the trust file, and boots them. */
 void sim_hosts_open(void);
 void sim_hosts_close(void);
+/* Every machine that can be up is, no job is open, nothing is switched off. */
+bool sim_hosts_are_quiet(void);
+/* Jobs taken and journal records written, over the whole run. */
+void sim_hosts_count(uint64_t *ret_jobs, uint64_t *ret_records);
 
 /* Identity and state, for the other side and for laws. */
 const uint8_t *sim_host_id(uint32_t host);

@@ -70,7 +70,8 @@ void sim_law_commit_heard(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_
                           bool is_new_link);
 /* The host goes the way back. `witnesses_answer`: others on its network could be reached then. */
 void sim_law_turned_back(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
-                         const char *code, bool is_healthy, bool is_cut_off, bool controller_was_missing);
+                         const char *code, bool is_healthy, bool is_cut_off,
+                         bool controller_was_missing);
 /* Its disk is another one now (snapshot, reinstallation): what it knew is what that disk knows. */
 void sim_law_disk_replaced(uint32_t host);
 void sim_law_power(uint32_t host, bool is_up);

@@ -27,10 +27,10 @@ enum {
 
 struct sim_options {
     uint64_t seed;
-    uint32_t hosts;     /* 0: the seed decides */
-    int64_t hours;      /* in which faults happen; 0: the seed decides */
-    bool is_told;       /* print the story */
-    bool is_calm;       /* no faults at all */
+    uint32_t hosts;                  /* 0: the seed decides */
+    int64_t hours;                   /* in which faults happen; 0: the seed decides */
+    bool is_told;                    /* print the story */
+    bool is_calm;                    /* no faults at all */
     const struct sim_fault_id *only; /* when not NULL: no faults but these */
     uint32_t only_count;
 };
@@ -42,8 +42,10 @@ struct sim_outcome {
     uint64_t hash; /* of everything that happened and of all disks at the end */
     int64_t simulated_ms;
     uint64_t events;
-    uint64_t rollouts, jobs, records; /* submitted; accepted by a host; written to agents' journals */
+    uint64_t rollouts, jobs,
+        records; /* submitted; accepted by a host; written to agents' journals */
     uint64_t fault_counts[SIM_FAULT_COUNT]; /* that happened */
+    struct sim_disk_counts disks;
 };
 
 void sim_run(const struct sim_options *options, struct sim_outcome *ret_outcome);
@@ -55,10 +57,10 @@ bool sim_is_calm(void);
 
 /* Prints seed, time and the sentence on standard error and aborts: a law does not hold. */
 _Noreturn void sim_broken(const char *fmt, ...) BL_PRINTF(1, 2);
-#define SIM_LAW(condition, ...)       \
-    do {                              \
-        if (!(condition))             \
-            sim_broken(__VA_ARGS__);  \
+#define SIM_LAW(condition, ...)      \
+    do {                             \
+        if (!(condition))            \
+            sim_broken(__VA_ARGS__); \
     } while (0)
 
 /* One line of the story: world time, machine, text. Costs nothing while nobody listens. */
@@ -91,12 +93,12 @@ enum sim_draw {
     SIM_DRAW_WORLD = 1, /* size, plans, rates */
     SIM_DRAW_DISK,
     SIM_DRAW_NET,
-    SIM_DRAW_UNIT,    /* how long units take and how they end */
-    SIM_DRAW_SYSTEM,  /* boots, restarts */
+    SIM_DRAW_UNIT,   /* how long units take and how they end */
+    SIM_DRAW_SYSTEM, /* boots, restarts */
     SIM_DRAW_PERSON,
-    SIM_DRAW_RANDOM,  /* what the shells get as randomness */
-    SIM_DRAW_FAULT,   /* how a fault is, once it happens */
-    SIM_DRAW_ORDER,   /* of what is due at once */
+    SIM_DRAW_RANDOM, /* what the shells get as randomness */
+    SIM_DRAW_FAULT,  /* how a fault is, once it happens */
+    SIM_DRAW_ORDER,  /* of what is due at once */
     SIM_DRAW_COUNT,
 };
 
@@ -142,9 +144,11 @@ int64_t sim_true_wall_ms(void);
  */
 struct sim_process {
     uint32_t machine;
+    bool is_dying; /* its last effect was had */
     bool is_dead;
-    enum sim_fault killer; /* the fault by which it dies at its own effects: SIM_FAULT_AGENT_KILLED, … */
-    bool is_exiting;  /* it called sd_event_exit */
+    enum sim_fault
+        killer; /* the fault by which it dies at its own effects: SIM_FAULT_AGENT_KILLED, … */
+    bool is_exiting; /* it called sd_event_exit */
     int exit_code;
     struct sd_event *loop;
     void *userdata;
@@ -163,6 +167,9 @@ extern struct sim_process *sim_current;
 /* Nested enters are of the same process only. leave() reaps what died or exited. */
 void sim_process_enter(struct sim_process *process);
 void sim_process_leave(struct sim_process *process);
+
+/* World time at which its next timer is due; SIM_NEVER when none is set. */
+int64_t sim_process_next_timer(const struct sim_process *process);
 
 /* kill -9 from outside; reaps at once unless it is the one that runs now. */
 void sim_process_kill(struct sim_process *process);
