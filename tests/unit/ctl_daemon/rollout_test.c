@@ -2,6 +2,8 @@
 /* Whole rollouts through the daemon: from the control socket to hosts on the wire and back. */
 #include <sodium.h>
 
+#include "controller/daemon/client.h"
+#include "controller/daemon/store_db.h"
 #include "tests/lib/unit.h"
 #include "tests/unit/ctl_daemon/world.h"
 
@@ -232,6 +234,33 @@ static void test_pause_holds_the_next_wave_and_is_audited(void **state)
     json_decref(audit);
 }
 
+static int refuse_commit(void *userdata)
+{
+    return 1;
+}
+
+static void test_an_order_that_was_not_stored_is_not_confirmed(void **state)
+{
+    struct submission_wish wish = two_waves();
+    struct ctl_control control = {.engine = world.engine, .fd = -1};
+    struct ctl_client client = {.control = &control, .fd = -1};
+    json_t *request = json_pack("{s:s}", "verb", "pause"), *answer;
+    char id[17];
+
+    add_hosts(2);
+    world_submit(&world, &wish, id);
+    (void)sqlite3_commit_hook(world.engine->store->db.db, refuse_commit, NULL);
+    ctl_client_serve(&client, request);
+    answer = json_loadb((const char *)client.out.data + CTL_CLIENT_HEAD_BYTES,
+                        client.out.size_bytes - CTL_CLIENT_HEAD_BYTES, 0, NULL);
+    assert_true(json_is_false(json_object_get(answer, "ok")));
+    assert_string_equal(json_word(answer, "code"), "internal");
+    assert_true(world.engine->failed);
+    json_decref(answer);
+    json_decref(request);
+    free(client.out.data);
+}
+
 static void test_watch_tells_each_change_and_ends(void **state)
 {
     const struct submission_wish wish = two_waves();
@@ -404,6 +433,7 @@ int main(void)
         ROLLOUT_TEST(test_doubles_of_reports_change_nothing),
         ROLLOUT_TEST(test_rollback_after_the_end_takes_all_back),
         ROLLOUT_TEST(test_pause_holds_the_next_wave_and_is_audited),
+        ROLLOUT_TEST(test_an_order_that_was_not_stored_is_not_confirmed),
         ROLLOUT_TEST(test_watch_tells_each_change_and_ends),
         ROLLOUT_TEST(test_what_hosts_would_refuse_is_refused_early),
         ROLLOUT_TEST(test_a_rollout_id_is_used_once),
