@@ -51,6 +51,8 @@ const struct sim_host_truth *sim_host_truth(uint32_t host);
 
 /* The courier's connection stands; `generation` is what it dialled with. */
 void sim_host_link_up(uint32_t host, uint64_t generation);
+/* A send that failed with -EAGAIN may be tried again. */
+void sim_host_link_writable(uint32_t host, uint64_t generation);
 /* It ended, and the host's end has noticed. */
 void sim_host_link_lost(uint32_t host, uint64_t generation);
 void sim_host_receive(uint32_t host, uint64_t generation, const void *data, size_t size_bytes);
