@@ -64,19 +64,22 @@ int __wrap_bl_random_fill(void *ret_data, size_t size_bytes, struct bl_error *er
     return 0;
 }
 
-/* Databases are made by open(2) before SQLite opens them; in the world the VFS makes them. */
-int __wrap_open(const char *path, int flags, ...)
+/*
+ * Databases are made by open(2) before SQLite opens them; in the world the VFS makes them. With large
+ * files its name is open64.
+ */
+int __wrap_open64(const char *path, int flags, ...)
 {
     va_list args;
     mode_t mode;
 
     if (strncmp(path, "/sim/", 5) == 0)
-        return __real_open("/dev/null", O_RDWR | O_CLOEXEC);
+        return __real_open64("/dev/null", O_RDWR | O_CLOEXEC);
     va_start(args, flags);
     mode = (flags & O_CREAT) != 0 ? va_arg(args, mode_t) : 0;
     va_end(args);
 
-    return __real_open(path, flags, mode);
+    return __real_open64(path, flags, mode);
 }
 
 /* ---- logs ---- */
