@@ -9,7 +9,8 @@
 /*
  * The disk of one simulated machine: named files, and for each what is durable beside what a
  * running system sees. A write, a truncation, a creation or a removal is seen at once and becomes
- * durable by a sync of that file; a power cut keeps any part of what was not synced, in any order,
+ * durable by a sync of that file; the sync of a new file syncs the directory as well, as SQLite does
+ * on Linux, and with it all creations and removals. A power cut keeps any part of what was not synced, in any order,
  * torn at sectors. Knows no world and no clock, so that the crash-point tests use it alone.
  */
 enum {
@@ -32,10 +33,10 @@ enum sim_disk_op {
 
 enum sim_disk_verdict {
     SIM_DISK_GO_ON = 0,
-    SIM_DISK_FAIL,  /* EIO. Of a sync: what was unsynced may be lost for good, as on Linux. */
-    SIM_DISK_FULL,  /* ENOSPC, nothing written */
-    SIM_DISK_SHORT, /* ENOSPC after a part was written */
-    SIM_DISK_DEAD,  /* the process is dead: no effect, now or later, by this process */
+    SIM_DISK_FAIL,      /* EIO. Of a sync: what was unsynced may be lost for good, as on Linux. */
+    SIM_DISK_FULL,      /* ENOSPC, nothing written */
+    SIM_DISK_SHORT,     /* ENOSPC after a part was written */
+    SIM_DISK_DEAD,      /* the process is dead: no effect, now or later, by this process */
     SIM_DISK_DIE_AFTER, /* the effect happens, then the process is dead */
 };
 
