@@ -197,12 +197,13 @@ void sim_host_receive(uint32_t host, uint64_t generation, const void *data, size
         send_to_agent(h, FRAME_DATA, data, size_bytes);
 }
 
-void sim_host_link_writable(uint32_t host)
+void sim_host_link_writable(uint32_t host, uint64_t generation)
 {
     struct sim_host *h = sim_host(host);
     struct agent_wire *wire = h->agent.wire;
 
-    if (wire == NULL || !h->courier.has_agent || !wire->wants_room)
+    if (wire == NULL || !h->courier.has_agent || generation != h->courier.generation ||
+        !wire->wants_room)
         return;
     wire->wants_room = false;
     sim_process_enter(&h->agent.process);

@@ -58,8 +58,6 @@ void sim_host_link_writable(uint32_t host, uint64_t generation);
 /* It ended, and the host's end has noticed. */
 void sim_host_link_lost(uint32_t host, uint64_t generation);
 void sim_host_receive(uint32_t host, uint64_t generation, const void *data, size_t size_bytes);
-/* There is room again after a send that found none. */
-void sim_host_link_writable(uint32_t host);
 
 /* ---- called by people ---- */
 
