@@ -16,7 +16,6 @@ enum {
     RESTART_MS = 1000, /* RestartSec of its unit, and the time to begin */
     LOCAL_RETRY_MS_MAX = 2000,
     REDIAL_MS = 100,  /* as RESTART_MS in agent/courier/link.c */
-    BACKOFF_MS = 500, /* of the first try after a loss; later ones are the network's */
     FRAME_MS_MAX = 20,
 };
 
@@ -176,17 +175,16 @@ void sim_host_link_up(uint32_t host, uint64_t generation)
     send_to_agent(h, FRAME_UP, NULL, 0);
 }
 
+/* The back-off of what follows is the network's. */
 void sim_host_link_lost(uint32_t host, uint64_t generation)
 {
     struct sim_host *h = sim_host(host);
 
     if (!h->courier.is_link_up || generation != h->courier.generation)
         return;
-    h->courier.is_link_begun = h->courier.is_link_up = false;
+    h->courier.is_link_up = false;
     send_to_agent(h, FRAME_LOST, NULL, 0);
-    h->courier.redial =
-        sim_after(sim_draw_between(SIM_DRAW_SYSTEM, host, BACKOFF_MS / 2, BACKOFF_MS), on_redial, h,
-                  h->index);
+    begin_link(h);
 }
 
 void sim_host_receive(uint32_t host, uint64_t generation, const void *data, size_t size_bytes)
