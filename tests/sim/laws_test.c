@@ -65,6 +65,24 @@ static void test_orders_come_from_people_and_from_the_store(void **state)
            sim_law_turned_back(0, rollout, "revert_by_controller", true, false, false));
 }
 
+static void test_nobody_orders_a_revoked_host(void **state)
+{
+    sim_law_host_revoked(0);
+    BREAKS("and it is revoked", order(0, CTL_ROLLOUT_SEND_OFFER));
+}
+
+static void test_a_forged_commit_is_none(void **state)
+{
+    stage(0);
+    change(0);
+    sim_law_lease_ended(0, SIM_LEASE_SSH);
+    record(0, PROTO_JOB_PROBATION);
+    sim_law_order_forged(rollout, 0, CTL_ROLLOUT_SEND_COMMIT);
+    sim_law_commit_heard(0, rollout, /* is_new_link= */ true);
+    pass(WATCH_MS);
+    BREAKS("without COMMIT", record(0, PROTO_JOB_COMMITTED));
+}
+
 /* ---- package runs ---- */
 
 static void test_one_package_run_at_a_time(void **state)
@@ -496,6 +514,8 @@ int main(void)
         LAW(only_what_was_signed_for_the_host_is_taken),
         LAW(one_job_at_a_time),
         LAW(orders_come_from_people_and_from_the_store),
+        LAW(nobody_orders_a_revoked_host),
+        LAW(a_forged_commit_is_none),
         LAW(one_package_run_at_a_time),
         LAW(no_change_happens_twice_on_a_disk),
         LAW(no_change_without_a_way_back),

@@ -46,7 +46,7 @@ struct law_member {
     int64_t commit_ms;    /* COMMIT was heard over a new link; SIM_NEVER: not */
 
     /* What left for it, one bit for each enum ctl_rollout_effect_type. */
-    uint32_t orders_sent;
+    uint32_t orders_sent, orders_forged;
     bool is_back_asked; /* a person asked for this host alone */
 
     /* What belayd believes of it. */

@@ -49,6 +49,19 @@ static uint32_t belief_of(uint32_t job_state)
     }
 }
 
+/* A later rollout was committed on this host, whether it stayed or not. */
+static bool was_built_on(const struct law_member *member)
+{
+    for (uint32_t i = member->rollout->number; i < law_books.rollouts_count; i++) {
+        const struct law_member *later = law_member_of(law_books.rollouts[i], member->host);
+
+        if (later != NULL && (later->said & LAW_JOB(COMMITTED)) != 0)
+            return true;
+    }
+
+    return false;
+}
+
 static void judge_knowledge(const struct law_member *member)
 {
     const uint32_t nothing_done = LAW_HOST(CANCELLED) | LAW_HOST(BLOCKED) | LAW_HOST(REFUSED) |
@@ -56,9 +69,8 @@ static void judge_knowledge(const struct law_member *member)
     uint32_t wanted = belief_of(member->job_state), found = member->belief.state;
     bool is_right = found == wanted;
 
-    /* A later change stands on this one: asked for the way back, the host says that it has none. */
-    if (found == CTL_HOST_REVERT_FAILED && law_is_back_asked(member) &&
-        law_host(member->host)->job != member)
+    /* A later change stood on this one: asked for the way back, the host said that it has none. */
+    if (found == CTL_HOST_REVERT_FAILED && law_is_back_asked(member) && was_built_on(member))
         is_right = true;
     if (wanted == 0)
         is_right = (nothing_done >> found & 1) != 0 && found != CTL_HOST_REVERTED;

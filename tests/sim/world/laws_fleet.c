@@ -196,6 +196,8 @@ void sim_law_order_sent(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], uint32
     const struct law_rollout *rollout = member->rollout;
 
     law_settle();
+    SIM_LAW(!law_host(host)->is_revoked,
+            "host %u: an order of rollout %u was sent, and it is revoked", host, rollout->number);
     if (order == CTL_ROLLOUT_SEND_START) {
         judge_starts(/* is_exact= */ true);
         SIM_LAW(member->belief.started,
@@ -219,7 +221,7 @@ void sim_law_order_forged(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], uint
 
     law_settle();
     if (member != NULL)
-        member->orders_sent |= UINT32_C(1) << order;
+        member->orders_forged |= UINT32_C(1) << order;
 }
 
 /* ---- promises ---- */

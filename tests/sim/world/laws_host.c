@@ -31,7 +31,7 @@ static const uint32_t untouched = LAW_JOB(BLOCKED) | LAW_JOB(CANCELLED);
 
 static bool is_sent(const struct law_member *member, enum ctl_rollout_effect_type order)
 {
-    return (member->orders_sent >> order & 1) != 0;
+    return ((member->orders_sent | member->orders_forged) >> order & 1) != 0;
 }
 
 static const char *name_of(uint32_t state)
@@ -194,7 +194,8 @@ void sim_law_commit_heard(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_
     SIM_LAW(is_sent(member, CTL_ROLLOUT_SEND_COMMIT),
             "host %u: heard COMMIT of rollout %u, which nobody sent", host,
             member->rollout->number);
-    if (is_new_link)
+    /* A forged one names a number that no host made. */
+    if (is_new_link && (member->orders_sent >> CTL_ROLLOUT_SEND_COMMIT & 1) != 0)
         member->commit_ms = sim_now_ms();
 }
 
