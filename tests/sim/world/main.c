@@ -25,6 +25,7 @@ struct wish {
     uint64_t first, last;
     uint32_t jobs;
     bool is_range;
+    bool is_first_enough;
     struct sim_fault_id only[ONLY_MAX];
 };
 
@@ -43,6 +44,7 @@ static const char usage[] =
     "  --hours N    hours in which faults happen (otherwise the seed decides)\n"
     "  --calm       no faults at all\n"
     "  --trace      tell what happens\n"
+    "  --first      don't shrink the seed that fails\n"
     "  --only LIST  no faults but these, as shrinking printed them\n";
 
 /* ---- what came out ---- */
@@ -171,6 +173,8 @@ static int run_many(const struct wish *wish)
     (void)munmap(shares, JOBS_MAX * sizeof(*shares));
     if (failed == UINT64_MAX)
         return 0;
+    if (wish->is_first_enough)
+        return EXIT_BROKEN;
 
     struct sim_options options = wish->options;
 
@@ -217,11 +221,17 @@ static bool parse_range(struct wish *wish, const char *text)
 static bool parse(int argc, char **argv, struct wish *wish)
 {
     static const struct option known[] = {
-        {"seed", required_argument, NULL, 's'},  {"seeds", required_argument, NULL, 'r'},
-        {"hosts", required_argument, NULL, 'n'}, {"hours", required_argument, NULL, 'h'},
-        {"jobs", required_argument, NULL, 'j'},  {"only", required_argument, NULL, 'o'},
-        {"trace", no_argument, NULL, 't'},       {"calm", no_argument, NULL, 'c'},
-        {"help", no_argument, NULL, '?'},        {NULL, 0, NULL, 0},
+        {"seed", required_argument, NULL, 's'},
+        {"seeds", required_argument, NULL, 'r'},
+        {"hosts", required_argument, NULL, 'n'},
+        {"hours", required_argument, NULL, 'h'},
+        {"jobs", required_argument, NULL, 'j'},
+        {"only", required_argument, NULL, 'o'},
+        {"trace", no_argument, NULL, 't'},
+        {"calm", no_argument, NULL, 'c'},
+        {"first", no_argument, NULL, 'f'},
+        {"help", no_argument, NULL, '?'},
+        {NULL, 0, NULL, 0},
     };
     bool has_seed = false, is_good = true;
     int c;
@@ -244,6 +254,8 @@ static bool parse(int argc, char **argv, struct wish *wish)
             is_good = parse_only(wish, optarg);
         } else if (c == 't') {
             wish->options.is_told = true;
+        } else if (c == 'f') {
+            wish->is_first_enough = true;
         } else if (c == 'c') {
             wish->options.is_calm = true;
         } else {
