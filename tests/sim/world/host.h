@@ -12,9 +12,11 @@
 
 /*
  * The simulated hosts: a model of packages, services, boot, SSH, cron and systemd's units and
- * timers, with the real shell of belay-agent on it. Replaced for it when the simulator is linked:
- * agent_wire_* (the courier is a process of its own in the model), agent_op_*, agent_witnesses_ask
- * and _free, agent_query_*, agent_facts_read, agent_trust_load, agent_txn_job_make, agent_prune_jobs.
+ * timers, with the real belay-agent on it (talk, order, job, journal, phase, witnesses, most
+ * operations, all but its main file) and the real belay-lease and belay-silence. Replaced for it
+ * when the simulator is linked, as whole source files: agent/root/ wire, units, probe, query, facts,
+ * trust, prune, ops/look, ops/baseline, ops/precheck, and agent/lease/ manager, ssh_lock, quiesce;
+ * and the functions that read and write job directories and lease records.
  */
 
 /* Makes all hosts, enrolled and with the trust file, and boots them. */
@@ -64,12 +66,31 @@ enum sim_rescue {
     SIM_RESCUE_RELEASE,
     SIM_RESCUE_REVERT,
     SIM_RESCUE_CANCEL,
-    SIM_RESCUE_UNLOCK, /* gives the leases back, whatever runs */
+    SIM_RESCUE_UNLOCK, /* opens SSH, whatever runs */
+    SIM_RESCUE_LAST = SIM_RESCUE_UNLOCK,
 };
 /* As `belay-rescue` on the host; false when nobody answers there. */
 bool sim_host_rescue(uint32_t host, enum sim_rescue button);
 
 /* The trust file of the host is another one from now on (a person's key was revoked). Borrowed for good. */
 void sim_host_set_trust(uint32_t host, const struct proto_trust *trust);
+
+/* ---- called by fates; what makes no sense at the moment does nothing ---- */
+
+bool sim_host_has_job(uint32_t host); /* an open one, in its journal */
+void sim_host_kill_agent(uint32_t host);
+void sim_host_kill_courier(uint32_t host);
+/* A belay-txn in the middle; what it started may go on. */
+void sim_host_kill_unit(uint32_t host);
+/* The agent's package is upgraded: it is restarted now, or at the end of the job. */
+void sim_host_upgrade_agent(uint32_t host);
+void sim_host_power_cut(uint32_t host);
+void sim_host_reboot(uint32_t host);
+void sim_host_reboot_loop(uint32_t host);
+/* It goes down and stays down until faults have stopped. */
+void sim_host_boot_never(uint32_t host);
+void sim_host_take_snapshot(uint32_t host);
+/* The machine goes back to its last snapshot, and boots. */
+void sim_host_restore_snapshot(uint32_t host);
 
 #endif
