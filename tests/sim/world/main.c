@@ -24,7 +24,7 @@ struct wish {
     struct sim_options options;
     uint64_t first, last;
     uint32_t jobs;
-    bool is_range;
+    bool is_range, is_survey;
     bool is_first_enough;
     struct sim_fault_id only[ONLY_MAX];
 };
@@ -39,6 +39,7 @@ struct share {
 static const char usage[] =
     "usage: run --seed N [--trace] [--only LIST]   one world, exactly as before\n"
     "       run --seeds A..B [--jobs N]            many worlds; a failing one is shrunk\n"
+    "       run --seeds A..B --survey              many worlds; a line for each that fails\n"
     "\n"
     "  --hosts N    hosts of each world (otherwise the seed decides)\n"
     "  --hours N    hours in which faults happen (otherwise the seed decides)\n"
@@ -184,6 +185,28 @@ static int run_many(const struct wish *wish)
     return EXIT_BROKEN;
 }
 
+/* For whoever works on the laws: all that fail, unshrunk. */
+static int run_survey(const struct wish *wish)
+{
+    struct sim_trial *trial = sim_trial_new();
+    struct sim_options options = wish->options;
+    uint64_t failed = 0;
+
+    for (uint64_t seed = wish->first; seed <= wish->last; seed++) {
+        options.seed = seed;
+        sim_trial_run(trial, &options);
+        if (trial->is_good)
+            continue;
+        failed++;
+        (void)printf("%s\n", trial->text);
+        (void)fflush(stdout);
+    }
+    (void)printf("%" PRIu64 " of %" PRIu64 " seeds failed\n", failed, wish->last - wish->first + 1);
+    trial = sim_trial_free(trial);
+
+    return failed == 0 ? 0 : EXIT_BROKEN;
+}
+
 /* ---- the command line ---- */
 
 static bool parse_only(struct wish *wish, const char *text)
@@ -256,6 +279,8 @@ static bool parse(int argc, char **argv, struct wish *wish)
             wish->options.is_told = true;
         } else if (c == 'f') {
             wish->is_first_enough = true;
+        } else if (c == 'v') {
+            wish->is_survey = true;
         } else if (c == 'c') {
             wish->options.is_calm = true;
         } else {
@@ -263,7 +288,8 @@ static bool parse(int argc, char **argv, struct wish *wish)
         }
     }
 
-    return is_good && optind == argc && has_seed != wish->is_range;
+    return is_good && optind == argc && has_seed != wish->is_range &&
+           (!wish->is_survey || wish->is_range);
 }
 
 int main(int argc, char **argv)
@@ -280,5 +306,8 @@ int main(int argc, char **argv)
         return EXIT_BROKEN;
     }
 
-    return wish.is_range ? run_many(&wish) : run_one(&wish);
+    if (!wish.is_range)
+        return run_one(&wish);
+
+    return wish.is_survey ? run_survey(&wish) : run_many(&wish);
 }
