@@ -253,6 +253,7 @@ static bool parse(int argc, char **argv, struct wish *wish)
         {"trace", no_argument, NULL, 't'},
         {"calm", no_argument, NULL, 'c'},
         {"first", no_argument, NULL, 'f'},
+        {"survey", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, '?'},
         {NULL, 0, NULL, 0},
     };
