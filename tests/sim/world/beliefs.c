@@ -60,7 +60,7 @@ static void tell(const struct change *change)
                          &run->hosts[change->host]);
         return;
     }
-    sim_tell(SIM_CONTROLLER, "%s is %s%s, wave %u of %u (%s)", run->plan_name,
+    sim_tell(SIM_CONTROLLER, "plan %u is %s%s, wave %u of %u (%s)", run->id[0],
              ctl_rollout_state_name(run->rollout.state), run->rollout.paused ? " and paused" : "",
              run->rollout.wave + 1, run->rollout.wave_count, run->rollout.code);
     sim_law_rollout_state(run->id, &run->rollout);
