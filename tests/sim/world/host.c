@@ -58,21 +58,45 @@ const uint8_t *sim_host_id(uint32_t host)
     return sim_host(host)->id;
 }
 
-enum sim_packages sim_host_packages(const struct sim_host *h, const struct sim_job_dir *dir)
+void sim_host_note_staged(struct sim_host *h, const struct sim_job_dir *dir)
+{
+    struct sim_staged *staged = NULL;
+
+    for (size_t i = 0; i < h->staged_count && staged == NULL; i++) {
+        if (memcmp(h->staged[i].rollout_id, dir->rollout_id, PROTO_ROLLOUT_ID_BYTES) == 0)
+            staged = &h->staged[i];
+    }
+    if (staged == NULL && h->staged_count == h->staged_capacity) {
+        h->staged_capacity = 2 * h->staged_capacity + 4;
+        h->staged = reallocarray(h->staged, h->staged_capacity, sizeof(*h->staged));
+        SIM_LAW(h->staged != NULL, "no memory for jobs");
+    }
+    if (staged == NULL)
+        staged = &h->staged[h->staged_count++];
+    *staged = (struct sim_staged){.old_version = dir->old_version, .new_version = dir->new_version};
+    memcpy(staged->rollout_id, dir->rollout_id, sizeof(staged->rollout_id));
+}
+
+enum sim_packages sim_host_packages(const struct sim_host *h, const uint8_t *rollout_id)
 {
     const struct sim_installed *now = &h->disk.installed;
 
     if (now->is_mixed)
         return SIM_PACKAGES_MIXED;
-    if (dir == NULL || dir->new_version == 0 || now->version == dir->old_version)
-        return SIM_PACKAGES_OLD;
+    for (size_t i = 0; i < h->staged_count; i++) {
+        if (memcmp(h->staged[i].rollout_id, rollout_id, PROTO_ROLLOUT_ID_BYTES) != 0)
+            continue;
+        if (now->version == h->staged[i].old_version)
+            return SIM_PACKAGES_OLD;
+        return now->version == h->staged[i].new_version ? SIM_PACKAGES_NEW : SIM_PACKAGES_MIXED;
+    }
 
-    return now->version == dir->new_version ? SIM_PACKAGES_NEW : SIM_PACKAGES_MIXED;
+    return SIM_PACKAGES_OLD;
 }
 
-bool sim_host_is_healthy(const struct sim_host *h, const struct sim_job_dir *dir)
+bool sim_host_is_healthy(const struct sim_host *h, const uint8_t *rollout_id)
 {
-    return sim_host_packages(h, dir) == SIM_PACKAGES_NEW && !h->disk.installed.is_broken &&
+    return sim_host_packages(h, rollout_id) == SIM_PACKAGES_NEW && !h->disk.installed.is_broken &&
            !h->disk.installed.cuts_off;
 }
 
@@ -83,7 +107,7 @@ const struct sim_host_truth *sim_host_truth(uint32_t host)
         h->disk.job_state != 0 ? sim_dir_of_rollout(h, h->disk.rollout_id) : NULL;
 
     h->truth = (struct sim_host_truth){
-        .packages = sim_host_packages(h, dir),
+        .packages = sim_host_packages(h, h->disk.rollout_id),
         .is_service_running = !h->disk.installed.is_broken && !h->disk.installed.is_mixed,
         .is_ssh_locked = h->disk.has_ssh_drop_in,
         .are_jobs_paused = h->are_jobs_paused,
@@ -407,6 +431,7 @@ void sim_hosts_close(void)
         sim_tools_cut(h);
         if (h->snapshot != NULL)
             (void)sim_disk_free(h->snapshot);
+        free(h->staged);
     }
     free(hosts.list);
     hosts.list = NULL;

@@ -129,6 +129,12 @@ struct sim_lease_timer {
     sim_ticket ticket;
 };
 
+/* What a job that was staged here stands between; kept when its files are long gone. */
+struct sim_staged {
+    uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES];
+    uint64_t old_version, new_version;
+};
+
 struct sim_host {
     uint32_t index;
     struct sim_machine *machine;
@@ -155,15 +161,18 @@ struct sim_host {
     struct sim_disk *snapshot;
     struct sim_host_disk snapshot_disk;
     bool was_controller_missing; /* when the witnesses were asked last */
+    struct sim_staged *staged;
+    size_t staged_count, staged_capacity;
     uint64_t jobs, records;
 };
 
 struct sim_host *sim_host(uint32_t index);
 /* Whose real code runs now. */
 struct sim_host *sim_here(void);
-/* As the packages are to this job; NULL: to none. */
-enum sim_packages sim_host_packages(const struct sim_host *h, const struct sim_job_dir *dir);
-bool sim_host_is_healthy(const struct sim_host *h, const struct sim_job_dir *dir);
+/* As the packages are to this rollout's job; old to one that was never staged. */
+enum sim_packages sim_host_packages(const struct sim_host *h, const uint8_t *rollout_id);
+bool sim_host_is_healthy(const struct sim_host *h, const uint8_t *rollout_id);
+void sim_host_note_staged(struct sim_host *h, const struct sim_job_dir *dir);
 
 /* ---- agent.c: belay-agent and its unit ---- */
 void sim_agent_start_after(struct sim_host *h, int64_t after_ms);

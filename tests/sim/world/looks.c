@@ -116,7 +116,7 @@ static void compare(const struct agent_look *look, struct agent_findings *findin
 {
     struct sim_host *h = look->host;
     const struct sim_installed *now = &h->disk.installed;
-    enum sim_packages packages = sim_host_packages(h, sim_dir_find(h, look->work->id_text));
+    enum sim_packages packages = sim_host_packages(h, look->work->rollout_id);
     enum sim_packages wanted = look->task.restored ? SIM_PACKAGES_OLD : SIM_PACKAGES_NEW;
 
     if (packages != wanted) {

@@ -122,6 +122,7 @@ static void record_way_back(struct sim_host *h, struct sim_job_dir *dir, bool is
     dir->new_version = version | 1;
     dir->is_way_back_complete = is_complete;
     dir->says_way_back = true;
+    sim_host_note_staged(h, dir);
 }
 
 static void on_staged(void *userdata, uint64_t argument)

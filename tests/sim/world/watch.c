@@ -42,18 +42,16 @@ static void tell_record(struct sim_host *h, const struct agent_journal_write *wr
     bool was_reverting =
         is_newest(h, rollout_id) && h->disk.job_state == (uint32_t)PROTO_JOB_REVERTING;
     const struct agent_job *job = write->job;
-    const struct sim_job_dir *dir;
     enum sim_packages packages;
 
     note_job(h, job_id, rollout_id, job->state);
-    dir = sim_dir_of_rollout(h, rollout_id);
-    packages = sim_host_packages(h, dir);
+    packages = sim_host_packages(h, rollout_id);
     if (write->accept != NULL) {
         h->jobs++;
         sim_law_job_taken(h->index, rollout_id);
     }
     if (job->state == PROTO_JOB_REVERTING && !was_reverting) {
-        sim_law_turned_back(h->index, rollout_id, job->code, sim_host_is_healthy(h, dir),
+        sim_law_turned_back(h->index, rollout_id, job->code, sim_host_is_healthy(h, rollout_id),
                             h->disk.installed.cuts_off, h->was_controller_missing);
     }
     sim_law_job_recorded(h->index, rollout_id, (enum proto_job_state)job->state,
@@ -86,6 +84,7 @@ int __wrap_agent_journal_load_newest(struct agent_journal *journal, struct proto
     int r = __real_agent_journal_load_newest(journal, arena, ret_job, err);
 
     if (r > 0 && !sim_current->is_dead) {
+        sim_tell(h->index, "the agent finds its job %s", proto_job_state_name(ret_job->job.state));
         note_job(h, ret_job->id, ret_job->rollout_id, ret_job->job.state);
         sim_law_job_loaded(h->index, ret_job->rollout_id, (enum proto_job_state)ret_job->job.state);
     }
