@@ -29,10 +29,8 @@ void ctl_engine_fail(struct ctl_engine *engine, const struct bl_error *err)
 
 bool ctl_engine_begin(struct ctl_engine *engine)
 {
-    struct bl_error err = {0};
-
-    if (!engine->failed && ctl_store_begin(engine->store, &err) < 0)
-        ctl_engine_fail(engine, &err);
+    if (!engine->failed)
+        ctl_store_begin(engine->store);
 
     return !engine->failed;
 }
@@ -366,9 +364,7 @@ static int restart_runs(struct ctl_engine *engine, struct bl_error *err)
 {
     int r;
 
-    r = ctl_store_begin(engine->store, err);
-    if (r < 0)
-        return r;
+    ctl_store_begin(engine->store);
     r = ctl_store_each_rollout(engine->store, UINT32_MAX, reopen, engine, err);
     for (uint32_t i = 0; i < engine->run_count && r >= 0; i++)
         r = ctl_engine_step(engine, engine->runs[i],

@@ -104,18 +104,21 @@ struct ctl_store *ctl_store_close(struct ctl_store *store)
     return NULL;
 }
 
-int ctl_store_begin(struct ctl_store *store, struct bl_error *err)
+void ctl_store_begin(struct ctl_store *store)
 {
-    return store->db.in_transaction ? 0 : bl_sqlite_begin(&store->db, err);
+    store->begin_due = !store->db.in_transaction;
 }
 
 int ctl_store_commit(struct ctl_store *store, struct bl_error *err)
 {
+    store->begin_due = false;
+
     return store->db.in_transaction ? bl_sqlite_commit(&store->db, err) : 0;
 }
 
 void ctl_store_rollback(struct ctl_store *store)
 {
+    store->begin_due = false;
     if (store->db.in_transaction)
         bl_sqlite_rollback(&store->db);
 }

@@ -25,8 +25,11 @@ int ctl_store_open(const char *state_dir, struct ctl_store **ret_store, struct b
     BL_CHECKED;
 struct ctl_store *ctl_store_close(struct ctl_store *store);
 
-/* begin within begin is harmless: one turn of the loop is one transaction. */
-int ctl_store_begin(struct ctl_store *store, struct bl_error *err) BL_CHECKED;
+/*
+ * begin within begin is harmless: one turn of the loop is one transaction. A turn without any
+ * statement costs nothing; what goes wrong in beginning is told by the first statement.
+ */
+void ctl_store_begin(struct ctl_store *store);
 int ctl_store_commit(struct ctl_store *store, struct bl_error *err) BL_CHECKED;
 void ctl_store_rollback(struct ctl_store *store);
 

@@ -121,8 +121,9 @@ static void know_hosts(void)
 
 static int save_hosts(struct ctl_store *store, struct bl_error *err)
 {
-    int r = ctl_store_begin(store, err);
+    int r = 0;
 
+    ctl_store_begin(store);
     for (uint32_t i = 0; i < belayd.host_count && r >= 0; i++) {
         char name[NAME_BYTES];
         struct ctl_store_host row = {
