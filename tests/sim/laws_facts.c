@@ -123,6 +123,7 @@ void submit(const uint8_t *id, bool is_valid, uint32_t hosts_count)
                    .failures_allowed = 1},
         .lease_ms = LEASE_MS,
         .watch_ms = WATCH_MS,
+        .keep_way_back_ms = LONG_MS,
         .is_valid = is_valid,
     };
 

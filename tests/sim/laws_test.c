@@ -443,6 +443,20 @@ static void test_at_the_end_nobody_believes_what_is_not(void **state)
     sim_law_world_ended();
 }
 
+static void test_only_a_way_back_that_is_gone_may_have_failed(void **state)
+{
+    stage(0);
+    commit(0);
+    end_all();
+    ask_back(0);
+    beliefs[0].state = CTL_HOST_REVERT_FAILED;
+    sim_law_believed(rollout, 0, &beliefs[0]);
+    BREAKS("is committed in rollout 1, and belayd holds it to be revert_failed",
+           sim_law_world_ended());
+    pass(LONG_MS);
+    sim_law_world_ended();
+}
+
 static void test_at_the_end_every_job_is_closed(void **state)
 {
     stage(0);
@@ -550,6 +564,7 @@ int main(void)
         LAW(no_rollout_is_complete_beyond_its_allowance),
         LAW(the_end_is_an_end),
         LAW(at_the_end_nobody_believes_what_is_not),
+        LAW(only_a_way_back_that_is_gone_may_have_failed),
         LAW(at_the_end_every_job_is_closed),
         LAW(at_the_end_all_is_given_back),
         LAW(at_the_end_nothing_runs),

@@ -44,6 +44,7 @@ struct law_member {
     int64_t recorded_ms;
     int64_t probation_ms; /* not earlier than this */
     int64_t commit_ms;    /* COMMIT was heard over a new link; SIM_NEVER: not */
+    int64_t committed_ms;
 
     /* What left for it, one bit for each enum ctl_rollout_effect_type. */
     uint32_t orders_sent, orders_forged;
@@ -61,7 +62,7 @@ struct law_wave {
     uint32_t host_count, failures_allowed;
     uint32_t failed_count, open_count;
     uint32_t failed_before; /* as it was before the millisecond `failed_ms` of the rollout */
-    int64_t ended_ms;       /* since then nobody was waited for; SIM_NEVER: somebody is */
+    int64_t ended_ms;       /* when nobody was waited for any more; SIM_NEVER: not yet */
 };
 
 struct law_rollout {

@@ -49,9 +49,11 @@ static uint32_t belief_of(uint32_t job_state)
     }
 }
 
-/* A later rollout was committed on this host, whether it stayed or not. */
-static bool was_built_on(const struct law_member *member)
+/* It was not kept any longer, or a later rollout was committed on it, whether that stayed or not. */
+static bool is_way_back_gone(const struct law_member *member)
 {
+    if (sim_now_ms() - member->committed_ms >= member->rollout->keep_way_back_ms)
+        return true;
     for (uint32_t i = member->rollout->number; i < law_books.rollouts_count; i++) {
         const struct law_member *later = law_member_of(law_books.rollouts[i], member->host);
 
@@ -69,8 +71,8 @@ static void judge_knowledge(const struct law_member *member)
     uint32_t wanted = belief_of(member->job_state), found = member->belief.state;
     bool is_right = found == wanted;
 
-    /* A later change stood on this one: asked for the way back, the host said that it has none. */
-    if (found == CTL_HOST_REVERT_FAILED && law_is_back_asked(member) && was_built_on(member))
+    /* Asked for a way back that was gone, the host said so: worse than what it is, and an end. */
+    if (found == CTL_HOST_REVERT_FAILED && law_is_back_asked(member) && is_way_back_gone(member))
         is_right = true;
     if (wanted == 0)
         is_right = (nothing_done >> found & 1) != 0 && found != CTL_HOST_REVERTED;

@@ -382,9 +382,8 @@ static void count(struct law_member *member, const struct ctl_rollout_host *form
         rollout->severe_ms = sim_now_ms();
     wave->open_count -= is_waited_for(former) ? 1 : 0;
     wave->open_count += is_waited_for(belief) ? 1 : 0;
-    if (wave->open_count > 0)
-        wave->ended_ms = SIM_NEVER;
-    else if (wave->ended_ms == SIM_NEVER)
+    /* A host that is taken back in the soak is waited for, but begins no soak anew. */
+    if (wave->open_count == 0 && wave->ended_ms == SIM_NEVER)
         wave->ended_ms = sim_now_ms();
 }
 

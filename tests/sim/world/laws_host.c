@@ -145,6 +145,8 @@ static void record(struct law_member *member, uint32_t state, int64_t not_before
                 member->rollout->number);
     if (member->is_known && is_new)
         judge_move(member, state);
+    if (is_new && state == PROTO_JOB_COMMITTED)
+        member->committed_ms = sim_now_ms();
     if (is_new && state == PROTO_JOB_PROBATION) {
         member->probation_ms = member->is_known ? not_before_ms : 0;
         member->commit_ms = SIM_NEVER;
@@ -159,14 +161,18 @@ static void record(struct law_member *member, uint32_t state, int64_t not_before
         law_host(member->host)->job = member;
 }
 
+/* A state that is only noted once more says nothing of the packages: another job may have them. */
 void sim_law_job_recorded(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
                           enum proto_job_state state, bool is_packages_old, bool is_packages_new)
 {
     struct law_member *member = law_must_find(rollout_id, host, "a job was recorded");
     uint32_t number = member->rollout->number;
+    bool is_new = !member->is_known || (uint32_t)state != member->job_state;
 
     law_settle();
     record(member, state, sim_now_ms());
+    if (!is_new)
+        return;
     SIM_LAW(state != PROTO_JOB_COMMITTED || is_packages_new,
             "host %u: committed rollout %u without its packages", host, number);
     SIM_LAW(is_packages_old || (state != PROTO_JOB_REVERTED && (untouched >> state & 1) == 0),
