@@ -244,8 +244,8 @@ static void on_doubt(void *userdata, uint64_t argument)
 static int64_t draw_doubt_ms(const struct sim_conn *conn, enum sim_way way)
 {
     const uint32_t host = conn->dialer->host;
-    int64_t usual_ms = sim_draw_between(SIM_DRAW_NET, host, SILENT_MS_MAX,
-                                        SILENT_MS_MAX + HEARTBEAT_MS);
+    int64_t usual_ms =
+        sim_draw_between(SIM_DRAW_NET, host, SILENT_MS_MAX, SILENT_MS_MAX + HEARTBEAT_MS);
     uint32_t kind = sim_draw_below(SIM_DRAW_NET, host, 10);
 
     if (way == SIM_UP || kind < 7)
@@ -360,8 +360,8 @@ static void on_due(void *userdata, uint64_t argument)
         if (!sim_net_passes(conn->dialer, way)) {
             sim_conn_doubt(conn);
             schedule(conn, way,
-                     sim_now_ms() + sim_draw_log(SIM_DRAW_NET, conn->dialer->host, 200,
-                                                 RESEND_MS_MAX));
+                     sim_now_ms() +
+                         sim_draw_log(SIM_DRAW_NET, conn->dialer->host, 200, RESEND_MS_MAX));
             return;
         }
         pipe->head = packet->next;

@@ -49,7 +49,8 @@ struct sim_conn {
     struct sim_dialer *dialer;
     uint64_t generation;
     int fd; /* at the controller's end */
-    bool is_up[SIM_WAYS]; /* the end that sends this way: SIM_UP the host's, SIM_DOWN the controller's */
+    bool is_up
+        [SIM_WAYS]; /* the end that sends this way: SIM_UP the host's, SIM_DOWN the controller's */
     bool is_doubted[SIM_WAYS];
     sim_ticket doubt[SIM_WAYS]; /* that end finds out that nothing comes any more */
     struct sim_pipe pipes[SIM_WAYS];

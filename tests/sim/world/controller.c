@@ -31,7 +31,7 @@ struct known {
 
 static struct {
     struct sim_process process;
-    bool is_running; /* a process is there */
+    bool is_running;  /* a process is there */
     bool is_prepared; /* its store knows the hosts */
     struct ctl_engine *engine;
     int64_t back_ms; /* not before then */

@@ -143,7 +143,8 @@ static void on_handshake(void *userdata, uint64_t argument)
     struct sim_conn *conn;
 
     dialer->ticket = 0;
-    if (!net.is_listening || !is_open(dialer) || !sim_controller_admits(sim_host_id(dialer->host))) {
+    if (!net.is_listening || !is_open(dialer) ||
+        !sim_controller_admits(sim_host_id(dialer->host))) {
         fail_after(dialer, sim_net_latency_ms(dialer->host));
         return;
     }

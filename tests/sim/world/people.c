@@ -3,11 +3,12 @@
  * People: they submit plans one after another or beside each other, press buttons, and ask again
  * whenever no answer came.
  */
+#include "tests/sim/world/people.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/sim/world/host.h"
-#include "tests/sim/world/people.h"
 
 enum {
     LOOK_MS = 60 * 1000, /* between two looks at what goes on */
@@ -81,9 +82,9 @@ static bool may_take(uint32_t host)
 /* True when belayd knows it: whoever got no answer looks before asking again. */
 static bool is_known(const struct desk *desk)
 {
-    json_t *answer = sim_belayd_ask(
-        json_pack("{s:s, s:o}", "verb", "status", "rollout",
-                  sim_hex(desk->plan.rollout.id, PROTO_ROLLOUT_ID_BYTES)));
+    json_t *answer =
+        sim_belayd_ask(json_pack("{s:s, s:o}", "verb", "status", "rollout",
+                                 sim_hex(desk->plan.rollout.id, PROTO_ROLLOUT_ID_BYTES)));
     bool known = is_ok(answer);
 
     json_decref(answer);
@@ -150,7 +151,7 @@ static void on_submit(void *userdata, uint64_t argument)
     sim_tell(SIM_CONTROLLER, "plan %u over %u hosts in %u waves is submitted: %s",
              desk->plan.rollout.id[0], desk->plan.rollout.hosts_count,
              desk->plan.rollout.waves_count,
-             answer == NULL ? "no answer"
+             answer == NULL  ? "no answer"
              : is_ok(answer) ? "ok"
                              : code_of(answer));
     take_answer(desk, answer);
@@ -232,8 +233,8 @@ static const struct button *find_button(enum sim_fault button)
 static json_t *make_request(const struct wish *wish, const char *verb)
 {
     const uint8_t *id = people.desks[wish->desk].plan.rollout.id;
-    json_t *request = json_pack("{s:s, s:o}", "verb", verb, "rollout",
-                                sim_hex(id, PROTO_ROLLOUT_ID_BYTES));
+    json_t *request =
+        json_pack("{s:s, s:o}", "verb", verb, "rollout", sim_hex(id, PROTO_ROLLOUT_ID_BYTES));
 
     if (wish->host != CTL_ROLLOUT_ALL)
         (void)json_object_set_new(request, "host",
@@ -303,8 +304,8 @@ static void want(enum sim_fault button, uint32_t desk, uint32_t host, uint32_t w
     }
     if (wish == NULL)
         return;
-    *wish = (struct wish){
-        .is_open = true, .button = button, .desk = desk, .host = host, .wave = wave};
+    *wish =
+        (struct wish){.is_open = true, .button = button, .desk = desk, .host = host, .wave = wave};
     wish->ticket = sim_after(0, on_wish, wish, SIM_CONTROLLER);
 }
 

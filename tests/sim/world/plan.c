@@ -267,10 +267,9 @@ json_t *sim_plan_request(const struct sim_plan *plan)
                              "failures_allowed", (int)plan->wave_limits[i].failures_allowed));
     for (uint32_t i = 0; i < rollout->hosts_count; i++)
         (void)json_array_append_new(
-            hosts,
-            json_pack("{s:o, s:i, s:i}", "id",
-                      sim_hex(plan->targets[i].host_id, PROTO_HOST_ID_BYTES), "kind",
-                      (int)plan->kinds[i], "wave", (int)plan->waves[i] + 1));
+            hosts, json_pack("{s:o, s:i, s:i}", "id",
+                             sim_hex(plan->targets[i].host_id, PROTO_HOST_ID_BYTES), "kind",
+                             (int)plan->kinds[i], "wave", (int)plan->waves[i] + 1));
 
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:i}}", "verb",
                      "submit", "plan_text", "plan: nginx\n", "plan_name", "nginx", "manifest",
