@@ -61,6 +61,7 @@ static const char *const schema_steps[] = {
     " seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, uid INTEGER NOT NULL, verb TEXT NOT NULL,"
     " subject TEXT NOT NULL, detail TEXT NOT NULL, hash BLOB NOT NULL"
     ");",
+    "ALTER TABLE rollouts ADD COLUMN owes INTEGER NOT NULL DEFAULT 0;",
 };
 
 static const struct bl_sqlite_schema schema = {

@@ -90,6 +90,7 @@ struct ctl_store_rollout {
     uint32_t host_count;
     int32_t exit_code;
     bool paused;
+    bool owes; /* it ended, but a host is still to be told or heard: it must be loaded */
 };
 
 struct ctl_store_rollout_host {
@@ -109,7 +110,7 @@ typedef int (*ctl_store_event_fn)(void *userdata, const struct ctl_rollout_event
 int ctl_store_add_rollout(struct ctl_store *store, const struct ctl_store_rollout *rollout,
                           const struct ctl_store_rollout_host *hosts, struct bl_error *err)
     BL_CHECKED;
-/* Keeps the copy for lists in step: state, ended, exit_code, paused. */
+/* Keeps the copy for lists in step: state, ended, exit_code, paused, owes. */
 int ctl_store_mark_rollout(struct ctl_store *store, const struct ctl_store_rollout *rollout,
                            struct bl_error *err) BL_CHECKED;
 /* Newest first, at most `limit`; of each only what lists need (no blobs, plan_text "", no waves). */

@@ -234,6 +234,25 @@ static void test_pause_holds_the_next_wave_and_is_audited(void **state)
     json_decref(audit);
 }
 
+static void test_an_ended_rollout_that_owes_a_host_survives_a_restart(void **state)
+{
+    struct submission_wish wish = two_waves();
+    char id[17];
+
+    wish.hosts_per_wave[1] = 0;
+    add_hosts(1);
+    world_submit(&world, &wish, id);
+    json_decref(world_wait_state(&world, "complete"));
+    world.hosts[0].answers_nothing = true;
+    json_decref(world_ask(&world, json_pack("{s:s, s:s, s:s}", "verb", "rollback", "rollout", id,
+                                            "host", "web1")));
+    world_restart(&world);
+    assert_int_equal(world.engine->run_count, 1);
+    assert_true(world.engine->runs[0]->owes);
+    assert_int_equal(world.engine->runs[0]->hosts[0].state, CTL_HOST_REVERTING);
+    assert_true(world.engine->runs[0]->wake_at.ms != 0);
+}
+
 static int refuse_commit(void *userdata)
 {
     return 1;
@@ -433,6 +452,7 @@ int main(void)
         ROLLOUT_TEST(test_doubles_of_reports_change_nothing),
         ROLLOUT_TEST(test_rollback_after_the_end_takes_all_back),
         ROLLOUT_TEST(test_pause_holds_the_next_wave_and_is_audited),
+        ROLLOUT_TEST(test_an_ended_rollout_that_owes_a_host_survives_a_restart),
         ROLLOUT_TEST(test_an_order_that_was_not_stored_is_not_confirmed),
         ROLLOUT_TEST(test_watch_tells_each_change_and_ends),
         ROLLOUT_TEST(test_what_hosts_would_refuse_is_refused_early),
