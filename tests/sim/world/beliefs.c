@@ -97,8 +97,12 @@ void __wrap_ctl_run_step(struct ctl_run *run, const struct ctl_rollout_event *ev
         if (effect->type == CTL_ROLLOUT_CHANGED && effect->host != CTL_ROLLOUT_ALL)
             note(run, effect->host);
     }
-    if (run->effects.changed)
-        note(run, CTL_ROLLOUT_ALL);
+    if (!run->effects.changed)
+        return;
+    /* That a host counts as failed shows in it without a change of its state. */
+    for (uint32_t i = 0; event->type == CTL_ROLLOUT_ROLLBACK && i < run->rollout.host_count; i++)
+        note(run, i);
+    note(run, CTL_ROLLOUT_ALL);
 }
 
 int __wrap_ctl_run_load(struct ctl_store *store, const struct ctl_fleet *fleet,
