@@ -21,7 +21,7 @@ from pathlib import Path
 
 from harness import images
 from harness.command import LabError, Result, limited, run, wait_for
-from harness.debs import DEMO_PORT
+from harness.debs import DEMO_PORT, kernel_says
 from harness.space import in_cgroup, lab_cgroup, remove_cgroup
 
 BOOT_SECONDS = 30
@@ -127,6 +127,25 @@ class Host:
 
     def join_again(self, address: str) -> None:
         run(["ip", "-n", self.network.namespace, "route", "del", "blackhole", address])
+
+    # ---- kernel ----
+
+    def open_kernel_log(self) -> None:
+        """Give the host a /dev/kmsg of its own until it goes off: journald reads what debs.kernel_says() writes. It has
+        none otherwise, since the kernel's log is the machine's."""
+        self.run("mkfifo", "--mode=600", "/dev/kmsg")
+        # Somebody always reads, so that whoever opens it to write does not wait.
+        keep = "exec sleep infinity 3<>/dev/kmsg"
+        self.run("systemd-run", "--quiet", "--unit=kernel-log", "/bin/sh", "-c", keep)
+        self.run("systemctl", "restart", "systemd-journald.service")
+
+    def kernel_says(self, text: str) -> None:
+        """Put a kernel message of level `alert` into the journal."""
+        self.shell(kernel_says(text))
+        wait_for("the kernel's message in the journal", lambda: text in self.kernel_log(), 10)
+
+    def kernel_log(self) -> str:
+        return self.run("journalctl", "--no-pager", "--quiet", "--output=cat", "_TRANSPORT=kernel").out
 
     # ---- commands ----
 
