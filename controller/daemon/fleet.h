@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "common/clock.h"
+#include "controller/daemon/host_clock.h"
 #include "controller/daemon/link.h"
 #include "controller/daemon/store.h"
 #include "proto/message.h"
@@ -32,6 +33,7 @@ struct ctl_fleet_host {
     struct bl_wall first_seen, last_seen;
     bool clock_offset_known;
     int64_t clock_offset_ms;
+    struct ctl_host_clock clock;
     bool unsaved; /* differs from its row in the store */
 
     struct ctl_link_peer current; /* the connection that said HELLO last */

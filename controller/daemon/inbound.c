@@ -9,10 +9,6 @@
 #include "controller/daemon/ask.h"
 #include "controller/daemon/log.h"
 
-enum {
-    CLOCK_JUMP_MS = 2000,
-};
-
 static bool admits(void *userdata, const uint8_t key[PROTO_HOST_ID_BYTES])
 {
     const struct ctl_engine *engine = userdata;
@@ -201,7 +197,8 @@ static void take_clock(struct ctl_fleet_host *host, int64_t offset_ms)
 {
     int64_t differs_ms = offset_ms - host->clock_offset_ms;
 
-    if (host->clock_offset_known && differs_ms > -CLOCK_JUMP_MS && differs_ms < CLOCK_JUMP_MS)
+    if (host->clock_offset_known && differs_ms > -CTL_HOST_CLOCK_JUMP_MS &&
+        differs_ms < CTL_HOST_CLOCK_JUMP_MS)
         return;
     host->clock_offset_ms = offset_ms;
     host->clock_offset_known = true;
@@ -270,12 +267,11 @@ static int step_by_report(struct ctl_engine *engine, struct ctl_fleet_host *host
 static int on_report(struct ctl_engine *engine, struct ctl_fleet_host *host,
                      const struct proto_report *report, struct bl_error *err)
 {
-    struct ctl_store_report stored = {
-        .report = *report,
-        .received = bl_wall_now(),
-        .clock_offset_ms = host->clock_offset_ms,
-    };
+    struct ctl_store_report stored = {.report = *report, .received = bl_wall_now()};
     int r;
+
+    stored.clock_offset_ms =
+        ctl_host_clock_offset_ms(&host->clock, report, host->clock_offset_ms, stored.received);
 
     memcpy(stored.host_id, host->id, sizeof(stored.host_id));
     r = ctl_store_add_report(engine->store, &stored, err);

@@ -29,6 +29,10 @@ STOP_SECONDS = 30
 EXIT_REBOOT = 133
 """What systemd-nspawn returns, with --keep-unit, when the host asked for a reboot."""
 
+CLOCK_SHIFT, CLOCK_SHIFT_FILE = "/usr/lib/belay-lab-clock.so", "/usr/lib/belay-lab-clock"
+"""The library and what it reads lie where every sandbox sees them."""
+CLOCK_DROP_IN = "/etc/systemd/system/belay-.service.d/clock.conf"
+
 
 @dataclass(frozen=True)
 class Network:
@@ -128,7 +132,7 @@ class Host:
     def join_again(self, address: str) -> None:
         run(["ip", "-n", self.network.namespace, "route", "del", "blackhole", address])
 
-    # ---- kernel ----
+    # ---- kernel and clock ----
 
     def open_kernel_log(self) -> None:
         """Give the host a /dev/kmsg of its own until it goes off: journald reads what debs.kernel_says() writes. It has
@@ -146,6 +150,18 @@ class Host:
 
     def kernel_log(self) -> str:
         return self.run("journalctl", "--no-pager", "--quiet", "--output=cat", "_TRANSPORT=kernel").out
+
+    def shift_clock_of_belay(self, seconds: float) -> None:
+        """From now on, the wall clock that every program of belay sees is so far ahead. It is the programs' view since
+        the clock itself belongs to the machine. Call it once before a job that may see the clock jump."""
+        self.write(CLOCK_SHIFT_FILE, f"{seconds:.0f}\n")
+        if self.exists(CLOCK_DROP_IN):
+            return
+        shutil.copy(images.clock_shift(), self.path(CLOCK_SHIFT))
+        settings = f"LD_PRELOAD={CLOCK_SHIFT} CLOCK_SHIFT_FILE={CLOCK_SHIFT_FILE}"
+        self.write(CLOCK_DROP_IN, f"[Service]\nEnvironment={settings}\n")
+        self.run("systemctl", "daemon-reload")
+        self.run("systemctl", "restart", "belay-agent.service", "belay-courier.service")
 
     # ---- commands ----
 
