@@ -238,13 +238,26 @@ static int queue_ack(struct ctl_engine *engine, struct ctl_fleet_host *host, uin
     return is_queued || seq == 0 ? 0 : ctl_engine_queue(engine, &order, err);
 }
 
+/*
+ * Ordered back too late, a host stays committed and says why. To the rollout that is an end of the
+ * way back like any other that failed, and nothing to wait for.
+ */
+static uint32_t job_state_of(const struct ctl_run *run, uint32_t index,
+                             const struct proto_report *report)
+{
+    bool cant_go_back = report->state == PROTO_JOB_COMMITTED &&
+                        strcmp(report->code, "way_back_expired") == 0;
+
+    return cant_go_back && run->hosts[index].revert_wanted ? PROTO_JOB_REVERT_FAILED
+                                                           : report->state;
+}
+
 static int step_by_report(struct ctl_engine *engine, struct ctl_fleet_host *host,
                           const struct ctl_store_report *stored, struct bl_error *err)
 {
     const struct proto_report *report = &stored->report;
     struct ctl_rollout_event event = {
         .type = CTL_ROLLOUT_HOST_REPORT,
-        .job_state = report->state,
         .grade = report->grade,
         .nonce = report->nonce,
     };
@@ -257,6 +270,7 @@ static int step_by_report(struct ctl_engine *engine, struct ctl_fleet_host *host
     event.host = ctl_run_index_of(run, host->id);
     if (event.host == CTL_ROLLOUT_ALL)
         return 0;
+    event.job_state = job_state_of(run, event.host, report);
     r = ctl_run_note_report(run, event.host, report, stored->received, err);
     if (r < 0)
         return r;

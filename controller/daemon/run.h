@@ -17,8 +17,9 @@ struct ctl_run_host {
     struct ctl_fleet_host *host;
     uint32_t kind;
     uint32_t step;             /* enum proto_step that runs; 0 = none */
+    uint32_t said_state;       /* enum proto_job_state of its last report of one; 0 = none */
     struct bl_wall changed_at; /* ms 0 = never */
-    char *code, *reason;       /* what the host gave last as a cause; NULL = nothing yet */
+    char *code, *reason;       /* what it gave last as a cause of that state; NULL = nothing */
 };
 
 struct ctl_run {

@@ -147,7 +147,7 @@ static const char *host_reason(const struct ctl_rollout_host *state,
 {
     if (state->state == CTL_HOST_LOST) {
         *ret_code = "lost";
-        return "nothing was heard of it until its deadline";
+        return CTL_VIEW_LOST_REASON;
     }
     *ret_code = member->code != NULL ? member->code : "";
 

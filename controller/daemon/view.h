@@ -6,6 +6,9 @@
 
 #include "controller/daemon/engine.h"
 
+/* Of a host that was silent, and of one that spoke but did not end in time. */
+#define CTL_VIEW_LOST_REASON "its end was not heard of until its deadline"
+
 /*
  * The JSON documents of docs/control.md. All return a new reference, NULL when memory is out, and
  * show what is, not what is hoped for.

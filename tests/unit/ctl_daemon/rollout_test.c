@@ -196,6 +196,80 @@ static void test_rollback_after_the_end_takes_all_back(void **state)
     json_decref(status);
 }
 
+static void report_and_wait(struct fake_host *host, const struct proto_report *report)
+{
+    fake_host_report(host, report);
+    while (host->acknowledged < host->report_count)
+        world_turn(&world);
+}
+
+/* What a host notes on its way is no cause of its good end. */
+static void test_a_committed_host_has_no_cause(void **state)
+{
+    const struct submission_wish wish = two_waves();
+    char id[17];
+    json_t *status, *report;
+
+    add_hosts(2);
+    world.hosts[0].end = FAKE_SILENT;
+    world_submit(&world, &wish, id);
+    while (world.hosts[0].starts == 0)
+        world_turn(&world);
+    report_and_wait(&world.hosts[0], &(struct proto_report){.moment = PROTO_MOMENT_STATE,
+                                                            .state = PROTO_JOB_PROBATION});
+    report_and_wait(&world.hosts[0], &(struct proto_report){.moment = PROTO_MOMENT_STATE,
+                                                            .state = PROTO_JOB_PROBATION,
+                                                            .code = "commit_seen",
+                                                            .reason = "the controller confirmed"});
+    status = world_ask_verb(&world, "status");
+    assert_string_equal(json_word(host_of(status, "web1"), "code"), "commit_seen");
+    json_decref(status);
+    report = world_ask_verb(&world, "report");
+    assert_true(json_is_null(json_object_get(host_of(report, "web1"), "cause")));
+    json_decref(report);
+    report_and_wait(&world.hosts[0], &(struct proto_report){.moment = PROTO_MOMENT_STATE,
+                                                            .state = PROTO_JOB_COMMITTED});
+    status = world_ask_verb(&world, "status");
+    assert_string_equal(json_word(host_of(status, "web1"), "state"), "committed");
+    assert_string_equal(json_word(host_of(status, "web1"), "code"), "");
+    assert_string_equal(json_word(host_of(status, "web1"), "reason"), "");
+    json_decref(status);
+}
+
+/* The rollback ends with what the host answered, not with its silence until a deadline. */
+static void test_a_rollback_too_late_ends_with_the_hosts_answer(void **state)
+{
+    const struct proto_report too_late = {.moment = PROTO_MOMENT_STATE,
+                                          .state = PROTO_JOB_COMMITTED,
+                                          .code = "way_back_expired",
+                                          .reason = "the way back is no longer kept"};
+    struct submission_wish wish = two_waves();
+    char id[17];
+    json_t *status, *report;
+
+    add_hosts(2);
+    world_submit(&world, &wish, id);
+    json_decref(world_wait_state(&world, "complete"));
+    report_and_wait(&world.hosts[1], &too_late); /* asked for at the host: nothing was ordered */
+    json_decref(world_wait_state(&world, "complete"));
+    world.hosts[0].job_state = PROTO_JOB_READY; /* so that the host does not go back by itself */
+    json_decref(world_ask_verb(&world, "rollback"));
+    while (world.hosts[0].reverts == 0)
+        world_turn(&world);
+    report_and_wait(&world.hosts[0], &too_late);
+    status = world_wait_state(&world, "rollback_incomplete");
+    assert_int_equal(json_number(status, "exit_code"), 6);
+    assert_string_equal(json_word(host_of(status, "web1"), "state"), "revert_failed");
+    assert_string_equal(json_word(host_of(status, "web1"), "code"), "way_back_expired");
+    assert_string_equal(json_word(host_of(status, "web2"), "state"), "reverted");
+    json_decref(status);
+    world_restart(&world);
+    report = world_ask_verb(&world, "report");
+    assert_string_equal(json_word(json_object_get(host_of(report, "web1"), "cause"), "reason"),
+                        "the way back is no longer kept");
+    json_decref(report);
+}
+
 static void test_pause_holds_the_next_wave_and_is_audited(void **state)
 {
     struct submission_wish wish = two_waves();
@@ -403,6 +477,8 @@ int main(void)
         ROLLOUT_TEST(test_a_restart_in_the_middle_goes_on),
         ROLLOUT_TEST(test_doubles_of_reports_change_nothing),
         ROLLOUT_TEST(test_rollback_after_the_end_takes_all_back),
+        ROLLOUT_TEST(test_a_committed_host_has_no_cause),
+        ROLLOUT_TEST(test_a_rollback_too_late_ends_with_the_hosts_answer),
         ROLLOUT_TEST(test_pause_holds_the_next_wave_and_is_audited),
         ROLLOUT_TEST(test_watch_tells_each_change_and_ends),
         ROLLOUT_TEST(test_what_hosts_would_refuse_is_refused_early),
