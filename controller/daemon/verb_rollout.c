@@ -290,20 +290,68 @@ static bool is_selected(void *userdata, const struct ctl_fleet_host *host)
     return false;
 }
 
+static int take_lease_ms(void *userdata, const struct ctl_store_rollout *row, struct bl_error *err)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    struct proto_manifest manifest;
+    int r;
+
+    r = proto_manifest_decode(row->manifest.data, row->manifest.size_bytes, &arena, &manifest, err);
+    if (r >= 0)
+        *(int64_t *)userdata = (int64_t)manifest.lease_ms;
+
+    return r;
+}
+
+/* A host that got lost, or could not go back, may still hold what it took when its rollout ended. */
+static bool may_hold(struct bl_wall ended, int64_t lease_ms)
+{
+    return ended.ms == 0 || ended.ms + lease_ms > bl_wall_now().ms;
+}
+
+/* Those that are open are loaded already. */
+static int load_recent(void *userdata, const struct ctl_store_rollout *row, struct bl_error *err)
+{
+    struct ctl_engine *engine = userdata;
+    int64_t lease_ms = 0;
+    struct ctl_run *run;
+    int r;
+
+    if (row->ended.ms == 0 || !may_hold(row->ended, PROTO_DURATION_MS_MAX))
+        return 0;
+    r = ctl_store_load_rollout(engine->store, row->id, take_lease_ms, &lease_ms, err);
+    if (r > 0 && may_hold(row->ended, lease_ms))
+        r = ctl_engine_run(engine, row->id, &run, err);
+
+    return r < 0 ? r : 0;
+}
+
+static int view_all_leases(struct ctl_engine *engine, struct ctl_call_hosts *hosts, json_t *leases,
+                           struct bl_error *err)
+{
+    int r = ctl_store_each_rollout(engine->store, UINT32_MAX, load_recent, engine, err);
+
+    for (uint32_t i = 0; i < engine->run_count && r >= 0; i++) {
+        const struct ctl_run *run = engine->runs[i];
+
+        if (may_hold(run->ended, (int64_t)run->manifest.lease_ms))
+            r = ctl_view_leases(engine, run, is_selected, hosts, leases, err);
+    }
+
+    return r;
+}
+
 void ctl_verb_leases(struct ctl_call *call)
 {
     struct ctl_engine *engine = call->engine;
     CTL_CALL_AUTO_HOSTS hosts = {0};
     struct bl_error err = {0};
     json_t *leases;
-    int r = 0;
 
     if (!ctl_call_select(call, &hosts))
         return;
     leases = json_array();
-    for (uint32_t i = 0; i < engine->run_count && r >= 0; i++)
-        r = ctl_view_leases(engine, engine->runs[i], is_selected, &hosts, leases, &err);
-    if (r < 0) {
+    if (view_all_leases(engine, &hosts, leases, &err) < 0) {
         json_decref(leases);
         ctl_reply_failure(call, &err);
         return;

@@ -467,6 +467,52 @@ static void test_leases_are_shown_until_given_back(void **state)
     json_decref(leases);
 }
 
+/* Also after its rollout has ended, and belayd has started again. */
+static void test_a_lease_outlives_its_rollout(void **state)
+{
+    const struct submission_wish wish = two_waves();
+    char id[17];
+    json_t *leases;
+
+    add_hosts(2);
+    world.hosts[0].end = FAKE_SILENT;
+    world_submit(&world, &wish, id);
+    while (world.hosts[0].starts == 0)
+        world_turn(&world);
+    report_and_wait(&world.hosts[0], &(struct proto_report){.moment = PROTO_MOMENT_BEGIN,
+                                                            .state = PROTO_JOB_ISOLATING,
+                                                            .step = PROTO_STEP_SSH_LOCK});
+    report_and_wait(&world.hosts[0], &(struct proto_report){.moment = PROTO_MOMENT_STATE,
+                                                            .state = PROTO_JOB_REVERT_FAILED});
+    json_decref(world_wait_state(&world, "halted"));
+    world_restart(&world);
+    leases = world_ask_verb(&world, "leases");
+    assert_int_equal(json_array_size(json_object_get(leases, "leases")), 1);
+    assert_string_equal(json_word(json_array_get(json_object_get(leases, "leases"), 0), "host"),
+                        "web1");
+    json_decref(leases);
+}
+
+static void test_the_audit_of_a_rollout_is_found_behind_other_rows(void **state)
+{
+    const struct submission_wish wish = two_waves();
+    char id[17];
+    json_t *audit;
+
+    add_hosts(2);
+    world_submit(&world, &wish, id);
+    json_decref(world_wait_state(&world, "complete"));
+    for (unsigned i = 0; i < 3; i++)
+        json_decref(world_ask(&world, json_pack("{s:s, s:s, s:{s:s}}", "verb", "hosts.label",
+                                                "host", "web1", "set", "role", "web")));
+    audit =
+        world_ask(&world, json_pack("{s:s, s:s, s:i}", "verb", "audit", "rollout", id, "limit", 2));
+    assert_int_equal(json_array_size(json_object_get(audit, "rows")), 1);
+    assert_string_equal(json_word(json_array_get(json_object_get(audit, "rows"), 0), "verb"),
+                        "submit");
+    json_decref(audit);
+}
+
 #define ROLLOUT_TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void)
@@ -486,6 +532,8 @@ int main(void)
         ROLLOUT_TEST(test_high_risk_passes_with_a_commander),
         ROLLOUT_TEST(test_why_names_the_cause_of_a_blocked_host),
         ROLLOUT_TEST(test_leases_are_shown_until_given_back),
+        ROLLOUT_TEST(test_a_lease_outlives_its_rollout),
+        ROLLOUT_TEST(test_the_audit_of_a_rollout_is_found_behind_other_rows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
