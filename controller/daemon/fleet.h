@@ -87,7 +87,10 @@ struct ctl_fleet_found {
     struct ctl_fleet_host *hosts[CTL_FLEET_CANDIDATES_MAX];
 };
 
-/* By id, name, or unique prefix of either; what is exact wins. Revoked ones only by their id. */
+/*
+ * By id, name, or unique prefix of either; what is exact wins, and an enrolled host wins over all
+ * others. Revoked ones only by their id.
+ */
 void ctl_fleet_resolve(const struct ctl_fleet *fleet, const char *text,
                        struct ctl_fleet_found *ret_found);
 

@@ -263,15 +263,19 @@ static void why_host(struct ctl_call *call, const struct ctl_fleet_host *host)
 
 void ctl_verb_why(struct ctl_call *call)
 {
-    struct ctl_fleet_found found;
+    struct ctl_fleet_found found = {0};
     struct ctl_run *run;
     const char *subject;
 
     if (!ctl_call_text(call, "subject", "latest", &subject))
         return;
-    ctl_fleet_resolve(&call->engine->fleet, subject, &found);
+    /* A host can't take the place of this word by its name. */
+    if (strcmp(subject, "latest") != 0)
+        ctl_fleet_resolve(&call->engine->fleet, subject, &found);
     if (found.count == 1)
         why_host(call, found.hosts[0]);
+    else if (found.count > 1)
+        ctl_refuse_ambiguous(call, subject, ctl_call_candidates(&found));
     else if (ctl_call_find_run(call, subject, &run))
         why_rollout(call, run);
 }

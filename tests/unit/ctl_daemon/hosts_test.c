@@ -302,6 +302,48 @@ static void test_names_prefixes_and_labels(void **state)
     json_decref(answer);
 }
 
+/* Anybody may ask to be enrolled under any name; that takes no host's name from it. */
+static void test_a_stranger_takes_no_name(void **state)
+{
+    char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)];
+    struct fake_host *stranger = &world.hosts[2], *liar = &world.hosts[3];
+    size_t trust_bytes;
+    json_t *answer;
+
+    world_set_trust(&world, 1);
+    (void)world_add_host(&world, "web1");
+    (void)world_add_host(&world, "latest1");
+    fake_host_init(stranger, world.peers, "web");
+    assert_int_equal(enroll(stranger, NULL, &trust_bytes), PROTO_ENROLL_PENDING);
+    bl_hex_encode(stranger->public_key, sizeof(stranger->public_key), id);
+    id[12] = '\0';
+    fake_host_init(liar, world.peers, id); /* called as the other's id begins */
+    assert_int_equal(enroll(liar, NULL, &trust_bytes), PROTO_ENROLL_PENDING);
+
+    answer = world_ask(&world, json_pack("{s:s, s:s}", "verb", "hosts.show", "host", "web"));
+    assert_string_equal(json_word(json_object_get(answer, "host"), "name"), "web1");
+    json_decref(answer);
+    assert_code(world_ask(&world, json_pack("{s:s, s:s}", "verb", "why", "subject", "latest")),
+                "not_found"); /* the newest rollout is meant, and no host whose name begins so */
+    answer = world_ask(&world, json_pack("{s:s, s:s}", "verb", "hosts.approve", "host", id));
+    assert_string_equal(json_word(json_object_get(answer, "host"), "name"), "web");
+    json_decref(answer);
+    fake_host_disconnect(stranger);
+    fake_host_disconnect(liar);
+}
+
+static void test_an_ambiguous_host_is_no_missing_rollout(void **state)
+{
+    json_t *answer;
+
+    world_set_trust(&world, 1);
+    (void)world_add_host(&world, "web1");
+    (void)world_add_host(&world, "web2");
+    answer = world_ask(&world, json_pack("{s:s, s:s}", "verb", "why", "subject", "web"));
+    assert_int_equal(json_array_size(json_object_get(answer, "candidates")), 2);
+    assert_code(answer, "ambiguous");
+}
+
 static void test_odd_requests_are_answered_and_do_no_harm(void **state)
 {
     static const char *const odd[] = {
@@ -385,6 +427,8 @@ int main(void)
         HOSTS_TEST(test_two_machines_with_one_key_are_held),
         HOSTS_TEST(test_a_new_connection_of_the_same_host_is_no_clone),
         HOSTS_TEST(test_names_prefixes_and_labels),
+        HOSTS_TEST(test_a_stranger_takes_no_name),
+        HOSTS_TEST(test_an_ambiguous_host_is_no_missing_rollout),
         HOSTS_TEST(test_odd_requests_are_answered_and_do_no_harm),
         HOSTS_TEST(test_requests_sent_at_once_are_answered_in_order),
         HOSTS_TEST(test_a_trust_file_follows_only_its_own_roots),
