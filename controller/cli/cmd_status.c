@@ -12,6 +12,7 @@
 
 enum {
     EXIT_INTERRUPTED = 130, /* as a shell counts SIGINT */
+    LIMIT_MAX = 10000,
 };
 
 static int show_status(const struct ctl_cli_globals *globals, json_t *status)
@@ -114,7 +115,7 @@ int ctl_cmd_rollouts(struct ctl_cli_globals *globals, int argc, char **argv)
 
     if (!ctl_cli_begin(&usage, argc, argv, &arguments))
         return CTL_CLI_USAGE;
-    if (limit_text != NULL && bl_text_to_u64(limit_text, 100000, &limit, &err) < 0)
+    if (limit_text != NULL && bl_text_to_u64(limit_text, LIMIT_MAX, &limit, &err) < 0)
         return ctl_cli_say_usage("rollouts", &err);
     if (ctl_cli_ask(globals,
                     json_pack("{s:s, s:I}", "verb", "rollouts.list", "limit", (json_int_t)limit),

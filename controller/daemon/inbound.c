@@ -245,8 +245,8 @@ static int queue_ack(struct ctl_engine *engine, struct ctl_fleet_host *host, uin
 static uint32_t job_state_of(const struct ctl_run *run, uint32_t index,
                              const struct proto_report *report)
 {
-    bool cant_go_back = report->state == PROTO_JOB_COMMITTED &&
-                        strcmp(report->code, "way_back_expired") == 0;
+    bool cant_go_back =
+        report->state == PROTO_JOB_COMMITTED && strcmp(report->code, "way_back_expired") == 0;
 
     return cant_go_back && run->hosts[index].revert_wanted ? PROTO_JOB_REVERT_FAILED
                                                            : report->state;

@@ -122,6 +122,36 @@ class Usage(Desk):
         for name in names:
             self.assertIn(f"usage: belay {name}", self.expect(0, *name.split(), "--help").stdout)
 
+    def test_helps_on_a_group(self):
+        self.assertIn("belay hosts label", self.expect(0, "hosts", "--help").stdout)
+
+    def test_tells_what_an_ambiguous_name_may_mean(self):
+        self.daemon.answer("hosts.show", {"ok": False, "code": "ambiguous", "error": "'web' may mean several: name one",
+                                          "next": "", "candidates": ["web-a (6161)", "web-b (6262)"]})
+        self.assertEqual(self.expect(1, "hosts", "show", "web").stderr,
+                         "belay: 'web' may mean several: name one\nnext: one of: web-a (6161), web-b (6262)\n")
+
+    def test_escapes_a_refusal_once(self):
+        self.daemon.answer("pause", {"ok": False, "code": "x", "error": "a\x1b[2J", "next": "b\x07"})
+        self.assertEqual(self.expect(1, "pause").stderr, "belay: a\\x1b[2J\nnext: b\\x07\n")
+
+    def test_names_no_other_controller_than_the_one_that_was_meant(self):
+        missing = str(self.home / "typo.yaml")
+        del self.env["BELAY_SOCKET"]
+        self.assertIn(f"no configuration '{missing}'", self.expect(1, "rollback", "--config", missing).stderr)
+        self.daemon.answer("enroll.key", good(key="ab"))
+        self.expect(0, "enroll", "key", "--config", missing, "--socket", self.daemon.path)
+
+    def test_says_who_may_use_the_socket(self):
+        if os.getuid() != 0:
+            self.skipTest("only root can become somebody else")
+        os.chmod(self.daemon.path, 0o600)
+        os.chmod(self.home, 0o711)
+        done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", BELAY, "hosts", "list"],
+                              env=self.env, text=True, timeout=60, capture_output=True, check=False)
+        self.assertEqual(done.returncode, 7, done.stderr)
+        self.assertIn("the group 'belay'", done.stderr)
+
     def test_tells_an_unreachable_controller_apart(self):
         done = self.expect(7, "hosts", "list", "--socket", str(self.home / "nowhere"))
         self.assertIn("cannot reach the controller", done.stderr)
@@ -162,6 +192,13 @@ class Check(Desk):
         self.expect(1, "check", "/nonexistent")
 
 
+    def test_notes_an_excluded_host_that_no_list_names(self):
+        plan = PLAN.replace("match: { role: web }", "list: [ web-a, web-b ], exclude: [ web-b, wbe-a ]")
+        done = self.expect(0, "check", self.write_plan(plan))
+        self.assertIn("'wbe-a' of hosts.exclude is not in hosts.list", done.stdout)
+        self.assertNotIn("'web-b'", done.stdout)
+
+
 class Keys(Desk):
     def test_trust_goes_to_the_controller_and_rises_only_with_changes(self):
         self.set_up_trust()
@@ -189,6 +226,17 @@ class Keys(Desk):
         path = self.write_plan()
         self.assertIn("the passphrase is wrong", self.expect(1, "run", path, "--yes").stderr)
         self.expect(0, "run", path, "--yes", env={"BELAY_PASSPHRASE": "from the file"})
+
+    def test_imports_a_colleague_and_never_replaces_him(self):
+        self.expect(0, "keys", "new", "bob", "--role", "operator", "--kdf", "interactive")
+        public = self.home / "bob.pub"
+        (self.home / "desk/keys/bob.pub").rename(public)
+        (self.home / "desk/keys/bob.key").unlink()
+        imported = json.loads(self.expect(0, "keys", "import", str(public), "--json").stdout)
+        self.assertEqual((imported["name"], imported["role"]), ("bob", "operator"))
+        self.assertIn("already", self.expect(1, "keys", "new", "bob", "--role", "commander", "--kdf",
+                                             "interactive").stderr)
+        self.assertEqual(json.loads((self.home / "desk/keys/bob.pub").read_text())["public"], imported["public"])
 
     def test_asks_on_the_terminal_without_echo(self):
         output = self.type_at_terminal(["keys", "new", "alice", "--role", "operator", "--kdf", "interactive"],
@@ -307,6 +355,30 @@ class Run(Desk):
         query = self.daemon.seen("query")[0]
         self.assertEqual(query["packages"], [{"name": "demo", "version": "2.0"}])
         self.assertEqual(sorted(query["hosts"]), [host_id(letter) for letter in "abcd"])
+
+    def test_names_an_excluded_host_that_is_none(self):
+        self.set_up_fleet(upgrade("web-a"), upgrade("web-b"))
+        plan = PLAN.replace("role: web }", "role: web }, exclude: [ web-b, wbe-a ]")
+        for command in (["preview"], ["run", "--yes"]):
+            done = self.expect(1, *command, self.write_plan(plan))
+            self.assertIn("plan.yaml:3: field 'hosts.exclude[1]': 'wbe-a' is the name or id of no host; did you mean "
+                          "'web-a'?", done.stderr)
+        self.assertEqual(self.daemon.seen("query"), [])
+        self.run_belay("preview", self.write_plan(plan.replace("wbe-a", host_id("b"))))
+        self.assertEqual(self.daemon.seen("query")[0]["hosts"], [host_id("a")])
+
+    def test_a_listed_host_that_is_not_enrolled_stands_in_the_way(self):
+        self.set_up_fleet({**upgrade("web-a"), "result": "unknown", "code": "not_enrolled", "reason": "not enrolled"})
+        done = self.expect(1, "preview", self.write_plan(PLAN.replace("match: { role: web }", "list: [ web-a ]")))
+        self.assertIn("not_enrolled", done.stdout)
+        self.assertEqual(self.daemon.seen("hosts.list"), [{"verb": "hosts.list", "hosts": ["web-a"]}])
+
+    def test_says_when_a_rollout_may_have_started(self):
+        self.set_up_trust()
+        self.set_up_fleet(upgrade("web-a"))
+        self.daemon.answer("submit", HANG_UP)
+        done = self.expect(7, "run", self.write_plan(), "--yes")
+        self.assertRegex(done.stderr, r"may have been taken in all the same: 'belay status [0-9a-f]{16}' tells\n")
 
     def test_prints_the_rollout_alone_and_submits_what_it_previewed(self):
         self.set_up_trust()
@@ -478,6 +550,13 @@ class Report(Desk):
 
 
 class Rest(Desk):
+    def test_watch_as_json_leaves_out_what_belongs_to_the_socket(self):
+        self.daemon.answer("watch", status(), ended("complete", 0))
+        documents = [json.loads(line) for line in self.expect(0, "watch", "--json").stdout.splitlines()]
+        self.assertEqual([document["state"] for document in documents], ["running", "complete"])
+        for document in documents:
+            self.assertTrue({"ok", "end"}.isdisjoint(document))
+
     def test_steers(self):
         for verb in ("pause", "resume", "abort", "rollback"):
             self.daemon.answer(verb, status())
