@@ -281,8 +281,10 @@ bool ctl_call_find_run(struct ctl_call *call, const char *text, struct ctl_run *
         ctl_reply_failure(call, &err);
         return false;
     }
-    if (search.count == 0)
-        ctl_refuse(call, "not_found", "belay status", "there is no rollout '%.64s'", text);
+    if (search.count == 0 && strcmp(text, "latest") == 0)
+        ctl_refuse(call, "not_found", "belay run PLAN", "there was no rollout yet");
+    else if (search.count == 0)
+        ctl_refuse(call, "not_found", "belay rollouts", "there is no rollout '%.64s'", text);
 
     return search.count == 1;
 }

@@ -55,7 +55,14 @@ void ctl_verb_hosts_list(struct ctl_call *call)
     const char *state;
     json_t *list;
 
-    if (!ctl_call_text(call, "state", "", &state) || !select_to_list(call, &hosts))
+    if (!ctl_call_text(call, "state", "", &state))
+        return;
+    if (state[0] != '\0' && strcmp(state, "pending") != 0 && strcmp(state, "enrolled") != 0 &&
+        strcmp(state, "revoked") != 0) {
+        ctl_refuse(call, "bad_request", "", "'state' must be pending, enrolled or revoked");
+        return;
+    }
+    if (!select_to_list(call, &hosts))
         return;
     qsort(hosts.list, hosts.count, sizeof(hosts.list[0]), by_name);
     list = json_array();

@@ -295,6 +295,9 @@ static void test_names_prefixes_and_labels(void **state)
     assert_code(world_ask(&world, json_pack("{s:s, s:s, s:{s:s}}", "verb", "hosts.label", "host",
                                             "web10", "set", "bad key", "a")),
                 "bad_request");
+    assert_code(
+        world_ask(&world, json_pack("{s:s, s:s}", "verb", "hosts.list", "state", "enroled")),
+        "bad_request");
     world_restart(&world);
     answer =
         world_ask(&world, json_pack("{s:s, s:{s:s}}", "verb", "hosts.list", "match", "zone", "a"));

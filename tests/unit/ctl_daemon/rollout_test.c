@@ -306,6 +306,27 @@ static void test_pause_holds_the_next_wave_and_is_audited(void **state)
     json_decref(audit);
 }
 
+/* What would have no effect is no success. */
+static void test_what_stops_can_neither_pause_nor_resume(void **state)
+{
+    const struct submission_wish wish = two_waves();
+    static const char *const verbs[] = {"pause", "resume"};
+    char id[17];
+    json_t *answer;
+
+    add_hosts(2);
+    world.hosts[0].end = FAKE_SILENT;
+    world_submit(&world, &wish, id);
+    while (world.hosts[0].starts == 0)
+        world_turn(&world);
+    json_decref(world_ask_verb(&world, "abort"));
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+        answer = world_ask_verb(&world, verbs[i]);
+        assert_string_equal(json_word(answer, "code"), "not_going");
+        json_decref(answer);
+    }
+}
+
 static void test_watch_tells_each_change_and_ends(void **state)
 {
     const struct submission_wish wish = two_waves();
@@ -526,6 +547,7 @@ int main(void)
         ROLLOUT_TEST(test_a_committed_host_has_no_cause),
         ROLLOUT_TEST(test_a_rollback_too_late_ends_with_the_hosts_answer),
         ROLLOUT_TEST(test_pause_holds_the_next_wave_and_is_audited),
+        ROLLOUT_TEST(test_what_stops_can_neither_pause_nor_resume),
         ROLLOUT_TEST(test_watch_tells_each_change_and_ends),
         ROLLOUT_TEST(test_what_hosts_would_refuse_is_refused_early),
         ROLLOUT_TEST(test_a_rollout_id_is_used_once),
