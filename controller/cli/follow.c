@@ -88,7 +88,8 @@ static int read_documents(struct session *session, struct ctl_cli_link *link, st
         r = ctl_cli_link_receive(link, &document, err);
         if (r < 0)
             return r;
-        is_end = ctl_json_bool(document, "end") || ctl_json_bool(document, "final");
+        is_end = ctl_json_bool(document, "end") || ctl_json_bool(document, "final") ||
+                 (session->follower->until_paused && ctl_json_bool(document, "paused"));
         take_document(session, document);
         if (is_end)
             return 1;

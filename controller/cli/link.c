@@ -122,9 +122,10 @@ static int refusal(struct ctl_cli_globals *globals, const json_t *answer, struct
     json_array_foreach (json_object_get(answer, "candidates"), i, candidate) {
         const char *name = json_string_value(candidate);
 
-        if (used + 1 < sizeof(globals->advice))
+        if (used + 1 < sizeof(globals->advice)) {
             (void)snprintf(globals->advice + used, sizeof(globals->advice) - used, "%s%s",
                            i > 0 ? ", " : "one of: ", name != NULL ? name : "?");
+        }
         used = strlen(globals->advice);
     }
 

@@ -49,9 +49,10 @@ static int fail_excluded(const struct ctl_plan *plan, const struct bl_yaml_node 
     json_array_foreach (hosts, i, host)
         names[i] = ctl_json_text(host, "name");
     meant = bl_text_nearest(item->text, names, json_array_size(hosts));
-    if (meant == NULL)
+    if (meant == NULL) {
         return bl_yaml_fail(plan->yaml, item, err,
                             "'%.64s' is the name or id of no host: 'belay hosts list'", item->text);
+    }
 
     return bl_yaml_fail(plan->yaml, item, err,
                         "'%.64s' is the name or id of no host; did you mean '%.64s'?", item->text,

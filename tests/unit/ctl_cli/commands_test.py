@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import unittest
 
@@ -169,6 +170,16 @@ class Usage(Desk):
         self.assertEqual(self.expect(0, "enroll", "key", "--config", str(config)).stdout, "ab\n")
 
 
+    def test_names_the_option_whose_value_is_wrong(self):
+        for arguments, option in ((["ping", "--timeout", "0s"], "timeout"), (["ping", "--timeout", "2h"], "timeout"),
+                                  (["ping", "--timeout", "5"], "timeout"), (["rollouts", "--limit", "x"], "limit"),
+                                  (["audit", "log", "--limit", "0"], "limit"), (["rollback", "--wave", "0"], "wave"),
+                                  (["enroll", "token", "--uses", "0"], "uses"),
+                                  (["enroll", "token", "--expires", "100d"], "expires")):
+            self.assertIn(f"--{option}", self.expect(2, *arguments).stderr)
+        self.assertEqual(self.daemon.requests, [])
+
+
 class Check(Desk):
     def test_names_every_mistake_with_its_line(self):
         path = self.write_plan(PLAN + "wavs: 1\nsoak: 3\n")
@@ -247,6 +258,20 @@ class Keys(Desk):
     def test_wants_the_same_passphrase_twice(self):
         output = self.type_at_terminal(["keys", "new", "alice", "--role", "operator"], ["one\n", "two\n"], 1)
         self.assertIn("the two passphrases differ", output)
+
+    def test_gives_the_echo_back_when_interrupted(self):
+        environment = {key: value for key, value in self.env.items() if key != "BELAY_PASSPHRASE"}
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execve(BELAY, [BELAY, "keys", "new", "alice", "--role", "operator"], environment)
+        output = ""
+        while not output.endswith(": ") and select.select([fd], [], [], 60)[0]:
+            output += os.read(fd, 4096).decode()
+        self.assertEqual(termios.tcgetattr(fd)[3] & termios.ECHO, 0)
+        os.write(fd, b"half\x03")
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), -signal.SIGINT)
+        self.assertNotEqual(termios.tcgetattr(fd)[3] & termios.ECHO, 0)
+        os.close(fd)
 
     def type_at_terminal(self, arguments, lines, code):
         """Answers each prompt (it ends in ': ') with the next line."""
@@ -453,6 +478,12 @@ class Follow(Desk):
         self.daemon.answer("status", status(paused=True))
         self.assertIn("(PAUSED)", self.expect(0, "status").stdout)
 
+    def test_waiting_ends_when_a_person_is_waited_for(self):
+        self.daemon.answer("watch", status(), status(paused=True, exit_code=4))
+        done = self.expect(4, "status", ROLLOUT, "--wait")
+        self.assertIn("(PAUSED)", done.stdout)
+        self.assertIn(f"'belay resume {ROLLOUT}'", done.stderr)
+
     def test_outlives_the_controller(self):
         self.daemon.answer("watch", status(), HANG_UP)
         self.daemon.answer("watch", HANG_UP)
@@ -541,6 +572,10 @@ class Report(Desk):
         self.assertEqual(entry["grade"], "functional")
         self.assertEqual(entry["steps"][0]["start"], "2026-11-21T06:40:10.250Z")
         self.assertNotIn("ok", report)
+
+    def test_markdown_cuts_no_letter(self):
+        self.daemon._answers["report"][0][0]["plan"] = "ä" * 200 + "x" + "ä" * 200
+        self.assertIn("- plan: " + "ä" * 200 + "x" + "ä" * 200 + "\n", self.expect(0, "report", "--format", "md").stdout)
 
     def test_markdown_escapes_its_own_marks(self):
         text = self.expect(0, "report", "--format", "md").stdout
