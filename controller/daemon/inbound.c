@@ -2,12 +2,18 @@
 #include "controller/daemon/inbound.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "common/hex.h"
 #include "common/random.h"
 #include "common/text.h"
 #include "controller/daemon/ask.h"
 #include "controller/daemon/log.h"
+
+enum {
+    TOLD_BYTES = 640,
+};
 
 static bool admits(void *userdata, const uint8_t key[PROTO_HOST_ID_BYTES])
 {
@@ -15,6 +21,41 @@ static bool admits(void *userdata, const uint8_t key[PROTO_HOST_ID_BYTES])
     const struct ctl_fleet_host *host = ctl_fleet_find(&engine->fleet, key);
 
     return host != NULL && host->standing == CTL_STANDING_ENROLLED;
+}
+
+/* ---- what is turned away ---- */
+
+static void tell_refusal(struct ctl_engine *engine, enum ctl_refusal_kind kind, const char *what)
+{
+    char more[64] = "";
+    uint64_t untold;
+
+    if (!ctl_refusals_count(&engine->refusals, kind, bl_mono_now(), &untold))
+        return;
+    if (untold > 0)
+        (void)snprintf(more, sizeof(more), " (%llu more like it since this was last told)",
+                       (unsigned long long)untold);
+    ctl_log(CTL_LOG_WARNING, "%s%s", what, more);
+}
+
+static void on_refused(void *userdata, const uint8_t key[PROTO_HOST_ID_BYTES], const char *address)
+{
+    struct ctl_engine *engine = userdata;
+    const struct ctl_fleet_host *host = ctl_fleet_find(&engine->fleet, key);
+    bool is_live = address[0] == '\0';
+    char what[TOLD_BYTES], id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)];
+
+    bl_hex_encode(key, PROTO_HOST_ID_BYTES, id);
+    if (host == NULL) {
+        (void)snprintf(what, sizeof(what), "refused a connection from %s: unknown key %.16s",
+                       address, id);
+        tell_refusal(engine, CTL_REFUSAL_STRANGER, what);
+        return;
+    }
+    (void)snprintf(what, sizeof(what), "refused a %s%s: host '%s' (%.16s) %s",
+                   is_live ? "message" : "connection from ", address, host->name, id,
+                   host->standing == CTL_STANDING_PENDING ? "waits for approval" : "was revoked");
+    tell_refusal(engine, is_live ? CTL_REFUSAL_LIVE : CTL_REFUSAL_NOT_ENROLLED, what);
 }
 
 /* ---- which connection is whose ---- */
@@ -252,6 +293,19 @@ static uint32_t job_state_of(const struct ctl_run *run, uint32_t index,
                                                            : report->state;
 }
 
+/* Kept as what this host said; it moves nothing. */
+static void tell_foreign_report(struct ctl_engine *engine, const struct ctl_fleet_host *host,
+                                const struct proto_report *report)
+{
+    char what[TOLD_BYTES], rollout[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)];
+
+    bl_hex_encode(report->rollout_id, sizeof(report->rollout_id), rollout);
+    (void)snprintf(what, sizeof(what),
+                   "host '%s' reports on rollout %s, which it is no part of: ignored", host->name,
+                   rollout);
+    tell_refusal(engine, CTL_REFUSAL_FOREIGN_REPORT, what);
+}
+
 static int step_by_report(struct ctl_engine *engine, struct ctl_fleet_host *host,
                           const struct ctl_store_report *stored, struct bl_error *err)
 {
@@ -268,8 +322,10 @@ static int step_by_report(struct ctl_engine *engine, struct ctl_fleet_host *host
     if (r <= 0)
         return r; /* of a rollout that this store never knew: kept, and that is all */
     event.host = ctl_run_index_of(run, host->id);
-    if (event.host == CTL_ROLLOUT_ALL)
+    if (event.host == CTL_ROLLOUT_ALL) {
+        tell_foreign_report(engine, host, report);
         return 0;
+    }
     event.job_state = job_state_of(run, event.host, report);
     r = ctl_run_note_report(run, event.host, report, stored->received, err);
     if (r < 0)
@@ -334,8 +390,10 @@ static void on_message(void *userdata, const uint8_t sender[PROTO_HOST_ID_BYTES]
     if (engine->failed || host == NULL)
         return;
     if (proto_message_decode(data, size_bytes, &arena, &message, &err) < 0) {
-        if (engine->decode_failures++ == 0)
-            ctl_log(CTL_LOG_WARNING, "host '%s': message dropped: %s", host->name, err.text);
+        char what[TOLD_BYTES];
+
+        (void)snprintf(what, sizeof(what), "host '%s': message dropped: %s", host->name, err.text);
+        tell_refusal(engine, CTL_REFUSAL_DAMAGED, what);
         return;
     }
     if (dispatch(engine, host, peer, &message, &err) < 0)
@@ -370,6 +428,7 @@ void ctl_inbound_handler(struct ctl_engine *engine, struct ctl_link_handler *ret
     *ret_handler = (struct ctl_link_handler){
         .userdata = engine,
         .admits = admits,
+        .refused = on_refused,
         .message = on_message,
         .enroll = on_enroll,
         .gone = on_gone,
