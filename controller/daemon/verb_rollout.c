@@ -214,26 +214,32 @@ static int take_newest(void *userdata, const struct ctl_store_rollout *row, stru
 /* What a host without a rollout is: there, away, waiting, held. */
 static void why_idle_host(struct ctl_call *call, const struct ctl_fleet_host *host)
 {
-    const char *code = "idle", *reason = "connected, and in no rollout", *next = "";
+    const char *code = "idle", *reason = "connected, and in no rollout";
+    char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)], next[NEXT_BYTES] = "";
 
+    bl_hex_encode(host->id, sizeof(host->id), id);
     if (host->standing == CTL_STANDING_PENDING) {
         code = "pending";
         reason = "waits for a person to approve its key";
-        next = "belay hosts approve";
+        (void)snprintf(next, sizeof(next), "belay hosts approve %.16s", id);
     } else if (host->standing == CTL_STANDING_REVOKED) {
         code = "revoked";
-        reason = "its key was revoked: nothing it says is taken in";
+        reason = "its key was revoked: nothing it says is taken in; with 'belay-agent join --force "
+                 "--new-key' and a token it comes back as another host";
+        (void)snprintf(next, sizeof(next), "belay enroll token");
     } else if (host->held) {
         code = "clone";
-        reason = "two machines are connected with its key: stop one of them, or join it anew";
+        reason = "two machines are connected with its key: stop the copy, or give it a key of its "
+                 "own with 'belay-agent join --force --new-key' and a token";
+        (void)snprintf(next, sizeof(next), "belay enroll token");
     } else if (!ctl_fleet_is_connected(host)) {
         code = "absent";
         reason = "it is not connected: is it up, and is belay-courier running there?";
-        next = "systemctl status belay-courier";
+        (void)snprintf(next, sizeof(next), "systemctl status belay-courier");
     }
-    ctl_reply(call, json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:[]}", "kind", "host", "name",
-                              host->name, "id", ctl_view_hex(host->id, sizeof(host->id)), "state",
-                              code, "code", code, "reason", reason, "next", next, "facts"));
+    ctl_reply(call, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:[]}", "kind", "host", "name",
+                              host->name, "id", id, "state", code, "code", code, "reason", reason,
+                              "next", next, "facts"));
 }
 
 static void why_host(struct ctl_call *call, const struct ctl_fleet_host *host)
@@ -244,6 +250,7 @@ static void why_host(struct ctl_call *call, const struct ctl_fleet_host *host)
     json_t *status, *view, *facts;
     char next[NEXT_BYTES];
     uint32_t index;
+    bool is_out; /* of any work, whatever it did before */
     int r;
 
     r = ctl_store_each_rollout_of_host(call->engine->store, host->id, 1, take_newest, id, &err);
@@ -253,7 +260,8 @@ static void why_host(struct ctl_call *call, const struct ctl_fleet_host *host)
         ctl_reply_failure(call, &err);
         return;
     }
-    if (r == 0) {
+    is_out = host->held || host->standing != CTL_STANDING_ENROLLED;
+    if (r == 0 || (is_out && ctl_rollout_is_final(&run->rollout))) {
         why_idle_host(call, host);
         return;
     }

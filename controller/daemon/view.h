@@ -6,9 +6,6 @@
 
 #include "controller/daemon/engine.h"
 
-/* Of a host that was silent, and of one that spoke but did not end in time. */
-#define CTL_VIEW_LOST_REASON "its end was not heard of until its deadline"
-
 /*
  * The JSON documents of docs/control.md. All return a new reference, NULL when memory is out, and
  * show what is, not what is hoped for.
@@ -26,6 +23,9 @@ int ctl_view_report(struct ctl_engine *engine, const struct ctl_run *run, json_t
 int ctl_view_leases(struct ctl_engine *engine, const struct ctl_run *run,
                     bool (*wants)(void *userdata, const struct ctl_fleet_host *host),
                     void *userdata, json_t *leases, struct bl_error *err) BL_CHECKED;
+
+/* Why a host of a rollout is lost: it was silent, or it spoke and did not end in time. */
+const char *ctl_view_lost_reason(const struct ctl_fleet_host *host);
 
 /* The command that helps now, or "". */
 void ctl_view_next(const struct ctl_run *run, char *ret_text, size_t size_bytes);

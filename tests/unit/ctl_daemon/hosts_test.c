@@ -106,9 +106,34 @@ static void test_without_a_token_a_host_waits_for_approval(void **state)
     fake_host_disconnect(host);
 }
 
+static void test_one_that_waits_gets_no_question_and_says_why(void **state)
+{
+    struct fake_host *host = &world.hosts[0];
+    char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)], next[64];
+    size_t trust_bytes;
+    json_t *answer;
+
+    world_set_trust(&world, 1);
+    fake_host_init(host, world.peers, "db1");
+    assert_int_equal(enroll(host, NULL, &trust_bytes), PROTO_ENROLL_PENDING);
+    answer = world_ask(&world, json_pack("{s:s, s:s}", "verb", "why", "subject", "db1"));
+    assert_string_equal(json_word(answer, "state"), "pending");
+    bl_hex_encode(host->public_key, sizeof(host->public_key), id);
+    (void)snprintf(next, sizeof(next), "belay hosts approve %.16s", id);
+    assert_string_equal(json_word(answer, "next"), next);
+    json_decref(answer);
+    answer = world_ask(&world, json_pack("{s:s, s:[s], s:[{s:s}]}", "verb", "query", "hosts", "db1",
+                                         "packages", "name", "demo"));
+    assert_string_equal(json_word(json_object_get(answer, "host"), "code"), "not_enrolled");
+    json_decref(answer);
+    json_decref(world_receive(&world));
+    fake_host_disconnect(host);
+}
+
 static void test_a_revoked_host_is_out_and_stays_out(void **state)
 {
     struct fake_host *host;
+    char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)];
     uint8_t token[PROTO_TOKEN_BYTES];
     size_t trust_bytes;
     uint64_t dropped;
@@ -118,6 +143,10 @@ static void test_a_revoked_host_is_out_and_stays_out(void **state)
     host = world_add_host(&world, "web1");
     answer = world_ask(&world, json_pack("{s:s, s:s}", "verb", "hosts.revoke", "host", "web1"));
     assert_false(json_is_true(json_object_get(json_object_get(answer, "host"), "connected")));
+    json_decref(answer);
+    bl_hex_encode(host->public_key, sizeof(host->public_key), id);
+    answer = world_ask(&world, json_pack("{s:s, s:s}", "verb", "why", "subject", id));
+    assert_string_equal(json_word(answer, "state"), "revoked");
     json_decref(answer);
     dropped = ctl_link_dropped_count(world.engine->link);
     fake_host_hello(host); /* over the connection that it still has */
@@ -422,6 +451,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HOSTS_TEST(test_a_token_enrols_once_and_gives_its_labels),
         HOSTS_TEST(test_without_a_token_a_host_waits_for_approval),
+        HOSTS_TEST(test_one_that_waits_gets_no_question_and_says_why),
         HOSTS_TEST(test_a_revoked_host_is_out_and_stays_out),
         HOSTS_TEST(test_ping_names_the_absent_at_once),
         HOSTS_TEST(test_a_host_that_keeps_silent_ends_the_ping_in_time),
