@@ -5,6 +5,7 @@
 
 #include "controller/cli/commands.h"
 #include "controller/cli/link.h"
+#include "controller/cli/say.h"
 #include "controller/cli/values.h"
 #include "controller/outside/out.h"
 
@@ -68,6 +69,10 @@ static int show(const struct ctl_cli_globals *globals, json_t *hosts, json_t *la
                      host_count, (long long)ctl_json_number(last, "elapsed_ms"));
     }
     free(sorted);
+    if (host_count == 0) { /* a wrong label is no good answer */
+        ctl_cli_say_next("no enrolled host was meant: 'belay hosts list' shows them");
+        return CTL_CLI_ERROR;
+    }
 
     return answered_count == (int64_t)host_count ? CTL_CLI_DONE : CTL_CLI_HOSTS_FAILED;
 }

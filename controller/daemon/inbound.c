@@ -293,7 +293,7 @@ static uint32_t job_state_of(const struct ctl_run *run, uint32_t index,
                                                            : report->state;
 }
 
-/* Kept as what this host said; it moves nothing. */
+/* Nothing of it is kept, and it moves nothing. */
 static void tell_foreign_report(struct ctl_engine *engine, const struct ctl_fleet_host *host,
                                 const struct proto_report *report)
 {
@@ -306,47 +306,66 @@ static void tell_foreign_report(struct ctl_engine *engine, const struct ctl_flee
     tell_refusal(engine, CTL_REFUSAL_FOREIGN_REPORT, what);
 }
 
-static int step_by_report(struct ctl_engine *engine, struct ctl_fleet_host *host,
+static int step_by_report(struct ctl_engine *engine, struct ctl_run *run, uint32_t index,
                           const struct ctl_store_report *stored, struct bl_error *err)
 {
     const struct proto_report *report = &stored->report;
-    struct ctl_rollout_event event = {
+    const struct ctl_rollout_event event = {
         .type = CTL_ROLLOUT_HOST_REPORT,
+        .host = index,
+        .job_state = job_state_of(run, index, report),
         .grade = report->grade,
         .nonce = report->nonce,
     };
-    struct ctl_run *run;
     int r;
 
-    r = ctl_engine_run(engine, report->rollout_id, &run, err);
-    if (r <= 0)
-        return r; /* of a rollout that this store never knew: kept, and that is all */
-    event.host = ctl_run_index_of(run, host->id);
-    if (event.host == CTL_ROLLOUT_ALL) {
-        tell_foreign_report(engine, host, report);
-        return 0;
-    }
-    event.job_state = job_state_of(run, event.host, report);
-    r = ctl_run_note_report(run, event.host, report, stored->received, err);
-    if (r < 0)
-        return r;
+    r = ctl_run_note_report(run, index, report, stored->received, err);
 
-    return ctl_engine_step(engine, run, event, err);
+    return r < 0 ? r : ctl_engine_step(engine, run, event, err);
+}
+
+/*
+ * What one host says may fill no disk. Of a rollout that it is not in, or that this store does not
+ * know, nothing is kept; of one that it is in, far more than any job has to say.
+ */
+static bool is_worth_keeping(struct ctl_run *run, uint32_t index, const struct ctl_fleet_host *host)
+{
+    if (index == CTL_ROLLOUT_ALL)
+        return false;
+    if (run->members[index].reports_count < CTL_RUN_REPORTS_MAX)
+        return true;
+    if (run->members[index].reports_count++ == CTL_RUN_REPORTS_MAX) {
+        ctl_log(CTL_LOG_WARNING,
+                "host '%s': more than %d reports of one job; no more of them are taken in",
+                host->name, CTL_RUN_REPORTS_MAX);
+    }
+
+    return false;
 }
 
 static int on_report(struct ctl_engine *engine, struct ctl_fleet_host *host,
                      const struct proto_report *report, struct bl_error *err)
 {
     struct ctl_store_report stored = {.report = *report, .received = bl_wall_now()};
+    uint32_t index = CTL_ROLLOUT_ALL;
+    struct ctl_run *run = NULL;
     int r;
 
+    r = ctl_engine_run(engine, report->rollout_id, &run, err);
+    if (r < 0)
+        return r;
+    if (r > 0)
+        index = ctl_run_index_of(run, host->id);
+    if (r > 0 && index == CTL_ROLLOUT_ALL)
+        tell_foreign_report(engine, host, report);
+    if (!is_worth_keeping(run, index, host))
+        return queue_ack(engine, host, report->seq, err);
     stored.clock_offset_ms =
         ctl_host_clock_offset_ms(&host->clock, report, host->clock_offset_ms, stored.received);
-
     memcpy(stored.host_id, host->id, sizeof(stored.host_id));
     r = ctl_store_add_report(engine->store, &stored, err);
     if (r > 0)
-        r = step_by_report(engine, host, &stored, err);
+        r = step_by_report(engine, run, index, &stored, err);
     if (r < 0)
         return r;
 

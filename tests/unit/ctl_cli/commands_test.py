@@ -354,6 +354,10 @@ class Hosts(Desk):
                                                  "unset": ["zone"]}])
         self.expect(2, "hosts", "label", "web-a", "role")
 
+    def test_ping_of_nobody_is_no_success(self):
+        self.daemon.answer("ping", good(end=True, hosts_count=0, answered_count=0, elapsed_ms=0))
+        self.assertIn("no enrolled host was meant", self.expect(1, "ping", "--match", "role=wbe").stderr)
+
     def test_ping_ends_badly_when_one_is_silent(self):
         answered = {"name": "web-a", "answered": True, "rtt_ms": 1.25, "clock_offset_ms": -3, "agent_version": "0.1.0"}
         silent = {"name": "web-b", "answered": False, "code": "absent", "reason": "not connected"}

@@ -177,6 +177,59 @@ static void test_doubles_of_reports_change_nothing(void **state)
     json_decref(after);
 }
 
+static void report_and_wait(struct fake_host *host, const struct proto_report *report)
+{
+    fake_host_report(host, report);
+    while (host->acknowledged < host->report_count)
+        world_turn(&world);
+}
+
+static int count_report(void *userdata, const struct ctl_store_report *report, struct bl_error *err)
+{
+    (*(unsigned *)userdata)++;
+    return 0;
+}
+
+static unsigned stored_reports(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES])
+{
+    struct bl_error err = {0};
+    unsigned count = 0;
+
+    assert_int_equal(
+        ctl_store_each_report(world.engine->store, rollout_id, count_report, &count, &err), 0);
+    return count;
+}
+
+/* A host that was taken over can't fill the controller's disk with words. */
+static void test_what_a_host_may_say_is_bounded(void **state)
+{
+    const struct submission_wish wish = two_waves();
+    const struct proto_report note = {.moment = PROTO_MOMENT_STATE, .state = PROTO_JOB_READY};
+    const uint8_t unknown_id[PROTO_ROLLOUT_ID_BYTES] = {0xee};
+    uint8_t known_id[PROTO_ROLLOUT_ID_BYTES];
+    struct ctl_run_host *members;
+    unsigned before;
+    char id[17];
+
+    add_hosts(2);
+    world.hosts[0].end = FAKE_SILENT;
+    world_submit(&world, &wish, id);
+    while (world.hosts[0].starts == 0)
+        world_turn(&world);
+    memcpy(known_id, world.hosts[0].rollout_id, sizeof(known_id));
+    memcpy(world.hosts[0].rollout_id, unknown_id, sizeof(unknown_id));
+    report_and_wait(&world.hosts[0], &note); /* acknowledged, so that it comes no more */
+    assert_int_equal(stored_reports(unknown_id), 0);
+
+    memcpy(world.hosts[0].rollout_id, known_id, sizeof(known_id));
+    members = world.engine->runs[0]->members;
+    before = stored_reports(known_id);
+    assert_int_equal(members[0].reports_count + members[1].reports_count, before);
+    members[0].reports_count = members[1].reports_count = CTL_RUN_REPORTS_MAX;
+    report_and_wait(&world.hosts[0], &note);
+    assert_int_equal(stored_reports(known_id), before);
+}
+
 static void test_rollback_after_the_end_takes_all_back(void **state)
 {
     const struct submission_wish wish = two_waves();
@@ -194,13 +247,6 @@ static void test_rollback_after_the_end_takes_all_back(void **state)
     assert_int_equal(json_number(json_object_get(status, "counts"), "reverted"), 2);
     assert_int_equal(world.hosts[0].reverts, 1);
     json_decref(status);
-}
-
-static void report_and_wait(struct fake_host *host, const struct proto_report *report)
-{
-    fake_host_report(host, report);
-    while (host->acknowledged < host->report_count)
-        world_turn(&world);
 }
 
 /* What a host notes on its way is no cause of its good end. */
@@ -543,6 +589,7 @@ int main(void)
         ROLLOUT_TEST(test_a_bad_host_stops_the_waves_after_it),
         ROLLOUT_TEST(test_a_restart_in_the_middle_goes_on),
         ROLLOUT_TEST(test_doubles_of_reports_change_nothing),
+        ROLLOUT_TEST(test_what_a_host_may_say_is_bounded),
         ROLLOUT_TEST(test_rollback_after_the_end_takes_all_back),
         ROLLOUT_TEST(test_a_committed_host_has_no_cause),
         ROLLOUT_TEST(test_a_rollback_too_late_ends_with_the_hosts_answer),
