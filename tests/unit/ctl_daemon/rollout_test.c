@@ -373,27 +373,6 @@ static void test_what_stops_can_neither_pause_nor_resume(void **state)
     }
 }
 
-static void test_watch_tells_each_change_and_ends(void **state)
-{
-    const struct submission_wish wish = two_waves();
-    char id[17];
-    json_t *frame;
-    unsigned frames = 1;
-
-    add_hosts(2);
-    world_submit(&world, &wish, id);
-    frame = world_ask_verb(&world, "watch");
-    while (!json_is_true(json_object_get(frame, "end"))) {
-        assert_counts_add_up(frame);
-        json_decref(frame);
-        frame = world_receive(&world);
-        frames++;
-    }
-    assert_string_equal(json_word(frame, "state"), "complete");
-    assert_true(frames >= 2);
-    json_decref(frame);
-}
-
 static void assert_refused(const struct submission_wish *wish, const char *code)
 {
     json_t *answer = world_ask(&world, world_submission(&world, wish));
@@ -595,7 +574,6 @@ int main(void)
         ROLLOUT_TEST(test_a_rollback_too_late_ends_with_the_hosts_answer),
         ROLLOUT_TEST(test_pause_holds_the_next_wave_and_is_audited),
         ROLLOUT_TEST(test_what_stops_can_neither_pause_nor_resume),
-        ROLLOUT_TEST(test_watch_tells_each_change_and_ends),
         ROLLOUT_TEST(test_what_hosts_would_refuse_is_refused_early),
         ROLLOUT_TEST(test_a_rollout_id_is_used_once),
         ROLLOUT_TEST(test_high_risk_passes_with_a_commander),
