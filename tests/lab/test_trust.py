@@ -140,7 +140,7 @@ def test_nobody_speaks_for_another_host(fleet: MakeFleet) -> None:
             assert shown(lab, mallory.key)["connected"]
             for lie, state in enumerate((peer.COMMITTED, peer.REVERTED), 1):
                 door.send(peer.report(rollout, state, seq=2 * turn + lie))
-                door.receive_kind(peer.REPORT_ACK)  # stored, as what mallory said
+                door.receive_kind(peer.REPORT_ACK)  # so that it comes no more; nothing of it is kept
             assert lab.belay.host_states(rollout) == {"h1": "running"}
             door.close()
             wait_for("mallory to be gone", lambda: not shown(lab, mallory.key)["connected"])
