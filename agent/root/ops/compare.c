@@ -218,6 +218,20 @@ static void compare_conffiles(const struct agent_txn_result *before,
     }
 }
 
+/*
+ * Minor: nobody looked at these files before the change, so a person may have changed them long ago.
+ */
+static void report_changed_files(const struct agent_txn_result *now,
+                                 struct agent_findings *findings)
+{
+    for (uint32_t i = 0; i < now->findings_count; i++) {
+        if (strcmp(now->findings[i].code, "file_changed") == 0) {
+            agent_findings_add(findings, PROTO_GRADE_MINOR, "file_changed", "%s",
+                               now->findings[i].reason);
+        }
+    }
+}
+
 void agent_compare_restored(const struct agent_txn_result *before,
                             const struct agent_txn_result *now, struct agent_findings *findings)
 {
@@ -242,6 +256,7 @@ void agent_compare_restored(const struct agent_txn_result *before,
         }
     }
     compare_conffiles(before, now, findings);
+    report_changed_files(now, findings);
 }
 
 void agent_compare_kernel_log(const struct agent_kernel_log *log, struct agent_findings *findings)
