@@ -223,18 +223,21 @@ static void test_restored(void **state)
 
 static void test_changed_files_of_restored_packages_are_told(void **state)
 {
-    struct agent_txn_finding changed = {"file_changed",
-                                        "/usr/sbin/nginx is not what its package brought", ""};
+    struct agent_txn_finding changed[] = {
+        {"other", "something else", ""},
+        {"file_changed", "/usr/sbin/nginx is not what its package brought", ""},
+        {"file_changed", "/usr/share/nginx is not what its package brought", ""}};
     const struct agent_txn_result before = {0};
     const struct agent_txn_result now = {
-        .result = PROTO_RESULT_OK, .audit_clean = true, .findings = &changed, .findings_count = 1};
+        .result = PROTO_RESULT_OK, .audit_clean = true, .findings = changed, .findings_count = 3};
     struct agent_findings findings = {0};
 
     agent_compare_restored(&before, &now, &findings);
     assert_int_equal(findings.count, 1);
     assert_int_equal(findings.grade, PROTO_GRADE_MINOR);
     assert_string_equal(findings.code, "file_changed");
-    assert_non_null(strstr(findings.text, "/usr/sbin/nginx"));
+    assert_string_equal(findings.text,
+                        "/usr/sbin/nginx is not what its package brought, and 1 more files");
 }
 
 static void test_the_worst_finding_leads(void **state)
