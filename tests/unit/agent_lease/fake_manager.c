@@ -161,7 +161,7 @@ static int on_call(sd_bus_message *call, void *userdata, sd_bus_error *error)
 static int on_connect(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
     int peer_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    sd_id128_t id;
+    sd_id128_t id = SD_ID128_NULL;
     sd_bus *bus = NULL;
 
     must(peer_fd >= 0 && sd_id128_randomize(&id) >= 0);
