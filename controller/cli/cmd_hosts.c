@@ -244,8 +244,8 @@ int ctl_cmd_hosts_revoke(struct ctl_cli_globals *globals, int argc, char **argv)
         globals, json_pack("{s:s, s:s}", "verb", "hosts.revoke", "host", arguments.items[0]));
     if (exit_code == CTL_CLI_DONE) {
         ctl_cli_say_next(
-            "its messages are refused from now on; a job under way ends by its own timers. "
-            "To let it in again, it joins anew with a token");
+            "its messages are refused from now on; a job under way ends by its own timers. To let "
+            "it in again, as another host: 'belay-agent join --force --new-key' with a token");
     }
 
     return exit_code;

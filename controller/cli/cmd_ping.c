@@ -5,9 +5,13 @@
 
 #include "controller/cli/commands.h"
 #include "controller/cli/link.h"
+#include "controller/cli/say.h"
 #include "controller/cli/values.h"
 #include "controller/outside/out.h"
-#include "controller/plan/value.h"
+
+enum {
+    TIMEOUT_MS_MAX = 3600 * 1000,
+};
 
 static int compare_hosts(const void *a, const void *b)
 {
@@ -65,6 +69,10 @@ static int show(const struct ctl_cli_globals *globals, json_t *hosts, json_t *la
                      host_count, (long long)ctl_json_number(last, "elapsed_ms"));
     }
     free(sorted);
+    if (host_count == 0) { /* a wrong label is no good answer */
+        ctl_cli_say_next("no enrolled host was meant: 'belay hosts list' shows them");
+        return CTL_CLI_ERROR;
+    }
 
     return answered_count == (int64_t)host_count ? CTL_CLI_DONE : CTL_CLI_HOSTS_FAILED;
 }
@@ -114,7 +122,8 @@ int ctl_cmd_ping(struct ctl_cli_globals *globals, int argc, char **argv)
     if (!ctl_cli_begin(&usage, argc, argv, &arguments))
         return CTL_CLI_USAGE;
     if (ctl_values_labels(&match_values, &match, &err) < 0 ||
-        (timeout_text != NULL && ctl_plan_parse_duration(timeout_text, &timeout_ms, &err) < 0))
+        (timeout_text != NULL &&
+         ctl_values_duration("timeout", timeout_text, TIMEOUT_MS_MAX, &timeout_ms, &err) < 0))
         return ctl_cli_say_usage("ping", &err);
     request = ctl_values_request("ping");
     (void)json_object_set_new(request, "timeout_ms", json_integer(timeout_ms));
