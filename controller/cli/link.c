@@ -166,6 +166,27 @@ int ctl_cli_link_receive(struct ctl_cli_link *link, json_t **ret_answer, struct 
     return 0;
 }
 
+int ctl_cli_link_collect_hosts(struct ctl_cli_link *link, json_t *hosts, json_t **ret_end,
+                               struct bl_error *err)
+{
+    for (;;) {
+        CTL_AUTO_JSON *frame = NULL;
+        json_t *host;
+        int r;
+
+        r = ctl_cli_link_receive(link, &frame, err);
+        if (r < 0)
+            return r;
+        host = json_object_get(frame, "host");
+        if (host != NULL)
+            (void)json_array_append(hosts, host);
+        if (ctl_json_bool(frame, "end")) {
+            *ret_end = BL_TAKE_PTR(frame);
+            return 0;
+        }
+    }
+}
+
 int ctl_cli_ask(struct ctl_cli_globals *globals, json_t *request, json_t **ret_answer,
                 struct bl_error *err)
 {

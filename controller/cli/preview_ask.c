@@ -183,28 +183,11 @@ static json_t *query_request(const struct ctl_plan *plan, json_t *ids)
                      plan->allow_downgrade);
 }
 
-static int collect(struct ctl_cli_link *link, json_t *answers, struct bl_error *err)
-{
-    for (;;) {
-        CTL_AUTO_JSON *frame = NULL;
-        json_t *host;
-        int r = ctl_cli_link_receive(link, &frame, err);
-
-        if (r < 0)
-            return r;
-        host = json_object_get(frame, "host");
-        if (host != NULL)
-            (void)json_array_append(answers, host);
-        if (ctl_json_bool(frame, "end"))
-            return 0;
-    }
-}
-
 int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan,
                     struct ctl_preview *preview, struct bl_error *err)
 {
     CTL_CLI_AUTO_LINK link = {.fd = -1};
-    CTL_AUTO_JSON *ids = json_object(), *answers = json_array();
+    CTL_AUTO_JSON *ids = json_object(), *answers = json_array(), *end = NULL;
     int r;
 
     r = ctl_cli_link_open(globals, &link, err);
@@ -216,7 +199,7 @@ int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan
     r = ctl_cli_link_send(&link, query_request(plan, ids), err);
     if (r < 0)
         return r;
-    r = collect(&link, answers, err);
+    r = ctl_cli_link_collect_hosts(&link, answers, &end, err);
     if (r < 0)
         return r;
     if (json_array_size(answers) != json_object_size(ids)) {

@@ -63,6 +63,18 @@ int ctl_values_labels(const struct ctl_cli_values *values, json_t **ret_labels,
     return 0;
 }
 
+int ctl_values_match(const struct ctl_cli_values *values, json_t *request, struct bl_error *err)
+{
+    json_t *labels = NULL;
+    int r;
+
+    r = ctl_values_labels(values, &labels, err);
+    if (r >= 0 && labels != NULL)
+        (void)json_object_set_new(request, "match", labels);
+
+    return r;
+}
+
 int ctl_values_number(const char *option, const char *text, uint64_t min, uint64_t max,
                       uint64_t *ret_number, struct bl_error *err)
 {

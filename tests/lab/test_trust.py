@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import peer
-from belaycli import AGENT_UNITS, CONTROLLER_UNIT, Exit, plan
+from belaycli import AGENT_UNITS, CONTROLLER_UNIT, Exit, job_on, plan
 from harness.command import Result, wait_for
 from harness.debs import DEMO_GO, DEMO_WAITS
 from harness.fleet import Fleet
@@ -237,10 +237,6 @@ def let_job_end_soon(lab: Fleet, job_ms: int) -> None:
         store.close()
 
 
-def job(host: Host) -> dict[str, Any]:
-    return json.loads(host.run("belay-rescue", "status", "--json").out)["job"]
-
-
 def test_a_revoked_host_is_cut_off_and_goes_back_by_itself(fleet: MakeFleet) -> None:
     lab = fleet(hosts=1)
     h1 = lab["h1"]
@@ -255,8 +251,8 @@ def test_a_revoked_host_is_cut_off_and_goes_back_by_itself(fleet: MakeFleet) -> 
     # What it says over the connection that it still has moves nothing; no new one is let in.
     h1.path(DEMO_GO).write_text("")
     wait_for("it to be turned away", lambda: f"refused a message: host 'h1' ({former[:16]})" in controller_log(lab), 60)
-    wait_for("the host to go back by itself", lambda: job(h1)["state"] == "reverted", 120)
-    assert job(h1)["code"] == "link_broken"
+    wait_for("the host to go back by itself", lambda: job_on(h1)["state"] == "reverted", 120)
+    assert job_on(h1)["code"] == "link_broken"
     assert f"refused a connection from {h1.address}: host 'h1' ({former[:16]}) was revoked" in controller_log(lab)
     assert lab.belay.host_states(rollout) == {"h1": "running"}
 
