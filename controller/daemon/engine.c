@@ -163,6 +163,25 @@ static int add_run(struct ctl_engine *engine, struct ctl_run *run, struct bl_err
     return 0;
 }
 
+/* The timer's userdata is the engine; which run it is for is told by the source itself. */
+static int set_wake(struct ctl_engine *engine, struct ctl_run *run, struct bl_error *err)
+{
+    const uint64_t at_us = (uint64_t)run->wake_at.ms * 1000;
+    int r;
+
+    if (run->timer == NULL)
+        r = sd_event_add_time(engine->event, &run->timer, CLOCK_BOOTTIME, at_us, TIMER_ACCURACY_US,
+                              on_run_time, engine);
+    else
+        r = sd_event_source_set_time(run->timer, at_us);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(run->timer, SD_EVENT_ONESHOT);
+    if (r < 0)
+        return bl_fail(err, r, "timer of a rollout: %s", strerror(-r));
+
+    return 0;
+}
+
 int ctl_engine_run(struct ctl_engine *engine, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
                    struct ctl_run **ret_run, struct bl_error *err)
 {
@@ -186,27 +205,11 @@ int ctl_engine_run(struct ctl_engine *engine, const uint8_t id[PROTO_ROLLOUT_ID_
     }
     run->last_used = engine->turns;
     *ret_run = run;
+    /* It may be over, but the machine asks for another instant only when that is an earlier one. */
+    if (run->wake_at.ms != 0)
+        r = set_wake(engine, run, err);
 
-    return 1;
-}
-
-/* The timer's userdata is the engine; which run it is for is told by the source itself. */
-static int set_wake(struct ctl_engine *engine, struct ctl_run *run, struct bl_error *err)
-{
-    const uint64_t at_us = (uint64_t)run->wake_at.ms * 1000;
-    int r;
-
-    if (run->timer == NULL)
-        r = sd_event_add_time(engine->event, &run->timer, CLOCK_BOOTTIME, at_us, TIMER_ACCURACY_US,
-                              on_run_time, engine);
-    else
-        r = sd_event_source_set_time(run->timer, at_us);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(run->timer, SD_EVENT_ONESHOT);
-    if (r < 0)
-        return bl_fail(err, r, "timer of a rollout: %s", strerror(-r));
-
-    return 0;
+    return r < 0 ? r : 1;
 }
 
 static int queue_effects(struct ctl_engine *engine, struct ctl_run *run, struct bl_error *err)

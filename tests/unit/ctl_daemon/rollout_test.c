@@ -364,13 +364,31 @@ static void test_an_ended_rollout_that_owes_a_host_survives_a_restart(void **sta
     world_submit(&world, &wish, id);
     json_decref(world_wait_state(&world, "complete"));
     world.hosts[0].answers_nothing = true;
-    json_decref(world_ask(&world, json_pack("{s:s, s:s, s:s}", "verb", "rollback", "rollout", id,
-                                            "host", "web1")));
+    json_decref(world_ask(
+        &world, json_pack("{s:s, s:s, s:s}", "verb", "rollback", "rollout", id, "host", "web1")));
     world_restart(&world);
     assert_int_equal(world.engine->run_count, 1);
     assert_true(world.engine->runs[0]->owes);
     assert_int_equal(world.engine->runs[0]->hosts[0].state, CTL_HOST_REVERTING);
     assert_true(world.engine->runs[0]->wake_at.ms != 0);
+}
+
+static void test_an_ended_rollout_that_is_loaded_again_keeps_time(void **state)
+{
+    struct submission_wish wish = two_waves();
+    char id[17];
+
+    wish.hosts_per_wave[1] = 0;
+    add_hosts(1);
+    world_submit(&world, &wish, id);
+    json_decref(world_wait_state(&world, "complete"));
+    world.hosts[0].answers_nothing = true;
+    world_restart(&world);
+    assert_int_equal(world.engine->run_count, 0);
+    json_decref(world_ask(
+        &world, json_pack("{s:s, s:s, s:s}", "verb", "rollback", "rollout", id, "host", "web1")));
+    assert_int_equal(world.engine->runs[0]->hosts[0].state, CTL_HOST_REVERTING);
+    assert_non_null(world.engine->runs[0]->timer);
 }
 
 static int refuse_commit(void *userdata)
@@ -622,6 +640,7 @@ int main(void)
         ROLLOUT_TEST(test_a_rollback_too_late_ends_with_the_hosts_answer),
         ROLLOUT_TEST(test_pause_holds_the_next_wave_and_is_audited),
         ROLLOUT_TEST(test_an_ended_rollout_that_owes_a_host_survives_a_restart),
+        ROLLOUT_TEST(test_an_ended_rollout_that_is_loaded_again_keeps_time),
         ROLLOUT_TEST(test_an_order_that_was_not_stored_is_not_confirmed),
         ROLLOUT_TEST(test_what_stops_can_neither_pause_nor_resume),
         ROLLOUT_TEST(test_what_hosts_would_refuse_is_refused_early),
