@@ -17,6 +17,8 @@ enum {
     RESEND_MS_MAX = 30 * 1000, /* TCP tries again, ever less often */
     LATE_MS_MAX = 2 * 3600 * 1000,
     DELAY_MS_MAX = 10 * 60 * 1000,
+    LOSSY_MS_MAX = 3600 * 1000,
+    LOOK_MS = 10 * 1000,
 };
 
 struct sim_packet {
@@ -151,6 +153,7 @@ static void free_conn(struct sim_conn *conn)
         clear_pipe(&conn->pipes[way]);
         sim_cancel(&conn->doubt[way]);
     }
+    sim_cancel(&conn->lossy);
     conns.slots[slot] = NULL;
     conns.free_slots[conns.free_count++] = slot;
     free(conn);
@@ -433,6 +436,33 @@ static void swap_last(struct sim_pipe *pipe)
     pipe->tail = first;
 }
 
+/* A courier that drops what it was given is restarted some day: nothing else makes it good. */
+static void on_lossy(void *userdata, uint64_t id)
+{
+    struct sim_conn *conn = sim_conn_find(id);
+
+    if (conn == NULL)
+        return;
+    conn->lossy = 0;
+    if (sim_now_ms() < conn->lossy_until_ms && !sim_is_calm()) {
+        conn->lossy = sim_after(LOOK_MS, on_lossy, NULL, id);
+        return;
+    }
+    notice_end(conn, SIM_DOWN);
+    conn = sim_conn_find(id);
+    if (conn != NULL)
+        notice_end(conn, SIM_UP);
+}
+
+static void lose(struct sim_conn *conn)
+{
+    if (conn->lossy != 0)
+        return;
+    conn->lossy_until_ms =
+        sim_now_ms() + sim_draw_log(SIM_DRAW_FAULT, conn->dialer->host, LOOK_MS, LOSSY_MS_MAX);
+    conn->lossy = sim_after(LOOK_MS, on_lossy, NULL, conn->id);
+}
+
 int sim_conn_send(struct sim_conn *conn, enum sim_way way, const void *data, size_t size_bytes)
 {
     struct sim_pipe *pipe = &conn->pipes[way];
@@ -444,8 +474,10 @@ int sim_conn_send(struct sim_conn *conn, enum sim_way way, const void *data, siz
         pipe->is_sender_waiting = true;
         return -EAGAIN;
     }
-    if (sim_fault(SIM_FAULT_MESSAGE_LOST, host))
+    if (sim_fault(SIM_FAULT_MESSAGE_LOST, host)) {
+        lose(conn);
         return 0;
+    }
     if (sim_fault(SIM_FAULT_MESSAGE_DOUBLED, host))
         append(conn, way, new_packet(data, size_bytes));
     if (sim_fault(SIM_FAULT_MESSAGE_DELAYED, host)) {

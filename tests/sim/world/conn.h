@@ -54,6 +54,8 @@ struct sim_conn {
     bool is_doubted[SIM_WAYS];
     sim_ticket doubt[SIM_WAYS]; /* that end finds out that nothing comes any more */
     struct sim_pipe pipes[SIM_WAYS];
+    sim_ticket lossy; /* a message was lost: it ends some day */
+    int64_t lossy_until_ms;
 };
 
 /* ---- conn.c ---- */

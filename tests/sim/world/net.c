@@ -19,6 +19,7 @@ enum {
     LATENCY_US_MIN = 200,
     LATENCY_US_MAX = 2 * 1000 * 1000,
     CUT_MS_MIN = 100,
+    LOOK_MS = 10 * 1000, /* whoever breaks something for a time looks for the calm that often */
 };
 #define CUT_MS_MAX (INT64_C(30) * 24 * 3600 * 1000)
 
@@ -276,10 +277,15 @@ bool sim_net_forge(uint32_t host, const void *data, size_t size_bytes)
 
 /* ---- faults ---- */
 
-static void on_clone_end(void *userdata, uint64_t argument)
+static void on_clone_look(void *userdata, uint64_t end_ms)
 {
     struct sim_dialer *dialer = userdata;
+    int64_t left_ms = (int64_t)end_ms - sim_now_ms();
 
+    if (left_ms > 0 && !sim_is_calm()) {
+        (void)sim_after(left_ms < LOOK_MS ? left_ms : LOOK_MS, on_clone_look, dialer, end_ms);
+        return;
+    }
     sim_tell(dialer->host, "its clone is switched off");
     hang_up(dialer, sim_draw_percent(SIM_DRAW_FAULT, dialer->host, 50));
 }
@@ -292,7 +298,7 @@ void sim_net_clone(uint32_t host, int64_t for_ms)
         return;
     sim_tell(host, "a clone of it comes up");
     dial(dialer, 1);
-    (void)sim_after(for_ms, on_clone_end, dialer, host);
+    on_clone_look(dialer, (uint64_t)(sim_now_ms() + for_ms));
 }
 
 static void reset(uint32_t host)
