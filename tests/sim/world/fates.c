@@ -96,8 +96,10 @@ static void strike_machine(uint32_t host)
 static void strike_rescue(uint32_t host)
 {
     if (sim_fault(SIM_FAULT_PERSON_RESCUES, host)) {
-        (void)sim_host_rescue(host, (enum sim_rescue)sim_draw_between(
-                                        SIM_DRAW_PERSON, host, SIM_RESCUE_HOLD, SIM_RESCUE_LAST));
+        const uint32_t buttons = SIM_RESCUE_LAST - SIM_RESCUE_HOLD + 1;
+        const uint32_t button = sim_draw_below(SIM_DRAW_PERSON, host, buttons);
+
+        (void)sim_host_rescue(host, SIM_RESCUE_HOLD + button);
     }
 }
 

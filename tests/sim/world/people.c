@@ -30,7 +30,7 @@ struct desk { /* one plan and what people know of it */
     struct sim_plan plan;
     enum desk_state state;
     uint32_t tries;
-    bool is_final, is_paused;
+    bool is_at_rest, is_paused;
     sim_ticket ticket; /* to ask again */
 };
 
@@ -168,7 +168,7 @@ static void plan_next(int64_t after_ms)
 
 static bool is_over(const struct desk *desk)
 {
-    return desk->state == DESK_REFUSED || (desk->state == DESK_TAKEN && desk->is_final);
+    return desk->state == DESK_REFUSED || (desk->state == DESK_TAKEN && desk->is_at_rest);
 }
 
 /* Half of the next ones come while the ones before are under way. */
@@ -192,6 +192,19 @@ static void on_next(void *userdata, uint64_t argument)
         plan_next(draw_log(1000, NEXT_MS_MAX));
 }
 
+/* It has ended, and no host of it is waited for (one may be ordered back after the end). */
+static bool is_at_rest(const struct ctl_rollout *rollout)
+{
+    if (!ctl_rollout_is_final(rollout))
+        return false;
+    for (uint32_t i = 0; i < rollout->host_count; i++) {
+        if (!ctl_host_state_is_final(rollout->hosts[i].state))
+            return false;
+    }
+
+    return true;
+}
+
 /* Committed by belayd: it has the plan, whether an answer came or not. */
 void sim_people_note(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
                      const struct ctl_rollout *rollout)
@@ -201,7 +214,7 @@ void sim_people_note(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
 
         if (memcmp(desk->plan.rollout.id, rollout_id, PROTO_ROLLOUT_ID_BYTES) != 0)
             continue;
-        desk->is_final = ctl_rollout_is_final(rollout);
+        desk->is_at_rest = is_at_rest(rollout);
         desk->is_paused = rollout->paused;
     }
 }
