@@ -361,6 +361,8 @@ static void tell_leases(struct sim_host *h, const struct sim_host_disk *former)
     if (former->leases[SIM_LEASE_SILENCE].is_held)
         sim_law_lease_ended(h->index, SIM_LEASE_SILENCE);
     sim_law_disk_replaced(h->index);
+    if (h->disk.job_state != 0)
+        sim_law_job_loaded(h->index, h->disk.rollout_id, (enum proto_job_state)h->disk.job_state);
     if (h->disk.has_ssh_drop_in)
         sim_law_lease_taken(h->index, SIM_LEASE_SSH, sim_now_ms() + (left_ms > 0 ? left_ms : 0));
     if (h->disk.leases[SIM_LEASE_SILENCE].is_held)
