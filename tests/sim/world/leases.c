@@ -323,17 +323,17 @@ static void pause_jobs(struct agent_quiesce *op, struct bl_error *err)
         op->result = agent_lease_end(&op->outcome, "quiesce_taken", r, err);
         return;
     }
-    if (held->is_held) { /* joined: its timer runs already, or the boot has seen to it */
+    if (held->is_held) { /* joined */
         bl_text_copy(boot_id, sizeof(boot_id), h->machine->boot_id);
         r = __wrap_agent_lease_load(NULL, AGENT_LEASE_QUIESCE, NULL, &record, err);
     } else {
         r = agent_lease_fill(&record, op->job, op->lease_ms, boot_id, err);
         if (r >= 0)
             r = __wrap_agent_lease_save(NULL, AGENT_LEASE_QUIESCE, &record, err);
-        if (r >= 0)
-            r = agent_manager_arm(NULL, names[SIM_LEASE_JOBS].timer,
-                                  agent_lease_left_ms(&record, boot_id), err);
     }
+    if (r >= 0)
+        r = agent_manager_arm(NULL, names[SIM_LEASE_JOBS].timer,
+                              agent_lease_left_ms(&record, boot_id), err);
     if (r >= 0)
         r = may_write(h, err);
     if (r < 0) {
