@@ -213,7 +213,6 @@ static void ask_witnesses(struct agent_jobs *jobs)
 {
     struct bl_error err = {0};
 
-    jobs->witnesses = agent_witnesses_free(jobs->witnesses);
     if (agent_witnesses_ask(jobs->host, &jobs->work->manifest, on_witnesses, jobs, &jobs->witnesses,
                             &err) < 0)
         sd_journal_print(LOG_WARNING, "The network could not be looked at: %s", err.text);
@@ -357,6 +356,7 @@ static int take_up(struct agent_jobs *jobs, const struct agent_journal_job *save
     work->accepted_wall_ms = saved->accepted_wall_ms;
     (void)free_work(jobs->work);
     jobs->work = work;
+    jobs->witnesses = agent_witnesses_free(jobs->witnesses);
     (void)agent_jobs_tell(
         jobs,
         (struct agent_job_event){.type = AGENT_JOB_RESTART,
@@ -485,6 +485,7 @@ int agent_jobs_take(struct agent_jobs *jobs, const struct proto_offer *offer,
         return r;
     }
     (void)free_work(former);
+    jobs->witnesses = agent_witnesses_free(jobs->witnesses);
     prune(jobs);
     (void)perform(jobs, &effects);
 
