@@ -117,9 +117,10 @@ static void show_status(FILE *out, const struct agent_rescue_reply *reply)
     char until[BL_WALL_TEXT_BYTES];
 
     if (!reply->journal_whole) {
-        (void)fputs("The journal FAILED: the agent does nothing by itself any more, and what state "
-                    "this host is in is unknown.\n",
-                    out);
+        (void)fputs(
+            "The journal FAILED or has no room: the agent does nothing by itself any more, and "
+            "what state this host is in is unknown. Make room, and it goes on.\n",
+            out);
     }
     (void)fprintf(out, "controller  %s\n", reply->linked ? "connected" : "NOT connected");
     if (!reply->has_job) {

@@ -9,7 +9,9 @@
 
 #include "agent/root/ops/op.h"
 #include "agent/root/prune.h"
+#include "agent/root/room.h"
 #include "agent/root/witnesses.h"
+#include "agent/txn/ballast.h"
 #include "agent/txn/task.h"
 #include "common/file.h"
 #include "common/hex.h"
@@ -24,7 +26,8 @@ struct agent_jobs {
     sd_event_source *wake;
     struct agent_witnesses *witnesses; /* a question that is out */
     bool halted;
-    bool back_wanted; /* of `back_rollout_id`, as soon as no job is open */
+    sd_event_source *room; /* halted on a full disk: waits for the end of that */
+    bool back_wanted;      /* of `back_rollout_id`, as soon as no job is open */
     uint8_t back_rollout_id[PROTO_ROLLOUT_ID_BYTES];
     struct agent_job_event back_event; /* its texts are static */
 };
@@ -162,7 +165,10 @@ static int record(struct agent_jobs *jobs, const struct agent_job_effects *effec
     if (write.reports_count == 0)
         return 0;
 
-    r = agent_journal_write(jobs->host->journal, &write, err);
+    /* What follows needs room, too: a step that fails for the want of it turns back what is good. */
+    r = agent_ballast_find_room(jobs->host->state_dir, err);
+    if (r >= 0)
+        r = agent_journal_write(jobs->host->journal, &write, err);
     if (r < 0)
         return r;
     for (uint32_t i = 0; i < write.reports_count; i++)
@@ -173,9 +179,18 @@ static int record(struct agent_jobs *jobs, const struct agent_job_effects *effec
 
 static void halt(struct agent_jobs *jobs, const struct bl_error *err)
 {
+    struct bl_error ignored = {0};
+
     jobs->halted = true;
     jobs->run = agent_op_free(jobs->run);
     jobs->witnesses = agent_witnesses_free(jobs->witnesses);
+    if (err->code == -ENOSPC && agent_room_await(jobs->host, &jobs->room, &ignored) >= 0) {
+        sd_journal_print(LOG_CRIT,
+                         "Nothing more is done by itself until there is room on disk: %s. Leases "
+                         "end by their own timers.",
+                         err->text);
+        return;
+    }
     sd_journal_print(LOG_CRIT,
                      "The journal can no longer be trusted, nothing more is done by itself: %s. "
                      "Leases end by their own timers. Check the disk, then restart belay-agent.",
@@ -198,7 +213,6 @@ static void ask_witnesses(struct agent_jobs *jobs)
 {
     struct bl_error err = {0};
 
-    jobs->witnesses = agent_witnesses_free(jobs->witnesses);
     if (agent_witnesses_ask(jobs->host, &jobs->work->manifest, on_witnesses, jobs, &jobs->witnesses,
                             &err) < 0)
         sd_journal_print(LOG_WARNING, "The network could not be looked at: %s", err.text);
@@ -342,6 +356,7 @@ static int take_up(struct agent_jobs *jobs, const struct agent_journal_job *save
     work->accepted_wall_ms = saved->accepted_wall_ms;
     (void)free_work(jobs->work);
     jobs->work = work;
+    jobs->witnesses = agent_witnesses_free(jobs->witnesses);
     (void)agent_jobs_tell(
         jobs,
         (struct agent_job_event){.type = AGENT_JOB_RESTART,
@@ -470,6 +485,7 @@ int agent_jobs_take(struct agent_jobs *jobs, const struct proto_offer *offer,
         return r;
     }
     (void)free_work(former);
+    jobs->witnesses = agent_witnesses_free(jobs->witnesses);
     prune(jobs);
     (void)perform(jobs, &effects);
 
@@ -542,6 +558,7 @@ struct agent_jobs *agent_jobs_free(struct agent_jobs *jobs)
     (void)agent_op_free(jobs->run);
     (void)agent_witnesses_free(jobs->witnesses);
     sd_event_source_disable_unref(jobs->wake);
+    sd_event_source_disable_unref(jobs->room);
     (void)free_work(jobs->work);
     free(jobs);
     return NULL;

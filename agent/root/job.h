@@ -46,7 +46,10 @@ const struct agent_work *agent_jobs_work(const struct agent_jobs *jobs);
 bool agent_jobs_is_open(const struct agent_jobs *jobs);
 /* A package run of the job is under way, or may be. */
 bool agent_jobs_is_changing(const struct agent_jobs *jobs);
-/* The journal failed: nothing is done any more, and what the host's state is nobody knows. */
+/*
+ * The journal failed, or has no room: nothing is done any more, and what the host's state is nobody
+ * knows. Of want of room the agent recovers by itself when there is some.
+ */
 bool agent_jobs_is_halted(const struct agent_jobs *jobs);
 
 /*

@@ -16,6 +16,7 @@
 #include "agent/root/rescue.h"
 #include "agent/root/setup.h"
 #include "agent/root/talk.h"
+#include "agent/txn/ballast.h"
 #include "common/file.h"
 
 /*
@@ -139,9 +140,12 @@ static int load_identity(struct agent_host *host, struct bl_error *err)
 
 static int open_journal(struct agent_host *host, struct bl_error *err)
 {
+    struct bl_error why = {0};
     char path[512];
     int r;
 
+    if (agent_ballast_find_room(host->state_dir, &why) < 0)
+        sd_journal_print(LOG_CRIT, "The journal may not open: %s", why.text);
     r = snprintf(path, sizeof(path), "%s/agent/journal.db", host->state_dir);
     if (r < 0 || (size_t)r >= sizeof(path))
         return bl_fail(err, -ENAMETOOLONG, "'%s': name too long", host->state_dir);
@@ -193,7 +197,14 @@ static int note_start(struct agent_host *host, struct bl_error *err)
                                           .what = "start",
                                           .reason = "belay-agent " BELAY_VERSION};
 
-    return agent_journal_note(host->journal, &row, err);
+    int r = agent_journal_note(host->journal, &row, err);
+
+    if (r == -ENOSPC) {
+        /* The rescue socket must open all the same; a job that is open waits for room. */
+        sd_journal_print(LOG_CRIT, "The start is not recorded: %s", err->text);
+        return 0;
+    }
+    return r;
 }
 
 static int prepare(struct agent *agent, struct bl_error *err)

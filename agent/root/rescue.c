@@ -221,8 +221,8 @@ static void pass_wish(struct agent_rescue *rescue, const struct wish *wish, cons
     }
     if (agent_jobs_is_halted(rescue->jobs)) {
         say(answer, false,
-            "the journal failed, so the agent begins nothing; check the disk, then "
-            "systemctl restart belay-agent.service");
+            "the journal failed or has no room, so the agent begins nothing; make room or check the "
+            "disk, then systemctl restart belay-agent.service");
         return;
     }
     is_heard = agent_jobs_tell(rescue->jobs,

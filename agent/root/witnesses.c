@@ -61,33 +61,36 @@ static void add(struct agent_probe_task *task, const char *endpoint, uint32_t ro
 
 int agent_witnesses_ask(struct agent_host *host, const struct proto_manifest *manifest,
                         void (*done)(void *userdata, enum agent_job_witnesses answer),
-                        void *userdata, struct agent_witnesses **ret_witnesses,
-                        struct bl_error *err)
+                        void *userdata, struct agent_witnesses **witnesses, struct bl_error *err)
 {
     struct agent_probe_endpoint endpoints[AGENT_PROBE_ENDPOINTS_MAX];
     struct agent_probe_task task = {.format = AGENT_PROBE_FORMAT,
                                     .what = AGENT_PROBE_WITNESSES,
                                     .endpoints = endpoints,
                                     .timeout_ms = TIMEOUT_MS};
-    struct agent_witnesses *witnesses = calloc(1, sizeof(*witnesses));
-    struct agent_probe_caller caller = {.userdata = witnesses, .done = on_answer};
+    struct agent_probe_caller caller = {.done = on_answer};
+    struct agent_witnesses *asked;
     int r;
 
-    if (witnesses == NULL)
+    if (*witnesses != NULL)
+        return 0;
+    asked = calloc(1, sizeof(*asked));
+    if (asked == NULL)
         return bl_fail(err, -ENOMEM, "no memory for a look at the network");
-    witnesses->done = done;
-    witnesses->userdata = userdata;
+    asked->done = done;
+    asked->userdata = userdata;
+    caller.userdata = asked;
     add(&task, host->controller, AGENT_PROBE_CONTROLLER);
     for (uint32_t i = 0; i < manifest->witnesses_count; i++)
         add(&task, manifest->witnesses[i].text, AGENT_PROBE_WITNESS);
 
-    r = agent_probe_start(host, &task, &caller, &witnesses->ask, err);
+    r = agent_probe_start(host, &task, &caller, &asked->ask, err);
     if (r < 0) {
-        free(witnesses);
+        free(asked);
         return r;
     }
 
-    *ret_witnesses = witnesses;
+    *witnesses = asked;
     return 0;
 }
 

@@ -11,11 +11,15 @@
  */
 struct agent_witnesses;
 
-/* `manifest` is borrowed for the call, `host` until it is freed. Never calls back from inside. */
+/*
+ * `manifest` is borrowed for the call, `host` until it is freed. Never calls back from inside. When
+ * `*witnesses` is a question that is out already, it is joined: its answer answers both, since asking
+ * anew before anybody can have answered would never learn anything.
+ */
 int agent_witnesses_ask(struct agent_host *host, const struct proto_manifest *manifest,
                         void (*done)(void *userdata, enum agent_job_witnesses answer),
-                        void *userdata, struct agent_witnesses **ret_witnesses,
-                        struct bl_error *err) BL_CHECKED;
+                        void *userdata, struct agent_witnesses **witnesses, struct bl_error *err)
+    BL_CHECKED;
 struct agent_witnesses *agent_witnesses_free(struct agent_witnesses *witnesses);
 
 /* What the answers of one question say together. */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "agent/packages/process.h"
+#include "agent/txn/ballast.h"
 #include "agent/txn/phase.h"
 #include "common/file.h"
 #include "common/text.h"
@@ -139,6 +140,7 @@ static int run(struct agent_packages_job *job, const struct options *options, ui
                struct bl_error *err)
 {
     PROTO_AUTO_ARENA arena = {0};
+    struct bl_error ignored = {0};
     struct agent_txn_task task;
     int r;
 
@@ -153,6 +155,9 @@ static int run(struct agent_packages_job *job, const struct options *options, ui
     if (r < 0)
         return r;
     make_reserve(job->job_fd);
+    /* The agent may be dead. Without room the package manager says best what it lacks. */
+    if (phase == AGENT_TXN_RESTORE)
+        (void)!agent_ballast_find_room(options->state_dir, &ignored);
     r = agent_packages_apt.prepare(job, err);
     if (r < 0)
         return bl_wrap(err, "prepare '%s'", options->cache_dir);

@@ -17,6 +17,7 @@ enum {
     CLOCK_OFFSET_MS_MAX = 10 * 60 * 1000,
     RESERVE_BYTES = 128 * 1024 * 1024, /* dpkg holds old and new files of a package at a time */
     BOOT_RESERVE_BYTES = 32 * 1024 * 1024,
+    STATE_RESERVE_BYTES = 16 * 1024 * 1024, /* journal and records, on a file system of its own */
     FILES_RESERVE = 2000,
     MOUNTINFO_BYTES_MAX = 1024 * 1024,
 };
@@ -78,8 +79,8 @@ static void check_read_only(const char *const *paths, size_t path_count,
         block(findings, "mounts_unknown", err.text, "check /proc/self/mountinfo");
 }
 
-static void check_disks(const struct agent_work *work, const struct agent_txn_result *stage,
-                        struct agent_findings *findings)
+static void check_disks(const char *state_dir, const struct agent_work *work,
+                        const struct agent_txn_result *stage, struct agent_findings *findings)
 {
     static const char *const paths[] = {"/", "/usr", "/var", "/boot"};
     uint64_t growth_bytes = stage->installed_bytes > 0 ? (uint64_t)stage->installed_bytes : 0;
@@ -89,6 +90,7 @@ static void check_disks(const struct agent_work *work, const struct agent_txn_re
     check_room("/", growth_bytes + RESERVE_BYTES, findings);
     check_room("/usr", growth_bytes + RESERVE_BYTES, findings);
     check_room("/var", growth_bytes + RESERVE_BYTES, findings);
+    check_room(state_dir, STATE_RESERVE_BYTES, findings);
     check_room("/boot", kernel ? growth_bytes + BOOT_RESERVE_BYTES : 0, findings);
     check_read_only(paths, sizeof(paths) / sizeof(paths[0]), findings);
 }
@@ -166,7 +168,7 @@ static int start(struct agent_op_run *run, struct bl_error *err)
         return r;
 
     check_packages(&stage, &findings);
-    check_disks(run->work, &stage, &findings);
+    check_disks(run->host->state_dir, run->work, &stage, &findings);
     check_units(run->work, &baseline, &findings);
     check_clock(run->host, &findings);
     check_revert_class(run->work, &findings);

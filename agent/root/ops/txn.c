@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <systemd/sd-journal.h>
 
 #include "agent/root/phase.h"
+#include "agent/txn/ballast.h"
 
 /*
  * The steps forward that are package runs: stage and upgrade. All of the work is belay-txn's; in here
@@ -105,6 +107,11 @@ static int start_stage(struct agent_op_run *run, struct bl_error *err)
                                         .allow_downgrade = manifest->allow_downgrade,
                                         .deadline_ms = manifest->stage_ms,
                                         .lock_wait_ms = lock_wait_of(manifest->stage_ms)};
+    struct bl_error why = {0};
+
+    /* The prechecks are what judges a disk that is too full. */
+    if (agent_ballast_make(run->host->state_dir, &why) < 0)
+        sd_journal_print(LOG_WARNING, "No room is kept for emergencies: %s", why.text);
 
     return begin(run, &task, err);
 }

@@ -235,6 +235,27 @@ static void test_only_the_newest_job_keeps_its_files(void **state)
     assert_int_equal(rmdir(directory), 0);
 }
 
+static void never_answered(void *userdata, enum agent_job_witnesses answer)
+{
+    fail_msg("nothing was asked");
+}
+
+/* With a second question in its place the first would never be answered. */
+static void test_a_question_to_the_witnesses_is_joined(void **state)
+{
+    const struct proto_manifest manifest = {0};
+    struct agent_host host = {.run_dir = "/dev/null"}; /* where nothing can be asked */
+    struct agent_witnesses *const out = (void *)&host, *witnesses = NULL;
+    struct bl_error err = {0};
+
+    assert_true(agent_witnesses_ask(&host, &manifest, never_answered, NULL, &witnesses, &err) < 0);
+    assert_null(witnesses);
+    witnesses = out;
+    assert_int_equal(agent_witnesses_ask(&host, &manifest, never_answered, NULL, &witnesses, &err),
+                     0);
+    assert_ptr_equal(witnesses, out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +265,7 @@ int main(void)
         cmocka_unit_test(test_key_is_made_once_and_kept),
         cmocka_unit_test(test_the_next_key_waits_until_it_is_adopted),
         cmocka_unit_test(test_witnesses),
+        cmocka_unit_test(test_a_question_to_the_witnesses_is_joined),
         cmocka_unit_test(test_only_the_newest_job_keeps_its_files),
     };
 
