@@ -39,9 +39,18 @@ static int errno_of(int code)
     }
 }
 
+/*
+ * After some errors SQLite has taken back the whole transaction by itself; what the caller still
+ * writes would become durable without what came before it.
+ */
+static bool is_undone(const struct bl_sqlite *s)
+{
+    return s->in_transaction && sqlite3_get_autocommit(s->db) != 0;
+}
+
 static int fail(struct bl_sqlite *s, int code, const char *what, struct bl_error *err)
 {
-    if ((code & 0xff) == SQLITE_IOERR)
+    if ((code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_FULL || is_undone(s))
         s->broken = true;
     return bl_fail(err, errno_of(code), "%s: %s", what,
                    s->db != NULL ? sqlite3_errmsg(s->db) : sqlite3_errstr(code));
@@ -53,7 +62,7 @@ static int check_usable(const struct bl_sqlite *s, struct bl_error *err)
 
     if (s->broken) {
         return bl_fail(err, -EIO,
-                       "the database had an I/O error and is not used any more; "
+                       "the database failed to write before and is not used any more; "
                        "check the disk, then restart");
     }
     return 0;
@@ -310,6 +319,7 @@ int bl_sqlite_commit(struct bl_sqlite *s, struct bl_error *err)
 
     r = bl_sqlite_exec(s, "COMMIT", err);
     if (r < 0) {
+        s->broken = true;
         bl_sqlite_rollback(s);
         return bl_wrap(err, "commit");
     }
