@@ -129,9 +129,11 @@ static int migrate(struct bl_sqlite *s, const struct bl_sqlite_schema *schema, s
                        "version of belay that wrote it",
                        (long long)version, schema->step_count);
     }
-    if (version == (int64_t)schema->step_count)
-        return 0;
 
+    /*
+     * Also without a step to take: this commit begins the log anew on disk. Until then a power cut
+     * could bring back the one that the checkpoint emptied, and hide what we have read since.
+     */
     r = bl_sqlite_begin(s, err);
     for (unsigned i = (unsigned)version; r == 0 && i < schema->step_count; i++)
         r = bl_sqlite_exec(s, schema->steps[i], err);
@@ -154,9 +156,14 @@ static int configure(struct bl_sqlite *s, const struct bl_sqlite_schema *schema,
 
     (void)sqlite3_extended_result_codes(s->db, 1);
     (void)sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
+    /*
+     * The checkpoint brings to disk what the log holds: after a failed fsync of the process before,
+     * that is perhaps only in the page cache, marked clean, so that no later fsync would write it,
+     * and what is committed behind it in the log would be lost with it.
+     */
     r = bl_sqlite_exec(s,
                        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
-                       "PRAGMA trusted_schema=OFF;",
+                       "PRAGMA trusted_schema=OFF; PRAGMA wal_checkpoint(TRUNCATE);",
                        err);
     if (r < 0)
         return r;
