@@ -427,6 +427,8 @@ int agent_journal_load_base(struct agent_journal *journal, struct proto_arena *a
         r = decode_job(stmt, arena, ret_job, err);
         if (r >= 0 && ret_job->job.state == PROTO_JOB_COMMITTED)
             return r;
+        if (r >= 0 && ret_job->job.state == PROTO_JOB_REVERT_FAILED && ret_job->job.changed)
+            return 0; /* nobody knows what lies on top of those before it */
     }
     return r < 0 ? bl_wrap(err, "journal") : 0;
 }
@@ -437,9 +439,8 @@ int agent_journal_raise(struct agent_journal *journal, const uint8_t id[AGENT_JO
     static const char sql[] =
         "UPDATE jobs SET place = 1 + (SELECT max(place) FROM jobs) WHERE id = ?1";
     const struct value value = BLOB(id, AGENT_JOB_ID_BYTES);
-    int r = run(journal, sql, &value, 1, err);
 
-    return r < 0 ? bl_wrap(err, "journal") : 0;
+    return run(journal, sql, &value, 1, err) < 0 ? bl_wrap(err, "journal") : 0;
 }
 
 int agent_journal_find_rollout(struct agent_journal *journal,

@@ -95,8 +95,8 @@ int agent_journal_load_job(struct agent_journal *journal, const uint8_t id[AGENT
 
 /*
  * The job that this host stands on: the one that was committed last and not taken back since. Only
- * it can be taken back late; what lies beneath it can't be pulled out from under it. As below; *ret_job
- * is overwritten in any case.
+ * it can be taken back late; what lies beneath it can't be pulled out from under it, nor what lies
+ * beneath a change whose way back failed. As below; *ret_job is overwritten in any case.
  */
 int agent_journal_load_base(struct agent_journal *journal, struct proto_arena *arena,
                             struct agent_journal_job *ret_job, struct bl_error *err) BL_CHECKED;

@@ -44,6 +44,19 @@ bool ctl_rollout_is_final(const struct ctl_rollout *rollout)
     return rollout_rows[rollout->state].final;
 }
 
+bool ctl_rollout_owes(const struct ctl_rollout *rollout)
+{
+    for (uint32_t i = 0; i < rollout->host_count; i++) {
+        const struct ctl_rollout_host *host = &rollout->hosts[i];
+
+        if (!ctl_host_state_is_final(host->state) ||
+            (host->state == CTL_HOST_LOST && host->revert_wanted))
+            return true;
+    }
+
+    return false;
+}
+
 bool ctl_rollout_state_may_follow(uint32_t from, uint32_t to)
 {
     return bl_sm_allows(rollout_rows, ROLLOUT_ROW_COUNT, from, to);

@@ -177,6 +177,8 @@ void ctl_rollout_step(struct ctl_rollout *rollout, const struct ctl_rollout_even
 void ctl_rollout_check(const struct ctl_rollout *rollout);
 
 bool ctl_rollout_is_final(const struct ctl_rollout *rollout);
+/* A host is waited for, or to be told that it goes back when it is heard of: also after the end. */
+bool ctl_rollout_owes(const struct ctl_rollout *rollout);
 const char *ctl_rollout_state_name(uint32_t state);
 const char *ctl_host_state_name(uint32_t state);
 bool ctl_host_state_is_final(uint32_t state);

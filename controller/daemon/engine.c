@@ -29,10 +29,8 @@ void ctl_engine_fail(struct ctl_engine *engine, const struct bl_error *err)
 
 bool ctl_engine_begin(struct ctl_engine *engine)
 {
-    struct bl_error err = {0};
-
-    if (!engine->failed && ctl_store_begin(engine->store, &err) < 0)
-        ctl_engine_fail(engine, &err);
+    if (!engine->failed)
+        ctl_store_begin(engine->store);
 
     return !engine->failed;
 }
@@ -47,6 +45,7 @@ static int mark_changed_runs(struct ctl_engine *engine, struct bl_error *err)
             .ended = run->ended,
             .exit_code = ctl_rollout_exit_code(&run->rollout),
             .paused = run->rollout.paused,
+            .owes = run->owes,
         };
         int r;
 
@@ -80,7 +79,7 @@ static bool unload_one(struct ctl_engine *engine)
     uint32_t ended = 0, oldest = UINT32_MAX;
 
     for (uint32_t i = 0; i < engine->run_count; i++) {
-        if (!ctl_rollout_is_final(&engine->runs[i]->rollout))
+        if (!ctl_rollout_is_final(&engine->runs[i]->rollout) || engine->runs[i]->owes)
             continue;
         ended++;
         if (oldest == UINT32_MAX || engine->runs[i]->last_used < engine->runs[oldest]->last_used)
@@ -354,7 +353,7 @@ static int reopen(void *userdata, const struct ctl_store_rollout *row, struct bl
     struct ctl_run *run;
     int r;
 
-    if (row->ended.ms != 0)
+    if (row->ended.ms != 0 && !row->owes)
         return 0;
     r = ctl_engine_run(engine, row->id, &run, err);
 
@@ -366,9 +365,7 @@ static int restart_runs(struct ctl_engine *engine, struct bl_error *err)
 {
     int r;
 
-    r = ctl_store_begin(engine->store, err);
-    if (r < 0)
-        return r;
+    ctl_store_begin(engine->store);
     r = ctl_store_each_rollout(engine->store, UINT32_MAX, reopen, engine, err);
     for (uint32_t i = 0; i < engine->run_count && r >= 0; i++)
         r = ctl_engine_step(engine, engine->runs[i],

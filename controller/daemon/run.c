@@ -73,6 +73,8 @@ void ctl_run_step(struct ctl_run *run, const struct ctl_rollout_event *event, st
         run->ended = (struct bl_wall){0};
     else if (run->ended.ms == 0)
         run->ended = at;
+    if (effects->changed)
+        run->owes = ctl_rollout_is_final(&run->rollout) && ctl_rollout_owes(&run->rollout);
     run->changed = run->changed || effects->changed;
 }
 

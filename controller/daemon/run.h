@@ -41,6 +41,7 @@ struct ctl_run {
     struct bl_mono wake_at;             /* ms 0 = no TIME is wanted */
     sd_event_source *timer;             /* the engine's; released with the run */
     bool changed;                       /* since those who watch were told */
+    bool owes;                          /* it has ended, and a host is still to be told or heard */
     uint64_t last_used;                 /* the engine's count of turns */
 };
 

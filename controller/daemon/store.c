@@ -2,11 +2,9 @@
 #include "controller/daemon/store.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 
 #include "common/file.h"
 #include "common/text.h"
@@ -63,31 +61,13 @@ static const char *const schema_steps[] = {
     " seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, uid INTEGER NOT NULL, verb TEXT NOT NULL,"
     " subject TEXT NOT NULL, detail TEXT NOT NULL, hash BLOB NOT NULL"
     ");",
+    "ALTER TABLE rollouts ADD COLUMN owes INTEGER NOT NULL DEFAULT 0;",
 };
 
 static const struct bl_sqlite_schema schema = {
     .steps = schema_steps,
     .step_count = sizeof(schema_steps) / sizeof(schema_steps[0]),
 };
-
-/* The lock goes with the process, so a crash leaves nothing behind that somebody must remove. */
-static int lock_state_dir(struct ctl_store *store, const char *state_dir, struct bl_error *err)
-{
-    BL_AUTO_FD int dir_fd = bl_dir_open(AT_FDCWD, state_dir, err);
-
-    if (dir_fd < 0)
-        return dir_fd;
-    store->lock_fd = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (store->lock_fd < 0)
-        return bl_fail(err, -errno, "'%s/lock': %s", state_dir, strerror(errno));
-    if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-        if (errno == EWOULDBLOCK)
-            return bl_fail(err, -EBUSY, "another belayd uses '%s'", state_dir);
-        return bl_fail(err, -errno, "lock '%s': %s", state_dir, strerror(errno));
-    }
-
-    return 0;
-}
 
 int ctl_store_open(const char *state_dir, struct ctl_store **ret_store, struct bl_error *err)
 {
@@ -98,7 +78,9 @@ int ctl_store_open(const char *state_dir, struct ctl_store **ret_store, struct b
     if (store == NULL)
         return bl_fail(err, -ENOMEM, "store: no memory");
     store->lock_fd = -1;
-    r = lock_state_dir(store, state_dir, err);
+    r = store->lock_fd = bl_dir_lock(state_dir, err);
+    if (r == -EBUSY)
+        (void)bl_wrap(err, "another belayd is running");
     if (r >= 0 && bl_text_format(path, sizeof(path), "%s/store.db", state_dir) < 0)
         r = bl_fail(err, -ENAMETOOLONG, "'%s': path too long", state_dir);
     if (r >= 0)
@@ -123,18 +105,21 @@ struct ctl_store *ctl_store_close(struct ctl_store *store)
     return NULL;
 }
 
-int ctl_store_begin(struct ctl_store *store, struct bl_error *err)
+void ctl_store_begin(struct ctl_store *store)
 {
-    return store->db.in_transaction ? 0 : bl_sqlite_begin(&store->db, err);
+    store->begin_due = !store->db.in_transaction;
 }
 
 int ctl_store_commit(struct ctl_store *store, struct bl_error *err)
 {
+    store->begin_due = false;
+
     return store->db.in_transaction ? bl_sqlite_commit(&store->db, err) : 0;
 }
 
 void ctl_store_rollback(struct ctl_store *store)
 {
+    store->begin_due = false;
     if (store->db.in_transaction)
         bl_sqlite_rollback(&store->db);
 }

@@ -25,8 +25,11 @@ int ctl_store_open(const char *state_dir, struct ctl_store **ret_store, struct b
     BL_CHECKED;
 struct ctl_store *ctl_store_close(struct ctl_store *store);
 
-/* begin within begin is harmless: one turn of the loop is one transaction. */
-int ctl_store_begin(struct ctl_store *store, struct bl_error *err) BL_CHECKED;
+/*
+ * begin within begin is harmless: one turn of the loop is one transaction. A turn without any
+ * statement costs nothing; what goes wrong in beginning is told by the first statement.
+ */
+void ctl_store_begin(struct ctl_store *store);
 int ctl_store_commit(struct ctl_store *store, struct bl_error *err) BL_CHECKED;
 void ctl_store_rollback(struct ctl_store *store);
 
@@ -87,6 +90,7 @@ struct ctl_store_rollout {
     uint32_t host_count;
     int32_t exit_code;
     bool paused;
+    bool owes; /* it ended, but a host is still to be told or heard: it must be loaded */
 };
 
 struct ctl_store_rollout_host {
@@ -106,7 +110,7 @@ typedef int (*ctl_store_event_fn)(void *userdata, const struct ctl_rollout_event
 int ctl_store_add_rollout(struct ctl_store *store, const struct ctl_store_rollout *rollout,
                           const struct ctl_store_rollout_host *hosts, struct bl_error *err)
     BL_CHECKED;
-/* Keeps the copy for lists in step: state, ended, exit_code, paused. */
+/* Keeps the copy for lists in step: state, ended, exit_code, paused, owes. */
 int ctl_store_mark_rollout(struct ctl_store *store, const struct ctl_store_rollout *rollout,
                            struct bl_error *err) BL_CHECKED;
 /* Newest first, at most `limit`; of each only what lists need (no blobs, plan_text "", no waves). */

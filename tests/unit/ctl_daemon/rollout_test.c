@@ -2,6 +2,8 @@
 /* Whole rollouts through the daemon: from the control socket to hosts on the wire and back. */
 #include <sodium.h>
 
+#include "controller/daemon/client.h"
+#include "controller/daemon/store_db.h"
 #include "tests/lib/unit.h"
 #include "tests/unit/ctl_daemon/world.h"
 
@@ -232,6 +234,52 @@ static void test_pause_holds_the_next_wave_and_is_audited(void **state)
     json_decref(audit);
 }
 
+static void test_an_ended_rollout_that_owes_a_host_survives_a_restart(void **state)
+{
+    struct submission_wish wish = two_waves();
+    char id[17];
+
+    wish.hosts_per_wave[1] = 0;
+    add_hosts(1);
+    world_submit(&world, &wish, id);
+    json_decref(world_wait_state(&world, "complete"));
+    world.hosts[0].answers_nothing = true;
+    json_decref(world_ask(&world, json_pack("{s:s, s:s, s:s}", "verb", "rollback", "rollout", id,
+                                            "host", "web1")));
+    world_restart(&world);
+    assert_int_equal(world.engine->run_count, 1);
+    assert_true(world.engine->runs[0]->owes);
+    assert_int_equal(world.engine->runs[0]->hosts[0].state, CTL_HOST_REVERTING);
+    assert_true(world.engine->runs[0]->wake_at.ms != 0);
+}
+
+static int refuse_commit(void *userdata)
+{
+    return 1;
+}
+
+static void test_an_order_that_was_not_stored_is_not_confirmed(void **state)
+{
+    struct submission_wish wish = two_waves();
+    struct ctl_control control = {.engine = world.engine, .fd = -1};
+    struct ctl_client client = {.control = &control, .fd = -1};
+    json_t *request = json_pack("{s:s}", "verb", "pause"), *answer;
+    char id[17];
+
+    add_hosts(2);
+    world_submit(&world, &wish, id);
+    (void)sqlite3_commit_hook(world.engine->store->db.db, refuse_commit, NULL);
+    ctl_client_serve(&client, request);
+    answer = json_loadb((const char *)client.out.data + CTL_CLIENT_HEAD_BYTES,
+                        client.out.size_bytes - CTL_CLIENT_HEAD_BYTES, 0, NULL);
+    assert_true(json_is_false(json_object_get(answer, "ok")));
+    assert_string_equal(json_word(answer, "code"), "internal");
+    assert_true(world.engine->failed);
+    json_decref(answer);
+    json_decref(request);
+    free(client.out.data);
+}
+
 static void test_watch_tells_each_change_and_ends(void **state)
 {
     const struct submission_wish wish = two_waves();
@@ -404,6 +452,8 @@ int main(void)
         ROLLOUT_TEST(test_doubles_of_reports_change_nothing),
         ROLLOUT_TEST(test_rollback_after_the_end_takes_all_back),
         ROLLOUT_TEST(test_pause_holds_the_next_wave_and_is_audited),
+        ROLLOUT_TEST(test_an_ended_rollout_that_owes_a_host_survives_a_restart),
+        ROLLOUT_TEST(test_an_order_that_was_not_stored_is_not_confirmed),
         ROLLOUT_TEST(test_watch_tells_each_change_and_ends),
         ROLLOUT_TEST(test_what_hosts_would_refuse_is_refused_early),
         ROLLOUT_TEST(test_a_rollout_id_is_used_once),
