@@ -223,10 +223,10 @@ static int run(struct ctl_store *store, const struct store_turn *turn, struct bl
 
 int store_turn_run(struct ctl_store *store, const struct store_turn *turn, struct bl_error *err)
 {
-    int r = ctl_store_begin(store, err);
+    int r;
 
-    if (r >= 0)
-        r = run(store, turn, err);
+    ctl_store_begin(store);
+    r = run(store, turn, err);
     if (r >= 0)
         r = ctl_store_commit(store, err);
     return r;
