@@ -147,8 +147,12 @@ int agent_lease_load(const struct agent_lease_places *places, const char *name,
     if (r < 0)
         return bl_wrap(err, "lease '%s'", name);
     r = proto_decode(&agent_lease_record_schema, data, data_bytes, arena, &record, err);
-    if (r < 0)
-        return bl_fail(err, -EUCLEAN, "lease '%s' is damaged: %.100s", name, err->text);
+    if (r == -ENOMEM)
+        return bl_wrap(err, "lease '%s'", name);
+    if (r < 0) {
+        err->code = -EUCLEAN;
+        return bl_wrap(err, "lease '%s' is damaged", name);
+    }
     if (!agent_lease_record_is_sound(&record))
         return bl_fail(err, -EUCLEAN, "lease '%s' is damaged: it can't be ours", name);
     *ret_record = record;

@@ -43,6 +43,7 @@ struct agent_quiesce {
     struct agent_quiesce_list list;
     struct proto_arena arena; /* of `record` */
     struct agent_lease_record record;
+    struct bl_error unhold_failure; /* giving back: code 0 when every drop-in is gone */
     int result;
     struct agent_lease_outcome outcome;
 };
@@ -120,6 +121,15 @@ static int record_list(struct agent_quiesce *op, struct bl_error *err)
     return set_lease_timer(op, agent_lease_left_ms(&record, boot_id), err);
 }
 
+/* An earlier call may have died between its record and its timer. */
+static int arm_again(struct agent_quiesce *op, struct bl_error *err)
+{
+    char boot_id[BL_BOOT_ID_BYTES];
+    int r = bl_boot_id_read(boot_id, err);
+
+    return r < 0 ? r : set_lease_timer(op, agent_lease_left_ms(&op->record, boot_id), err);
+}
+
 /* The list as an earlier call recorded it. */
 static void list_from_record(struct agent_quiesce *op)
 {
@@ -182,14 +192,15 @@ static void hold(struct agent_quiesce *op)
     struct bl_error err = {0};
     int r = 0;
 
-    if (op->list.count == 0) /* else: joined, or held already */
+    /* What is held already is what the record says: more would never be given back. */
+    if (!op->held)
         r = agent_quiesce_collect(op->bus, op->manifest, &op->list, &err);
     if (r == -EPROTO) {
         fail(op, "quiesce_protected", &err);
         return;
     }
-    if (r >= 0 && !op->held)
-        r = record_list(op, &err);
+    if (r >= 0)
+        r = op->held ? arm_again(op, &err) : record_list(op, &err);
     if (r >= 0)
         r = agent_quiesce_hold(op->places, &op->list, &err);
     if (r >= 0)
@@ -299,7 +310,7 @@ static void forget_lease(struct agent_quiesce *op)
         fail(op, "quiesce_failed", &err);
         return;
     }
-    /* A timer that stays finds nothing to give back, and goes then. */
+    /* A timer that stays finds nothing to give back, and is disarmed then. */
     (void)!set_lease_timer(op, -1, &err);
     agent_quiesce_tell_given(&op->record, bl_wall_now(), reason, sizeof(reason));
     succeed(op, reason);
@@ -314,6 +325,11 @@ static void check_started(struct agent_quiesce *op)
             continue;
         (void)bl_fail(&err, -EPROTO, "'%s' does not start again", op->list.units[i].name);
         fail(op, "quiesce_resume", &err);
+        return;
+    }
+    /* A unit that is still held was not started, whatever its job says: it was skipped. */
+    if (op->unhold_failure.code < 0) {
+        fail(op, "quiesce_failed", &op->unhold_failure);
         return;
     }
     forget_lease(op);
@@ -351,8 +367,8 @@ static void begin_giving(struct agent_quiesce *op)
     int r, held;
 
     held = agent_lease_load(op->places, AGENT_LEASE_QUIESCE, &op->arena, &op->record, &damage);
-    r = agent_quiesce_unhold(op->places, &err);
-    if (r > 0 || held != 0)
+    r = agent_quiesce_unhold(op->places, &op->unhold_failure);
+    if (r != 0 || held != 0)
         r = agent_manager_reread(op->bus, &err);
     if (r < 0) {
         fail(op, "quiesce_failed", &err);
@@ -362,7 +378,13 @@ static void begin_giving(struct agent_quiesce *op)
         fail(op, "quiesce_failed", &damage);
         return;
     }
+    if (held == 0 && op->unhold_failure.code < 0) {
+        fail(op, "quiesce_failed", &op->unhold_failure);
+        return;
+    }
     if (held == 0) {
+        /* A timer that an earlier end left behind would come back each minute. */
+        (void)!set_lease_timer(op, -1, &err);
         succeed(op, "nothing was paused");
         return;
     }

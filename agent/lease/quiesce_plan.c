@@ -112,7 +112,8 @@ int agent_quiesce_drop_in(const struct agent_lease_places *places, char *ret_tex
     if (places->lease_dir[0] != '/' || strpbrk(places->lease_dir, " \t\n%\\\"'") != NULL)
         return bl_fail(err, -EINVAL, "'%s' can't be part of a unit file", places->lease_dir);
     r = bl_text_format(ret_text, text_bytes,
-                       "# Paused by belay-agent; `belay-rescue unlock` gives it back.\n"
+                       "# Paused by belay-agent while a job runs; it goes by itself.\n"
+                       "# To give it back by hand: systemctl start belay-lease@quiesce.service\n"
                        "[Unit]\n"
                        "ConditionPathExists=!%s/" AGENT_LEASE_QUIESCE "\n",
                        places->lease_dir);

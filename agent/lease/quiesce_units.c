@@ -262,11 +262,14 @@ int agent_quiesce_hold(const struct agent_lease_places *places,
     return 0;
 }
 
+/* 1 when there was a drop-in of ours, which is gone now. */
 static int unhold_one(int units_fd, const char *name, struct bl_error *err)
 {
     BL_AUTO_FD int dir_fd = bl_dir_open(units_fd, name, err);
     int r;
 
+    if (dir_fd == -ENOTDIR || dir_fd == -ENOENT)
+        return 0; /* nothing that belay made, or it has just gone */
     if (dir_fd < 0)
         return dir_fd;
     r = bl_file_remove(dir_fd, DROP_IN, err);
@@ -289,24 +292,27 @@ int agent_quiesce_unhold(const struct agent_lease_places *places, struct bl_erro
 {
     BL_CLEANUP(close_dir) DIR *dir = NULL;
     const struct dirent *entry;
-    int count = 0;
+    int count = 0, first_failure = 0;
 
     dir = opendir(places->unit_dir);
     if (dir == NULL)
         return bl_fail(err, -errno, "'%s': %s", places->unit_dir, strerror(errno));
     while ((errno = 0, entry = readdir(dir)) != NULL) {
         size_t name_bytes = strlen(entry->d_name);
+        struct bl_error own = {0};
         int r;
 
         if (name_bytes < 3 || strcmp(entry->d_name + name_bytes - 2, ".d") != 0)
             continue;
-        r = unhold_one(dirfd(dir), entry->d_name, err);
-        if (r < 0)
-            return bl_wrap(err, "unit directory '%s'", entry->d_name);
-        count += r;
+        r = unhold_one(dirfd(dir), entry->d_name, &own);
+        count += r > 0;
+        if (r < 0 && first_failure == 0) {
+            first_failure = bl_wrap(&own, "unit directory '%s'", entry->d_name);
+            *err = own;
+        }
     }
     if (errno != 0)
         return bl_fail(err, -errno, "'%s': %s", places->unit_dir, strerror(errno));
 
-    return count;
+    return first_failure < 0 ? first_failure : count;
 }

@@ -38,7 +38,10 @@ int agent_quiesce_find_backups(sd_bus *bus, const struct proto_manifest *manifes
 int agent_quiesce_hold(const struct agent_lease_places *places,
                        const struct agent_quiesce_list *list, struct bl_error *err) BL_CHECKED;
 
-/* Removes every drop-in of ours, record or not. Returns how many there were. */
+/*
+ * Removes every drop-in of ours, record or not. Returns how many there were. One that can't be
+ * removed does not keep the others; the first failure is returned then.
+ */
 int agent_quiesce_unhold(const struct agent_lease_places *places, struct bl_error *err) BL_CHECKED;
 
 #endif

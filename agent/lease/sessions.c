@@ -53,19 +53,22 @@ static bool is_kept(const struct proto_manifest *manifest, const char *user, con
     return is_member(manifest, user);
 }
 
-/* The terminal's name comes from logind, which got it from sshd: only pts/N will do. */
-static void warn(const char *tty)
+/*
+ * Whether the warning was shown. The terminal's name comes from logind, which got it from sshd: only
+ * pts/N will do.
+ */
+static bool warn(const char *tty)
 {
     BL_AUTO_FD int fd = -1;
     char path[TTY_BYTES_MAX];
 
     if (strncmp(tty, "pts/", 4) != 0 || tty[4 + strspn(tty + 4, "0123456789")] != '\0' ||
         bl_text_format(path, sizeof(path), "/dev/%s", tty) < 0)
-        return;
+        return false;
     fd = open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+
     /* A terminal that takes no more is not worth waiting for. */
-    if (fd >= 0)
-        (void)!write(fd, warning, sizeof(warning) - 1);
+    return fd >= 0 && write(fd, warning, sizeof(warning) - 1) > 0;
 }
 
 static int end(sd_bus *bus, const char *session, struct bl_error *err)
@@ -83,7 +86,7 @@ static int end(sd_bus *bus, const char *session, struct bl_error *err)
     return r;
 }
 
-/* 1 when the session was treated, 0 when it is none of ours. */
+/* 1 when the session was treated, 0 when it is none of ours or has no terminal to be warned on. */
 static int treat(const struct proto_manifest *manifest, sd_bus *bus, const char *session,
                  struct bl_error *err)
 {
@@ -107,8 +110,7 @@ static int treat(const struct proto_manifest *manifest, sd_bus *bus, const char 
     if (manifest->ssh_sessions == PROTO_SESSIONS_WARN) {
         if (sd_session_get_tty(session, &tty) < 0)
             return 0;
-        warn(tty);
-        return 1;
+        return warn(tty) ? 1 : 0;
     }
     r = end(bus, session, err);
 

@@ -71,8 +71,15 @@ int agent_silence_rearm(const struct agent_lease_places *places, struct bl_error
     int r;
 
     r = agent_lease_load(places, RECORD, &arena, &record, err);
-    if (r <= 0)
+    if (r < 0) {
+        struct bl_error ignored = {0};
+
+        /* Something was armed, and nobody knows for when: the agent is to be looked for now. */
+        (void)!set_timer(places, 0, &ignored);
         return r;
+    }
+    if (r == 0)
+        return 0;
     r = bl_boot_id_read(boot_id, err);
     if (r < 0)
         return r;
@@ -131,18 +138,22 @@ int agent_silence_end(const struct agent_lease_places *places, struct bl_error *
     PROTO_AUTO_ARENA arena = {0};
     AGENT_AUTO_MANAGER sd_bus *bus = NULL;
     struct agent_lease_record record;
-    int r;
+    struct bl_error damage = {0}, own = {0};
+    int r, loaded;
 
-    r = agent_lease_load(places, RECORD, &arena, &record, err);
-    if (r == 0)
+    loaded = agent_lease_load(places, RECORD, &arena, &record, &damage);
+    if (loaded == 0)
         return agent_silence_disarm(places, err);
-    if (r < 0)
-        return r;
     r = agent_manager_open(places, &bus, err);
     if (r >= 0)
         r = raise_agent(bus, err);
     if (r != 0)
         return r < 0 ? r : 0;
+    if (loaded > 0)
+        return go_back(places, bus, record.job, err);
 
-    return go_back(places, bus, record.job, err);
+    /* Nobody knows of which job, but what is switched off can be given back. */
+    (void)!agent_release_all(places, &own); /* it has told its failures */
+    *err = damage;
+    return loaded;
 }

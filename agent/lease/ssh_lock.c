@@ -237,15 +237,18 @@ int agent_ssh_lock_release(const struct agent_lease_places *places,
     r = remove_drop_in(places, err);
     if (r < 0)
         return agent_lease_end(ret_outcome, "ssh_lock_failed", r, err);
-    if (r > 0 && held == 0)
+    if (r > 0 && held == 0) {
+        /* A timer that an earlier end left behind would come back each minute. */
+        (void)!disarm(places, &ignored);
         return end_with(ret_outcome, "SSH was not locked");
+    }
     r = agent_sshd_refresh(places, was_running(&record, held), err);
     if (r < 0)
         return agent_lease_end(ret_outcome, "ssh_lock_refresh", r, err);
     r = agent_lease_remove(places, AGENT_LEASE_SSH_LOCK, err);
     if (r < 0)
         return agent_lease_end(ret_outcome, "ssh_lock_failed", r, err);
-    /* A timer that stays finds nothing to give back, and goes then. */
+    /* A timer that stays finds nothing to give back, and is disarmed then. */
     (void)!disarm(places, &ignored);
 
     return end_with(ret_outcome, "SSH is open again");

@@ -35,7 +35,7 @@ static int run(const struct agent_lease_places *places, const char *option, cons
 
     /* Made by ssh.service while it runs; with a socket or a stopped sshd it may be missing. */
     if (mkdir("/run/sshd", 0755) < 0 && errno != EEXIST && errno != EROFS)
-        return bl_fail(err, -errno, "make /run/sshd");
+        return bl_fail(err, -errno, "make '/run/sshd': %s", strerror(errno));
 
     return bl_spawn_run(&spawn, RUN_MS_MAX, ret_child, err);
 }

@@ -142,6 +142,8 @@ static int mask_package(struct agent_packages_job *job, const char *directory, c
     if ((r = run_in(job, directory, unpack, &output, err)) < 0 ||
         (r = agent_packages_memory_format(job->memory, &tree, err, "%s/%s", directory, TREE)) < 0)
         return r;
+    if (output.status != 0) /* a package of half of its files looks whole from outside */
+        return agent_packages_apt_blame(job, "dpkg-deb -R", &output, err);
     tree_fd = bl_dir_open(AT_FDCWD, tree, err);
     if (tree_fd < 0)
         return tree_fd;
@@ -194,11 +196,12 @@ int agent_packages_apt_repack(struct agent_packages_job *job,
         return 0;
     if (bl_text_format(directory, sizeof(directory), "%s/" REBUILT_DIR, job->job_path) < 0)
         return bl_fail(err, -EMSGSIZE, "'%s': path too long", job->job_path);
+    /* What an interruption left there would get into this package. */
+    (void)nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     r = bl_dir_make(job->job_fd, REBUILT_DIR, 0700, err);
     if (r < 0)
         return r;
     r = rebuild(job, wanted, directory, err);
-    /* Also after an interruption: what lies there is of no use to anyone. */
     (void)nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 
     return r;

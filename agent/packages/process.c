@@ -19,6 +19,7 @@ enum {
     STAT_BYTES = 512,
     UNKNOWN_HOLDER_POLL_MS = 200,
     OWN_PATIENCE_MS = 30 * 1000,
+    OWN_TERM_MS = 10 * 1000, /* from the first SIGTERM to SIGKILL */
     NAME_BYTES = 32,
 };
 
@@ -187,13 +188,18 @@ static void await_holder(pid_t holder, int64_t wait_ms)
     (void)poll(&watched, 1, (int)wait_ms);
 }
 
+static int64_t at_most(int64_t value, int64_t most)
+{
+    return value < most ? value : most;
+}
+
 int agent_packages_process_await_lock(struct agent_packages_job *job, const char *path,
                                       int64_t wait_ms, bool end_own, struct bl_error *err)
 {
     struct bl_mono start = bl_mono_now();
     struct bl_mono end = bl_mono_after(start, wait_ms);
-    struct bl_mono own_end =
-        bl_mono_after(start, wait_ms / 2 < OWN_PATIENCE_MS ? wait_ms / 2 : OWN_PATIENCE_MS);
+    struct bl_mono own_end = bl_mono_after(start, at_most(wait_ms / 2, OWN_PATIENCE_MS));
+    struct bl_mono own_kill = bl_mono_after(own_end, at_most(wait_ms / 4, OWN_TERM_MS));
 
     if (job->deadline.ms != 0 && job->deadline.ms < end.ms)
         end = job->deadline;
@@ -213,8 +219,9 @@ int agent_packages_process_await_lock(struct agent_packages_job *job, const char
                                        (int)holder, process.name);
         }
         if (end_own && holder > 0 && bl_mono_reached(now, own_end) && is_ours(job, holder)) {
-            agent_packages_process_end_scripts(holder, SIGTERM);
-            own_end = bl_mono_after(now, 1000);
+            agent_packages_process_end_scripts(holder,
+                                               bl_mono_reached(now, own_kill) ? SIGKILL : SIGTERM);
+            own_end = bl_mono_after(now, at_most(wait_ms / 16, 1000));
         }
         await_holder(holder, end.ms - now.ms);
     }

@@ -20,7 +20,8 @@ void agent_packages_process_end_scripts(pid_t ancestor, int number);
  * lock_held, with the holder's name.
  *
  * `end_own`: when the holder is a process that an earlier phase of this job left behind, it gets half
- * a minute (or half of the time, if that is less); then its scripts are ended, so that it can.
+ * a minute (or half of the time, if that is less); then its scripts are asked to end, and ten seconds
+ * later killed, so that it can.
  */
 int agent_packages_process_await_lock(struct agent_packages_job *job, const char *path,
                                       int64_t wait_ms, bool end_own, struct bl_error *err)

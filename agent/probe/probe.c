@@ -27,7 +27,7 @@ static const struct proto_field listener_rows[] = {
     PROTO_FIELD_U64_MAX(L, port, UINT16_MAX),
     PROTO_FIELD_TEXT(L, address, AGENT_PROBE_ADDRESS_BYTES_MAX),
 };
-static const struct proto_schema listener_schema =
+const struct proto_schema agent_probe_listener_schema =
     PROTO_SCHEMA(struct agent_probe_listener, listener_rows);
 #undef L
 
@@ -43,7 +43,7 @@ static const struct proto_schema reply_schema = PROTO_SCHEMA(struct agent_probe_
 #define R struct agent_probe_result
 static const struct proto_field result_rows[] = {
     PROTO_FIELD_U64_MAX(R, format, AGENT_PROBE_FORMAT),
-    PROTO_FIELD_LIST(R, listeners, AGENT_PROBE_LISTENERS_MAX, &listener_schema),
+    PROTO_FIELD_LIST(R, listeners, AGENT_PROBE_LISTENERS_MAX, &agent_probe_listener_schema),
     PROTO_FIELD_LIST(R, replies, AGENT_PROBE_REPLIES_MAX, &reply_schema),
 };
 const struct proto_schema agent_probe_result_schema =

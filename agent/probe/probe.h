@@ -79,5 +79,7 @@ struct agent_probe_result {
 
 extern const struct proto_schema agent_probe_task_schema;
 extern const struct proto_schema agent_probe_result_schema;
+/* Also a part of the baseline on disk: a change of it raises that format, too. */
+extern const struct proto_schema agent_probe_listener_schema;
 
 #endif

@@ -137,6 +137,13 @@ static void show_status(FILE *out, const struct agent_rescue_reply *reply)
             (void)fprintf(out, "cause       %s: %s\n", reply->code, reply->reason);
     }
     for (uint32_t i = 0; i < reply->leases_count; i++) {
+        if (reply->leases[i].job[0] == '\0') {
+            (void)fprintf(out,
+                          "switched off  %s; its record is damaged, so this gives it back: "
+                          "systemctl start belay-lease@%s.service\n",
+                          reply->leases[i].name, reply->leases[i].name);
+            continue;
+        }
         bl_wall_to_text((struct bl_wall){reply->leases[i].until_ms}, until);
         (void)fprintf(out, "switched off  %s, until %s at the latest\n", reply->leases[i].name,
                       until);

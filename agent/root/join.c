@@ -36,7 +36,7 @@ enum {
 struct options {
     const char *controller, *controller_key, *enroll, *token;
     const char *state_dir, *run_dir, *config_dir, *courier;
-    bool force, no_start;
+    bool force, new_key, no_start;
 };
 
 struct join {
@@ -57,6 +57,8 @@ static const char usage[] =
     "  --token           from `belay enroll token`; without it somebody must approve this host\n"
     "  --enroll          the enrolment socket, when it is not the controller's port plus one\n"
     "  --force           join again though this host has joined already; keeps its key\n"
+    "  --new-key         join with a new key, as another host: on the copy of a machine, or when\n"
+    "                    the key was revoked\n"
     "  --no-start        write everything, start nothing\n"
     "  --state-dir, --run-dir, --config-dir DIR\n";
 
@@ -74,6 +76,7 @@ static int parse(int argc, char **argv, struct options *ret_options)
         {"config-dir", required_argument, NULL, 'd'},
         {"courier", required_argument, NULL, 'p'},
         {"force", no_argument, NULL, 'f'},
+        {"new-key", no_argument, NULL, 'w'},
         {"no-start", no_argument, NULL, 'n'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -92,6 +95,8 @@ static int parse(int argc, char **argv, struct options *ret_options)
     while ((c = getopt_long(argc, argv, "", known, NULL)) >= 0) {
         if (c == 'f') {
             o->force = true;
+        } else if (c == 'w') {
+            o->new_key = true;
         } else if (c == 'n') {
             o->no_start = true;
         } else if (c == 'h') {
@@ -279,10 +284,15 @@ static int ask(const struct join *join, struct proto_arena *arena,
                struct proto_enroll_reply *ret_reply, struct bl_error *err)
 {
     char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)];
-    bool told = false;
     int r;
 
     bl_hex_encode(join->id, sizeof(join->id), id);
+    if (join->options.token == NULL) {
+        (void)fprintf(stderr,
+                      "This host waits for approval. Compare its id, then say on the controller:\n"
+                      "  belay hosts approve %s\n",
+                      id);
+    }
     for (;;) {
         r = ask_once(join, arena, ret_reply, err);
         if (r < 0)
@@ -291,13 +301,6 @@ static int ask(const struct join *join, struct proto_arena *arena,
             return bl_fail(err, -EACCES, "the controller refused: %s", ret_reply->reason);
         if (ret_reply->outcome == PROTO_ENROLL_ACCEPTED)
             return 0;
-        if (!told) {
-            (void)fprintf(stderr,
-                          "This host waits for approval. Compare its id, then say on the "
-                          "controller:\n  belay hosts approve %s\n",
-                          id);
-        }
-        told = true;
     }
 }
 
@@ -419,13 +422,19 @@ static int do_join(struct join *join, struct bl_error *err)
 
     r = check_may_join(&join->options, err);
     if (r >= 0)
-        r = agent_setup_make_key(join->options.state_dir, join->id, join->secret, err);
+        r = agent_setup_make_key(join->options.state_dir,
+                                 join->options.new_key ? AGENT_SETUP_KEY_NEXT
+                                                       : AGENT_SETUP_KEY_PRESENT,
+                                 join->id, join->secret, err);
     if (r >= 0)
         r = ask(join, &arena, &reply, err);
     if (r >= 0)
         r = check_trust(join, &reply, err);
     if (r >= 0)
         r = write_files(join, &reply, err);
+    /* Only now that it is enrolled: until here the host can go on with the key that it has. */
+    if (r >= 0 && join->options.new_key)
+        r = agent_setup_adopt_key(join->options.state_dir, err);
     if (r >= 0 && !join->options.no_start)
         r = start_services(err);
     if (r < 0)

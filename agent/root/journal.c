@@ -362,14 +362,15 @@ static int decode_job(sqlite3_stmt *stmt, struct proto_arena *arena,
 
     data = bl_sqlite_column_blob(stmt, 0, &bytes);
     r = proto_decode(&agent_journal_job_schema, data, bytes, arena, ret_job, err);
-    if (r < 0)
-        return r;
     data = bl_sqlite_column_blob(stmt, 1, &bytes);
-    r = proto_decode(&agent_journal_saved_schema, data, bytes, arena, &saved, err);
+    if (r >= 0)
+        r = proto_decode(&agent_journal_saved_schema, data, bytes, arena, &saved, err);
     if (r >= 0)
         r = copy_text(saved.job.code, sizeof(saved.job.code), saved.code, err);
     if (r >= 0)
         r = copy_text(saved.job.reason, sizeof(saved.job.reason), saved.reason, err);
+    if (r == -EBADMSG)
+        err->code = r = -EUCLEAN;
     if (r < 0)
         return r;
     if (!agent_job_is_sound(&saved.job))
@@ -393,8 +394,6 @@ static int load_job(struct agent_journal *journal, const char *sql, const uint8_
         r = bl_sqlite_step(&journal->db, stmt, err);
     if (r > 0)
         r = decode_job(stmt, arena, ret_job, err);
-    if (r == -EBADMSG)
-        err->code = r = -EUCLEAN;
     if (r < 0)
         return bl_wrap(err, "journal");
 

@@ -13,9 +13,11 @@
  * what of it was received, which counters and rollouts it has seen, and an audit trail in which
  * each row carries the hash of the one before.
  *
- * Every write is one transaction, durable when the call returns. A write that fails breaks the
- * journal for the rest of the process's life: a failed fsync may have lost what was written
- * before, so trying again could only hide that. Every later write then fails with -EIO at once.
+ * Every write is one transaction, durable when the call returns. A failed fsync may have lost what
+ * was written before, so trying again could only hide that: after an I/O error everything fails with
+ * -EIO for the rest of the process's life. An agent_journal_write() that fails for any reason lets no
+ * other one pass either, since the job in memory is no longer the one on disk; a row of the audit
+ * trail may still be added then.
  */
 enum {
     AGENT_JOB_ID_BYTES = 16,
@@ -73,7 +75,7 @@ struct agent_journal *agent_journal_free(struct agent_journal *journal);
 void agent_journal_freep(struct agent_journal **journal);
 #define AGENT_AUTO_JOURNAL BL_CLEANUP(agent_journal_freep) struct agent_journal
 
-/* False once a write has failed; see the top of this file. */
+/* False once agent_journal_write() has failed, or an I/O error was seen. */
 bool agent_journal_is_whole(const struct agent_journal *journal);
 
 int agent_journal_write(struct agent_journal *journal, const struct agent_journal_write *write,
@@ -96,7 +98,7 @@ int agent_journal_load_job(struct agent_journal *journal, const uint8_t id[AGENT
 /*
  * The job that this host stands on: the one that was committed last and not taken back since. Only
  * it can be taken back late; what lies beneath it can't be pulled out from under it, nor what lies
- * beneath a change whose way back failed. As below; *ret_job is overwritten in any case.
+ * beneath a change whose way back failed. As above; *ret_job is overwritten in any case.
  */
 int agent_journal_load_base(struct agent_journal *journal, struct proto_arena *arena,
                             struct agent_journal_job *ret_job, struct bl_error *err) BL_CHECKED;

@@ -16,12 +16,15 @@ struct agent_phase {
     struct agent_phase_caller caller;
     enum agent_txn_phase phase;
     char unit[AGENT_TXN_UNIT_BYTES];
-    bool ran; /* we saw it run, so that a missing result means that it died */
+    bool only_reads;
+    bool is_asked; /* of what only reads: the run that is waited for was begun for this task */
+    bool ran;      /* we saw it run, so that a missing result means that it died */
     struct agent_units_call *call;
     sd_event_source *again;
 };
 
 static void look(struct agent_phase *phase);
+static void run(struct agent_phase *phase);
 
 static void end_failed(struct agent_phase *phase, const char *why)
 {
@@ -48,6 +51,27 @@ static int end_with_result(struct agent_phase *phase)
     return 1;
 }
 
+/*
+ * What only reads is asked anew each time: a run that an agent before us has left, and its result,
+ * are of another task or of a former state.
+ */
+static bool is_of_former(const struct agent_phase *phase)
+{
+    return phase->only_reads && !phase->is_asked;
+}
+
+static void ask_anew(struct agent_phase *phase)
+{
+    struct bl_error err = {0};
+
+    if (agent_txn_phase_clear(phase->job->dir_fd, phase->phase, &err) < 0) {
+        end_failed(phase, err.text);
+        return;
+    }
+    phase->is_asked = true;
+    run(phase);
+}
+
 static void on_ended(void *userdata, const struct agent_units_answer *answer)
 {
     struct agent_phase *phase = userdata;
@@ -56,6 +80,10 @@ static void on_ended(void *userdata, const struct agent_units_answer *answer)
     phase->call = NULL;
     if (answer->end == AGENT_UNITS_LOST) {
         look(phase);
+        return;
+    }
+    if (is_of_former(phase)) {
+        ask_anew(phase);
         return;
     }
     /* A unit that failed may still have written why; a result is worth more than systemd's word. */
@@ -137,15 +165,18 @@ static void on_state(void *userdata, const struct agent_units_answer *answer)
     switch (answer->state) {
     case AGENT_UNIT_ACTIVATING:
     case AGENT_UNIT_ACTIVE:
-        run(phase); /* joins it */
+        run(phase); /* joins it; one that is not for this task is waited for */
         break;
     case AGENT_UNIT_DEACTIVATING:
         look_later(phase); /* to start it now would run it once more */
         break;
     case AGENT_UNIT_INACTIVE:
     case AGENT_UNIT_FAILED:
-        if (end_with_result(phase) == 0)
+        if (is_of_former(phase)) {
+            ask_anew(phase);
+        } else if (end_with_result(phase) == 0) {
             run_unless_interrupted(phase);
+        }
         break;
     }
 }
@@ -162,15 +193,9 @@ int agent_phase_start(struct agent_host *host, const struct agent_phase_job *job
                       const struct agent_txn_task *task, const struct agent_phase_caller *caller,
                       struct agent_phase **ret_phase, struct bl_error *err)
 {
-    bool only_reads = task->phase == AGENT_TXN_QUERY || task->phase == AGENT_TXN_INSPECT;
     struct agent_phase *phase;
-    int r = 0;
+    int r = agent_txn_task_save(job->dir_fd, task, err);
 
-    /* What only reads is asked anew each time: a former answer is of a former state. */
-    if (only_reads)
-        r = agent_txn_phase_clear(job->dir_fd, task->phase, err);
-    if (r >= 0)
-        r = agent_txn_task_save(job->dir_fd, task, err);
     if (r < 0)
         return r;
 
@@ -181,6 +206,7 @@ int agent_phase_start(struct agent_host *host, const struct agent_phase_job *job
     phase->job = job;
     phase->caller = *caller;
     phase->phase = (enum agent_txn_phase)task->phase;
+    phase->only_reads = task->phase == AGENT_TXN_QUERY || task->phase == AGENT_TXN_INSPECT;
     agent_txn_unit_name(job->id_text, task->phase, phase->unit);
     r = agent_units_state(host->units, phase->unit, on_state, phase, &phase->call);
     if (r < 0) {

@@ -8,8 +8,8 @@
 /*
  * One phase of belay-txn as a unit: started, joined when it already runs, or found to be over. The
  * files in the job directory are the truth: a result is an end, a start without a result in a unit
- * that does not run is an interruption. What may run again does (stage, restore, and what only
- * reads); an upgrade never does.
+ * that does not run is an interruption. What may run again does (stage, restore); an upgrade never
+ * does. What only reads is run for each task, and never answered by a former run.
  */
 enum agent_phase_end {
     AGENT_PHASE_RESULT = 1,  /* there is a result */

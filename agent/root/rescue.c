@@ -18,6 +18,7 @@
 enum {
     GUESTS_MAX = 8, /* one more, and who has been silent for longest is shown the door */
     LOG_ROWS_BYTES_MAX = 96 * 1024,
+    LOG_REFUSALS_MAX = 1024, /* passed over; behind more of them the log ends */
 };
 
 struct guest {
@@ -116,7 +117,15 @@ static void tell_status(struct agent_rescue *rescue, struct answer *answer)
     reply->accepted_wall_ms = work->accepted_wall_ms;
 }
 
-/* Rows of the newest job and of what people asked for meanwhile, the last ones. */
+static bool is_of(const struct agent_journal_row *row, const uint8_t id[PROTO_ROLLOUT_ID_BYTES])
+{
+    return memcmp(row->rollout_id, id, sizeof(row->rollout_id)) == 0;
+}
+
+/*
+ * Rows of the newest job and of what people asked for meanwhile, the last ones. Refusals in between
+ * carry what unproven bytes called themselves: they neither belong here nor end the log.
+ */
 static void tell_log(struct agent_rescue *rescue, struct answer *answer)
 {
     static const uint8_t nobody[PROTO_ROLLOUT_ID_BYTES];
@@ -124,17 +133,17 @@ static void tell_log(struct agent_rescue *rescue, struct answer *answer)
     uint64_t number = agent_journal_last_row(rescue->host->journal);
     struct bl_error err = {0};
     size_t bytes = 0;
-    uint32_t at = AGENT_RESCUE_ROWS_MAX;
+    uint32_t at = AGENT_RESCUE_ROWS_MAX, refusals = 0;
 
     answer->reply.done = true;
-    for (; number > 0 && at > 0 && bytes < LOG_ROWS_BYTES_MAX; number--) {
+    for (; work != NULL && number > 0 && at > 0 && bytes < LOG_ROWS_BYTES_MAX; number--) {
         struct agent_journal_row row;
 
         if (agent_journal_read_row(rescue->host->journal, number, &answer->arena, &row, &err) <= 0)
             break;
-        if (work == NULL ||
-            (memcmp(row.rollout_id, work->rollout_id, sizeof(row.rollout_id)) != 0 &&
-             memcmp(row.rollout_id, nobody, sizeof(row.rollout_id)) != 0))
+        if (strcmp(row.what, "refused") == 0 && ++refusals <= LOG_REFUSALS_MAX)
+            continue;
+        if (!is_of(&row, work->rollout_id) && !is_of(&row, nobody))
             break;
         bytes += 64 + strlen(row.code) + strlen(row.reason) + strlen(row.who);
         answer->rows[--at] = (struct agent_rescue_row){

@@ -5,12 +5,14 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/file.h"
 #include "common/hex.h"
 #include "common/random.h"
 
-#define KEY_FILE "curve.key"
+#define KEY_FILE      "curve.key"
+#define NEXT_KEY_FILE "curve.key.next"
 
 enum {
     KEY_TEXT_BYTES = BL_HEX_BYTES(PROTO_KEY_BYTES), /* a newline in the place of the NUL */
@@ -36,14 +38,14 @@ static int open_agent_dir(const char *state_dir, bool make, int *ret_fd, struct 
     return *ret_fd < 0 ? *ret_fd : 0;
 }
 
-static int load_key(int dir_fd, uint8_t ret_id[PROTO_HOST_ID_BYTES],
+static int load_key(int dir_fd, const char *name, uint8_t ret_id[PROTO_HOST_ID_BYTES],
                     uint8_t ret_secret[PROTO_KEY_BYTES], struct bl_error *err)
 {
     BL_AUTO_FREE char *text = NULL;
     size_t bytes = 0;
     int r;
 
-    r = bl_file_read(dir_fd, KEY_FILE, KEY_TEXT_BYTES, &text, &bytes, err);
+    r = bl_file_read(dir_fd, name, KEY_TEXT_BYTES, &text, &bytes, err);
     if (r < 0)
         return bl_wrap(err, "key of this host");
     if (bytes > 0 && text[bytes - 1] == '\n')
@@ -67,13 +69,13 @@ int agent_setup_load_id(const char *state_dir, uint8_t ret_id[PROTO_HOST_ID_BYTE
 
     r = open_agent_dir(state_dir, /* make= */ false, &dir_fd, err);
     if (r >= 0)
-        r = load_key(dir_fd, ret_id, secret, err);
+        r = load_key(dir_fd, KEY_FILE, ret_id, secret, err);
     explicit_bzero(secret, sizeof(secret));
 
     return r;
 }
 
-static int make_key(int dir_fd, struct bl_error *err)
+static int make_key(int dir_fd, const char *name, struct bl_error *err)
 {
     uint8_t secret[PROTO_KEY_BYTES];
     char text[KEY_TEXT_BYTES];
@@ -83,7 +85,7 @@ static int make_key(int dir_fd, struct bl_error *err)
     if (r >= 0) {
         bl_hex_encode(secret, sizeof(secret), text);
         text[sizeof(text) - 1] = '\n';
-        r = bl_file_replace(dir_fd, KEY_FILE, text, sizeof(text), err);
+        r = bl_file_replace(dir_fd, name, text, sizeof(text), err);
     }
     explicit_bzero(secret, sizeof(secret));
     explicit_bzero(text, sizeof(text));
@@ -91,21 +93,37 @@ static int make_key(int dir_fd, struct bl_error *err)
     return r;
 }
 
-int agent_setup_make_key(const char *state_dir, uint8_t ret_id[PROTO_HOST_ID_BYTES],
-                         uint8_t ret_secret[PROTO_KEY_BYTES], struct bl_error *err)
+int agent_setup_make_key(const char *state_dir, enum agent_setup_key which,
+                         uint8_t ret_id[PROTO_HOST_ID_BYTES], uint8_t ret_secret[PROTO_KEY_BYTES],
+                         struct bl_error *err)
 {
+    const char *name = which == AGENT_SETUP_KEY_NEXT ? NEXT_KEY_FILE : KEY_FILE;
     BL_AUTO_FD int dir_fd = -1;
     int r;
 
     r = open_agent_dir(state_dir, /* make= */ true, &dir_fd, err);
     if (r >= 0)
-        r = bl_file_exists(dir_fd, KEY_FILE, err);
+        r = bl_file_exists(dir_fd, name, err);
     if (r == 0)
-        r = make_key(dir_fd, err);
+        r = make_key(dir_fd, name, err);
     if (r >= 0)
-        r = load_key(dir_fd, ret_id, ret_secret, err);
+        r = load_key(dir_fd, name, ret_id, ret_secret, err);
 
     return r;
+}
+
+int agent_setup_adopt_key(const char *state_dir, struct bl_error *err)
+{
+    BL_AUTO_FD int dir_fd = -1;
+    int r;
+
+    r = open_agent_dir(state_dir, /* make= */ false, &dir_fd, err);
+    if (r < 0)
+        return r;
+    if (renameat(dir_fd, NEXT_KEY_FILE, dir_fd, KEY_FILE) < 0 || fsync(dir_fd) < 0)
+        return bl_fail(err, -errno, "take the new key: %s", strerror(errno));
+
+    return 0;
 }
 
 int agent_setup_find_controller(const char *yaml, char *ret_endpoint, size_t size_bytes,

@@ -18,9 +18,21 @@
 int agent_setup_load_id(const char *state_dir, uint8_t ret_id[PROTO_HOST_ID_BYTES],
                         struct bl_error *err) BL_CHECKED;
 
-/* The same, making the key first when there is none. `ret_secret` is to be wiped by the caller. */
-int agent_setup_make_key(const char *state_dir, uint8_t ret_id[PROTO_HOST_ID_BYTES],
-                         uint8_t ret_secret[PROTO_KEY_BYTES], struct bl_error *err) BL_CHECKED;
+enum agent_setup_key {
+    AGENT_SETUP_KEY_PRESENT, /* the one that this host has */
+    AGENT_SETUP_KEY_NEXT,    /* one beside it, until agent_setup_adopt_key */
+};
+
+/*
+ * Loads the key, making it first when there is none, so that a join that was interrupted goes on
+ * with the same one. `ret_secret` is to be wiped by the caller.
+ */
+int agent_setup_make_key(const char *state_dir, enum agent_setup_key which,
+                         uint8_t ret_id[PROTO_HOST_ID_BYTES], uint8_t ret_secret[PROTO_KEY_BYTES],
+                         struct bl_error *err) BL_CHECKED;
+
+/* The next key takes the place of the present one, which is gone then. */
+int agent_setup_adopt_key(const char *state_dir, struct bl_error *err) BL_CHECKED;
 
 /*
  * "ADDRESS:PORT" of the line `controller: tcp://ADDRESS:PORT` in agent.yaml. Reads that one line

@@ -14,7 +14,7 @@ enum agent_unit_state agent_unit_state_from_text(const char *text);
 
 bool agent_unit_is_running_service(const struct agent_unit *unit);
 
-/* Appends the units of a reply to ListUnits and sorts. On failure the list holds what came so far. */
+/* Fills an empty list from a reply to ListUnits, sorted. On failure it holds what came so far. */
 int agent_units_list_read(struct agent_units_list *list, sd_bus_message *message);
 
 /* Whether a PropertiesChanged says that its unit failed. */

@@ -36,12 +36,14 @@ enum {
 /* What every subcommand accepts, wherever it stands on the line. */
 struct ctl_cli_globals {
     char socket[CTL_CLI_SOCKET_BYTES];
-    bool socket_given;  /* by --socket or BELAY_SOCKET */
-    const char *config; /* --config, or NULL */
+    bool socket_given;   /* by --socket or BELAY_SOCKET */
+    const char *config;  /* --config, or NULL */
+    bool config_missing; /* there is no such file, and no socket was named either */
+    bool socket_denied;  /* the last attempt to reach it failed for want of rights */
     bool json;
     bool help;
     bool colour; /* of standard output; NO_COLOR and pipes turn it off */
-    /* Of the controller's last refusal: its stable code, and what it advises to do next. */
+    /* Of the controller's last refusal, not escaped: its stable code, and what to do next. */
     char code[64], advice[256];
 };
 

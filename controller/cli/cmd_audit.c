@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
-#include "common/text.h"
 #include "controller/cli/commands.h"
 #include "controller/cli/link.h"
+#include "controller/cli/values.h"
 #include "controller/outside/out.h"
 
 enum {
@@ -71,7 +71,8 @@ int ctl_cmd_audit_log(struct ctl_cli_globals *globals, int argc, char **argv)
 
     if (!ctl_cli_begin(&usage, argc, argv, &arguments))
         return CTL_CLI_USAGE;
-    if (limit_text != NULL && bl_text_to_u64(limit_text, LIMIT_MAX, &limit, &err) < 0)
+    if (limit_text != NULL &&
+        ctl_values_number("limit", limit_text, 1, LIMIT_MAX, &limit, &err) < 0)
         return ctl_cli_say_usage("audit log", &err);
     request = json_pack("{s:s, s:I}", "verb", "audit", "limit", (json_int_t)limit);
     if (arguments.count > 0)

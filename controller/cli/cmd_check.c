@@ -41,6 +41,27 @@ static void print_rounding(const struct ctl_plan *plan)
     }
 }
 
+static bool is_listed(const struct ctl_plan_texts *list, const char *text)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i], text) == 0)
+            return true;
+    }
+
+    return false;
+}
+
+/* Offline only a list can be looked into; preview and run know all hosts and refuse a wrong name. */
+static void print_excluded(const struct ctl_plan *plan)
+{
+    const struct ctl_plan_texts *exclude = &plan->hosts.exclude;
+
+    for (uint32_t i = 0; plan->hosts.match_count == 0 && i < exclude->count; i++) {
+        if (!is_listed(&plan->hosts.list, exclude->items[i]))
+            (void)printf("\nnote: '%s' of hosts.exclude is not in hosts.list\n", exclude->items[i]);
+    }
+}
+
 static void print_good(const char *path, const struct ctl_plan *plan)
 {
     ctl_out_put(stdout, path);
@@ -50,6 +71,7 @@ static void print_good(const char *path, const struct ctl_plan *plan)
                  plan->waves_count == 1 ? "" : "s");
     print_derived(plan);
     print_rounding(plan);
+    print_excluded(plan);
 }
 
 static void out_json(const struct ctl_plan_file *file, bool good, const struct bl_error *err)

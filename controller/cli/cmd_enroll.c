@@ -5,7 +5,6 @@
 
 #include "common/file.h"
 #include "common/hex.h"
-#include "common/text.h"
 #include "controller/cli/base64.h"
 #include "controller/cli/commands.h"
 #include "controller/cli/keyring.h"
@@ -14,13 +13,14 @@
 #include "controller/cli/values.h"
 #include "controller/outside/json.h"
 #include "controller/outside/out.h"
-#include "controller/plan/value.h"
 #include "proto/trust.h"
 
 enum {
     USES_MAX = 10000,
     ANCHOR_BYTES = 16, /* of the anchor, in a token: enough that nobody makes another root for it */
 };
+
+#define EXPIRES_MS_MAX (INT64_C(1000) * 3600 * 24 * 90)
 
 /*
  * The anchor comes from the trust file of *this desk*: a controller that was taken over cannot
@@ -112,8 +112,9 @@ int ctl_cmd_enroll_token(struct ctl_cli_globals *globals, int argc, char **argv)
     if (!ctl_cli_begin(&usage, argc, argv, &arguments))
         return CTL_CLI_USAGE;
     if (ctl_values_labels(&label_values, &labels, &err) < 0 ||
-        (uses_text != NULL && bl_text_to_u64(uses_text, USES_MAX, &uses, &err) < 0) ||
-        (expires_text != NULL && ctl_plan_parse_duration(expires_text, &expires_ms, &err) < 0))
+        (uses_text != NULL && ctl_values_number("uses", uses_text, 1, USES_MAX, &uses, &err) < 0) ||
+        (expires_text != NULL &&
+         ctl_values_duration("expires", expires_text, EXPIRES_MS_MAX, &expires_ms, &err) < 0))
         return ctl_cli_say_usage("enroll token", &err);
     if (read_anchor(anchor, &err) < 0)
         return ctl_cli_say_error(CTL_CLI_ERROR, &err);

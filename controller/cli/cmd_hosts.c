@@ -71,17 +71,14 @@ int ctl_cmd_hosts_list(struct ctl_cli_globals *globals, int argc, char **argv)
         {"state", CTL_CLI_VALUE, &state},
     };
     const struct ctl_cli_usage usage = {"hosts list", options, 2, 0, 0};
-    CTL_AUTO_JSON *match = NULL, *answer = NULL, *request = NULL;
+    CTL_AUTO_JSON *answer = NULL, *request = ctl_values_request("hosts.list");
     struct ctl_cli_arguments arguments;
     struct bl_error err = {0};
 
     if (!ctl_cli_begin(&usage, argc, argv, &arguments))
         return CTL_CLI_USAGE;
-    if (ctl_values_labels(&match_values, &match, &err) < 0)
+    if (ctl_values_match(&match_values, request, &err) < 0)
         return ctl_cli_say_usage("hosts list", &err);
-    request = ctl_values_request("hosts.list");
-    if (match != NULL)
-        (void)json_object_set(request, "match", match);
     if (state != NULL)
         (void)json_object_set_new(request, "state", json_string(state));
     if (ctl_cli_ask(globals, BL_TAKE_PTR(request), &answer, &err) < 0)
@@ -155,16 +152,23 @@ static int ask_about_host(struct ctl_cli_globals *globals, json_t *request)
     return CTL_CLI_DONE;
 }
 
-int ctl_cmd_hosts_show(struct ctl_cli_globals *globals, int argc, char **argv)
+/* A verb about the one host that is named: hosts show, approve, revoke. */
+static int one_host_verb(struct ctl_cli_globals *globals, int argc, char **argv, const char *name,
+                         const char *verb)
 {
-    const struct ctl_cli_usage usage = {"hosts show", NULL, 0, 1, 1};
+    const struct ctl_cli_usage usage = {name, NULL, 0, 1, 1};
     struct ctl_cli_arguments arguments;
 
     if (!ctl_cli_begin(&usage, argc, argv, &arguments))
         return CTL_CLI_USAGE;
 
-    return ask_about_host(
-        globals, json_pack("{s:s, s:s}", "verb", "hosts.show", "host", arguments.items[0]));
+    return ask_about_host(globals,
+                          json_pack("{s:s, s:s}", "verb", verb, "host", arguments.items[0]));
+}
+
+int ctl_cmd_hosts_show(struct ctl_cli_globals *globals, int argc, char **argv)
+{
+    return one_host_verb(globals, argc, argv, "hosts show", "hosts.show");
 }
 
 /* "KEY=VALUE" or "KEY-" */
@@ -216,14 +220,8 @@ int ctl_cmd_hosts_label(struct ctl_cli_globals *globals, int argc, char **argv)
 
 int ctl_cmd_hosts_approve(struct ctl_cli_globals *globals, int argc, char **argv)
 {
-    const struct ctl_cli_usage usage = {"hosts approve", NULL, 0, 1, 1};
-    struct ctl_cli_arguments arguments;
-    int exit_code;
+    int exit_code = one_host_verb(globals, argc, argv, "hosts approve", "hosts.approve");
 
-    if (!ctl_cli_begin(&usage, argc, argv, &arguments))
-        return CTL_CLI_USAGE;
-    exit_code = ask_about_host(
-        globals, json_pack("{s:s, s:s}", "verb", "hosts.approve", "host", arguments.items[0]));
     if (exit_code == CTL_CLI_DONE) {
         ctl_cli_say_next("the host gets the trust file when it asks again; 'belay hosts revoke' "
                          "undoes this");
@@ -234,18 +232,12 @@ int ctl_cmd_hosts_approve(struct ctl_cli_globals *globals, int argc, char **argv
 
 int ctl_cmd_hosts_revoke(struct ctl_cli_globals *globals, int argc, char **argv)
 {
-    const struct ctl_cli_usage usage = {"hosts revoke", NULL, 0, 1, 1};
-    struct ctl_cli_arguments arguments;
-    int exit_code;
+    int exit_code = one_host_verb(globals, argc, argv, "hosts revoke", "hosts.revoke");
 
-    if (!ctl_cli_begin(&usage, argc, argv, &arguments))
-        return CTL_CLI_USAGE;
-    exit_code = ask_about_host(
-        globals, json_pack("{s:s, s:s}", "verb", "hosts.revoke", "host", arguments.items[0]));
     if (exit_code == CTL_CLI_DONE) {
         ctl_cli_say_next(
-            "its messages are refused from now on; a job under way ends by its own timers. "
-            "To let it in again, it joins anew with a token");
+            "its messages are refused from now on; a job under way ends by its own timers. To let "
+            "it in again, as another host: 'belay-agent join --force --new-key' with a token");
     }
 
     return exit_code;

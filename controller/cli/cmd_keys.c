@@ -29,6 +29,14 @@ static int store_sealed(int home_fd, const struct ctl_key *key, const struct ctl
     return ctl_key_store(home_fd, key, secret, &passphrase, kdf, err);
 }
 
+static void out_key(const struct ctl_key *key, const char *public_key)
+{
+    CTL_AUTO_JSON *answer = json_pack("{s:s, s:s, s:s}", "name", key->name, "role",
+                                      ctl_key_role_name(key->role), "public", public_key);
+
+    ctl_out_json(answer, stdout);
+}
+
 int ctl_cmd_keys_new(struct ctl_cli_globals *globals, int argc, char **argv)
 {
     const char *role_name = NULL, *kdf_name = NULL, *passphrase_file = NULL;
@@ -63,10 +71,7 @@ int ctl_cmd_keys_new(struct ctl_cli_globals *globals, int argc, char **argv)
 
     bl_hex_encode(key.public_key, sizeof(key.public_key), text);
     if (globals->json) {
-        CTL_AUTO_JSON *answer = json_pack("{s:s, s:s, s:s}", "name", key.name, "role",
-                                          ctl_key_role_name(key.role), "public", text);
-
-        ctl_out_json(answer, stdout);
+        out_key(&key, text);
         return CTL_CLI_DONE;
     }
     (void)printf("key     %s\nrole    %s\npublic  %s\nfile    %s/keys/%s.key\n", key.name,
@@ -136,6 +141,10 @@ int ctl_cmd_keys_import(struct ctl_cli_globals *globals, int argc, char **argv)
         ctl_key_import(home_fd, arguments.items[0], &key, &err) < 0)
         return ctl_cli_say_error(CTL_CLI_ERROR, &err);
     bl_hex_encode(key.public_key, sizeof(key.public_key), text);
+    if (globals->json) {
+        out_key(&key, text);
+        return CTL_CLI_DONE;
+    }
     (void)printf("key     %s\nrole    %s\npublic  %s\n", key.name, ctl_key_role_name(key.role),
                  text);
     ctl_cli_say_next("compare the public key with its owner by voice, then 'belay keys trust'");

@@ -32,17 +32,14 @@ int ctl_cmd_leases(struct ctl_cli_globals *globals, int argc, char **argv)
     struct ctl_cli_values match_values = {0};
     const struct ctl_cli_option options[] = {{"match", CTL_CLI_VALUES, &match_values}};
     const struct ctl_cli_usage usage = {"leases", options, 1, 0, 0};
-    CTL_AUTO_JSON *match = NULL, *answer = NULL, *request = NULL;
+    CTL_AUTO_JSON *answer = NULL, *request = ctl_values_request("leases");
     struct ctl_cli_arguments arguments;
     struct bl_error err = {0};
 
     if (!ctl_cli_begin(&usage, argc, argv, &arguments))
         return CTL_CLI_USAGE;
-    if (ctl_values_labels(&match_values, &match, &err) < 0)
+    if (ctl_values_match(&match_values, request, &err) < 0)
         return ctl_cli_say_usage("leases", &err);
-    request = ctl_values_request("leases");
-    if (match != NULL)
-        (void)json_object_set(request, "match", match);
     if (ctl_cli_ask(globals, BL_TAKE_PTR(request), &answer, &err) < 0)
         return ctl_cli_say_failure(globals, &err);
     if (globals->json) {

@@ -5,9 +5,13 @@
 
 #include "controller/cli/commands.h"
 #include "controller/cli/link.h"
+#include "controller/cli/say.h"
 #include "controller/cli/values.h"
 #include "controller/outside/out.h"
-#include "controller/plan/value.h"
+
+enum {
+    TIMEOUT_MS_MAX = 3600 * 1000,
+};
 
 static int compare_hosts(const void *a, const void *b)
 {
@@ -65,6 +69,10 @@ static int show(const struct ctl_cli_globals *globals, json_t *hosts, json_t *la
                      host_count, (long long)ctl_json_number(last, "elapsed_ms"));
     }
     free(sorted);
+    if (host_count == 0) { /* a wrong label is no good answer */
+        ctl_cli_say_next("no enrolled host was meant: 'belay hosts list' shows them");
+        return CTL_CLI_ERROR;
+    }
 
     return answered_count == (int64_t)host_count ? CTL_CLI_DONE : CTL_CLI_HOSTS_FAILED;
 }
@@ -72,28 +80,19 @@ static int show(const struct ctl_cli_globals *globals, json_t *hosts, json_t *la
 static int ping(struct ctl_cli_globals *globals, json_t *request, struct bl_error *err)
 {
     CTL_CLI_AUTO_LINK link = {.fd = -1};
-    CTL_AUTO_JSON *owned = request, *hosts = json_array();
+    CTL_AUTO_JSON *owned = request, *hosts = json_array(), *end = NULL;
     int r;
 
     r = ctl_cli_link_open(globals, &link, err);
     if (r < 0)
         return r;
     r = ctl_cli_link_send(&link, BL_TAKE_PTR(owned), err);
+    if (r >= 0)
+        r = ctl_cli_link_collect_hosts(&link, hosts, &end, err);
     if (r < 0)
         return r;
-    for (;;) {
-        CTL_AUTO_JSON *frame = NULL;
-        json_t *host;
 
-        r = ctl_cli_link_receive(&link, &frame, err);
-        if (r < 0)
-            return r;
-        host = json_object_get(frame, "host");
-        if (host != NULL)
-            (void)json_array_append(hosts, host);
-        if (ctl_json_bool(frame, "end"))
-            return show(globals, hosts, frame);
-    }
+    return show(globals, hosts, end);
 }
 
 int ctl_cmd_ping(struct ctl_cli_globals *globals, int argc, char **argv)
@@ -105,7 +104,7 @@ int ctl_cmd_ping(struct ctl_cli_globals *globals, int argc, char **argv)
         {"timeout", CTL_CLI_VALUE, &timeout_text},
     };
     const struct ctl_cli_usage usage = {"ping", options, 2, 0, CTL_CLI_ARGUMENTS_MAX};
-    CTL_AUTO_JSON *match = NULL, *request = NULL;
+    CTL_AUTO_JSON *request = ctl_values_request("ping");
     struct ctl_cli_arguments arguments;
     struct bl_error err = {0};
     int64_t timeout_ms = 5000;
@@ -113,13 +112,11 @@ int ctl_cmd_ping(struct ctl_cli_globals *globals, int argc, char **argv)
 
     if (!ctl_cli_begin(&usage, argc, argv, &arguments))
         return CTL_CLI_USAGE;
-    if (ctl_values_labels(&match_values, &match, &err) < 0 ||
-        (timeout_text != NULL && ctl_plan_parse_duration(timeout_text, &timeout_ms, &err) < 0))
+    if (ctl_values_match(&match_values, request, &err) < 0 ||
+        (timeout_text != NULL &&
+         ctl_values_duration("timeout", timeout_text, TIMEOUT_MS_MAX, &timeout_ms, &err) < 0))
         return ctl_cli_say_usage("ping", &err);
-    request = ctl_values_request("ping");
     (void)json_object_set_new(request, "timeout_ms", json_integer(timeout_ms));
-    if (match != NULL)
-        (void)json_object_set(request, "match", match);
     if (arguments.count > 0)
         (void)json_object_set_new(request, "hosts", ctl_values_arguments(&arguments));
     r = ping(globals, BL_TAKE_PTR(request), &err);

@@ -135,10 +135,15 @@ static int start(struct ctl_cli_globals *globals, const struct ctl_plan_file *fi
 
     if (prepare(file, preview, wishes, &request, &err) < 0)
         return ctl_cli_say_error(CTL_CLI_ERROR, &err);
-    if (ctl_cli_ask(globals, BL_TAKE_PTR(request), &answer, &err) < 0)
-        return ctl_cli_say_failure(globals, &err);
-
     bl_hex_encode(preview->rollout_id, sizeof(preview->rollout_id), rollout);
+    if (ctl_cli_ask(globals, BL_TAKE_PTR(request), &answer, &err) < 0) {
+        int exit_code = ctl_cli_say_failure(globals, &err);
+
+        if (exit_code == CTL_CLI_UNREACHABLE)
+            ctl_cli_say_next("it may have been taken in all the same: 'belay status %s' tells",
+                             rollout);
+        return exit_code;
+    }
     (void)puts(rollout);
     (void)fflush(stdout);
     ctl_cli_say_next(

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "common/text.h"
 #include "controller/cli/commands.h"
 #include "controller/cli/follow.h"
 #include "controller/cli/say.h"
@@ -12,6 +11,7 @@
 
 enum {
     EXIT_INTERRUPTED = 130, /* as a shell counts SIGINT */
+    LIMIT_MAX = 10000,
 };
 
 static int show_status(const struct ctl_cli_globals *globals, json_t *status)
@@ -37,7 +37,7 @@ static void show_nothing(void *context, const json_t *document)
 
 static int wait_for_end(struct ctl_cli_globals *globals, const char *rollout)
 {
-    const struct ctl_follower follower = {.show = show_nothing};
+    const struct ctl_follower follower = {.show = show_nothing, .until_paused = true};
     CTL_AUTO_JSON *last = NULL;
     struct bl_error err = {0};
     int r;
@@ -51,7 +51,13 @@ static int wait_for_end(struct ctl_cli_globals *globals, const char *rollout)
         return EXIT_INTERRUPTED;
     }
 
-    return show_status(globals, last);
+    r = show_status(globals, last);
+    if (r == CTL_CLI_WAITS) {
+        ctl_cli_say_next("it is paused and waits for a person: 'belay resume %s'",
+                         ctl_json_text(last, "rollout"));
+    }
+
+    return r;
 }
 
 int ctl_cmd_status(struct ctl_cli_globals *globals, int argc, char **argv)
@@ -114,7 +120,8 @@ int ctl_cmd_rollouts(struct ctl_cli_globals *globals, int argc, char **argv)
 
     if (!ctl_cli_begin(&usage, argc, argv, &arguments))
         return CTL_CLI_USAGE;
-    if (limit_text != NULL && bl_text_to_u64(limit_text, 100000, &limit, &err) < 0)
+    if (limit_text != NULL &&
+        ctl_values_number("limit", limit_text, 1, LIMIT_MAX, &limit, &err) < 0)
         return ctl_cli_say_usage("rollouts", &err);
     if (ctl_cli_ask(globals,
                     json_pack("{s:s, s:I}", "verb", "rollouts.list", "limit", (json_int_t)limit),

@@ -2,11 +2,12 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "common/text.h"
 #include "controller/cli/commands.h"
 #include "controller/cli/link.h"
 #include "controller/cli/say.h"
 #include "controller/cli/status_view.h"
+#include "controller/cli/values.h"
+#include "controller/plan/plan.h"
 
 /* belay pause, resume, abort, rollback: what a person may order without signing. */
 
@@ -83,7 +84,7 @@ int ctl_cmd_rollback(struct ctl_cli_globals *globals, int argc, char **argv)
     if (!ctl_cli_begin(&usage, argc, argv, &arguments))
         return CTL_CLI_USAGE;
     if (wave_text != NULL)
-        r = bl_text_to_u64(wave_text, UINT32_MAX, &wave, &err);
+        r = ctl_values_number("wave", wave_text, 1, CTL_PLAN_WAVES_MAX, &wave, &err);
     if (r >= 0 && host != NULL && wave_text != NULL)
         r = bl_fail(&err, -EINVAL, "--host and --wave exclude each other");
     if (r < 0)

@@ -73,6 +73,8 @@ static void show(void *context, const json_t *document)
         return;
     }
     if (watcher->globals->json) {
+        (void)json_object_del(copy, "ok");
+        (void)json_object_del(copy, "end");
         (void)json_dumpf(copy, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
         (void)fputc('\n', stdout);
     } else {

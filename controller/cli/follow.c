@@ -23,6 +23,7 @@ struct session {
     char rollout[64]; /* as typed, then the id of the first document: "latest" may change */
     int signal_fd;
     json_t *last;
+    uint64_t documents_count;
 };
 
 /* SIGINT becomes readable, so that it ends the looking on and nothing else. */
@@ -63,6 +64,7 @@ static void take_document(struct session *session, json_t *document)
 
     json_decref(session->last);
     session->last = document;
+    session->documents_count++;
     if (id[0] != '\0')
         (void)snprintf(session->rollout, sizeof(session->rollout), "%s", id);
     session->follower->show(session->follower->context, document);
@@ -86,7 +88,8 @@ static int read_documents(struct session *session, struct ctl_cli_link *link, st
         r = ctl_cli_link_receive(link, &document, err);
         if (r < 0)
             return r;
-        is_end = ctl_json_bool(document, "end") || ctl_json_bool(document, "final");
+        is_end = ctl_json_bool(document, "end") || ctl_json_bool(document, "final") ||
+                 (session->follower->until_paused && ctl_json_bool(document, "paused"));
         take_document(session, document);
         if (is_end)
             return 1;
@@ -115,14 +118,14 @@ static int follow(struct session *session, struct bl_error *err)
     bool is_away = false;
 
     for (;;) {
-        const json_t *before = session->last;
+        const uint64_t before = session->documents_count;
         int r = connect_and_read(session, err);
 
         if (r >= 0)
             return r == 1 ? CTL_FOLLOW_ENDED : CTL_FOLLOW_INTERRUPTED;
         if (r != -ENOTCONN || session->last == NULL)
             return r;
-        if (!is_away || session->last != before) {
+        if (!is_away || session->documents_count != before) {
             (void)fputs("belay: the controller went away; the rollout goes on, waiting for it\n",
                         stderr);
             give_up = bl_mono_after(bl_mono_now(), PATIENCE_MS);

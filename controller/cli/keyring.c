@@ -176,6 +176,8 @@ int ctl_key_store(int home_fd, const struct ctl_key *key, const struct ctl_secre
     if (r < 0)
         return r;
     r = bl_file_exists(dir_fd, secret_name, err);
+    if (r == 0 && key->role != CTL_KEY_ROLE_ROOT)
+        r = bl_file_exists(dir_fd, public_name, err); /* a colleague's */
     if (r < 0)
         return r;
     if (r > 0) {

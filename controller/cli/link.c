@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "common/text.h"
 #include "controller/outside/out.h"
 
 enum {
@@ -23,12 +24,16 @@ int ctl_cli_link_open(struct ctl_cli_globals *globals, struct ctl_cli_link *ret_
     size_t path_bytes = strlen(globals->socket);
     BL_AUTO_FD int fd = -1;
 
+    /* Else a slip of the pen would talk to another controller than the one that was meant. */
+    if (globals->config_missing)
+        return bl_fail(err, -ENOENT, "there is no configuration '%.120s'", globals->config);
     _Static_assert(sizeof(globals->socket) <= sizeof(address.sun_path), "checked by the options");
     memcpy(address.sun_path, globals->socket, path_bytes + 1);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return bl_fail(err, -errno, "make a socket: %s", strerror(errno));
     if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+        globals->socket_denied = errno == EACCES;
         return bl_fail(err, -ENOTCONN, "cannot reach the controller at '%.100s': %s",
                        globals->socket, strerror(errno));
     }
@@ -105,13 +110,24 @@ int ctl_cli_link_send(struct ctl_cli_link *link, json_t *request, struct bl_erro
     return send_all(link->fd, text, text_bytes, err);
 }
 
+/* Everything here is escaped when it is shown. */
 static int refusal(struct ctl_cli_globals *globals, const json_t *answer, struct bl_error *err)
 {
-    char text[160];
+    const char *text = ctl_json_text(answer, "error");
+    const json_t *candidate;
+    size_t used = 0, i;
 
-    (void)ctl_out_escape(ctl_json_text(answer, "code"), globals->code, sizeof(globals->code));
-    (void)ctl_out_escape(ctl_json_text(answer, "next"), globals->advice, sizeof(globals->advice));
-    (void)ctl_out_escape(ctl_json_text(answer, "error"), text, sizeof(text));
+    bl_text_copy(globals->code, sizeof(globals->code), ctl_json_text(answer, "code"));
+    bl_text_copy(globals->advice, sizeof(globals->advice), ctl_json_text(answer, "next"));
+    json_array_foreach (json_object_get(answer, "candidates"), i, candidate) {
+        const char *name = json_string_value(candidate);
+
+        if (used + 1 < sizeof(globals->advice)) {
+            (void)snprintf(globals->advice + used, sizeof(globals->advice) - used, "%s%s",
+                           i > 0 ? ", " : "one of: ", name != NULL ? name : "?");
+        }
+        used = strlen(globals->advice);
+    }
 
     return bl_fail(err, -EREMOTEIO, "%s", text[0] != '\0' ? text : "the controller refused");
 }
@@ -150,6 +166,27 @@ int ctl_cli_link_receive(struct ctl_cli_link *link, json_t **ret_answer, struct 
     return 0;
 }
 
+int ctl_cli_link_collect_hosts(struct ctl_cli_link *link, json_t *hosts, json_t **ret_end,
+                               struct bl_error *err)
+{
+    for (;;) {
+        CTL_AUTO_JSON *frame = NULL;
+        json_t *host;
+        int r;
+
+        r = ctl_cli_link_receive(link, &frame, err);
+        if (r < 0)
+            return r;
+        host = json_object_get(frame, "host");
+        if (host != NULL)
+            (void)json_array_append(hosts, host);
+        if (ctl_json_bool(frame, "end")) {
+            *ret_end = BL_TAKE_PTR(frame);
+            return 0;
+        }
+    }
+}
+
 int ctl_cli_ask(struct ctl_cli_globals *globals, json_t *request, json_t **ret_answer,
                 struct bl_error *err)
 {
@@ -172,9 +209,16 @@ int ctl_cli_say_failure(const struct ctl_cli_globals *globals, const struct bl_e
     int exit_code = err->code == -ENOTCONN ? CTL_CLI_UNREACHABLE : CTL_CLI_ERROR;
 
     (void)ctl_cli_say_error(exit_code, err);
-    if (err->code == -EREMOTEIO && globals->advice[0] != '\0')
-        (void)fprintf(stderr, "next: %s\n", globals->advice);
-    if (err->code == -ENOTCONN) {
+    if (err->code == -EREMOTEIO && globals->advice[0] != '\0') {
+        (void)fputs("next: ", stderr);
+        ctl_out_put(stderr, globals->advice);
+        (void)fputc('\n', stderr);
+    }
+    if (err->code == -ENOTCONN && globals->socket_denied) {
+        (void)fputs("next: only root and the group 'belay' may use it: 'usermod -aG belay NAME', "
+                    "then log in again\n",
+                    stderr);
+    } else if (err->code == -ENOTCONN) {
         (void)fprintf(stderr,
                       "next: 'systemctl status belayd' on the controller; another socket is "
                       "chosen with --socket, --config or BELAY_SOCKET\n");

@@ -39,6 +39,13 @@ int ctl_cli_link_send(struct ctl_cli_link *link, json_t *request, struct bl_erro
 int ctl_cli_link_receive(struct ctl_cli_link *link, json_t **ret_answer, struct bl_error *err)
     BL_CHECKED;
 
+/*
+ * Receives a stream to its end: the host of each frame is appended to the array `hosts`, the last
+ * frame comes back as `*ret_end`.
+ */
+int ctl_cli_link_collect_hosts(struct ctl_cli_link *link, json_t *hosts, json_t **ret_end,
+                               struct bl_error *err) BL_CHECKED;
+
 /* Opens, sends, receives one answer, closes. */
 int ctl_cli_ask(struct ctl_cli_globals *globals, json_t *request, json_t **ret_answer,
                 struct bl_error *err) BL_CHECKED;

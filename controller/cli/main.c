@@ -35,7 +35,7 @@ static void print_help(const struct ctl_cli_command *command)
 }
 
 /* A group's own name ("hosts"), or a word that is none. */
-static int unknown_command(int argc, char **argv)
+static int unknown_command(int argc, char **argv, bool help)
 {
     const char *names[NAMES_MAX];
     char typed[96];
@@ -46,13 +46,14 @@ static int unknown_command(int argc, char **argv)
     for (; ctl_cli_command_at(count) != NULL && count < NAMES_MAX; count++) {
         names[count] = ctl_cli_command_at(count)->name;
         if (strncmp(names[count], argv[0], word_bytes) == 0 && names[count][word_bytes] == ' ') {
-            (void)fprintf(stderr, group_count++ == 0 ? "belay: '%s' what?\n" : "", argv[0]);
-            (void)fprintf(stderr, "  belay %-14s %s\n", names[count],
+            if (group_count++ == 0 && !help)
+                (void)fprintf(stderr, "belay: '%s' what?\n", argv[0]);
+            (void)fprintf(help ? stdout : stderr, "  belay %-14s %s\n", names[count],
                           ctl_cli_command_at(count)->line);
         }
     }
     if (group_count > 0)
-        return CTL_CLI_USAGE;
+        return help ? ctl_cli_finish(CTL_CLI_DONE) : CTL_CLI_USAGE;
     (void)snprintf(typed, sizeof(typed), "%.40s%s%.40s", argv[0], argc > 1 ? " " : "",
                    argc > 1 ? argv[1] : "");
     meant = bl_text_nearest(typed, names, count);
@@ -91,7 +92,7 @@ int main(int argc, char **argv)
     }
     command = ctl_cli_find(argc, argv, &words);
     if (command == NULL)
-        return unknown_command(argc, argv);
+        return unknown_command(argc, argv, globals.help);
     if (globals.help) {
         print_help(command);
         return CTL_CLI_DONE;

@@ -134,6 +134,7 @@ static int choose_socket(const char *given, const char *config_path,
         r = ctl_config_load(config_path != NULL ? config_path : CTL_CONFIG_PATH, &config, err);
         if (r < 0 && config_path != NULL && r != -ENOENT)
             return r;
+        globals->config_missing = r < 0 && config_path != NULL; /* 'belay init' makes it */
         given = config.control_socket;
     }
     r = bl_text_format(globals->socket, sizeof(globals->socket), "%s", given);

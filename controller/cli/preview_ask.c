@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/file.h"
+#include "common/text.h"
+#include "common/yaml.h"
 #include "controller/cli/preview.h"
 #include "controller/outside/out.h"
 
@@ -16,6 +20,71 @@ static bool is_named(const json_t *host, const struct ctl_plan_texts *names)
     }
 
     return false;
+}
+
+static bool is_host(const json_t *hosts, const char *name_or_id)
+{
+    const json_t *host;
+    size_t i;
+
+    json_array_foreach (hosts, i, host) {
+        if (strcmp(name_or_id, ctl_json_text(host, "name")) == 0 ||
+            strcmp(name_or_id, ctl_json_text(host, "id")) == 0)
+            return true;
+    }
+
+    return false;
+}
+
+static int fail_excluded(const struct ctl_plan *plan, const struct bl_yaml_node *item,
+                         const json_t *hosts, struct bl_error *err)
+{
+    BL_AUTO_FREE const char **names = calloc(json_array_size(hosts) + 1, sizeof(*names));
+    const char *meant;
+    const json_t *host;
+    size_t i;
+
+    if (names == NULL)
+        return bl_fail(err, -ENOMEM, "out of memory for the preview");
+    json_array_foreach (hosts, i, host)
+        names[i] = ctl_json_text(host, "name");
+    meant = bl_text_nearest(item->text, names, json_array_size(hosts));
+    if (meant == NULL) {
+        return bl_yaml_fail(plan->yaml, item, err,
+                            "'%.64s' is the name or id of no host: 'belay hosts list'", item->text);
+    }
+
+    return bl_yaml_fail(plan->yaml, item, err,
+                        "'%.64s' is the name or id of no host; did you mean '%.64s'?", item->text,
+                        meant);
+}
+
+/*
+ * A slip of the pen in 'exclude' would upgrade the very host that was to be left alone. A host that
+ * this plan does not mean, or that was revoked meanwhile, may be excluded for good measure.
+ */
+static int check_excluded(struct ctl_cli_link *link, const struct ctl_plan *plan,
+                          struct bl_error *err)
+{
+    const struct bl_yaml_node *item = bl_yaml_find(plan->yaml->root, "hosts");
+    CTL_AUTO_JSON *answer = NULL;
+    const json_t *hosts;
+    int r;
+
+    if (plan->hosts.exclude.count == 0)
+        return 0;
+    r = ctl_cli_link_send(link, json_pack("{s:s}", "verb", "hosts.list"), err);
+    if (r >= 0)
+        r = ctl_cli_link_receive(link, &answer, err);
+    if (r < 0)
+        return r;
+    hosts = json_object_get(answer, "hosts");
+    for (item = bl_yaml_find(item, "exclude")->child; item != NULL; item = item->next) {
+        if (!is_host(hosts, item->text))
+            return fail_excluded(plan, item, hosts, err);
+    }
+
+    return 0;
 }
 
 /* Adds the ids of one hosts.list answer to `ids`, each once, without the excluded. */
@@ -67,6 +136,9 @@ static int find_hosts(struct ctl_cli_link *link, const struct ctl_plan *plan, js
 {
     int r;
 
+    r = check_excluded(link, plan, err);
+    if (r < 0)
+        return r;
     if (plan->hosts.match_count > 0) {
         r = add_hosts(link, plan,
                       json_pack("{s:s, s:s, s:o}", "verb", "hosts.list", "state", "enrolled",
@@ -75,10 +147,11 @@ static int find_hosts(struct ctl_cli_link *link, const struct ctl_plan *plan, js
         if (r < 0)
             return r;
     }
+    /* Who is named and not enrolled stands in the way, rather than be left out in silence. */
     if (plan->hosts.list.count > 0) {
         r = add_hosts(link, plan,
-                      json_pack("{s:s, s:s, s:o}", "verb", "hosts.list", "state", "enrolled",
-                                "hosts", texts_to_json(&plan->hosts.list)),
+                      json_pack("{s:s, s:o}", "verb", "hosts.list", "hosts",
+                                texts_to_json(&plan->hosts.list)),
                       ret_ids, err);
         if (r < 0)
             return r;
@@ -110,28 +183,11 @@ static json_t *query_request(const struct ctl_plan *plan, json_t *ids)
                      plan->allow_downgrade);
 }
 
-static int collect(struct ctl_cli_link *link, json_t *answers, struct bl_error *err)
-{
-    for (;;) {
-        CTL_AUTO_JSON *frame = NULL;
-        json_t *host;
-        int r = ctl_cli_link_receive(link, &frame, err);
-
-        if (r < 0)
-            return r;
-        host = json_object_get(frame, "host");
-        if (host != NULL)
-            (void)json_array_append(answers, host);
-        if (ctl_json_bool(frame, "end"))
-            return 0;
-    }
-}
-
 int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan,
                     struct ctl_preview *preview, struct bl_error *err)
 {
     CTL_CLI_AUTO_LINK link = {.fd = -1};
-    CTL_AUTO_JSON *ids = json_object(), *answers = json_array();
+    CTL_AUTO_JSON *ids = json_object(), *answers = json_array(), *end = NULL;
     int r;
 
     r = ctl_cli_link_open(globals, &link, err);
@@ -143,7 +199,7 @@ int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan
     r = ctl_cli_link_send(&link, query_request(plan, ids), err);
     if (r < 0)
         return r;
-    r = collect(&link, answers, err);
+    r = ctl_cli_link_collect_hosts(&link, answers, &end, err);
     if (r < 0)
         return r;
     if (json_array_size(answers) != json_object_size(ids)) {

@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -98,9 +101,24 @@ static int read_from_environment(const char *value, struct ctl_secret *line, str
     return 0;
 }
 
-/* The terminal gets its echo back whatever happens in between, but for a kill in mid-prompt. */
-static int ask_once(int terminal_fd, const char *prompt, struct ctl_secret *line,
-                    struct bl_error *err)
+/* The terminal gives whole lines, so reading does not wait once it is readable. */
+static int wait_for_line(int terminal_fd, int signal_fd, struct bl_error *err)
+{
+    struct pollfd fds[2] = {{.fd = signal_fd, .events = POLLIN},
+                            {.fd = terminal_fd, .events = POLLIN}};
+
+    while (poll(fds, 2, -1) < 0) {
+        if (errno != EINTR)
+            return bl_fail(err, -errno, "wait for the passphrase: %s", strerror(errno));
+    }
+    if (fds[0].revents != 0)
+        return bl_fail(err, -ECANCELED, "interrupted");
+
+    return 0;
+}
+
+static int ask_silently(int terminal_fd, int signal_fd, const char *prompt, struct ctl_secret *line,
+                        struct bl_error *err)
 {
     struct termios before, silent;
     int r;
@@ -113,8 +131,31 @@ static int ask_once(int terminal_fd, const char *prompt, struct ctl_secret *line
     if (tcsetattr(terminal_fd, TCSAFLUSH, &silent) < 0)
         return bl_fail(err, -errno, "turn the echo off: %s", strerror(errno));
     (void)dprintf(terminal_fd, "%s: ", prompt);
-    r = read_line(terminal_fd, line, err);
+    r = wait_for_line(terminal_fd, signal_fd, err);
+    if (r >= 0)
+        r = read_line(terminal_fd, line, err);
     (void)tcsetattr(terminal_fd, TCSAFLUSH, &before);
+
+    return r;
+}
+
+/* Ctrl-C and its like wait until the terminal has its echo back, and then do what they always do. */
+static int ask_once(int terminal_fd, const char *prompt, struct ctl_secret *line,
+                    struct bl_error *err)
+{
+    static const int held[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+    BL_AUTO_FD int signal_fd = -1;
+    sigset_t signals, before;
+    int r;
+
+    (void)sigemptyset(&signals);
+    for (size_t i = 0; i < sizeof(held) / sizeof(held[0]); i++)
+        (void)sigaddset(&signals, held[i]);
+    signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+    if (signal_fd < 0 || sigprocmask(SIG_BLOCK, &signals, &before) < 0)
+        return bl_fail(err, -errno, "hold signals back: %s", strerror(errno));
+    r = ask_silently(terminal_fd, signal_fd, prompt, line, err);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
 
     return r;
 }

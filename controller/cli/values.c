@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "controller/outside/json.h"
 #include "controller/plan/plan.h"
 
@@ -58,6 +59,50 @@ int ctl_values_labels(const struct ctl_cli_values *values, json_t **ret_labels,
             return r;
     }
     *ret_labels = BL_TAKE_PTR(labels);
+
+    return 0;
+}
+
+int ctl_values_match(const struct ctl_cli_values *values, json_t *request, struct bl_error *err)
+{
+    json_t *labels = NULL;
+    int r;
+
+    r = ctl_values_labels(values, &labels, err);
+    if (r >= 0 && labels != NULL)
+        (void)json_object_set_new(request, "match", labels);
+
+    return r;
+}
+
+int ctl_values_number(const char *option, const char *text, uint64_t min, uint64_t max,
+                      uint64_t *ret_number, struct bl_error *err)
+{
+    struct bl_error ignored = {0};
+    uint64_t number = 0;
+
+    if (bl_text_to_u64(text, max, &number, &ignored) < 0 || number < min) {
+        return bl_fail(err, -EINVAL, "--%s must be a whole number from %llu to %llu, not '%.40s'",
+                       option, (unsigned long long)min, (unsigned long long)max, text);
+    }
+    *ret_number = number;
+
+    return 0;
+}
+
+int ctl_values_duration(const char *option, const char *text, int64_t max_ms, int64_t *ret_ms,
+                        struct bl_error *err)
+{
+    char most[64];
+    int64_t ms = 0;
+
+    if (ctl_plan_parse_duration(text, &ms, err) < 0)
+        return bl_wrap(err, "--%s", option);
+    if (ms == 0 || ms > max_ms) {
+        ctl_plan_format_duration(max_ms, most, sizeof(most));
+        return bl_fail(err, -EINVAL, "--%s must be above 0 and at most %s", option, most);
+    }
+    *ret_ms = ms;
 
     return 0;
 }

@@ -103,7 +103,10 @@ static void ask_host(struct ctl_asking *asking, struct ctl_fleet_host *host,
     int r = -EHOSTUNREACH;
 
     if (host->standing != CTL_STANDING_ENROLLED) {
-        tell_missing(asking, host, "not_enrolled", "the host is not enrolled");
+        tell_missing(asking, host, "not_enrolled",
+                     host->standing == CTL_STANDING_PENDING
+                         ? "the host waits for approval: 'belay hosts approve'"
+                         : "the host's key was revoked");
         return;
     }
     if (host->held) {

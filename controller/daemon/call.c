@@ -131,7 +131,7 @@ bool ctl_call_labels(struct ctl_call *call, const char *key, const json_t **ret_
 
 /* ---- hosts ---- */
 
-static json_t *host_candidates(const struct ctl_fleet_found *found)
+json_t *ctl_call_candidates(const struct ctl_fleet_found *found)
 {
     json_t *candidates = json_array();
 
@@ -158,7 +158,7 @@ bool ctl_call_find_host(struct ctl_call *call, const char *text, struct ctl_flee
     if (found.count == 0)
         ctl_refuse(call, "not_found", "belay hosts list", "there is no host '%.64s'", text);
     else
-        ctl_refuse_ambiguous(call, text, host_candidates(&found));
+        ctl_refuse_ambiguous(call, text, ctl_call_candidates(&found));
 
     return false;
 }
@@ -281,8 +281,10 @@ bool ctl_call_find_run(struct ctl_call *call, const char *text, struct ctl_run *
         ctl_reply_failure(call, &err);
         return false;
     }
-    if (search.count == 0)
-        ctl_refuse(call, "not_found", "belay status", "there is no rollout '%.64s'", text);
+    if (search.count == 0 && strcmp(text, "latest") == 0)
+        ctl_refuse(call, "not_found", "belay run PLAN", "there was no rollout yet");
+    else if (search.count == 0)
+        ctl_refuse(call, "not_found", "belay rollouts", "there is no rollout '%.64s'", text);
 
     return search.count == 1;
 }

@@ -31,6 +31,9 @@ bool ctl_call_find_run(struct ctl_call *call, const char *text, struct ctl_run *
 bool ctl_call_host(struct ctl_call *call, const char *key, struct ctl_fleet_host **ret_host);
 bool ctl_call_run(struct ctl_call *call, struct ctl_run **ret_run);
 
+/* The names of several hosts that a text may mean, for ctl_refuse_ambiguous. */
+json_t *ctl_call_candidates(const struct ctl_fleet_found *found);
+
 struct ctl_call_hosts {
     struct ctl_fleet_host **list;
     uint32_t count;

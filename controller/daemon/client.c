@@ -186,18 +186,7 @@ static void send_watched(struct ctl_client *client, const struct ctl_run *run)
     ctl_stream_send(client, ctl_view_status(engine, run), is_final);
 }
 
-static int on_watch_due(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    struct ctl_client *client = userdata;
-    struct bl_error err = {0};
-    struct ctl_run *run;
-
-    if (client->watching &&
-        ctl_engine_run(client->control->engine, client->watched, &run, &err) > 0)
-        send_watched(client, run);
-
-    return 0;
-}
+static int on_watch_due(sd_event_source *source, uint64_t usec, void *userdata);
 
 static void arm_watch(struct ctl_client *client)
 {
@@ -218,6 +207,26 @@ static void arm_watch(struct ctl_client *client)
     }
     if (r < 0)
         client->closing = true;
+}
+
+static int on_watch_due(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct ctl_client *client = userdata;
+    struct bl_error err = {0};
+    struct ctl_run *run;
+
+    if (!client->watching)
+        return 0;
+    /* It reads slower than things change: what it missed is in the next document as well. */
+    if (client->out.size_bytes > 0) {
+        client->watch_due = bl_mono_after(bl_mono_now(), WATCH_MS_MIN);
+        arm_watch(client);
+        return 0;
+    }
+    if (ctl_engine_run(client->control->engine, client->watched, &run, &err) > 0)
+        send_watched(client, run);
+
+    return 0;
 }
 
 void ctl_client_tell_watchers(struct ctl_control *control, const struct ctl_run *run)

@@ -52,7 +52,7 @@ void ctl_refuse(struct ctl_call *call, const char *code, const char *next, const
     BL_PRINTF(4, 5);
 /* As "ambiguous"; takes `candidates`, a list of texts. */
 void ctl_refuse_ambiguous(struct ctl_call *call, const char *text, json_t *candidates);
-/* A failure of ours, as "internal"; one of the store ends the daemon. */
+/* A failure of ours, as "internal": the daemon ends, and the next one reads what is on disk. */
 void ctl_reply_failure(struct ctl_call *call, const struct bl_error *err);
 
 /* Frames of a stream; `end` closes it. The client may be gone: then they are dropped. */

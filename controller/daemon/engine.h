@@ -7,6 +7,7 @@
 #include "controller/daemon/config.h"
 #include "controller/daemon/fleet.h"
 #include "controller/daemon/link.h"
+#include "controller/daemon/refusal.h"
 #include "controller/daemon/run.h"
 #include "controller/daemon/store.h"
 #include "controller/daemon/trust.h"
@@ -48,7 +49,7 @@ struct ctl_engine {
     sd_event_source *tick;
     uint64_t ticks;
     uint64_t turns;
-    uint64_t decode_failures;
+    struct ctl_refusals refusals; /* what was told of them */
     bool failed; /* the store failed, the loop is ending: nothing is taken in any more */
 };
 

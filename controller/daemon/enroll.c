@@ -193,7 +193,7 @@ static int decide(struct ctl_engine *engine, const uint8_t id[PROTO_HOST_ID_BYTE
 
     *ret_outcome = PROTO_ENROLL_REFUSED;
     if (host != NULL && host->standing == CTL_STANDING_REVOKED) {
-        *ret_reason = "this host's key was revoked; join again with a new key";
+        *ret_reason = "this host's key was revoked: join with --force --new-key";
         return 0;
     }
     if (!engine->trust.is_set) {

@@ -229,7 +229,8 @@ void ctl_fleet_resolve(const struct ctl_fleet *fleet, const char *text,
                        struct ctl_fleet_found *ret_found)
 {
     const size_t text_bytes = strlen(text);
-    struct ctl_fleet_found exact = {0}, near = {0};
+    /* Enrolled ones first: a stranger that waits may call itself what it likes. */
+    struct ctl_fleet_found exact[2] = {0}, near[2] = {0};
     char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)];
 
     *ret_found = (struct ctl_fleet_found){0};
@@ -238,6 +239,7 @@ void ctl_fleet_resolve(const struct ctl_fleet *fleet, const char *text,
     for (uint32_t i = 0; i < fleet->count; i++) {
         struct ctl_fleet_host *host = fleet->hosts[i];
         bool is_revoked = host->standing == CTL_STANDING_REVOKED;
+        unsigned rank = host->standing == CTL_STANDING_ENROLLED ? 0 : 1;
 
         bl_hex_encode(host->id, sizeof(host->id), id);
         if (strcmp(id, text) == 0) {
@@ -245,10 +247,11 @@ void ctl_fleet_resolve(const struct ctl_fleet *fleet, const char *text,
             return;
         }
         if (!is_revoked && strcmp(host->name, text) == 0)
-            add_found(&exact, host);
+            add_found(&exact[rank], host);
         else if ((!is_revoked && strncmp(host->name, text, text_bytes) == 0) ||
                  (text_bytes >= CTL_FLEET_PREFIX_MIN && strncmp(id, text, text_bytes) == 0))
-            add_found(&near, host);
+            add_found(&near[rank], host);
     }
-    *ret_found = exact.count > 0 ? exact : near;
+    for (unsigned rank = 0; rank < 2 && ret_found->count == 0; rank++)
+        *ret_found = exact[rank].count > 0 ? exact[rank] : near[rank];
 }

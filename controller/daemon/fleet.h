@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "common/clock.h"
+#include "controller/daemon/host_clock.h"
 #include "controller/daemon/link.h"
 #include "controller/daemon/store.h"
 #include "proto/message.h"
@@ -32,6 +33,7 @@ struct ctl_fleet_host {
     struct bl_wall first_seen, last_seen;
     bool clock_offset_known;
     int64_t clock_offset_ms;
+    struct ctl_host_clock clock;
     bool unsaved; /* differs from its row in the store */
 
     struct ctl_link_peer current; /* the connection that said HELLO last */
@@ -85,7 +87,10 @@ struct ctl_fleet_found {
     struct ctl_fleet_host *hosts[CTL_FLEET_CANDIDATES_MAX];
 };
 
-/* By id, name, or unique prefix of either; what is exact wins. Revoked ones only by their id. */
+/*
+ * By id, name, or unique prefix of either; what is exact wins, and an enrolled host wins over all
+ * others. Revoked ones only by their id.
+ */
 void ctl_fleet_resolve(const struct ctl_fleet *fleet, const char *text,
                        struct ctl_fleet_found *ret_found);
 

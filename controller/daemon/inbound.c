@@ -2,15 +2,17 @@
 #include "controller/daemon/inbound.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "common/hex.h"
 #include "common/random.h"
 #include "common/text.h"
 #include "controller/daemon/ask.h"
 #include "controller/daemon/log.h"
 
 enum {
-    CLOCK_JUMP_MS = 2000,
+    TOLD_BYTES = 640,
 };
 
 static bool admits(void *userdata, const uint8_t key[PROTO_HOST_ID_BYTES])
@@ -19,6 +21,41 @@ static bool admits(void *userdata, const uint8_t key[PROTO_HOST_ID_BYTES])
     const struct ctl_fleet_host *host = ctl_fleet_find(&engine->fleet, key);
 
     return host != NULL && host->standing == CTL_STANDING_ENROLLED;
+}
+
+/* ---- what is turned away ---- */
+
+static void tell_refusal(struct ctl_engine *engine, enum ctl_refusal_kind kind, const char *what)
+{
+    char more[64] = "";
+    uint64_t untold;
+
+    if (!ctl_refusals_count(&engine->refusals, kind, bl_mono_now(), &untold))
+        return;
+    if (untold > 0)
+        (void)snprintf(more, sizeof(more), " (%llu more like it since this was last told)",
+                       (unsigned long long)untold);
+    ctl_log(CTL_LOG_WARNING, "%s%s", what, more);
+}
+
+static void on_refused(void *userdata, const uint8_t key[PROTO_HOST_ID_BYTES], const char *address)
+{
+    struct ctl_engine *engine = userdata;
+    const struct ctl_fleet_host *host = ctl_fleet_find(&engine->fleet, key);
+    bool is_live = address[0] == '\0';
+    char what[TOLD_BYTES], id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)];
+
+    bl_hex_encode(key, PROTO_HOST_ID_BYTES, id);
+    if (host == NULL) {
+        (void)snprintf(what, sizeof(what), "refused a connection from %s: unknown key %.16s",
+                       address, id);
+        tell_refusal(engine, CTL_REFUSAL_STRANGER, what);
+        return;
+    }
+    (void)snprintf(what, sizeof(what), "refused a %s%s: host '%s' (%.16s) %s",
+                   is_live ? "message" : "connection from ", address, host->name, id,
+                   host->standing == CTL_STANDING_PENDING ? "waits for approval" : "was revoked");
+    tell_refusal(engine, is_live ? CTL_REFUSAL_LIVE : CTL_REFUSAL_NOT_ENROLLED, what);
 }
 
 /* ---- which connection is whose ---- */
@@ -201,7 +238,8 @@ static void take_clock(struct ctl_fleet_host *host, int64_t offset_ms)
 {
     int64_t differs_ms = offset_ms - host->clock_offset_ms;
 
-    if (host->clock_offset_known && differs_ms > -CLOCK_JUMP_MS && differs_ms < CLOCK_JUMP_MS)
+    if (host->clock_offset_known && differs_ms > -CTL_HOST_CLOCK_JUMP_MS &&
+        differs_ms < CTL_HOST_CLOCK_JUMP_MS)
         return;
     host->clock_offset_ms = offset_ms;
     host->clock_offset_known = true;
@@ -241,46 +279,93 @@ static int queue_ack(struct ctl_engine *engine, struct ctl_fleet_host *host, uin
     return is_queued || seq == 0 ? 0 : ctl_engine_queue(engine, &order, err);
 }
 
-static int step_by_report(struct ctl_engine *engine, struct ctl_fleet_host *host,
+/*
+ * Ordered back too late, a host stays committed and says why. To the rollout that is an end of the
+ * way back like any other that failed, and nothing to wait for.
+ */
+static uint32_t job_state_of(const struct ctl_run *run, uint32_t index,
+                             const struct proto_report *report)
+{
+    bool cant_go_back =
+        report->state == PROTO_JOB_COMMITTED && strcmp(report->code, "way_back_expired") == 0;
+
+    return cant_go_back && run->hosts[index].revert_wanted ? PROTO_JOB_REVERT_FAILED
+                                                           : report->state;
+}
+
+/* Nothing of it is kept, and it moves nothing. */
+static void tell_foreign_report(struct ctl_engine *engine, const struct ctl_fleet_host *host,
+                                const struct proto_report *report)
+{
+    char what[TOLD_BYTES], rollout[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)];
+
+    bl_hex_encode(report->rollout_id, sizeof(report->rollout_id), rollout);
+    (void)snprintf(what, sizeof(what),
+                   "host '%s' reports on rollout %s, which it is no part of: ignored", host->name,
+                   rollout);
+    tell_refusal(engine, CTL_REFUSAL_FOREIGN_REPORT, what);
+}
+
+static int step_by_report(struct ctl_engine *engine, struct ctl_run *run, uint32_t index,
                           const struct ctl_store_report *stored, struct bl_error *err)
 {
     const struct proto_report *report = &stored->report;
-    struct ctl_rollout_event event = {
+    const struct ctl_rollout_event event = {
         .type = CTL_ROLLOUT_HOST_REPORT,
-        .job_state = report->state,
+        .host = index,
+        .job_state = job_state_of(run, index, report),
         .grade = report->grade,
         .nonce = report->nonce,
     };
-    struct ctl_run *run;
     int r;
 
-    r = ctl_engine_run(engine, report->rollout_id, &run, err);
-    if (r <= 0)
-        return r; /* of a rollout that this store never knew: kept, and that is all */
-    event.host = ctl_run_index_of(run, host->id);
-    if (event.host == CTL_ROLLOUT_ALL)
-        return 0;
-    r = ctl_run_note_report(run, event.host, report, stored->received, err);
-    if (r < 0)
-        return r;
+    r = ctl_run_note_report(run, index, report, stored->received, err);
 
-    return ctl_engine_step(engine, run, event, err);
+    return r < 0 ? r : ctl_engine_step(engine, run, event, err);
+}
+
+/*
+ * What one host says may fill no disk. Of a rollout that it is not in, or that this store does not
+ * know, nothing is kept; of one that it is in, far more than any job has to say.
+ */
+static bool is_worth_keeping(struct ctl_run *run, uint32_t index, const struct ctl_fleet_host *host)
+{
+    if (index == CTL_ROLLOUT_ALL)
+        return false;
+    if (run->members[index].reports_count < CTL_RUN_REPORTS_MAX)
+        return true;
+    if (run->members[index].reports_count++ == CTL_RUN_REPORTS_MAX) {
+        ctl_log(CTL_LOG_WARNING,
+                "host '%s': more than %d reports of one job; no more of them are taken in",
+                host->name, CTL_RUN_REPORTS_MAX);
+    }
+
+    return false;
 }
 
 static int on_report(struct ctl_engine *engine, struct ctl_fleet_host *host,
                      const struct proto_report *report, struct bl_error *err)
 {
-    struct ctl_store_report stored = {
-        .report = *report,
-        .received = bl_wall_now(),
-        .clock_offset_ms = host->clock_offset_ms,
-    };
+    struct ctl_store_report stored = {.report = *report, .received = bl_wall_now()};
+    uint32_t index = CTL_ROLLOUT_ALL;
+    struct ctl_run *run = NULL;
     int r;
 
+    r = ctl_engine_run(engine, report->rollout_id, &run, err);
+    if (r < 0)
+        return r;
+    if (r > 0)
+        index = ctl_run_index_of(run, host->id);
+    if (r > 0 && index == CTL_ROLLOUT_ALL)
+        tell_foreign_report(engine, host, report);
+    if (!is_worth_keeping(run, index, host))
+        return queue_ack(engine, host, report->seq, err);
+    stored.clock_offset_ms =
+        ctl_host_clock_offset_ms(&host->clock, report, host->clock_offset_ms, stored.received);
     memcpy(stored.host_id, host->id, sizeof(stored.host_id));
     r = ctl_store_add_report(engine->store, &stored, err);
     if (r > 0)
-        r = step_by_report(engine, host, &stored, err);
+        r = step_by_report(engine, run, index, &stored, err);
     if (r < 0)
         return r;
 
@@ -324,8 +409,10 @@ static void on_message(void *userdata, const uint8_t sender[PROTO_HOST_ID_BYTES]
     if (engine->failed || host == NULL)
         return;
     if (proto_message_decode(data, size_bytes, &arena, &message, &err) < 0) {
-        if (engine->decode_failures++ == 0)
-            ctl_log(CTL_LOG_WARNING, "host '%s': message dropped: %s", host->name, err.text);
+        char what[TOLD_BYTES];
+
+        (void)snprintf(what, sizeof(what), "host '%s': message dropped: %s", host->name, err.text);
+        tell_refusal(engine, CTL_REFUSAL_DAMAGED, what);
         return;
     }
     if (dispatch(engine, host, peer, &message, &err) < 0)
@@ -360,6 +447,7 @@ void ctl_inbound_handler(struct ctl_engine *engine, struct ctl_link_handler *ret
     *ret_handler = (struct ctl_link_handler){
         .userdata = engine,
         .admits = admits,
+        .refused = on_refused,
         .message = on_message,
         .enroll = on_enroll,
         .gone = on_gone,

@@ -134,9 +134,13 @@ static void hand_over(struct ctl_link *link, enum ctl_link_door door, struct ctl
     uint8_t sender[PROTO_HOST_ID_BYTES];
     struct bl_error err = {0};
 
-    if (user_id == NULL || bl_hex_decode(user_id, sender, sizeof(sender), &err) < 0 ||
-        (door == CTL_LINK_FLEET && !handler->admits(handler->userdata, sender))) {
+    if (user_id == NULL || bl_hex_decode(user_id, sender, sizeof(sender), &err) < 0) {
         link->dropped_count++;
+        return;
+    }
+    if (door == CTL_LINK_FLEET && !handler->admits(handler->userdata, sender)) {
+        link->dropped_count++;
+        handler->refused(handler->userdata, sender, "");
         return;
     }
     peer->fd = source_fd(body);
@@ -366,6 +370,7 @@ static int open_all(struct ctl_link *link, const struct ctl_link_config *config,
     const struct ctl_zap_handler zap_handler = {
         .userdata = link->handler->userdata,
         .admits = link->handler->admits,
+        .refused = link->handler->refused,
     };
     int r;
 

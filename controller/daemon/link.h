@@ -31,6 +31,8 @@ struct ctl_link_handler {
     void *userdata;
     /* May this key speak on the fleet link? Asked at the handshake and for each message. */
     bool (*admits)(void *userdata, const uint8_t key[PROTO_HOST_ID_BYTES]);
+    /* A key that was turned away: at a handshake from `address`, or "" for a message. */
+    void (*refused)(void *userdata, const uint8_t key[PROTO_HOST_ID_BYTES], const char *address);
     /* A message of the fleet; `data` is valid during the call. */
     void (*message)(void *userdata, const uint8_t sender[PROTO_HOST_ID_BYTES],
                     const struct ctl_link_peer *peer, const void *data, size_t size_bytes);

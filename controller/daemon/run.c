@@ -90,6 +90,14 @@ static int replace_text(char **text, const char *with, struct bl_error *err)
     return 0;
 }
 
+/* What was true of the state before is no cause of the next: a host names it anew, or there is none. */
+static void forget_cause(struct ctl_run_host *member)
+{
+    free(member->code);
+    free(member->reason);
+    member->code = member->reason = NULL;
+}
+
 int ctl_run_note_report(struct ctl_run *run, uint32_t index, const struct proto_report *report,
                         struct bl_wall received, struct bl_error *err)
 {
@@ -98,8 +106,13 @@ int ctl_run_note_report(struct ctl_run *run, uint32_t index, const struct proto_
 
     if (received.ms > member->changed_at.ms)
         member->changed_at = received;
+    member->reports_count++;
     member->step = report->moment == PROTO_MOMENT_BEGIN ? report->step : 0;
     run->changed = true;
+    if (report->moment == PROTO_MOMENT_STATE && report->state != member->said_state) {
+        member->said_state = report->state;
+        forget_cause(member);
+    }
     if (report->code[0] == '\0')
         return 0;
     /* A step that ended badly may be all there is to say until the state changes. */

@@ -9,6 +9,10 @@
 #include "controller/daemon/store.h"
 #include "proto/manifest.h"
 
+enum {
+    CTL_RUN_REPORTS_MAX = 10000, /* of one host: a job has some dozens */
+};
+
 /*
  * One rollout in memory: the machine of controller/core, rebuilt from its stored events, and beside
  * it what people want to see of each host. Nothing in here decides.
@@ -17,8 +21,10 @@ struct ctl_run_host {
     struct ctl_fleet_host *host;
     uint32_t kind;
     uint32_t step;             /* enum proto_step that runs; 0 = none */
+    uint32_t said_state;       /* enum proto_job_state of its last report of one; 0 = none */
+    uint32_t reports_count;    /* that are stored */
     struct bl_wall changed_at; /* ms 0 = never */
-    char *code, *reason;       /* what the host gave last as a cause; NULL = nothing yet */
+    char *code, *reason;       /* what it gave last as a cause of that state; NULL = nothing */
 };
 
 struct ctl_run {

@@ -216,10 +216,14 @@ int ctl_setup_create(const struct ctl_setup_request *request, struct ctl_setup_r
     r = make_store(&checked, err);
     if (r >= 0)
         r = make_key(dir_fd, ret_result->public_key, err);
-    if (r >= 0)
-        r = give_to_owner(dir_fd, checked.owner, err);
+    if (r < 0)
+        return r;
+    r = give_to_owner(dir_fd, checked.owner, err);
     if (r >= 0)
         r = write_config(&checked, err);
+    /* Nobody was given this key yet, and left behind it would be in the way of the next try. */
+    if (r < 0)
+        (void)unlinkat(dir_fd, CTL_SETUP_KEY_NAME, 0);
 
     return r;
 }

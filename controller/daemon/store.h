@@ -173,9 +173,9 @@ typedef int (*ctl_store_audit_fn)(void *userdata, const struct ctl_store_audit *
 /* Fills in seq and hash. */
 int ctl_store_add_audit(struct ctl_store *store, const struct ctl_store_audit *row,
                         struct bl_error *err) BL_CHECKED;
-/* The newest `limit` rows, oldest of them first. */
-int ctl_store_each_audit(struct ctl_store *store, uint32_t limit, ctl_store_audit_fn each,
-                         void *userdata, struct bl_error *err) BL_CHECKED;
+/* The newest `limit` rows (of this subject; NULL: of all), oldest of them first. */
+int ctl_store_each_audit(struct ctl_store *store, const char *subject, uint32_t limit,
+                         ctl_store_audit_fn each, void *userdata, struct bl_error *err) BL_CHECKED;
 
 struct ctl_store_chain {
     uint64_t rows_count;

@@ -235,12 +235,19 @@ static int walk_audit(struct ctl_query *query, ctl_store_audit_fn each, void *us
     return r;
 }
 
-int ctl_store_each_audit(struct ctl_store *store, uint32_t limit, ctl_store_audit_fn each,
-                         void *userdata, struct bl_error *err)
+int ctl_store_each_audit(struct ctl_store *store, const char *subject, uint32_t limit,
+                         ctl_store_audit_fn each, void *userdata, struct bl_error *err)
 {
     CTL_AUTO_QUERY query = ctl_query_init(
-        store, "SELECT * FROM (SELECT * FROM audit ORDER BY seq DESC LIMIT ?) ORDER BY seq", err);
+        store,
+        subject == NULL ? "SELECT * FROM (SELECT * FROM audit ORDER BY seq DESC LIMIT ?)"
+                          " ORDER BY seq"
+                        : "SELECT * FROM (SELECT * FROM audit WHERE subject = ?"
+                          " ORDER BY seq DESC LIMIT ?) ORDER BY seq",
+        err);
 
+    if (subject != NULL)
+        ctl_query_bind_text(&query, subject);
     ctl_query_bind_i64(&query, limit);
 
     return walk_audit(&query, each, userdata);

@@ -273,7 +273,7 @@ static bool check_quorum(struct ctl_call *call, const struct submission *submiss
     }
     if (commanders >= quorum->commanders && people >= quorum->operators + quorum->commanders)
         return true;
-    ctl_refuse(call, "quorum", "belay sign",
+    ctl_refuse(call, "quorum", "belay run PLAN --key NAME --key OTHER",
                "risk %s needs %llu operators and %llu commanders, different people; %llu people "
                "signed, %llu of them commanders",
                proto_risk_name(submission->manifest.risk), (unsigned long long)quorum->operators,

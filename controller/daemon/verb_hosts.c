@@ -55,7 +55,14 @@ void ctl_verb_hosts_list(struct ctl_call *call)
     const char *state;
     json_t *list;
 
-    if (!ctl_call_text(call, "state", "", &state) || !select_to_list(call, &hosts))
+    if (!ctl_call_text(call, "state", "", &state))
+        return;
+    if (state[0] != '\0' && strcmp(state, "pending") != 0 && strcmp(state, "enrolled") != 0 &&
+        strcmp(state, "revoked") != 0) {
+        ctl_refuse(call, "bad_request", "", "'state' must be pending, enrolled or revoked");
+        return;
+    }
+    if (!select_to_list(call, &hosts))
         return;
     qsort(hosts.list, hosts.count, sizeof(hosts.list[0]), by_name);
     list = json_array();
@@ -156,26 +163,51 @@ void ctl_verb_hosts_label(struct ctl_call *call)
     reply_changed(call, "hosts.label", host, ctl_fleet_save(call->engine->store, host, &err), &err);
 }
 
-/* By its id only: a stranger can call itself what it likes. */
-static bool find_pending(struct ctl_call *call, struct ctl_fleet_host **ret_host)
+/* By its id only: a stranger can call itself what it likes, also what another's id begins with. */
+static void find_by_id(const struct ctl_fleet *fleet, const char *text,
+                       struct ctl_fleet_found *ret_found)
 {
     char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)];
+
+    *ret_found = (struct ctl_fleet_found){0};
+    for (uint32_t i = 0; i < fleet->count; i++) {
+        bl_hex_encode(fleet->hosts[i]->id, sizeof(fleet->hosts[i]->id), id);
+        if (strncmp(id, text, strlen(text)) != 0)
+            continue;
+        if (ret_found->count < CTL_FLEET_CANDIDATES_MAX)
+            ret_found->hosts[ret_found->count] = fleet->hosts[i];
+        ret_found->count++;
+    }
+}
+
+static bool find_pending(struct ctl_call *call, struct ctl_fleet_host **ret_host)
+{
+    struct ctl_fleet_found found;
     const char *text;
 
-    if (!ctl_call_host(call, "host", ret_host) || !ctl_call_text(call, "host", NULL, &text))
+    if (!ctl_call_text(call, "host", NULL, &text))
         return false;
-    bl_hex_encode((*ret_host)->id, sizeof((*ret_host)->id), id);
-    if (strlen(text) < APPROVE_DIGITS_MIN || strncmp(id, text, strlen(text)) != 0) {
+    if (strlen(text) < APPROVE_DIGITS_MIN || text[strspn(text, "0123456789abcdef")] != '\0') {
         ctl_refuse(call, "bad_request", "belay hosts list",
                    "name the host by at least %d digits of its id, as 'belay-agent join' shows it",
                    APPROVE_DIGITS_MIN);
         return false;
     }
-    if ((*ret_host)->standing != CTL_STANDING_PENDING) {
-        ctl_refuse(call, "not_pending", "belay hosts list", "host '%s' does not wait for approval",
-                   (*ret_host)->name);
+    find_by_id(&call->engine->fleet, text, &found);
+    if (found.count > 1) {
+        ctl_refuse_ambiguous(call, text, ctl_call_candidates(&found));
         return false;
     }
+    if (found.count == 0) {
+        ctl_refuse(call, "not_found", "belay hosts list", "there is no host '%.64s'", text);
+        return false;
+    }
+    if (found.hosts[0]->standing != CTL_STANDING_PENDING) {
+        ctl_refuse(call, "not_pending", "belay hosts list", "host '%s' does not wait for approval",
+                   found.hosts[0]->name);
+        return false;
+    }
+    *ret_host = found.hosts[0];
 
     return true;
 }

@@ -40,23 +40,14 @@ void ctl_verb_info(struct ctl_call *call)
 
 /* ---- audit ---- */
 
-struct audit_walk {
-    json_t *rows;
-    const char *subject; /* only these; NULL = all */
-};
-
 static int take_row(void *userdata, const struct ctl_store_audit *row, struct bl_error *err)
 {
-    const struct audit_walk *walk = userdata;
-    json_t *view;
+    json_t *view = json_pack("{s:I, s:o, s:I, s:s, s:s, s:s, s:o}", "seq", (json_int_t)row->seq,
+                             "at", ctl_view_wall(row->at), "uid", (json_int_t)row->uid, "verb",
+                             row->verb, "subject", row->subject, "detail", row->detail, "hash",
+                             ctl_view_hex(row->hash, sizeof(row->hash)));
 
-    if (walk->subject != NULL && strcmp(walk->subject, row->subject) != 0)
-        return 0;
-    view = json_pack("{s:I, s:o, s:I, s:s, s:s, s:s, s:o}", "seq", (json_int_t)row->seq, "at",
-                     ctl_view_wall(row->at), "uid", (json_int_t)row->uid, "verb", row->verb,
-                     "subject", row->subject, "detail", row->detail, "hash",
-                     ctl_view_hex(row->hash, sizeof(row->hash)));
-    if (json_array_append_new(walk->rows, view) < 0)
+    if (json_array_append_new(userdata, view) < 0)
         return bl_fail(err, -ENOMEM, "audit: no memory");
 
     return 0;
@@ -65,10 +56,11 @@ static int take_row(void *userdata, const struct ctl_store_audit *row, struct bl
 void ctl_verb_audit(struct ctl_call *call)
 {
     char id[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)];
-    struct audit_walk walk = {0};
+    const char *subject = NULL;
     struct ctl_store_chain chain;
     struct bl_error err = {0};
     struct ctl_run *run;
+    json_t *rows;
     int64_t limit;
     int r;
 
@@ -78,20 +70,20 @@ void ctl_verb_audit(struct ctl_call *call)
         if (!ctl_call_run(call, &run))
             return;
         bl_hex_encode(run->id, sizeof(run->id), id);
-        walk.subject = id;
+        subject = id;
     }
-    walk.rows = json_array();
-    r = ctl_store_each_audit(call->engine->store, (uint32_t)limit, take_row, &walk, &err);
+    rows = json_array();
+    r = ctl_store_each_audit(call->engine->store, subject, (uint32_t)limit, take_row, rows, &err);
     if (r >= 0)
         r = ctl_store_verify_audit(call->engine->store, &chain, &err);
     if (r < 0) {
-        json_decref(walk.rows);
+        json_decref(rows);
         ctl_reply_failure(call, &err);
         return;
     }
     ctl_reply(
         call,
-        json_pack("{s:o, s:I, s:b, s:o, s:o}", "rows", walk.rows, "rows_count",
+        json_pack("{s:o, s:I, s:b, s:o, s:o}", "rows", rows, "rows_count",
                   (json_int_t)chain.rows_count, "verified", chain.broken_at == 0, "broken_at",
                   chain.broken_at != 0 ? json_integer((json_int_t)chain.broken_at) : json_null(),
                   "head", ctl_view_hex(chain.head, sizeof(chain.head))));

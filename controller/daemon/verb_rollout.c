@@ -90,6 +90,13 @@ static void order(struct ctl_call *call, struct ctl_run *run, const char *verb,
     ctl_reply(call, ctl_view_status(call->engine, run));
 }
 
+/* Hosts may still start: there is something to hold up, or to let go. */
+static bool is_going(const struct ctl_rollout *rollout)
+{
+    return rollout->state == CTL_ROLLOUT_STAGING || rollout->state == CTL_ROLLOUT_RUNNING ||
+           rollout->state == CTL_ROLLOUT_SOAKING;
+}
+
 static void simple_order(struct ctl_call *call, const char *verb, enum ctl_rollout_event_type type)
 {
     const struct ctl_rollout_event event = {.type = type};
@@ -99,6 +106,12 @@ static void simple_order(struct ctl_call *call, const char *verb, enum ctl_rollo
         return;
     if (ctl_rollout_is_final(&run->rollout)) {
         ctl_refuse(call, "final", "belay report", "the rollout has ended: %s",
+                   ctl_rollout_state_name(run->rollout.state));
+        return;
+    }
+    if (type != CTL_ROLLOUT_ABORT && !is_going(&run->rollout)) {
+        ctl_refuse(call, "not_going", "belay watch",
+                   "the rollout is %s: no host would start in it any more",
                    ctl_rollout_state_name(run->rollout.state));
         return;
     }
@@ -201,26 +214,32 @@ static int take_newest(void *userdata, const struct ctl_store_rollout *row, stru
 /* What a host without a rollout is: there, away, waiting, held. */
 static void why_idle_host(struct ctl_call *call, const struct ctl_fleet_host *host)
 {
-    const char *code = "idle", *reason = "connected, and in no rollout", *next = "";
+    const char *code = "idle", *reason = "connected, and in no rollout";
+    char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)], next[NEXT_BYTES] = "";
 
+    bl_hex_encode(host->id, sizeof(host->id), id);
     if (host->standing == CTL_STANDING_PENDING) {
         code = "pending";
         reason = "waits for a person to approve its key";
-        next = "belay hosts approve";
+        (void)snprintf(next, sizeof(next), "belay hosts approve %.16s", id);
     } else if (host->standing == CTL_STANDING_REVOKED) {
         code = "revoked";
-        reason = "its key was revoked: nothing it says is taken in";
+        reason = "its key was revoked: nothing it says is taken in; with 'belay-agent join --force "
+                 "--new-key' and a token it comes back as another host";
+        (void)snprintf(next, sizeof(next), "belay enroll token");
     } else if (host->held) {
         code = "clone";
-        reason = "two machines are connected with its key: stop one of them, or join it anew";
+        reason = "two machines are connected with its key: stop the copy, or give it a key of its "
+                 "own with 'belay-agent join --force --new-key' and a token";
+        (void)snprintf(next, sizeof(next), "belay enroll token");
     } else if (!ctl_fleet_is_connected(host)) {
         code = "absent";
         reason = "it is not connected: is it up, and is belay-courier running there?";
-        next = "systemctl status belay-courier";
+        (void)snprintf(next, sizeof(next), "systemctl status belay-courier");
     }
-    ctl_reply(call, json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:[]}", "kind", "host", "name",
-                              host->name, "id", ctl_view_hex(host->id, sizeof(host->id)), "state",
-                              code, "code", code, "reason", reason, "next", next, "facts"));
+    ctl_reply(call, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:[]}", "kind", "host", "name",
+                              host->name, "id", id, "state", code, "code", code, "reason", reason,
+                              "next", next, "facts"));
 }
 
 static void why_host(struct ctl_call *call, const struct ctl_fleet_host *host)
@@ -231,6 +250,7 @@ static void why_host(struct ctl_call *call, const struct ctl_fleet_host *host)
     json_t *status, *view, *facts;
     char next[NEXT_BYTES];
     uint32_t index;
+    bool is_out; /* of any work, whatever it did before */
     int r;
 
     r = ctl_store_each_rollout_of_host(call->engine->store, host->id, 1, take_newest, id, &err);
@@ -240,7 +260,8 @@ static void why_host(struct ctl_call *call, const struct ctl_fleet_host *host)
         ctl_reply_failure(call, &err);
         return;
     }
-    if (r == 0) {
+    is_out = host->held || host->standing != CTL_STANDING_ENROLLED;
+    if (r == 0 || (is_out && ctl_rollout_is_final(&run->rollout))) {
         why_idle_host(call, host);
         return;
     }
@@ -263,15 +284,19 @@ static void why_host(struct ctl_call *call, const struct ctl_fleet_host *host)
 
 void ctl_verb_why(struct ctl_call *call)
 {
-    struct ctl_fleet_found found;
+    struct ctl_fleet_found found = {0};
     struct ctl_run *run;
     const char *subject;
 
     if (!ctl_call_text(call, "subject", "latest", &subject))
         return;
-    ctl_fleet_resolve(&call->engine->fleet, subject, &found);
+    /* A host can't take the place of this word by its name. */
+    if (strcmp(subject, "latest") != 0)
+        ctl_fleet_resolve(&call->engine->fleet, subject, &found);
     if (found.count == 1)
         why_host(call, found.hosts[0]);
+    else if (found.count > 1)
+        ctl_refuse_ambiguous(call, subject, ctl_call_candidates(&found));
     else if (ctl_call_find_run(call, subject, &run))
         why_rollout(call, run);
 }
@@ -290,20 +315,68 @@ static bool is_selected(void *userdata, const struct ctl_fleet_host *host)
     return false;
 }
 
+static int take_lease_ms(void *userdata, const struct ctl_store_rollout *row, struct bl_error *err)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    struct proto_manifest manifest;
+    int r;
+
+    r = proto_manifest_decode(row->manifest.data, row->manifest.size_bytes, &arena, &manifest, err);
+    if (r >= 0)
+        *(int64_t *)userdata = (int64_t)manifest.lease_ms;
+
+    return r;
+}
+
+/* A host that got lost, or could not go back, may still hold what it took when its rollout ended. */
+static bool may_hold(struct bl_wall ended, int64_t lease_ms)
+{
+    return ended.ms == 0 || ended.ms + lease_ms > bl_wall_now().ms;
+}
+
+/* Those that are open are loaded already. */
+static int load_recent(void *userdata, const struct ctl_store_rollout *row, struct bl_error *err)
+{
+    struct ctl_engine *engine = userdata;
+    int64_t lease_ms = 0;
+    struct ctl_run *run;
+    int r;
+
+    if (row->ended.ms == 0 || !may_hold(row->ended, PROTO_DURATION_MS_MAX))
+        return 0;
+    r = ctl_store_load_rollout(engine->store, row->id, take_lease_ms, &lease_ms, err);
+    if (r > 0 && may_hold(row->ended, lease_ms))
+        r = ctl_engine_run(engine, row->id, &run, err);
+
+    return r < 0 ? r : 0;
+}
+
+static int view_all_leases(struct ctl_engine *engine, struct ctl_call_hosts *hosts, json_t *leases,
+                           struct bl_error *err)
+{
+    int r = ctl_store_each_rollout(engine->store, UINT32_MAX, load_recent, engine, err);
+
+    for (uint32_t i = 0; i < engine->run_count && r >= 0; i++) {
+        const struct ctl_run *run = engine->runs[i];
+
+        if (may_hold(run->ended, (int64_t)run->manifest.lease_ms))
+            r = ctl_view_leases(engine, run, is_selected, hosts, leases, err);
+    }
+
+    return r;
+}
+
 void ctl_verb_leases(struct ctl_call *call)
 {
     struct ctl_engine *engine = call->engine;
     CTL_CALL_AUTO_HOSTS hosts = {0};
     struct bl_error err = {0};
     json_t *leases;
-    int r = 0;
 
     if (!ctl_call_select(call, &hosts))
         return;
     leases = json_array();
-    for (uint32_t i = 0; i < engine->run_count && r >= 0; i++)
-        r = ctl_view_leases(engine, engine->runs[i], is_selected, &hosts, leases, &err);
-    if (r < 0) {
+    if (view_all_leases(engine, &hosts, leases, &err) < 0) {
         json_decref(leases);
         ctl_reply_failure(call, &err);
         return;

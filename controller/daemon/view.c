@@ -142,12 +142,28 @@ static json_t *view_mono(struct bl_mono mono)
     return ctl_view_wall((struct bl_wall){bl_wall_now().ms + mono.ms - bl_mono_now().ms});
 }
 
+/* When it was revoked is not asked: it may have been silent before. Both are true. */
+const char *ctl_view_lost_reason(const struct ctl_fleet_host *host)
+{
+    return host->standing == CTL_STANDING_REVOKED
+               ? "its end was not heard of until its deadline; its key was revoked"
+               : "its end was not heard of until its deadline";
+}
+
 static const char *host_reason(const struct ctl_rollout_host *state,
                                const struct ctl_run_host *member, const char **ret_code)
 {
     if (state->state == CTL_HOST_LOST) {
         *ret_code = "lost";
-        return "nothing was heard of it until its deadline";
+        return ctl_view_lost_reason(member->host);
+    }
+    if (member->host->standing == CTL_STANDING_REVOKED && !ctl_host_state_is_final(state->state)) {
+        *ret_code = "revoked";
+        return "its key was revoked: nothing it says is taken in; at its deadline it is lost";
+    }
+    if (member->host->held && !ctl_host_state_is_final(state->state)) {
+        *ret_code = "clone";
+        return "two machines are connected with its key: neither gets work nor is believed";
     }
     *ret_code = member->code != NULL ? member->code : "";
 

@@ -130,9 +130,10 @@ static json_t *view_cause(const struct ctl_rollout_host *state, const struct ctl
 {
     if (state->state == CTL_HOST_LOST)
         return json_pack("{s:s, s:s}", "code", "lost", "reason",
-                         "nothing was heard of it until its deadline");
-    if (!state->failed && (state->state == CTL_HOST_COMMITTED || member->code == NULL))
-        return json_null();
+                         ctl_view_lost_reason(member->host));
+    if (!state->failed && (state->state <= CTL_HOST_PROBATION ||
+                           state->state == CTL_HOST_COMMITTED || member->code == NULL))
+        return json_null(); /* what a host says on its way to a good end is no cause of one */
     if (member->code == NULL)
         return json_pack("{s:s, s:s}", "code", "unknown", "reason", "the host gave no cause");
 

@@ -107,6 +107,20 @@ static bool frame_is(const struct frame *frame, const char *text)
     return frame->size_bytes == strlen(text) && memcmp(frame->data, text, frame->size_bytes) == 0;
 }
 
+static void tell_refused(const struct ctl_zap *zap, const struct frame *address,
+                         const struct frame *key)
+{
+    static const char mapped[] = "::ffff:"; /* an IPv4 address as an IPv6 socket sees it */
+    const size_t skip = sizeof(mapped) - 1;
+    char text[FRAME_BYTES_MAX + 1];
+    bool is_mapped;
+
+    memcpy(text, address->data, address->size_bytes);
+    text[address->size_bytes] = '\0';
+    is_mapped = strncmp(text, mapped, skip) == 0 && strchr(text, '.') != NULL;
+    zap->handler.refused(zap->handler.userdata, key->data, is_mapped ? text + skip : text);
+}
+
 static bool is_admitted(const struct ctl_zap *zap, const struct frame *frames, unsigned count)
 {
     const struct frame *domain = &frames[2], *mechanism = &frames[5], *key = &frames[6];
@@ -118,8 +132,13 @@ static bool is_admitted(const struct ctl_zap *zap, const struct frame *frames, u
     if (frame_is(domain, CTL_ZAP_DOMAIN_ENROLL))
         return true; /* all it can do there is ask to be enrolled */
 
-    return frame_is(domain, CTL_ZAP_DOMAIN_FLEET) &&
-           zap->handler.admits(zap->handler.userdata, key->data);
+    if (!frame_is(domain, CTL_ZAP_DOMAIN_FLEET))
+        return false;
+    if (zap->handler.admits(zap->handler.userdata, key->data))
+        return true;
+    tell_refused(zap, &frames[3], key);
+
+    return false;
 }
 
 static void send_answer(struct ctl_zap *zap, const struct frame *frames, unsigned count,

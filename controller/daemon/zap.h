@@ -20,6 +20,8 @@
 struct ctl_zap_handler {
     void *userdata;
     bool (*admits)(void *userdata, const uint8_t key[PROTO_HOST_ID_BYTES]); /* fleet domain */
+    /* A key that `admits` turned away, and the address that it came from. */
+    void (*refused)(void *userdata, const uint8_t key[PROTO_HOST_ID_BYTES], const char *address);
 };
 
 struct ctl_zap;

@@ -54,6 +54,17 @@ static const char *took(const json_t *object, const char *from, const char *unti
     return ret_text;
 }
 
+/* At most `bytes_max` bytes of `text`, not cut within a character of UTF-8. */
+static size_t whole_characters(const char *text, size_t bytes_max)
+{
+    size_t bytes = bytes_max;
+
+    while (bytes > 1 && ((unsigned char)text[bytes] & 0xc0) == 0x80)
+        bytes--;
+
+    return bytes;
+}
+
 /* In Markdown these would become markup, or end a cell. */
 static void put(const struct page *page, const char *text)
 {
@@ -72,7 +83,7 @@ static void put(const struct page *page, const char *text)
             continue;
         }
         if (plain_bytes >= sizeof(piece))
-            plain_bytes = sizeof(piece) - 1;
+            plain_bytes = whole_characters(at, sizeof(piece) - 1);
         (void)snprintf(piece, sizeof(piece), "%.*s", (int)plain_bytes, at);
         ctl_out_put(page->to, piece);
         at += plain_bytes;

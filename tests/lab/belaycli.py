@@ -161,6 +161,11 @@ class Belay:
         self.wait_connected(hosts, timeout=30 + len(hosts))
 
 
+def job_on(host: Host) -> dict[str, Any]:
+    """The newest job, as the host itself tells it."""
+    return json.loads(host.run("belay-rescue", "status", "--json").out)["job"]
+
+
 def in_parallel(work: Callable[[Host], Any], hosts: Sequence[Host]) -> list[Any]:
     """Do the same on several hosts at once; raises the first error."""
     with ThreadPoolExecutor(max(1, len(hosts))) as pool:

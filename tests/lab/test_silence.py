@@ -3,17 +3,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from belaycli import Exit, plan
+from belaycli import Exit, job_on, plan
 from harness.command import wait_for
 from harness.debs import DEMO_GO, DEMO_WAITS
 from harness.fleet import Fleet
-from harness.host import Host
 
 MakeFleet = Callable[..., Fleet]
 CONFIRM = "1m"
@@ -26,10 +23,6 @@ def in_mid_upgrade(lab: Fleet) -> str:
     return rollout
 
 
-def job(host: Host) -> dict[str, Any]:
-    return json.loads(host.run("belay-rescue", "status", "--json").out)["job"]
-
-
 @pytest.mark.deadline(300)
 def test_a_host_that_the_change_cut_off_goes_back(fleet: MakeFleet) -> None:
     lab = fleet(hosts=1)
@@ -38,8 +31,8 @@ def test_a_host_that_the_change_cut_off_goes_back(fleet: MakeFleet) -> None:
     rollout = in_mid_upgrade(lab)
     h1.link_down()
     h1.path(DEMO_GO).write_text("")
-    wait_for("the host to go back by itself", lambda: job(h1)["state"] == "reverted", 180)
-    assert job(h1)["code"] == "cut_off"
+    wait_for("the host to go back by itself", lambda: job_on(h1)["state"] == "reverted", 180)
+    assert job_on(h1)["code"] == "cut_off"
     h1.link_up()
     assert lab.belay.wait(rollout) == Exit.HOSTS_FAILED
     assert h1.state() == before
@@ -57,7 +50,7 @@ def test_a_host_whose_controller_is_away_holds(fleet: MakeFleet) -> None:
         lambda: "controller_missing" in h1.run("belay-rescue", "log").out,
         180,
     )
-    assert job(h1)["state"] == "probation"
+    assert job_on(h1)["state"] == "probation"
     assert h1.dpkg("demo") == "ii 2.7"
     lab.ctl.run("systemctl", "start", "belayd.service")
     assert lab.belay.wait(rollout) == Exit.DONE

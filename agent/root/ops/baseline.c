@@ -26,15 +26,6 @@ static const struct proto_field unit_rows[] = {
 static const struct proto_schema unit_schema = PROTO_SCHEMA(T, unit_rows);
 #undef T
 
-#define T struct agent_probe_listener
-static const struct proto_field listener_rows[] = {
-    PROTO_FIELD_ENUM(T, transport, PROTO_UDP),
-    PROTO_FIELD_U64_MAX(T, port, UINT16_MAX),
-    PROTO_FIELD_TEXT(T, address, AGENT_PROBE_ADDRESS_BYTES_MAX),
-};
-static const struct proto_schema listener_schema = PROTO_SCHEMA(T, listener_rows);
-#undef T
-
 #define T struct agent_baseline
 static const struct proto_field rows[] = {
     PROTO_FIELD_U64_MAX(T, format, AGENT_BASELINE_FORMAT),
@@ -42,7 +33,7 @@ static const struct proto_field rows[] = {
     PROTO_FIELD_TEXT(T, boot_id, PROTO_BOOT_ID_BYTES_MAX),
     PROTO_FIELD_TEXT_OPT(T, cursor, AGENT_BASELINE_CURSOR_BYTES_MAX),
     PROTO_FIELD_LIST(T, units, AGENT_BASELINE_UNITS_MAX, &unit_schema),
-    PROTO_FIELD_LIST(T, listeners, AGENT_PROBE_LISTENERS_MAX, &listener_schema),
+    PROTO_FIELD_LIST(T, listeners, AGENT_PROBE_LISTENERS_MAX, &agent_probe_listener_schema),
 };
 static const struct proto_schema baseline_schema = PROTO_SCHEMA(T, rows);
 #undef T

@@ -218,6 +218,28 @@ static void compare_conffiles(const struct agent_txn_result *before,
     }
 }
 
+/*
+ * Minor: nobody looked at these files before the change, so a person may have changed them long ago.
+ * One finding for all: a host that leaves out manual pages misses hundreds of them.
+ */
+static void report_changed_files(const struct agent_txn_result *now,
+                                 struct agent_findings *findings)
+{
+    const struct agent_txn_finding *first = NULL;
+    unsigned others = 0;
+
+    for (uint32_t i = 0; i < now->findings_count; i++) {
+        if (strcmp(now->findings[i].code, "file_changed") != 0)
+            continue;
+        others += first != NULL;
+        first = first != NULL ? first : &now->findings[i];
+    }
+    if (first != NULL) {
+        agent_findings_add(findings, PROTO_GRADE_MINOR, "file_changed", "%s, and %u more files",
+                           first->reason, others);
+    }
+}
+
 void agent_compare_restored(const struct agent_txn_result *before,
                             const struct agent_txn_result *now, struct agent_findings *findings)
 {
@@ -242,6 +264,7 @@ void agent_compare_restored(const struct agent_txn_result *before,
         }
     }
     compare_conffiles(before, now, findings);
+    report_changed_files(now, findings);
 }
 
 void agent_compare_kernel_log(const struct agent_kernel_log *log, struct agent_findings *findings)

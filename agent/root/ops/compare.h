@@ -37,7 +37,10 @@ void agent_compare_ports(const struct agent_baseline *baseline,
 void agent_compare_pins(const struct proto_kind *kind, const struct agent_txn_result *now,
                         struct agent_findings *findings);
 
-/* The packages and configuration files as INSPECT saw them against those before the change. */
+/*
+ * The packages and configuration files as INSPECT saw them against those before the change, and the
+ * files that differ from what their packages brought.
+ */
 void agent_compare_restored(const struct agent_txn_result *before,
                             const struct agent_txn_result *now, struct agent_findings *findings);
 

@@ -11,6 +11,7 @@ demo 1.0, 2.0   good; a service that answers HTTP with its version on port 8080
      2.7        good, but its postinst waits for /run/demo-go; /run/demo-waits says that it does
      2.8        the service runs and listens on nothing
      2.9        the service answers HTTP 500
+     2.10       good, but the kernel reports a bug while it is installed, on hosts with Host.open_kernel_log()
 lib, app        a pair that only fits together in the same version; app has a service
 bulk1 .. bulk5  nothing but a file
 """
@@ -27,6 +28,7 @@ MAINTAINER = "Lab <lab@example.invalid>"
 DEMO_PORT = 8080
 DEMO_GO = "/run/demo-go"
 DEMO_WAITS = "/run/demo-waits"
+KERNEL_BUG = "BUG: unable to handle page fault for address: ffffc90000a3f000"
 
 # Perl is the only interpreter besides sh that every Debian host has.
 SERVER = """#!/usr/bin/perl
@@ -97,6 +99,14 @@ class Package:
         return f"{self.name}_{self.version}_all.deb"
 
 
+def kernel_says(text: str, only_if_open: bool = False) -> str:
+    """A line of shell that puts a message of level `alert` into the host's /dev/kmsg, in the form in which the kernel
+    hands it out; numbers must rise, or journald takes it for one it has seen."""
+    line = "read -r up _ </proc/uptime; usec=$(echo \"$up\" | tr -d .)0000"
+    line += f"; printf '1,%s,%s,-;%s\\n' \"$usec\" \"$usec\" '{text}' >/dev/kmsg"
+    return f"if [ -p /dev/kmsg ]; then {line}; fi" if only_if_open else line
+
+
 def serve(version: str, status: str = "200 OK") -> str:
     return SERVER % {"port": DEMO_PORT, "status": status, "version": version}
 
@@ -114,6 +124,7 @@ def demo_versions() -> Iterator[Package]:
     yield Package("demo", "2.7", serve("2.7"), postinst=wait_for_go)
     yield Package("demo", "2.8", SLEEPER)
     yield Package("demo", "2.9", serve("2.9", status="500 Internal Server Error"))
+    yield Package("demo", "2.10", serve("2.10"), postinst=kernel_says(KERNEL_BUG, only_if_open=True))
 
 
 def all_packages() -> list[Package]:

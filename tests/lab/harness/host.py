@@ -21,13 +21,17 @@ from pathlib import Path
 
 from harness import images
 from harness.command import LabError, Result, limited, run, wait_for
-from harness.debs import DEMO_PORT
+from harness.debs import DEMO_PORT, kernel_says
 from harness.space import in_cgroup, lab_cgroup, remove_cgroup
 
 BOOT_SECONDS = 30
 STOP_SECONDS = 30
 EXIT_REBOOT = 133
 """What systemd-nspawn returns, with --keep-unit, when the host asked for a reboot."""
+
+CLOCK_SHIFT, CLOCK_SHIFT_FILE = "/usr/lib/belay-lab-clock.so", "/usr/lib/belay-lab-clock"
+"""The library and what it reads lie where every sandbox sees them."""
+CLOCK_DROP_IN = "/etc/systemd/system/belay-.service.d/clock.conf"
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,37 @@ class Host:
 
     def join_again(self, address: str) -> None:
         run(["ip", "-n", self.network.namespace, "route", "del", "blackhole", address])
+
+    # ---- kernel and clock ----
+
+    def open_kernel_log(self) -> None:
+        """Give the host a /dev/kmsg of its own until it goes off: journald reads what debs.kernel_says() writes. It has
+        none otherwise, since the kernel's log is the machine's."""
+        self.run("mkfifo", "--mode=600", "/dev/kmsg")
+        # Somebody always reads, so that whoever opens it to write does not wait.
+        keep = "exec sleep infinity 3<>/dev/kmsg"
+        self.run("systemd-run", "--quiet", "--unit=kernel-log", "/bin/sh", "-c", keep)
+        self.run("systemctl", "restart", "systemd-journald.service")
+
+    def kernel_says(self, text: str) -> None:
+        """Put a kernel message of level `alert` into the journal."""
+        self.shell(kernel_says(text))
+        wait_for("the kernel's message in the journal", lambda: text in self.kernel_log(), 10)
+
+    def kernel_log(self) -> str:
+        return self.run("journalctl", "--no-pager", "--quiet", "--output=cat", "_TRANSPORT=kernel").out
+
+    def shift_clock_of_belay(self, seconds: float) -> None:
+        """From now on, the wall clock that every program of belay sees is so far ahead. It is the programs' view since
+        the clock itself belongs to the machine. Call it once before a job that may see the clock jump."""
+        self.write(CLOCK_SHIFT_FILE, f"{seconds:.0f}\n")
+        if self.exists(CLOCK_DROP_IN):
+            return
+        shutil.copy(images.clock_shift(), self.path(CLOCK_SHIFT))
+        settings = f"LD_PRELOAD={CLOCK_SHIFT} CLOCK_SHIFT_FILE={CLOCK_SHIFT_FILE}"
+        self.write(CLOCK_DROP_IN, f"[Service]\nEnvironment={settings}\n")
+        self.run("systemctl", "daemon-reload")
+        self.run("systemctl", "restart", "belay-agent.service", "belay-courier.service")
 
     # ---- commands ----
 

@@ -103,6 +103,16 @@ def apt_store() -> Path:
     return cache.obtain("apt", cache.key_of(Path(debs.__file__)), build)
 
 
+def clock_shift() -> Path:
+    """The library that shifts the wall clock of whoever loads it: tests/lab/clock_shift.c."""
+    source = TOP / "tests" / "lab" / "clock_shift.c"
+
+    def build(folder: Path) -> None:
+        run(["cc", "-D_GNU_SOURCE", "-O2", "-shared", "-fPIC", "-o", str(folder / "clock_shift.so"), str(source)])
+
+    return cache.obtain("clock", cache.key_of(source), build) / "clock_shift.so"
+
+
 def base() -> Path:
     """Debian itself. Needs the network when it is not cached, so the runner calls this before it enters the lab and
     hands the answer over, in BELAY_LAB_BASE: the week may end meanwhile."""

@@ -37,6 +37,7 @@ struct law_member {
     uint32_t said;      /* every state that ever was durable, on any disk this host had: bits */
     bool is_known;      /* false: the disk was replaced, and nothing was told of it since */
     bool is_taken;
+    bool is_change_due; /* its disk says that the change may have begun */
     bool has_upgrade_begun;
     bool is_disk_replaced; /* ever since it was taken */
     bool is_distrusted;    /* the host trusts nobody who signed this */

@@ -81,11 +81,11 @@ enum sim_packages sim_host_packages(const struct sim_host *h, const uint8_t *rol
 {
     const struct sim_installed *now = &h->disk.installed;
 
-    if (now->is_mixed)
-        return SIM_PACKAGES_MIXED;
     for (size_t i = 0; i < h->staged_count; i++) {
         if (memcmp(h->staged[i].rollout_id, rollout_id, PROTO_ROLLOUT_ID_BYTES) != 0)
             continue;
+        if (now->is_mixed)
+            return SIM_PACKAGES_MIXED;
         if (now->version == h->staged[i].old_version)
             return SIM_PACKAGES_OLD;
         return now->version == h->staged[i].new_version ? SIM_PACKAGES_NEW : SIM_PACKAGES_MIXED;

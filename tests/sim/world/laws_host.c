@@ -60,7 +60,7 @@ static void take(struct law_member *member)
             former->rollout->number, name_of(former->job_state));
     member->is_taken = true;
     member->job_state = 0;
-    member->has_upgrade_begun = false;
+    member->has_upgrade_begun = member->is_change_due = false;
     host->job = member;
 }
 
@@ -145,6 +145,8 @@ static void record(struct law_member *member, uint32_t state, int64_t not_before
                 member->rollout->number);
     if (member->is_known && is_new)
         judge_move(member, state);
+    if (state == PROTO_JOB_CHANGING)
+        member->is_change_due = true;
     if (is_new && state == PROTO_JOB_COMMITTED)
         member->committed_ms = sim_now_ms();
     if (is_new && state == PROTO_JOB_PROBATION) {
@@ -275,7 +277,8 @@ static void judge_restore(const struct law_member *member)
     const struct law_lease *silence = &law_host(member->host)->leases[SIM_LEASE_SILENCE];
     bool is_silent = silence->is_held && sim_now_ms() >= silence->until_ms;
 
-    SIM_LAW(member->has_upgrade_begun || member->is_disk_replaced,
+    /* A change that could not even begin is taken back all the same. */
+    SIM_LAW(member->is_change_due || member->is_disk_replaced,
             "host %u: the way back of rollout %u runs, and its change never began", member->host,
             member->rollout->number);
     SIM_LAW(member->job_state == PROTO_JOB_REVERTING || is_silent,
@@ -413,7 +416,8 @@ void sim_law_disk_replaced(uint32_t host_index)
 
         if (member == NULL)
             continue;
-        member->is_known = member->is_taken = member->has_upgrade_begun = false;
+        member->is_known = member->is_taken = false;
+        member->has_upgrade_begun = member->is_change_due = false;
         member->is_disk_replaced = member->is_disk_replaced || member->said != 0;
         member->job_state = 0;
     }

@@ -118,7 +118,11 @@ static void test_every_cut_of_a_record_is_damage_and_still_a_lease(void **state)
         struct agent_lease_record record;
 
         assert_int_equal(bl_file_replace(dir_fd, AGENT_LEASE_QUIESCE, whole, cut, &err), 0);
-        assert_int_equal(load(&store, &arena, &record), -EUCLEAN);
+        assert_int_equal(
+            agent_lease_load(&store.places, AGENT_LEASE_QUIESCE, &arena, &record, &err), -EUCLEAN);
+        assert_int_equal(err.code, -EUCLEAN);
+        /* The name, then what the decoder found. */
+        assert_non_null(strstr(err.text, "lease 'quiesce' is damaged: lease_record: "));
         assert_int_equal(agent_lease_list(&store.places, infos, &count, &err), 0);
         assert_int_equal(count, 1);
         assert_string_equal(infos[0].job, "");

@@ -170,6 +170,49 @@ static void a_held_lock_is_named(void **state)
     assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
+/*
+ * A dpkg that an earlier phase left behind, and a script of it that does not want to end. The lock
+ * outlives the exec, and the command line says whose it is.
+ */
+static pid_t leave_behind(const char *lock)
+{
+    static const char script[] =
+        "(trap '' TERM; echo x >&9; exec 9>&-; for i in 1 2 3 4 5 6 7 8 9; do sleep 1; done) || exit 0";
+    int ready[2];
+    char byte;
+    pid_t pid;
+
+    assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+    pid = fork();
+    if (pid == 0) {
+        struct flock taken = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        int fd = open(lock, O_RDWR | O_CREAT, 0600);
+
+        if (fd >= 0 && fcntl(fd, F_SETLK, &taken) == 0 && dup3(ready[1], 9, 0) == 9)
+            (void)execl("/bin/sh", "sh", "-c", script, d.path, (char *)NULL);
+        _exit(1);
+    }
+    assert_true(pid > 0);
+    (void)close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    (void)close(ready[0]);
+
+    return pid;
+}
+
+static void a_script_left_behind_does_not_keep_the_lock(void **state)
+{
+    char path[160];
+    int status;
+    pid_t pid;
+
+    (void)snprintf(path, sizeof(path), "%s/lock-frontend", d.path);
+    pid = leave_behind(path);
+    assert_int_equal(agent_packages_process_await_lock(&d.job, path, 2000, true, &err), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0); /* by itself: only its script was killed */
+}
+
 static void a_lock_is_taken_once(void **state)
 {
     char path[160];
@@ -200,6 +243,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_look_has_its_own_time, setup, teardown),
         cmocka_unit_test_setup_teardown(scripts_are_ended_but_not_dpkg, setup, teardown),
         cmocka_unit_test_setup_teardown(a_held_lock_is_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_script_left_behind_does_not_keep_the_lock, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_lock_is_taken_once, setup, teardown),
     };
 

@@ -221,6 +221,25 @@ static void test_restored(void **state)
     assert_string_equal(findings.code, "version_differs");
 }
 
+static void test_changed_files_of_restored_packages_are_told(void **state)
+{
+    struct agent_txn_finding changed[] = {
+        {"other", "something else", ""},
+        {"file_changed", "/usr/sbin/nginx is not what its package brought", ""},
+        {"file_changed", "/usr/share/nginx is not what its package brought", ""}};
+    const struct agent_txn_result before = {0};
+    const struct agent_txn_result now = {
+        .result = PROTO_RESULT_OK, .audit_clean = true, .findings = changed, .findings_count = 3};
+    struct agent_findings findings = {0};
+
+    agent_compare_restored(&before, &now, &findings);
+    assert_int_equal(findings.count, 1);
+    assert_int_equal(findings.grade, PROTO_GRADE_MINOR);
+    assert_string_equal(findings.code, "file_changed");
+    assert_string_equal(findings.text,
+                        "/usr/sbin/nginx is not what its package brought, and 1 more files");
+}
+
 static void test_the_worst_finding_leads(void **state)
 {
     struct agent_findings findings = {0};
@@ -261,6 +280,7 @@ int main(void)
         cmocka_unit_test(test_ports),
         cmocka_unit_test(test_pins),
         cmocka_unit_test(test_restored),
+        cmocka_unit_test(test_changed_files_of_restored_packages_are_told),
         cmocka_unit_test(test_the_worst_finding_leads),
         cmocka_unit_test(test_kernel_messages_are_graded),
     };

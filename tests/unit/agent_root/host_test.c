@@ -82,18 +82,62 @@ static void test_controller_line(void **state)
                      -EMSGSIZE);
 }
 
+static int make_key(const char *directory, enum agent_setup_key which,
+                    uint8_t ret_id[PROTO_HOST_ID_BYTES])
+{
+    uint8_t secret[PROTO_KEY_BYTES];
+    struct bl_error err = {0};
+
+    return agent_setup_make_key(directory, which, ret_id, secret, &err);
+}
+
+static void remove_state(const char *directory)
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "%s/agent/curve.key", directory);
+    assert_int_equal(unlink(path), 0);
+    (void)snprintf(path, sizeof(path), "%s/agent", directory);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(rmdir(directory), 0);
+}
+
+/* The former key is good until the controller has taken the next one, also after a crash. */
+static void test_the_next_key_waits_until_it_is_adopted(void **state)
+{
+    char directory[] = "/tmp/belay-setup-XXXXXX";
+    uint8_t id[PROTO_HOST_ID_BYTES], next[PROTO_HOST_ID_BYTES], again[PROTO_HOST_ID_BYTES];
+    struct bl_error err = {0};
+
+    assert_int_equal(proto_init(&err), 0);
+    assert_non_null(mkdtemp(directory));
+    assert_int_equal(make_key(directory, AGENT_SETUP_KEY_PRESENT, id), 0);
+    assert_int_equal(agent_setup_adopt_key(directory, &err), -ENOENT);
+    assert_int_equal(make_key(directory, AGENT_SETUP_KEY_NEXT, next), 0);
+    assert_memory_not_equal(id, next, sizeof(id));
+    assert_int_equal(make_key(directory, AGENT_SETUP_KEY_NEXT, again), 0);
+    assert_memory_equal(next, again, sizeof(next));
+    assert_int_equal(agent_setup_load_id(directory, again, &err), 0);
+    assert_memory_equal(id, again, sizeof(id));
+
+    assert_int_equal(agent_setup_adopt_key(directory, &err), 0);
+    assert_int_equal(agent_setup_load_id(directory, again, &err), 0);
+    assert_memory_equal(next, again, sizeof(next));
+    remove_state(directory); /* nothing of the next key is left beside it */
+}
+
 static void test_key_is_made_once_and_kept(void **state)
 {
     char directory[] = "/tmp/belay-setup-XXXXXX", path[64];
-    uint8_t id[PROTO_HOST_ID_BYTES], again[PROTO_HOST_ID_BYTES], secret[PROTO_KEY_BYTES];
+    uint8_t id[PROTO_HOST_ID_BYTES], again[PROTO_HOST_ID_BYTES];
     struct bl_error err = {0};
     struct stat file;
 
     assert_int_equal(proto_init(&err), 0);
     assert_non_null(mkdtemp(directory));
     assert_int_equal(agent_setup_load_id(directory, id, &err), -ENOENT);
-    assert_int_equal(agent_setup_make_key(directory, id, secret, &err), 0);
-    assert_int_equal(agent_setup_make_key(directory, again, secret, &err), 0);
+    assert_int_equal(make_key(directory, AGENT_SETUP_KEY_PRESENT, id), 0);
+    assert_int_equal(make_key(directory, AGENT_SETUP_KEY_PRESENT, again), 0);
     assert_memory_equal(id, again, sizeof(id));
     assert_int_equal(agent_setup_load_id(directory, again, &err), 0);
     assert_memory_equal(id, again, sizeof(id));
@@ -104,11 +148,7 @@ static void test_key_is_made_once_and_kept(void **state)
     assert_int_equal(file.st_size, 65);
     assert_int_equal(truncate(path, 10), 0);
     assert_int_equal(agent_setup_load_id(directory, again, &err), -EUCLEAN);
-
-    assert_int_equal(unlink(path), 0);
-    (void)snprintf(path, sizeof(path), "%s/agent", directory);
-    assert_int_equal(rmdir(path), 0);
-    assert_int_equal(rmdir(directory), 0);
+    remove_state(directory);
 }
 
 static enum agent_job_witnesses judge(uint32_t gateway, uint32_t witness, uint32_t controller)
@@ -202,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_os_release),
         cmocka_unit_test(test_controller_line),
         cmocka_unit_test(test_key_is_made_once_and_kept),
+        cmocka_unit_test(test_the_next_key_waits_until_it_is_adopted),
         cmocka_unit_test(test_witnesses),
         cmocka_unit_test(test_only_the_newest_job_keeps_its_files),
     };

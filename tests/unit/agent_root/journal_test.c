@@ -245,6 +245,7 @@ static void test_a_job_that_cannot_be_true_is_not_believed(void **state)
 
     damage(world, "UPDATE jobs SET job = x'00'");
     assert_int_equal(agent_journal_load_newest(world->journal, &arena, &saved, &err), -EUCLEAN);
+    assert_int_equal(agent_journal_load_base(world->journal, &arena, &saved, &err), -EUCLEAN);
 }
 
 static void test_outbox_keeps_order_until_acknowledged(void **state)

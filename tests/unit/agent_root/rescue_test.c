@@ -2,8 +2,10 @@
 #include "agent/rescue/rescue.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "agent/rescue/show.h"
 #include "tests/lib/unit.h"
 
 static void test_requests(void **state)
@@ -119,6 +121,25 @@ static void test_the_fullest_reply_fits(void **state)
     assert_true(bytes.size_bytes <= AGENT_RESCUE_REPLY_BYTES_MAX);
 }
 
+/* Nobody can say until when: so the command that ends it is named, and no time is made up. */
+static void test_a_damaged_lease_is_shown_with_its_remedy(void **state)
+{
+    struct agent_rescue_lease leases[] = {{"ssh_lock", "", 0, 0}, {"quiesce", "00", 5, 6}};
+    const struct agent_rescue_reply reply = {
+        .journal_whole = true, .leases = leases, .leases_count = 2};
+    char *text = NULL;
+    size_t text_bytes = 0;
+    FILE *out = open_memstream(&text, &text_bytes);
+
+    assert_non_null(out);
+    agent_rescue_show(out, AGENT_RESCUE_STATUS, /* json= */ false, &reply);
+    assert_int_equal(fclose(out), 0);
+    assert_non_null(strstr(text, "systemctl start belay-lease@ssh_lock.service\n"));
+    assert_non_null(strstr(text, "quiesce, until 1970-01-01T00:00:00.006Z"));
+    assert_null(strstr(text, "ssh_lock, until"));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +148,7 @@ int main(void)
         cmocka_unit_test(test_verbs),
         cmocka_unit_test(test_reply_comes_back),
         cmocka_unit_test(test_the_fullest_reply_fits),
+        cmocka_unit_test(test_a_damaged_lease_is_shown_with_its_remedy),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

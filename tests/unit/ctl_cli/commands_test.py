@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import unittest
 
@@ -122,6 +123,36 @@ class Usage(Desk):
         for name in names:
             self.assertIn(f"usage: belay {name}", self.expect(0, *name.split(), "--help").stdout)
 
+    def test_helps_on_a_group(self):
+        self.assertIn("belay hosts label", self.expect(0, "hosts", "--help").stdout)
+
+    def test_tells_what_an_ambiguous_name_may_mean(self):
+        self.daemon.answer("hosts.show", {"ok": False, "code": "ambiguous", "error": "'web' may mean several: name one",
+                                          "next": "", "candidates": ["web-a (6161)", "web-b (6262)"]})
+        self.assertEqual(self.expect(1, "hosts", "show", "web").stderr,
+                         "belay: 'web' may mean several: name one\nnext: one of: web-a (6161), web-b (6262)\n")
+
+    def test_escapes_a_refusal_once(self):
+        self.daemon.answer("pause", {"ok": False, "code": "x", "error": "a\x1b[2J", "next": "b\x07"})
+        self.assertEqual(self.expect(1, "pause").stderr, "belay: a\\x1b[2J\nnext: b\\x07\n")
+
+    def test_names_no_other_controller_than_the_one_that_was_meant(self):
+        missing = str(self.home / "typo.yaml")
+        del self.env["BELAY_SOCKET"]
+        self.assertIn(f"no configuration '{missing}'", self.expect(1, "rollback", "--config", missing).stderr)
+        self.daemon.answer("enroll.key", good(key="ab"))
+        self.expect(0, "enroll", "key", "--config", missing, "--socket", self.daemon.path)
+
+    def test_says_who_may_use_the_socket(self):
+        if os.getuid() != 0:
+            self.skipTest("only root can become somebody else")
+        os.chmod(self.daemon.path, 0o600)
+        os.chmod(self.home, 0o711)
+        done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", BELAY, "hosts", "list"],
+                              env=self.env, text=True, timeout=60, capture_output=True, check=False)
+        self.assertEqual(done.returncode, 7, done.stderr)
+        self.assertIn("the group 'belay'", done.stderr)
+
     def test_tells_an_unreachable_controller_apart(self):
         done = self.expect(7, "hosts", "list", "--socket", str(self.home / "nowhere"))
         self.assertIn("cannot reach the controller", done.stderr)
@@ -137,6 +168,16 @@ class Usage(Desk):
         self.daemon.answer("enroll.key", good(key="ab"))
         del self.env["BELAY_SOCKET"]
         self.assertEqual(self.expect(0, "enroll", "key", "--config", str(config)).stdout, "ab\n")
+
+
+    def test_names_the_option_whose_value_is_wrong(self):
+        for arguments, option in ((["ping", "--timeout", "0s"], "timeout"), (["ping", "--timeout", "2h"], "timeout"),
+                                  (["ping", "--timeout", "5"], "timeout"), (["rollouts", "--limit", "x"], "limit"),
+                                  (["audit", "log", "--limit", "0"], "limit"), (["rollback", "--wave", "0"], "wave"),
+                                  (["enroll", "token", "--uses", "0"], "uses"),
+                                  (["enroll", "token", "--expires", "100d"], "expires")):
+            self.assertIn(f"--{option}", self.expect(2, *arguments).stderr)
+        self.assertEqual(self.daemon.requests, [])
 
 
 class Check(Desk):
@@ -160,6 +201,13 @@ class Check(Desk):
     def test_needs_no_controller(self):
         self.expect(0, "check", self.write_plan(), "--socket", "/nonexistent")
         self.expect(1, "check", "/nonexistent")
+
+
+    def test_notes_an_excluded_host_that_no_list_names(self):
+        plan = PLAN.replace("match: { role: web }", "list: [ web-a, web-b ], exclude: [ web-b, wbe-a ]")
+        done = self.expect(0, "check", self.write_plan(plan))
+        self.assertIn("'wbe-a' of hosts.exclude is not in hosts.list", done.stdout)
+        self.assertNotIn("'web-b'", done.stdout)
 
 
 class Keys(Desk):
@@ -190,6 +238,17 @@ class Keys(Desk):
         self.assertIn("the passphrase is wrong", self.expect(1, "run", path, "--yes").stderr)
         self.expect(0, "run", path, "--yes", env={"BELAY_PASSPHRASE": "from the file"})
 
+    def test_imports_a_colleague_and_never_replaces_him(self):
+        self.expect(0, "keys", "new", "bob", "--role", "operator", "--kdf", "interactive")
+        public = self.home / "bob.pub"
+        (self.home / "desk/keys/bob.pub").rename(public)
+        (self.home / "desk/keys/bob.key").unlink()
+        imported = json.loads(self.expect(0, "keys", "import", str(public), "--json").stdout)
+        self.assertEqual((imported["name"], imported["role"]), ("bob", "operator"))
+        self.assertIn("already", self.expect(1, "keys", "new", "bob", "--role", "commander", "--kdf",
+                                             "interactive").stderr)
+        self.assertEqual(json.loads((self.home / "desk/keys/bob.pub").read_text())["public"], imported["public"])
+
     def test_asks_on_the_terminal_without_echo(self):
         output = self.type_at_terminal(["keys", "new", "alice", "--role", "operator", "--kdf", "interactive"],
                                        ["hush hush\n", "hush hush\n"], 0)
@@ -199,6 +258,20 @@ class Keys(Desk):
     def test_wants_the_same_passphrase_twice(self):
         output = self.type_at_terminal(["keys", "new", "alice", "--role", "operator"], ["one\n", "two\n"], 1)
         self.assertIn("the two passphrases differ", output)
+
+    def test_gives_the_echo_back_when_interrupted(self):
+        environment = {key: value for key, value in self.env.items() if key != "BELAY_PASSPHRASE"}
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execve(BELAY, [BELAY, "keys", "new", "alice", "--role", "operator"], environment)
+        output = ""
+        while not output.endswith(": ") and select.select([fd], [], [], 60)[0]:
+            output += os.read(fd, 4096).decode()
+        self.assertEqual(termios.tcgetattr(fd)[3] & termios.ECHO, 0)
+        os.write(fd, b"half\x03")
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), -signal.SIGINT)
+        self.assertNotEqual(termios.tcgetattr(fd)[3] & termios.ECHO, 0)
+        os.close(fd)
 
     def type_at_terminal(self, arguments, lines, code):
         """Answers each prompt (it ends in ': ') with the next line."""
@@ -281,6 +354,10 @@ class Hosts(Desk):
                                                  "unset": ["zone"]}])
         self.expect(2, "hosts", "label", "web-a", "role")
 
+    def test_ping_of_nobody_is_no_success(self):
+        self.daemon.answer("ping", good(end=True, hosts_count=0, answered_count=0, elapsed_ms=0))
+        self.assertIn("no enrolled host was meant", self.expect(1, "ping", "--match", "role=wbe").stderr)
+
     def test_ping_ends_badly_when_one_is_silent(self):
         answered = {"name": "web-a", "answered": True, "rtt_ms": 1.25, "clock_offset_ms": -3, "agent_version": "0.1.0"}
         silent = {"name": "web-b", "answered": False, "code": "absent", "reason": "not connected"}
@@ -307,6 +384,30 @@ class Run(Desk):
         query = self.daemon.seen("query")[0]
         self.assertEqual(query["packages"], [{"name": "demo", "version": "2.0"}])
         self.assertEqual(sorted(query["hosts"]), [host_id(letter) for letter in "abcd"])
+
+    def test_names_an_excluded_host_that_is_none(self):
+        self.set_up_fleet(upgrade("web-a"), upgrade("web-b"))
+        plan = PLAN.replace("role: web }", "role: web }, exclude: [ web-b, wbe-a ]")
+        for command in (["preview"], ["run", "--yes"]):
+            done = self.expect(1, *command, self.write_plan(plan))
+            self.assertIn("plan.yaml:3: field 'hosts.exclude[1]': 'wbe-a' is the name or id of no host; did you mean "
+                          "'web-a'?", done.stderr)
+        self.assertEqual(self.daemon.seen("query"), [])
+        self.run_belay("preview", self.write_plan(plan.replace("wbe-a", host_id("b"))))
+        self.assertEqual(self.daemon.seen("query")[0]["hosts"], [host_id("a")])
+
+    def test_a_listed_host_that_is_not_enrolled_stands_in_the_way(self):
+        self.set_up_fleet({**upgrade("web-a"), "result": "unknown", "code": "not_enrolled", "reason": "not enrolled"})
+        done = self.expect(1, "preview", self.write_plan(PLAN.replace("match: { role: web }", "list: [ web-a ]")))
+        self.assertIn("not_enrolled", done.stdout)
+        self.assertEqual(self.daemon.seen("hosts.list"), [{"verb": "hosts.list", "hosts": ["web-a"]}])
+
+    def test_says_when_a_rollout_may_have_started(self):
+        self.set_up_trust()
+        self.set_up_fleet(upgrade("web-a"))
+        self.daemon.answer("submit", HANG_UP)
+        done = self.expect(7, "run", self.write_plan(), "--yes")
+        self.assertRegex(done.stderr, r"may have been taken in all the same: 'belay status [0-9a-f]{16}' tells\n")
 
     def test_prints_the_rollout_alone_and_submits_what_it_previewed(self):
         self.set_up_trust()
@@ -380,6 +481,12 @@ class Follow(Desk):
             self.daemon._answers.clear()
         self.daemon.answer("status", status(paused=True))
         self.assertIn("(PAUSED)", self.expect(0, "status").stdout)
+
+    def test_waiting_ends_when_a_person_is_waited_for(self):
+        self.daemon.answer("watch", status(), status(paused=True, exit_code=4))
+        done = self.expect(4, "status", ROLLOUT, "--wait")
+        self.assertIn("(PAUSED)", done.stdout)
+        self.assertIn(f"'belay resume {ROLLOUT}'", done.stderr)
 
     def test_outlives_the_controller(self):
         self.daemon.answer("watch", status(), HANG_UP)
@@ -470,6 +577,10 @@ class Report(Desk):
         self.assertEqual(entry["steps"][0]["start"], "2026-11-21T06:40:10.250Z")
         self.assertNotIn("ok", report)
 
+    def test_markdown_cuts_no_letter(self):
+        self.daemon._answers["report"][0][0]["plan"] = "ä" * 200 + "x" + "ä" * 200
+        self.assertIn("- plan: " + "ä" * 200 + "x" + "ä" * 200 + "\n", self.expect(0, "report", "--format", "md").stdout)
+
     def test_markdown_escapes_its_own_marks(self):
         text = self.expect(0, "report", "--format", "md").stdout
         self.assertTrue(text.startswith("# report of rollout 0123456789abcdef\n"))
@@ -478,6 +589,13 @@ class Report(Desk):
 
 
 class Rest(Desk):
+    def test_watch_as_json_leaves_out_what_belongs_to_the_socket(self):
+        self.daemon.answer("watch", status(), ended("complete", 0))
+        documents = [json.loads(line) for line in self.expect(0, "watch", "--json").stdout.splitlines()]
+        self.assertEqual([document["state"] for document in documents], ["running", "complete"])
+        for document in documents:
+            self.assertTrue({"ok", "end"}.isdisjoint(document))
+
     def test_steers(self):
         for verb in ("pause", "resume", "abort", "rollback"):
             self.daemon.answer(verb, status())

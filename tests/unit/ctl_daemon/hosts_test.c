@@ -106,9 +106,34 @@ static void test_without_a_token_a_host_waits_for_approval(void **state)
     fake_host_disconnect(host);
 }
 
+static void test_one_that_waits_gets_no_question_and_says_why(void **state)
+{
+    struct fake_host *host = &world.hosts[0];
+    char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)], next[64];
+    size_t trust_bytes;
+    json_t *answer;
+
+    world_set_trust(&world, 1);
+    fake_host_init(host, world.peers, "db1");
+    assert_int_equal(enroll(host, NULL, &trust_bytes), PROTO_ENROLL_PENDING);
+    answer = world_ask(&world, json_pack("{s:s, s:s}", "verb", "why", "subject", "db1"));
+    assert_string_equal(json_word(answer, "state"), "pending");
+    bl_hex_encode(host->public_key, sizeof(host->public_key), id);
+    (void)snprintf(next, sizeof(next), "belay hosts approve %.16s", id);
+    assert_string_equal(json_word(answer, "next"), next);
+    json_decref(answer);
+    answer = world_ask(&world, json_pack("{s:s, s:[s], s:[{s:s}]}", "verb", "query", "hosts", "db1",
+                                         "packages", "name", "demo"));
+    assert_string_equal(json_word(json_object_get(answer, "host"), "code"), "not_enrolled");
+    json_decref(answer);
+    json_decref(world_receive(&world));
+    fake_host_disconnect(host);
+}
+
 static void test_a_revoked_host_is_out_and_stays_out(void **state)
 {
     struct fake_host *host;
+    char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)];
     uint8_t token[PROTO_TOKEN_BYTES];
     size_t trust_bytes;
     uint64_t dropped;
@@ -118,6 +143,10 @@ static void test_a_revoked_host_is_out_and_stays_out(void **state)
     host = world_add_host(&world, "web1");
     answer = world_ask(&world, json_pack("{s:s, s:s}", "verb", "hosts.revoke", "host", "web1"));
     assert_false(json_is_true(json_object_get(json_object_get(answer, "host"), "connected")));
+    json_decref(answer);
+    bl_hex_encode(host->public_key, sizeof(host->public_key), id);
+    answer = world_ask(&world, json_pack("{s:s, s:s}", "verb", "why", "subject", id));
+    assert_string_equal(json_word(answer, "state"), "revoked");
     json_decref(answer);
     dropped = ctl_link_dropped_count(world.engine->link);
     fake_host_hello(host); /* over the connection that it still has */
@@ -295,11 +324,56 @@ static void test_names_prefixes_and_labels(void **state)
     assert_code(world_ask(&world, json_pack("{s:s, s:s, s:{s:s}}", "verb", "hosts.label", "host",
                                             "web10", "set", "bad key", "a")),
                 "bad_request");
+    assert_code(
+        world_ask(&world, json_pack("{s:s, s:s}", "verb", "hosts.list", "state", "enroled")),
+        "bad_request");
     world_restart(&world);
     answer =
         world_ask(&world, json_pack("{s:s, s:{s:s}}", "verb", "hosts.list", "match", "zone", "a"));
     assert_string_equal(json_word(one_of(answer), "name"), "web10");
     json_decref(answer);
+}
+
+/* Anybody may ask to be enrolled under any name; that takes no host's name from it. */
+static void test_a_stranger_takes_no_name(void **state)
+{
+    char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)];
+    struct fake_host *stranger = &world.hosts[2], *liar = &world.hosts[3];
+    size_t trust_bytes;
+    json_t *answer;
+
+    world_set_trust(&world, 1);
+    (void)world_add_host(&world, "web1");
+    (void)world_add_host(&world, "latest1");
+    fake_host_init(stranger, world.peers, "web");
+    assert_int_equal(enroll(stranger, NULL, &trust_bytes), PROTO_ENROLL_PENDING);
+    bl_hex_encode(stranger->public_key, sizeof(stranger->public_key), id);
+    id[12] = '\0';
+    fake_host_init(liar, world.peers, id); /* called as the other's id begins */
+    assert_int_equal(enroll(liar, NULL, &trust_bytes), PROTO_ENROLL_PENDING);
+
+    answer = world_ask(&world, json_pack("{s:s, s:s}", "verb", "hosts.show", "host", "web"));
+    assert_string_equal(json_word(json_object_get(answer, "host"), "name"), "web1");
+    json_decref(answer);
+    assert_code(world_ask(&world, json_pack("{s:s, s:s}", "verb", "why", "subject", "latest")),
+                "not_found"); /* the newest rollout is meant, and no host whose name begins so */
+    answer = world_ask(&world, json_pack("{s:s, s:s}", "verb", "hosts.approve", "host", id));
+    assert_string_equal(json_word(json_object_get(answer, "host"), "name"), "web");
+    json_decref(answer);
+    fake_host_disconnect(stranger);
+    fake_host_disconnect(liar);
+}
+
+static void test_an_ambiguous_host_is_no_missing_rollout(void **state)
+{
+    json_t *answer;
+
+    world_set_trust(&world, 1);
+    (void)world_add_host(&world, "web1");
+    (void)world_add_host(&world, "web2");
+    answer = world_ask(&world, json_pack("{s:s, s:s}", "verb", "why", "subject", "web"));
+    assert_int_equal(json_array_size(json_object_get(answer, "candidates")), 2);
+    assert_code(answer, "ambiguous");
 }
 
 static void test_odd_requests_are_answered_and_do_no_harm(void **state)
@@ -377,6 +451,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HOSTS_TEST(test_a_token_enrols_once_and_gives_its_labels),
         HOSTS_TEST(test_without_a_token_a_host_waits_for_approval),
+        HOSTS_TEST(test_one_that_waits_gets_no_question_and_says_why),
         HOSTS_TEST(test_a_revoked_host_is_out_and_stays_out),
         HOSTS_TEST(test_ping_names_the_absent_at_once),
         HOSTS_TEST(test_a_host_that_keeps_silent_ends_the_ping_in_time),
@@ -385,6 +460,8 @@ int main(void)
         HOSTS_TEST(test_two_machines_with_one_key_are_held),
         HOSTS_TEST(test_a_new_connection_of_the_same_host_is_no_clone),
         HOSTS_TEST(test_names_prefixes_and_labels),
+        HOSTS_TEST(test_a_stranger_takes_no_name),
+        HOSTS_TEST(test_an_ambiguous_host_is_no_missing_rollout),
         HOSTS_TEST(test_odd_requests_are_answered_and_do_no_harm),
         HOSTS_TEST(test_requests_sent_at_once_are_answered_in_order),
         HOSTS_TEST(test_a_trust_file_follows_only_its_own_roots),

@@ -30,6 +30,7 @@ struct world {
     struct keys server, host;
     bool host_is_admitted;
     unsigned messages, enrolls, gone, turns_open;
+    unsigned refused, refused_live; /* at a handshake; within a connection */
     int gone_fd;
     struct ctl_link_peer peer; /* of the last message */
     uint8_t sender[PROTO_HOST_ID_BYTES];
@@ -41,6 +42,17 @@ static struct world world;
 static bool admits(void *userdata, const uint8_t key[PROTO_HOST_ID_BYTES])
 {
     return world.host_is_admitted && memcmp(key, world.host.public_key, PROTO_HOST_ID_BYTES) == 0;
+}
+
+static void on_refused(void *userdata, const uint8_t key[PROTO_HOST_ID_BYTES], const char *address)
+{
+    memcpy(world.sender, key, sizeof(world.sender));
+    if (address[0] == '\0') {
+        world.refused_live++;
+    } else {
+        assert_string_equal(address, "127.0.0.1");
+        world.refused++;
+    }
 }
 
 static void take(const uint8_t sender[PROTO_HOST_ID_BYTES], const struct ctl_link_peer *peer,
@@ -95,6 +107,7 @@ static int open_world(void **state)
 
     world = (struct world){
         .handler = {.admits = admits,
+                    .refused = on_refused,
                     .message = on_message,
                     .enroll = on_enroll,
                     .gone = on_gone,
@@ -217,6 +230,9 @@ static void test_an_unknown_key_is_refused(void **state)
     socket = connect_fleet(&stranger, NULL);
     say(socket, "hello");
     assert_false(run_until(&world.messages, 1, REFUSED_WAIT_MS));
+    assert_true(world.refused > 0);
+    assert_memory_equal(world.sender, stranger.public_key, sizeof(world.sender));
+    assert_int_equal(world.refused_live, 0);
     (void)zmq_close(socket);
 }
 
@@ -231,6 +247,8 @@ static void test_a_revoked_host_is_refused_within_its_connection(void **state)
     say(socket, "two");
     assert_false(run_until(&world.messages, 2, REFUSED_WAIT_MS));
     assert_true(ctl_link_dropped_count(world.link) > dropped);
+    assert_int_equal(world.refused_live, 1);
+    assert_memory_equal(world.sender, world.host.public_key, sizeof(world.sender));
     (void)zmq_close(socket);
 }
 

@@ -179,6 +179,59 @@ static void test_doubles_of_reports_change_nothing(void **state)
     json_decref(after);
 }
 
+static void report_and_wait(struct fake_host *host, const struct proto_report *report)
+{
+    fake_host_report(host, report);
+    while (host->acknowledged < host->report_count)
+        world_turn(&world);
+}
+
+static int count_report(void *userdata, const struct ctl_store_report *report, struct bl_error *err)
+{
+    (*(unsigned *)userdata)++;
+    return 0;
+}
+
+static unsigned stored_reports(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES])
+{
+    struct bl_error err = {0};
+    unsigned count = 0;
+
+    assert_int_equal(
+        ctl_store_each_report(world.engine->store, rollout_id, count_report, &count, &err), 0);
+    return count;
+}
+
+/* A host that was taken over can't fill the controller's disk with words. */
+static void test_what_a_host_may_say_is_bounded(void **state)
+{
+    const struct submission_wish wish = two_waves();
+    const struct proto_report note = {.moment = PROTO_MOMENT_STATE, .state = PROTO_JOB_READY};
+    const uint8_t unknown_id[PROTO_ROLLOUT_ID_BYTES] = {0xee};
+    uint8_t known_id[PROTO_ROLLOUT_ID_BYTES];
+    struct ctl_run_host *members;
+    unsigned before;
+    char id[17];
+
+    add_hosts(2);
+    world.hosts[0].end = FAKE_SILENT;
+    world_submit(&world, &wish, id);
+    while (world.hosts[0].starts == 0)
+        world_turn(&world);
+    memcpy(known_id, world.hosts[0].rollout_id, sizeof(known_id));
+    memcpy(world.hosts[0].rollout_id, unknown_id, sizeof(unknown_id));
+    report_and_wait(&world.hosts[0], &note); /* acknowledged, so that it comes no more */
+    assert_int_equal(stored_reports(unknown_id), 0);
+
+    memcpy(world.hosts[0].rollout_id, known_id, sizeof(known_id));
+    members = world.engine->runs[0]->members;
+    before = stored_reports(known_id);
+    assert_int_equal(members[0].reports_count + members[1].reports_count, before);
+    members[0].reports_count = members[1].reports_count = CTL_RUN_REPORTS_MAX;
+    report_and_wait(&world.hosts[0], &note);
+    assert_int_equal(stored_reports(known_id), before);
+}
+
 static void test_rollback_after_the_end_takes_all_back(void **state)
 {
     const struct submission_wish wish = two_waves();
@@ -196,6 +249,73 @@ static void test_rollback_after_the_end_takes_all_back(void **state)
     assert_int_equal(json_number(json_object_get(status, "counts"), "reverted"), 2);
     assert_int_equal(world.hosts[0].reverts, 1);
     json_decref(status);
+}
+
+/* What a host notes on its way is no cause of its good end. */
+static void test_a_committed_host_has_no_cause(void **state)
+{
+    const struct submission_wish wish = two_waves();
+    char id[17];
+    json_t *status, *report;
+
+    add_hosts(2);
+    world.hosts[0].end = FAKE_SILENT;
+    world_submit(&world, &wish, id);
+    while (world.hosts[0].starts == 0)
+        world_turn(&world);
+    report_and_wait(&world.hosts[0], &(struct proto_report){.moment = PROTO_MOMENT_STATE,
+                                                            .state = PROTO_JOB_PROBATION});
+    report_and_wait(&world.hosts[0], &(struct proto_report){.moment = PROTO_MOMENT_STATE,
+                                                            .state = PROTO_JOB_PROBATION,
+                                                            .code = "commit_seen",
+                                                            .reason = "the controller confirmed"});
+    status = world_ask_verb(&world, "status");
+    assert_string_equal(json_word(host_of(status, "web1"), "code"), "commit_seen");
+    json_decref(status);
+    report = world_ask_verb(&world, "report");
+    assert_true(json_is_null(json_object_get(host_of(report, "web1"), "cause")));
+    json_decref(report);
+    report_and_wait(&world.hosts[0], &(struct proto_report){.moment = PROTO_MOMENT_STATE,
+                                                            .state = PROTO_JOB_COMMITTED});
+    status = world_ask_verb(&world, "status");
+    assert_string_equal(json_word(host_of(status, "web1"), "state"), "committed");
+    assert_string_equal(json_word(host_of(status, "web1"), "code"), "");
+    assert_string_equal(json_word(host_of(status, "web1"), "reason"), "");
+    json_decref(status);
+}
+
+/* The rollback ends with what the host answered, not with its silence until a deadline. */
+static void test_a_rollback_too_late_ends_with_the_hosts_answer(void **state)
+{
+    const struct proto_report too_late = {.moment = PROTO_MOMENT_STATE,
+                                          .state = PROTO_JOB_COMMITTED,
+                                          .code = "way_back_expired",
+                                          .reason = "the way back is no longer kept"};
+    struct submission_wish wish = two_waves();
+    char id[17];
+    json_t *status, *report;
+
+    add_hosts(2);
+    world_submit(&world, &wish, id);
+    json_decref(world_wait_state(&world, "complete"));
+    report_and_wait(&world.hosts[1], &too_late); /* asked for at the host: nothing was ordered */
+    json_decref(world_wait_state(&world, "complete"));
+    world.hosts[0].job_state = PROTO_JOB_READY; /* so that the host does not go back by itself */
+    json_decref(world_ask_verb(&world, "rollback"));
+    while (world.hosts[0].reverts == 0)
+        world_turn(&world);
+    report_and_wait(&world.hosts[0], &too_late);
+    status = world_wait_state(&world, "rollback_incomplete");
+    assert_int_equal(json_number(status, "exit_code"), 6);
+    assert_string_equal(json_word(host_of(status, "web1"), "state"), "revert_failed");
+    assert_string_equal(json_word(host_of(status, "web1"), "code"), "way_back_expired");
+    assert_string_equal(json_word(host_of(status, "web2"), "state"), "reverted");
+    json_decref(status);
+    world_restart(&world);
+    report = world_ask_verb(&world, "report");
+    assert_string_equal(json_word(json_object_get(host_of(report, "web1"), "cause"), "reason"),
+                        "the way back is no longer kept");
+    json_decref(report);
 }
 
 static void test_pause_holds_the_next_wave_and_is_audited(void **state)
@@ -280,25 +400,25 @@ static void test_an_order_that_was_not_stored_is_not_confirmed(void **state)
     free(client.out.data);
 }
 
-static void test_watch_tells_each_change_and_ends(void **state)
+/* What would have no effect is no success. */
+static void test_what_stops_can_neither_pause_nor_resume(void **state)
 {
     const struct submission_wish wish = two_waves();
+    static const char *const verbs[] = {"pause", "resume"};
     char id[17];
-    json_t *frame;
-    unsigned frames = 1;
+    json_t *answer;
 
     add_hosts(2);
+    world.hosts[0].end = FAKE_SILENT;
     world_submit(&world, &wish, id);
-    frame = world_ask_verb(&world, "watch");
-    while (!json_is_true(json_object_get(frame, "end"))) {
-        assert_counts_add_up(frame);
-        json_decref(frame);
-        frame = world_receive(&world);
-        frames++;
+    while (world.hosts[0].starts == 0)
+        world_turn(&world);
+    json_decref(world_ask_verb(&world, "abort"));
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+        answer = world_ask_verb(&world, verbs[i]);
+        assert_string_equal(json_word(answer, "code"), "not_going");
+        json_decref(answer);
     }
-    assert_string_equal(json_word(frame, "state"), "complete");
-    assert_true(frames >= 2);
-    json_decref(frame);
 }
 
 static void assert_refused(const struct submission_wish *wish, const char *code)
@@ -441,6 +561,52 @@ static void test_leases_are_shown_until_given_back(void **state)
     json_decref(leases);
 }
 
+/* Also after its rollout has ended, and belayd has started again. */
+static void test_a_lease_outlives_its_rollout(void **state)
+{
+    const struct submission_wish wish = two_waves();
+    char id[17];
+    json_t *leases;
+
+    add_hosts(2);
+    world.hosts[0].end = FAKE_SILENT;
+    world_submit(&world, &wish, id);
+    while (world.hosts[0].starts == 0)
+        world_turn(&world);
+    report_and_wait(&world.hosts[0], &(struct proto_report){.moment = PROTO_MOMENT_BEGIN,
+                                                            .state = PROTO_JOB_ISOLATING,
+                                                            .step = PROTO_STEP_SSH_LOCK});
+    report_and_wait(&world.hosts[0], &(struct proto_report){.moment = PROTO_MOMENT_STATE,
+                                                            .state = PROTO_JOB_REVERT_FAILED});
+    json_decref(world_wait_state(&world, "halted"));
+    world_restart(&world);
+    leases = world_ask_verb(&world, "leases");
+    assert_int_equal(json_array_size(json_object_get(leases, "leases")), 1);
+    assert_string_equal(json_word(json_array_get(json_object_get(leases, "leases"), 0), "host"),
+                        "web1");
+    json_decref(leases);
+}
+
+static void test_the_audit_of_a_rollout_is_found_behind_other_rows(void **state)
+{
+    const struct submission_wish wish = two_waves();
+    char id[17];
+    json_t *audit;
+
+    add_hosts(2);
+    world_submit(&world, &wish, id);
+    json_decref(world_wait_state(&world, "complete"));
+    for (unsigned i = 0; i < 3; i++)
+        json_decref(world_ask(&world, json_pack("{s:s, s:s, s:{s:s}}", "verb", "hosts.label",
+                                                "host", "web1", "set", "role", "web")));
+    audit =
+        world_ask(&world, json_pack("{s:s, s:s, s:i}", "verb", "audit", "rollout", id, "limit", 2));
+    assert_int_equal(json_array_size(json_object_get(audit, "rows")), 1);
+    assert_string_equal(json_word(json_array_get(json_object_get(audit, "rows"), 0), "verb"),
+                        "submit");
+    json_decref(audit);
+}
+
 #define ROLLOUT_TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void)
@@ -450,16 +616,21 @@ int main(void)
         ROLLOUT_TEST(test_a_bad_host_stops_the_waves_after_it),
         ROLLOUT_TEST(test_a_restart_in_the_middle_goes_on),
         ROLLOUT_TEST(test_doubles_of_reports_change_nothing),
+        ROLLOUT_TEST(test_what_a_host_may_say_is_bounded),
         ROLLOUT_TEST(test_rollback_after_the_end_takes_all_back),
+        ROLLOUT_TEST(test_a_committed_host_has_no_cause),
+        ROLLOUT_TEST(test_a_rollback_too_late_ends_with_the_hosts_answer),
         ROLLOUT_TEST(test_pause_holds_the_next_wave_and_is_audited),
         ROLLOUT_TEST(test_an_ended_rollout_that_owes_a_host_survives_a_restart),
         ROLLOUT_TEST(test_an_order_that_was_not_stored_is_not_confirmed),
-        ROLLOUT_TEST(test_watch_tells_each_change_and_ends),
+        ROLLOUT_TEST(test_what_stops_can_neither_pause_nor_resume),
         ROLLOUT_TEST(test_what_hosts_would_refuse_is_refused_early),
         ROLLOUT_TEST(test_a_rollout_id_is_used_once),
         ROLLOUT_TEST(test_high_risk_passes_with_a_commander),
         ROLLOUT_TEST(test_why_names_the_cause_of_a_blocked_host),
         ROLLOUT_TEST(test_leases_are_shown_until_given_back),
+        ROLLOUT_TEST(test_a_lease_outlives_its_rollout),
+        ROLLOUT_TEST(test_the_audit_of_a_rollout_is_found_behind_other_rows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

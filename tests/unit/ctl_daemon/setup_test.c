@@ -87,6 +87,21 @@ static void test_overwrites_nothing(void **state)
     assert_memory_equal(public_key, first.public_key, sizeof(public_key));
 }
 
+static void test_can_be_tried_again_after_it_failed(void **state)
+{
+    struct ctl_setup_request request;
+    struct ctl_setup_result result;
+    struct bl_error err = {0};
+    char path[256], file[256];
+
+    prepare(&request, path, sizeof(path));
+    (void)snprintf(file, sizeof(file), "%s/etc", dir); /* where a directory is to be */
+    assert_int_equal(symlink("nowhere", file), 0);
+    assert_true(ctl_setup_create(&request, &result, &err) < 0);
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(ctl_setup_create(&request, &result, &err), 0);
+}
+
 static void test_config_errors_name_line_and_suggestion(void **state)
 {
     static const struct {
@@ -150,6 +165,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_creates_what_the_daemon_loads, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_overwrites_nothing, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(test_can_be_tried_again_after_it_failed, make_dir,
+                                        remove_dir),
         cmocka_unit_test_setup_teardown(test_config_errors_name_line_and_suggestion, make_dir,
                                         remove_dir),
         cmocka_unit_test_setup_teardown(test_refuses_text_that_would_change_the_file, make_dir,

@@ -312,7 +312,7 @@ static void test_audit_chain_tells_of_a_change(void **state)
     assert_int_equal(ctl_store_verify_audit(store, &chain, &err), 0);
     assert_int_equal(chain.rows_count, 3);
     assert_int_equal(chain.broken_at, 0);
-    assert_int_equal(ctl_store_each_audit(store, 2, take_audit, &last, &err), 0);
+    assert_int_equal(ctl_store_each_audit(store, NULL, 2, take_audit, &last, &err), 0);
     assert_int_equal(last, 3);
     store = ctl_store_close(store);
     (void)snprintf(path, sizeof(path), "%s/store.db", dir);
