@@ -197,7 +197,7 @@ static int read_store(void *userdata, unsigned turns_done, FILE *into, struct bl
     for (uint32_t number = 1; r >= 0 && number <= wanted->rollouts; number++)
         r = read_rollout(world, number, &reading, err);
     if (r >= 0)
-        r = ctl_store_each_audit(world->store, LIMIT, tell_audit, &reading, err);
+        r = ctl_store_each_audit(world->store, NULL, LIMIT, tell_audit, &reading, err);
     if (r >= 0)
         r = ctl_store_verify_audit(world->store, &chain, err);
     if (r >= 0 && (chain.broken_at != 0 || chain.rows_count != wanted->audits))
