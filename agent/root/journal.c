@@ -74,6 +74,8 @@ static int run(struct agent_journal *journal, const char *sql, const struct valu
     BL_AUTO_STMT sqlite3_stmt *stmt = NULL;
     int r;
 
+    if (journal->broken)
+        return bl_fail(err, -EIO, "the journal failed before and is not written any more");
     r = prepare(journal, sql, values, value_count, &stmt, err);
     if (r < 0)
         return r;
@@ -288,8 +290,6 @@ int agent_journal_write(struct agent_journal *journal, const struct agent_journa
     int r;
 
     BL_ASSERT(write->accept == NULL || write->job != NULL);
-    if (journal->broken)
-        return bl_fail(err, -EIO, "the journal failed before and is not written any more");
 
     r = bl_sqlite_begin(&journal->db, err);
     if (r >= 0)

@@ -9,9 +9,10 @@
 /*
  * The disk of one simulated machine: named files, and for each what is durable beside what a
  * running system sees. A write, a truncation, a creation or a removal is seen at once and becomes
- * durable by a sync of that file; the sync of a new file syncs the directory as well, as SQLite does
- * on Linux, and with it all creations and removals. A power cut keeps any part of what was not synced, in any order,
- * torn at sectors. Knows no world and no clock, so that the crash-point tests use it alone.
+ * durable by a sync of that file; the sync of a new file syncs the directory as well, as SQLite
+ * does on Linux, and with it all creations and removals. A power cut keeps any part of what was not
+ * synced, in any order, torn at sectors. Knows no world and no clock, so that the crash-point tests
+ * use it alone.
  */
 enum {
     SIM_DISK_SECTOR_BYTES = 512,

@@ -295,6 +295,7 @@ static void test_a_failed_write_ends_all_writing(void **state)
                                         .reports = &bad,
                                         .reports_count = 1,
                                         .what = "job"};
+    const struct agent_journal_row row = {.what = "rescue", .who = "", .code = "", .reason = ""};
     uint8_t head[PROTO_HASH_BYTES];
     struct bl_error err = {0};
 
@@ -304,6 +305,9 @@ static void test_a_failed_write_ends_all_writing(void **state)
     assert_false(agent_journal_is_whole(world->journal));
     bad.reason = "good text";
     assert_int_equal(agent_journal_write(world->journal, &write, &err), -EIO);
+    assert_int_equal(agent_journal_note(world->journal, &row, &err), -EIO);
+    assert_int_equal(agent_journal_acknowledge(world->journal, 1, &err), -EIO);
+    assert_int_equal(agent_journal_raise(world->journal, (const uint8_t[16]){1}, &err), -EIO);
 
     /* What was there before is whole. */
     assert_int_equal(agent_journal_check_chain(world->journal, head, &err), 0);
