@@ -100,7 +100,7 @@ void pass(int64_t ms)
 /* ---- a rollout: host 0 alone, then hosts 1 and 2, of which one may fail ---- */
 
 const uint8_t rollout[PROTO_ROLLOUT_ID_BYTES] = {1, 2, 3};
-const uint8_t other[PROTO_ROLLOUT_ID_BYTES] = {4, 5, 6};
+const uint8_t other[PROTO_ROLLOUT_ID_BYTES] = {2, 5, 6};
 struct ctl_rollout_host beliefs[HOSTS];
 
 void submit(const uint8_t *id, bool is_valid, uint32_t hosts_count)

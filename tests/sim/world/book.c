@@ -98,6 +98,7 @@ static void make_members(struct law_rollout *rollout, const struct sim_law_rollo
             .host = told->hosts[i],
             .wave = told->waves[i],
             .is_known = true,
+            .is_ended = true,
             .commit_ms = SIM_NEVER,
             .promise_ms = SIM_NEVER,
             .belief = {.state = CTL_HOST_WAITING, .wave = told->waves[i]},
@@ -126,7 +127,8 @@ void sim_law_submitted(const struct sim_law_rollout *told)
         return; /* people press twice */
     rollout = must_have(calloc(1, sizeof(*rollout)));
     memcpy(rollout->id, told->id, sizeof(rollout->id));
-    rollout->number = law_books.rollouts_count + 1;
+    rollout->index = law_books.rollouts_count;
+    rollout->number = told->id[0]; /* as the story has it */
     rollout->is_valid = told->is_valid;
     rollout->limits = told->limits;
     rollout->lease_ms = told->lease_ms;

@@ -54,6 +54,7 @@ struct law_member {
     /* What belayd believes of it. */
     struct ctl_rollout_host belief;
     uint32_t believed; /* every state that was: bits */
+    bool is_ended;     /* in an end state, or nothing is believed yet */
     int64_t promise_ms, promise_made_ms;
     int64_t allowed_ms; /* of the promise that runs */
     sim_ticket promise;
@@ -68,7 +69,8 @@ struct law_wave {
 
 struct law_rollout {
     uint8_t id[PROTO_ROLLOUT_ID_BYTES];
-    uint32_t number; /* from 1, as submitted */
+    uint32_t index;  /* from 0, as submitted */
+    uint32_t number; /* for people */
     bool is_valid;
     struct ctl_rollout_limits limits;
     int64_t lease_ms, keep_way_back_ms, confirm_within_ms, watch_ms, change_ms;
@@ -111,6 +113,7 @@ struct law_books {
     struct law_host *hosts;
     struct law_rollout **rollouts;
     uint32_t rollouts_count, rollouts_capacity;
+    uint32_t open_count; /* members that belayd holds to be under way */
     bool is_belayd_up;
     int64_t belayd_up_ms;
 };

@@ -107,6 +107,8 @@ void sim_law_turned_back(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_I
 void sim_law_disk_replaced(uint32_t host);
 void sim_law_power(uint32_t host, bool is_up);
 
+/* belayd holds every host of every rollout to be in an end state: nothing more is promised. */
+bool sim_laws_are_quiet(void);
 /* After faults stopped and the queue ran dry or the bound was reached. */
 void sim_law_world_ended(void);
 /* How long after the last fault everything must have ended. */

@@ -34,6 +34,11 @@ int64_t sim_law_bound_ms(void)
     return bound_ms;
 }
 
+bool sim_laws_are_quiet(void)
+{
+    return law_books.open_count == 0;
+}
+
 /* What belayd should hold a host to be that says this; 0: more than one answer is right. */
 static uint32_t belief_of(uint32_t job_state)
 {
@@ -54,7 +59,7 @@ static bool is_way_back_gone(const struct law_member *member)
 {
     if (sim_now_ms() - member->committed_ms >= member->rollout->keep_way_back_ms)
         return true;
-    for (uint32_t i = member->rollout->number; i < law_books.rollouts_count; i++) {
+    for (uint32_t i = member->rollout->index + 1; i < law_books.rollouts_count; i++) {
         const struct law_member *later = law_member_of(law_books.rollouts[i], member->host);
 
         if (later != NULL && (later->said & LAW_JOB(COMMITTED)) != 0)

@@ -380,6 +380,9 @@ static void count(struct law_member *member, const struct ctl_rollout_host *form
         count_failure(rollout, wave);
     if (belief->failed && belief->grade >= PROTO_GRADE_SEVERE && rollout->severe_ms == SIM_NEVER)
         rollout->severe_ms = sim_now_ms();
+    law_books.open_count -= member->is_ended ? 0 : 1;
+    member->is_ended = ctl_host_state_is_final(belief->state);
+    law_books.open_count += member->is_ended ? 0 : 1;
     wave->open_count -= is_waited_for(former) ? 1 : 0;
     wave->open_count += is_waited_for(belief) ? 1 : 0;
     /* A host that is taken back in the soak is waited for, but begins no soak anew. */

@@ -177,9 +177,8 @@ void sim_law_job_recorded(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_
         return;
     SIM_LAW(state != PROTO_JOB_COMMITTED || is_packages_new,
             "host %u: committed rollout %u without its packages", host, number);
-    SIM_LAW(is_packages_old || (state != PROTO_JOB_REVERTED && (untouched >> state & 1) == 0),
-            "host %u: rollout %u is %s and the packages are not those before it", host, number,
-            name_of(state));
+    SIM_LAW(state != PROTO_JOB_REVERTED || is_packages_old,
+            "host %u: reverted rollout %u and the packages are not those before it", host, number);
 }
 
 void sim_law_job_loaded(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],

@@ -165,7 +165,8 @@ static uint64_t pass_all(void)
 
     sim_tell(SIM_CONTROLLER, "CALM: no more faults; everything must end within %" PRId64 " s",
              (bound_ms - sim_now_ms()) / 1000);
-    while (sim_now_ms() < bound_ms && !(sim_people_are_done() && sim_hosts_are_quiet()))
+    while (sim_now_ms() < bound_ms &&
+           !(sim_people_are_done() && sim_hosts_are_quiet() && sim_laws_are_quiet()))
         events += pass_until(sim_now_ms() + PATIENCE_MS);
     /* Last reports and acknowledgements. */
     events += pass_until(sim_now_ms() + 300 * PATIENCE_MS);
