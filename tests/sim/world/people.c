@@ -12,6 +12,8 @@
 
 enum {
     LOOK_MS = 60 * 1000, /* between two looks at what goes on */
+    /* Until every host is connected again in the calm, and has got what was owed to it. */
+    CALM_LOOKS = 5,
     FIRST_MS_MAX = 10 * 60 * 1000,
     NEXT_MS_MAX = 2 * 3600 * 1000,
     REPEAT_MS_MAX = 5 * 60 * 1000,
@@ -45,6 +47,7 @@ static struct {
     struct desk desks[SIM_PLANS_MAX];
     uint32_t desk_count, planned_count;
     sim_ticket next, look;
+    uint32_t calm_looks;
     struct wish wishes[WISHES_MAX];
     bool *is_revoked; /* hosts */
     uint32_t revoked_count;
@@ -406,6 +409,7 @@ static void on_look(void *userdata, uint64_t argument)
     people.look = sim_after(LOOK_MS, on_look, NULL, SIM_CONTROLLER);
     if (sim_is_calm() && !sim_options()->is_calm) {
         people.planned_count = people.desk_count;
+        people.calm_looks++;
         for (uint32_t i = 0; i < people.desk_count; i++) {
             if (people.desks[i].is_paused)
                 want(SIM_FAULT_PERSON_RESUMES, i, CTL_ROLLOUT_ALL, CTL_ROLLOUT_ALL);
@@ -446,6 +450,8 @@ void sim_people_close(void)
 
 bool sim_people_are_done(void)
 {
+    if (people.calm_looks < CALM_LOOKS && !sim_options()->is_calm)
+        return false;
     for (uint32_t i = 0; i < people.desk_count; i++) {
         if (!is_over(&people.desks[i]))
             return false;
