@@ -15,7 +15,7 @@
 enum {
     RESTART_MS = 1000, /* RestartSec of its unit, and the time to begin */
     LOCAL_RETRY_MS_MAX = 2000,
-    REDIAL_MS = 100,  /* as RESTART_MS in agent/courier/link.c */
+    REDIAL_MS = 100, /* as RESTART_MS in agent/courier/link.c */
     FRAME_MS_MAX = 20,
 };
 
