@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plants one bug at a time; the simulations must fail on each. A simulation that never failed proves nothing.
 
-usage: mutants.py cores|world|all|check [SOURCE [BUILD]]
+usage: mutants.py cores|world|all|check [SOURCE [BUILD [TEXT]]]
 
 cores  the decision cores under their own simulations: fast
 world  the shells around them, and the cores' bugs that their own simulation missed, in the whole world
 check  only applies and compiles all of them
 
+With TEXT only those whose file or name has it.
+
 The world's bugs are compiled with the commands of the build directory BUILD and linked in front of its
-archives, so that one of them costs one file. BELAY_MUTANT_SEEDS (default 300) is how many worlds each gets.
+archives, so that one of them costs one file. BELAY_MUTANT_SEEDS (default 1..300) are the worlds each gets.
 """
 import json
 import os
@@ -29,7 +31,7 @@ CORES = {
     "controller/core": ["tests/sim/rollout_sim.c", "tests/sim/rollout_hosts.c"],
 }
 PROGRAM = "tests/sim/world/belay_sim"
-SEEDS = int(os.environ.get("BELAY_MUTANT_SEEDS", "300"))
+SEEDS = os.environ.get("BELAY_MUTANT_SEEDS", "1..300")
 WORLD_SECONDS_MAX = 120  # a world that hangs is broken, too
 CAUGHT_PERCENT_MIN = 95
 
@@ -98,7 +100,7 @@ class World:
                 words.insert(words.index("-o") + 2, self.compile(path, plant(path, edits), folder))
             subprocess.run(words, cwd=self.build, check=True)
             try:
-                done = subprocess.run([program, "--seeds", f"1..{SEEDS}", "--jobs", "1", "--first"],
+                done = subprocess.run([program, "--seeds", SEEDS, "--jobs", "1", "--first"],
                                       capture_output=True, check=False, timeout=WORLD_SECONDS_MAX, cwd=folder)
             except subprocess.TimeoutExpired:
                 return "a world that never ends"
@@ -152,6 +154,9 @@ def main():
     if len(sys.argv) > 2:
         os.chdir(sys.argv[2])
     build = sys.argv[3] if len(sys.argv) > 3 else "build"
+    text = sys.argv[4] if len(sys.argv) > 4 else ""
+    planted.CORE = [bug for bug in planted.CORE if text in " ".join(bug[:3])]
+    planted.WORLD = [bug for bug in planted.WORLD if text in " ".join(bug[:2])]
     if which == "check":
         return check(build)
     world = World(build) if which in ("world", "all") else None
@@ -170,7 +175,7 @@ def main():
                 print_row(row)
                 count += 1
                 caught += 1 if row[2] else 0
-    print(f"{count} planted bugs, {caught} caught ({100 * caught / count:.1f} %)")
+    print(f"{count} planted bugs, {caught} caught ({100 * caught / max(count, 1):.1f} %)")
     return 0 if 100 * caught >= CAUGHT_PERCENT_MIN * count else 1
 
 

@@ -64,6 +64,7 @@ struct law_wave {
     uint32_t host_count, failures_allowed;
     uint32_t failed_count, open_count;
     uint32_t failed_before; /* as it was before the millisecond `failed_ms` of the rollout */
+    int64_t opened_ms;      /* when somebody was waited for again, or still nobody */
     int64_t ended_ms;       /* when nobody was waited for any more; SIM_NEVER: not yet */
 };
 

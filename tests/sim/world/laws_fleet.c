@@ -48,11 +48,15 @@ static void judge_start_by_people(const struct law_member *member)
             member->host, rollout->number, rollout->severe_ms);
 }
 
-static void judge_start_by_failures(const struct law_member *member, bool is_exact)
+/*
+ * What failed in the same millisecond may have been told after the start, in the same turn of belayd:
+ * it does not count.
+ */
+static void judge_start_by_failures(const struct law_member *member)
 {
     const struct law_rollout *rollout = member->rollout;
-    bool is_now = is_exact || rollout->failed_ms != starts.at_ms;
-    uint32_t failed_count = is_now ? rollout->failed_count : rollout->failed_before;
+    bool is_before = rollout->failed_ms != starts.at_ms;
+    uint32_t failed_count = is_before ? rollout->failed_count : rollout->failed_before;
 
     SIM_LAW(failed_count <= rollout->limits.failures_allowed,
             "host %u: started for rollout %u though %u hosts failed and %u may", member->host,
@@ -60,7 +64,7 @@ static void judge_start_by_failures(const struct law_member *member, bool is_exa
     for (uint32_t i = 0; i <= member->wave; i++) {
         const struct law_wave *wave = &rollout->waves[i];
 
-        failed_count = is_now ? wave->failed_count : wave->failed_before;
+        failed_count = is_before ? wave->failed_count : wave->failed_before;
         SIM_LAW(failed_count <= wave->failures_allowed,
                 "host %u: started for rollout %u, wave %u, though %u hosts of wave %u failed and "
                 "%u may",
@@ -76,7 +80,7 @@ static void judge_start_by_waves(const struct law_member *member)
     for (uint32_t i = 0; i < member->wave; i++) {
         const struct law_wave *wave = &rollout->waves[i];
 
-        SIM_LAW(wave->open_count == 0,
+        SIM_LAW(wave->open_count == 0 || wave->opened_ms == starts.at_ms,
                 "host %u: started for rollout %u, wave %u, while %u hosts of wave %u are under way",
                 member->host, rollout->number, member->wave + 1, wave->open_count, i + 1);
         SIM_LAW(starts.at_ms - wave->ended_ms >= rollout->limits.soak_ms - LAW_TIMER_SLACK_MS,
@@ -91,7 +95,7 @@ static void judge_starts(bool is_exact)
 {
     for (uint32_t i = 0; i < starts.count; i++) {
         judge_start_by_people(starts.members[i]);
-        judge_start_by_failures(starts.members[i], is_exact);
+        judge_start_by_failures(starts.members[i]);
         if (is_exact)
             judge_start_by_waves(starts.members[i]);
     }
@@ -383,6 +387,8 @@ static void count(struct law_member *member, const struct ctl_rollout_host *form
     law_books.open_count -= member->is_ended ? 0 : 1;
     member->is_ended = ctl_host_state_is_final(belief->state);
     law_books.open_count += member->is_ended ? 0 : 1;
+    if (wave->open_count == 0)
+        wave->opened_ms = sim_now_ms();
     wave->open_count -= is_waited_for(former) ? 1 : 0;
     wave->open_count += is_waited_for(belief) ? 1 : 0;
     /* A host that is taken back in the soak is waited for, but begins no soak anew. */
