@@ -129,6 +129,8 @@ static void test_a_change_is_recorded_before_it_begins(void **state)
     upgrade(0);
     sim_law_unit_ends(0, PROTO_STEP_UPGRADE);
     BREAKS("its disk says changing", sim_law_unit_begins(0, rollout, PROTO_STEP_RESTORE, true));
+    BREAKS("is not on its disk any more",
+           sim_law_unit_begins(0, rollout, PROTO_STEP_RESTORE, false));
     pass(LEASE_MS); /* now the silence timer rings, and may do it without the agent */
     sim_law_unit_begins(0, rollout, PROTO_STEP_RESTORE, true);
 }
@@ -467,6 +469,15 @@ static void test_at_the_end_every_job_is_closed(void **state)
     sim_law_world_ended();
 }
 
+static void test_at_the_end_nobody_waits_out_of_reach(void **state)
+{
+    stage(0);
+    change(0);
+    end_all();
+    facts_world.is_cut_off = true;
+    BREAKS("its job of rollout 1 ends as verifying", sim_law_world_ended());
+}
+
 static void test_at_the_end_all_is_given_back(void **state)
 {
     end_all();
@@ -571,6 +582,7 @@ int main(void)
         LAW(at_the_end_nobody_believes_what_is_not),
         LAW(only_a_way_back_that_is_gone_may_have_failed),
         LAW(at_the_end_every_job_is_closed),
+        LAW(at_the_end_nobody_waits_out_of_reach),
         LAW(at_the_end_all_is_given_back),
         LAW(at_the_end_nothing_runs),
         LAW(at_the_end_the_numbers_add_up),

@@ -95,15 +95,20 @@ static bool is_heard(uint32_t host)
 static void judge_member(const struct law_member *member)
 {
     const struct law_host *host = law_host(member->host);
+    bool may_wait;
 
     SIM_LAW(ctl_host_state_is_final(member->belief.state),
             "host %u: ends as %s in rollout %u, which is no end", member->host,
             ctl_host_state_name(member->belief.state), member->rollout->number);
-    if (member->is_disk_replaced || !is_heard(member->host))
-        return;
-    SIM_LAW(member->job_state == 0 || proto_job_state_is_final(member->job_state),
+    /* Nobody answers who is not reached, or was put back: only START may be waited for in vain. */
+    may_wait = (member->is_disk_replaced || !is_heard(member->host)) &&
+               member->job_state <= PROTO_JOB_READY;
+    SIM_LAW(!host->is_up || may_wait || member->job_state == 0 ||
+                proto_job_state_is_final(member->job_state),
             "host %u: its job of rollout %u ends as %s, which is no end", member->host,
             member->rollout->number, proto_job_state_name(member->job_state));
+    if (member->is_disk_replaced || !is_heard(member->host))
+        return;
     SIM_LAW(!member->is_taken || host->job != NULL, "host %u: has taken a job and has none",
             member->host);
     judge_knowledge(member);

@@ -271,7 +271,7 @@ static void judge_upgrade(struct law_member *member, bool is_way_back_complete)
     member->has_upgrade_begun = true;
 }
 
-static void judge_restore(const struct law_member *member)
+static void judge_restore(const struct law_member *member, bool is_way_back_complete)
 {
     const struct law_lease *silence = &law_host(member->host)->leases[SIM_LEASE_SILENCE];
     bool is_silent = silence->is_held && sim_now_ms() >= silence->until_ms;
@@ -280,6 +280,9 @@ static void judge_restore(const struct law_member *member)
     SIM_LAW(member->is_change_due || member->is_disk_replaced,
             "host %u: the way back of rollout %u runs, and its change never began", member->host,
             member->rollout->number);
+    SIM_LAW(is_way_back_complete || !member->has_upgrade_begun,
+            "host %u: the way back of rollout %u runs, and is not on its disk any more",
+            member->host, member->rollout->number);
     SIM_LAW(member->job_state == PROTO_JOB_REVERTING || is_silent,
             "host %u: the way back of rollout %u runs, and its disk says %s", member->host,
             member->rollout->number, name_of(member->job_state));
@@ -302,7 +305,7 @@ void sim_law_unit_begins(uint32_t host_index, const uint8_t rollout_id[PROTO_ROL
     if (step == PROTO_STEP_UPGRADE)
         judge_upgrade(member, is_way_back_complete);
     if (step == PROTO_STEP_RESTORE)
-        judge_restore(member);
+        judge_restore(member, is_way_back_complete);
     host->unit = step;
 }
 
