@@ -215,6 +215,8 @@ static void test_the_controllers_absence_turns_nobody_back(void **state)
     probe(0);
     BREAKS("only the controller is missing",
            sim_law_turned_back(0, rollout, "link_broken", true, false, true));
+    BREAKS("only the controller is missing",
+           sim_law_turned_back(0, rollout, "witnesses_unknown", true, false, true));
     BREAKS("without a cause", sim_law_turned_back(0, rollout, "", true, false, false));
     sim_law_turned_back(0, rollout, "cut_off", true, true, true);
 }
@@ -460,6 +462,16 @@ static void test_only_a_way_back_that_is_gone_may_have_failed(void **state)
     sim_law_world_ended();
 }
 
+static void test_at_the_end_late_news_are_heard(void **state)
+{
+    stage(0);
+    record(0, PROTO_JOB_CANCELLED);
+    end_all();
+    beliefs[0].lost = true;
+    believe_failed(0, CTL_HOST_LOST);
+    BREAKS("is cancelled in rollout 1, and belayd holds it to be lost", sim_law_world_ended());
+}
+
 static void test_at_the_end_every_job_is_closed(void **state)
 {
     stage(0);
@@ -581,6 +593,7 @@ int main(void)
         LAW(the_end_is_an_end),
         LAW(at_the_end_nobody_believes_what_is_not),
         LAW(only_a_way_back_that_is_gone_may_have_failed),
+        LAW(at_the_end_late_news_are_heard),
         LAW(at_the_end_every_job_is_closed),
         LAW(at_the_end_nobody_waits_out_of_reach),
         LAW(at_the_end_all_is_given_back),

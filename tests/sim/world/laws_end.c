@@ -81,6 +81,9 @@ static void judge_knowledge(const struct law_member *member)
         is_right = true;
     if (wanted == 0)
         is_right = (nothing_done >> found & 1) != 0 && found != CTL_HOST_REVERTED;
+    /* Late news are news: who took the job and ended it is lost no more. */
+    if (found == CTL_HOST_LOST && member->job_state > PROTO_JOB_READY)
+        is_right = false;
     SIM_LAW(is_right, "host %u: is %s in rollout %u, and belayd holds it to be %s", member->host,
             member->job_state == 0 ? "nothing" : proto_job_state_name(member->job_state),
             member->rollout->number, ctl_host_state_name(found));

@@ -213,13 +213,33 @@ void sim_law_rescued(uint32_t host)
         law_host(host)->job->is_rescued = true;
 }
 
+/* Whether a probe of this host ever was kept from answering. */
+static bool was_probe_struck(uint32_t host)
+{
+    uint32_t count;
+    const struct sim_fault_done *list = sim_fault_list(&count);
+
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t fault = list[i].id.fault;
+
+        if (list[i].id.machine == host &&
+            (fault == SIM_FAULT_PROBE_FAILS || fault == SIM_FAULT_CHILD_HANGS ||
+             fault == SIM_FAULT_CHILD_DIES || fault == SIM_FAULT_CHILD_LIES))
+            return true;
+    }
+
+    return false;
+}
+
 void sim_law_turned_back(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
                          const char *code, bool is_healthy, bool is_cut_off,
                          bool controller_was_missing)
 {
     const struct law_member *member = law_must_find(rollout_id, host, "a job turned back");
     uint32_t number = member->rollout->number;
-    bool blames_link = strcmp(code, "cut_off") == 0 || strcmp(code, "link_broken") == 0;
+    bool is_in_the_dark = strcmp(code, "witnesses_unknown") == 0 && !was_probe_struck(host);
+    bool blames_link =
+        strcmp(code, "cut_off") == 0 || strcmp(code, "link_broken") == 0 || is_in_the_dark;
 
     law_settle();
     SIM_LAW(code[0] != '\0', "host %u: rollout %u turned back without a cause", host, number);
