@@ -244,18 +244,12 @@ static bool parse_range(struct wish *wish, const char *text)
 static bool parse(int argc, char **argv, struct wish *wish)
 {
     static const struct option known[] = {
-        {"seed", required_argument, NULL, 's'},
-        {"seeds", required_argument, NULL, 'r'},
-        {"hosts", required_argument, NULL, 'n'},
-        {"hours", required_argument, NULL, 'h'},
-        {"jobs", required_argument, NULL, 'j'},
-        {"only", required_argument, NULL, 'o'},
-        {"trace", no_argument, NULL, 't'},
-        {"calm", no_argument, NULL, 'c'},
-        {"first", no_argument, NULL, 'f'},
-        {"survey", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, '?'},
-        {NULL, 0, NULL, 0},
+        {"seed", required_argument, NULL, 's'},  {"seeds", required_argument, NULL, 'r'},
+        {"hosts", required_argument, NULL, 'n'}, {"hours", required_argument, NULL, 'h'},
+        {"jobs", required_argument, NULL, 'j'},  {"only", required_argument, NULL, 'o'},
+        {"trace", no_argument, NULL, 't'},       {"calm", no_argument, NULL, 'c'},
+        {"first", no_argument, NULL, 'f'},       {"survey", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, '?'},        {NULL, 0, NULL, 0},
     };
     bool has_seed = false, is_good = true;
     int c;
