@@ -5,8 +5,6 @@
  */
 #include "tests/sim/laws_facts.h"
 
-/* ---- as it should be ---- */
-
 static void test_a_good_rollout_breaks_nothing(void **state)
 {
     stage_all();
@@ -177,8 +175,6 @@ static void test_nobody_is_committed_and_reverted(void **state)
     record(0, PROTO_JOB_REVERTING);
 }
 
-/* ---- commit ---- */
-
 static void test_commit_needs_a_new_link(void **state)
 {
     stage(0);
@@ -271,8 +267,6 @@ static void test_no_lease_outlives_its_job(void **state)
     BREAKS("the silence timer is armed still", record(0, PROTO_JOB_REVERTED));
     record(0, PROTO_JOB_REVERT_FAILED); /* which says that something was not given back */
 }
-
-/* ---- waves ---- */
 
 static void test_no_wave_before_the_one_before_ended(void **state)
 {
