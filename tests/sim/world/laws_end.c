@@ -54,15 +54,16 @@ static uint32_t belief_of(uint32_t job_state)
     }
 }
 
-/* It was not kept any longer, or a later rollout was committed on it or could not go back. */
+/* It was not kept any longer, or another rollout was committed on it or could not go back. */
 static bool is_way_back_gone(const struct law_member *member)
 {
     if (sim_now_ms() - member->committed_ms >= member->rollout->keep_way_back_ms)
         return true;
-    for (uint32_t i = member->rollout->index + 1; i < law_books.rollouts_count; i++) {
+    for (uint32_t i = 0; i < law_books.rollouts_count; i++) {
         const struct law_member *later = law_member_of(law_books.rollouts[i], member->host);
 
-        if (later != NULL && (later->said & (LAW_JOB(COMMITTED) | LAW_JOB(REVERT_FAILED))) != 0)
+        if (later != NULL && later != member &&
+            (later->said & (LAW_JOB(COMMITTED) | LAW_JOB(REVERT_FAILED))) != 0)
             return true;
     }
 

@@ -147,7 +147,7 @@ static void record(struct law_member *member, uint32_t state, int64_t not_before
         judge_move(member, state);
     if (state == PROTO_JOB_CHANGING)
         member->is_change_due = true;
-    if (is_new && state == PROTO_JOB_COMMITTED)
+    if (state == PROTO_JOB_COMMITTED && member->committed_ms == 0)
         member->committed_ms = sim_now_ms();
     if (is_new && state == PROTO_JOB_PROBATION) {
         member->probation_ms = member->is_known ? not_before_ms : 0;
