@@ -197,6 +197,12 @@ static void halt(struct agent_jobs *jobs, const struct bl_error *err)
                      err->text);
 }
 
+void agent_jobs_doubt_journal(struct agent_jobs *jobs, const struct bl_error *err)
+{
+    if (!jobs->halted && !agent_journal_is_whole(jobs->host->journal))
+        halt(jobs, err);
+}
+
 /* ---- effects ----------------------------------------------------------------------------- */
 
 static void on_witnesses(void *userdata, enum agent_job_witnesses answer)
@@ -435,8 +441,10 @@ void agent_jobs_take_back(struct agent_jobs *jobs, const uint8_t rollout_id[PROT
         memmove(jobs->back_rollout_id, rollout_id, sizeof(jobs->back_rollout_id));
         return;
     }
-    if (!jobs->halted && take_back(jobs, rollout_id, event, who, &err) < 0)
+    if (!jobs->halted && take_back(jobs, rollout_id, event, who, &err) < 0) {
         sd_journal_print(LOG_ERR, "A job could not be taken back: %s", err.text);
+        agent_jobs_doubt_journal(jobs, &err);
+    }
 }
 
 int agent_jobs_take(struct agent_jobs *jobs, const struct proto_offer *offer,

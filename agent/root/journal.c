@@ -539,6 +539,11 @@ bool agent_journal_is_whole(const struct agent_journal *journal)
     return !journal->broken && !journal->db.broken;
 }
 
+uint64_t agent_journal_last_seq(const struct agent_journal *journal)
+{
+    return journal->last_seq;
+}
+
 static int load_counters(struct agent_journal *journal, struct bl_error *err)
 {
     BL_AUTO_STMT sqlite3_stmt *head = NULL;
@@ -591,9 +596,4 @@ struct agent_journal *agent_journal_free(struct agent_journal *journal)
     bl_sqlite_close(&journal->db);
     free(journal);
     return NULL;
-}
-
-void agent_journal_freep(struct agent_journal **journal)
-{
-    *journal = agent_journal_free(*journal);
 }

@@ -55,6 +55,12 @@ static int send_message(struct agent_talk *talk, const struct proto_message *mes
     return agent_wire_send(talk->wire, bytes.data, bytes.size_bytes);
 }
 
+static void tell_trouble(struct agent_talk *talk, const char *what, const struct bl_error *err)
+{
+    sd_journal_print(LOG_ERR, "%s: %s", what, err->text);
+    agent_jobs_doubt_journal(talk->jobs, err);
+}
+
 /* ---- what we say ------------------------------------------------------------------------- */
 
 static void await_welcome(struct agent_talk *talk)
@@ -96,6 +102,7 @@ static void say_hello(struct agent_talk *talk)
         .package_manager = talk->facts.package_manager,
         .wall_ms = bl_wall_now().ms,
         .link_generation = agent_wire_generation(talk->wire),
+        .last_seq = agent_journal_last_seq(talk->host->journal),
     };
     if (work != NULL) {
         memcpy(hello->rollout_id, work->rollout_id, sizeof(hello->rollout_id));
@@ -124,7 +131,7 @@ void agent_talk_flush(struct agent_talk *talk)
         talk->sent_seq = seq;
     }
     if (r < 0)
-        sd_journal_print(LOG_ERR, "The outbox cannot be read: %s", err.text);
+        tell_trouble(talk, "The outbox cannot be read", &err);
 }
 
 /* ---- what we hear ------------------------------------------------------------------------ */
@@ -213,7 +220,7 @@ static void refuse(struct agent_talk *talk, const struct agent_order *order)
         return;
     memcpy(report.rollout_id, order->rollout_id, sizeof(report.rollout_id));
     if (agent_journal_write(talk->host->journal, &write, &err) < 0)
-        sd_journal_print(LOG_ERR, "The refusal was not recorded: %s", err.text);
+        tell_trouble(talk, "The refusal was not recorded", &err);
     agent_talk_flush(talk);
 }
 
@@ -267,7 +274,7 @@ static void on_offer(struct agent_talk *talk, const struct proto_message *messag
         r = agent_jobs_take(talk->jobs, offer, &order, &err);
     }
     if (r < 0)
-        sd_journal_print(LOG_ERR, "An order could not be taken: %s", err.text);
+        tell_trouble(talk, "An order could not be taken", &err);
 }
 
 /* START, CANCEL, REVERT and COMMIT need no signature: they can only do what the job allows. */
@@ -319,7 +326,7 @@ static void on_report_ack(struct agent_talk *talk, const struct proto_message *m
     if (message->report_ack.seq > talk->sent_seq)
         return;
     if (agent_journal_acknowledge(talk->host->journal, message->report_ack.seq, &err) < 0)
-        sd_journal_print(LOG_ERR, "An acknowledgement was not recorded: %s", err.text);
+        tell_trouble(talk, "An acknowledgement was not recorded", &err);
 }
 
 /* Everything that a controller may say, and whether it must have answered our HELLO before. */

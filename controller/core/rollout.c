@@ -431,6 +431,10 @@ static void dispatch(struct ctl_rollout *rollout, const struct ctl_rollout_event
     case CTL_ROLLOUT_ROLLBACK:
         on_rollback(rollout, event, effects);
         break;
+    case CTL_ROLLOUT_HOST_WENT_BACK:
+        BL_ASSERT(event->host < rollout->host_count);
+        ctl_host_go_back(rollout, event->host, event->now, effects);
+        break;
     }
 }
 

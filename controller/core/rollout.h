@@ -120,6 +120,13 @@ enum ctl_rollout_event_type { /* stored: never renumbered */
      * it counts as failed, and the rollout goes on if its allowance bears that.
      */
     CTL_ROLLOUT_ROLLBACK,
+    /*
+     * `host` is as it was before its last reports (a snapshot was restored, its disk was lost): what
+     * they said is no longer so, and what it is now nobody knows. `nonce` is the shell's: which
+     * life of the host begins.
+     */
+    CTL_ROLLOUT_HOST_WENT_BACK,
+    CTL_ROLLOUT_EVENT_LAST = CTL_ROLLOUT_HOST_WENT_BACK,
 };
 
 struct ctl_rollout_event {

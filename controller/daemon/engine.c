@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "controller/daemon/ask.h"
+#include "controller/daemon/host_life.h"
 #include "controller/daemon/inbound.h"
 #include "controller/daemon/log.h"
 #include "controller/daemon/outbound.h"
@@ -309,7 +310,8 @@ static int on_run_time(sd_event_source *source, uint64_t usec, void *userdata)
 
 /* ---- what happens by the clock ---- */
 
-static int tick_host(struct ctl_engine *engine, struct ctl_fleet_host *host, struct bl_error *err)
+static int tick_host(struct ctl_engine *engine, struct ctl_fleet_host *host, bool is_look,
+                     struct bl_error *err)
 {
     int r = 0;
 
@@ -317,6 +319,8 @@ static int tick_host(struct ctl_engine *engine, struct ctl_fleet_host *host, str
         host->slow = false;
         r = ctl_engine_host_seen(engine, host, err);
     }
+    if (r >= 0 && is_look)
+        r = ctl_host_life_look(engine, host, err);
     if (r >= 0 && host->unsaved)
         r = ctl_fleet_save(engine->store, host, err);
 
@@ -338,7 +342,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 
         if (ctl_fleet_is_connected(host) && i % TICKS_PER_PING == engine->ticks % TICKS_PER_PING)
             ctl_ask_clock(engine, host);
-        if ((all || host->slow) && tick_host(engine, host, &err) < 0) {
+        if ((all || host->slow) && tick_host(engine, host, all, &err) < 0) {
             ctl_engine_fail(engine, &err);
             return 0;
         }

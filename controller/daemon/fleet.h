@@ -34,7 +34,11 @@ struct ctl_fleet_host {
     bool clock_offset_known;
     int64_t clock_offset_ms;
     struct ctl_host_clock clock;
-    bool unsaved; /* differs from its row in the store */
+    uint32_t life; /* host_life.h */
+    uint32_t
+        life_due; /* so many looks by the clock until it went back to `said_seq`; 0 = no doubt */
+    uint64_t said_seq; /* last_seq of the HELLO in doubt */
+    bool unsaved;      /* differs from its row in the store */
 
     struct ctl_link_peer current; /* the connection that said HELLO last */
     struct ctl_link_peer former;  /* one before it that has not ended; it may be dead already */

@@ -9,6 +9,7 @@
 #include "common/random.h"
 #include "common/text.h"
 #include "controller/daemon/ask.h"
+#include "controller/daemon/host_life.h"
 #include "controller/daemon/log.h"
 
 enum {
@@ -180,6 +181,7 @@ static int hold_clone(struct ctl_engine *engine, struct ctl_fleet_host *host, st
     if (host->held)
         return 0;
     host->held = true;
+    host->life_due = 0; /* whose journal was it? its reports tell */
     ctl_log(CTL_LOG_WARNING,
             "host '%s': two machines are connected with its key (a cloned machine?); both are held",
             host->name);
@@ -257,6 +259,8 @@ static int on_hello(struct ctl_engine *engine, struct ctl_fleet_host *host,
         r = take_facts(host, hello, err);
     if (r >= 0)
         r = load_its_rollout(engine, hello, err);
+    if (r >= 0)
+        r = ctl_host_life_hello(engine, host, hello->last_seq, err);
     if (r < 0)
         return r;
     take_clock(host, hello->wall_ms - now.ms);
@@ -363,7 +367,7 @@ static int on_report(struct ctl_engine *engine, struct ctl_fleet_host *host,
     stored.clock_offset_ms =
         ctl_host_clock_offset_ms(&host->clock, report, host->clock_offset_ms, stored.received);
     memcpy(stored.host_id, host->id, sizeof(stored.host_id));
-    r = ctl_store_add_report(engine->store, &stored, err);
+    r = ctl_host_life_report(engine, host, &stored, err);
     if (r > 0)
         r = step_by_report(engine, run, index, &stored, err);
     if (r < 0)

@@ -62,6 +62,22 @@ static const char *const schema_steps[] = {
     " subject TEXT NOT NULL, detail TEXT NOT NULL, hash BLOB NOT NULL"
     ");",
     "ALTER TABLE rollouts ADD COLUMN owes INTEGER NOT NULL DEFAULT 0;",
+    "ALTER TABLE hosts ADD COLUMN life INTEGER NOT NULL DEFAULT 0;"
+    "DROP INDEX reports_by_rollout;"
+    "ALTER TABLE reports RENAME TO reports_of_one_life;"
+    "CREATE TABLE reports ("
+    " host BLOB NOT NULL, life INTEGER NOT NULL, seq INTEGER NOT NULL, rollout BLOB NOT NULL,"
+    " moment INTEGER NOT NULL, state INTEGER NOT NULL, step INTEGER NOT NULL,"
+    " result INTEGER NOT NULL, grade INTEGER NOT NULL, code TEXT NOT NULL, reason TEXT NOT NULL,"
+    " wall_ms INTEGER NOT NULL, mono_ms INTEGER NOT NULL, boot_id TEXT NOT NULL,"
+    " nonce INTEGER NOT NULL, received_ms INTEGER NOT NULL, clock_offset_ms INTEGER NOT NULL,"
+    " PRIMARY KEY (host, life, seq)"
+    ") WITHOUT ROWID;"
+    "INSERT INTO reports SELECT host, 0, seq, rollout, moment, state, step, result, grade, code,"
+    " reason, wall_ms, mono_ms, boot_id, nonce, received_ms, clock_offset_ms"
+    " FROM reports_of_one_life;"
+    "DROP TABLE reports_of_one_life;"
+    "CREATE INDEX reports_by_rollout ON reports (rollout, host, life, seq);",
 };
 
 static const struct bl_sqlite_schema schema = {
@@ -130,7 +146,7 @@ int ctl_store_save_host(struct ctl_store *store, const struct ctl_store_host *ho
                         struct bl_error *err)
 {
     CTL_AUTO_QUERY query =
-        ctl_query_init(store, "INSERT OR REPLACE INTO hosts VALUES (?,?,?,?,?,?,?,?)", err);
+        ctl_query_init(store, "INSERT OR REPLACE INTO hosts VALUES (?,?,?,?,?,?,?,?,?)", err);
 
     ctl_query_bind_blob(&query, host->id, sizeof(host->id));
     ctl_query_bind_i64(&query, host->standing);
@@ -139,8 +155,12 @@ int ctl_store_save_host(struct ctl_store *store, const struct ctl_store_host *ho
     ctl_query_bind_text(&query, host->facts);
     ctl_query_bind_i64(&query, host->first_seen.ms);
     ctl_query_bind_i64(&query, host->last_seen.ms);
-    if (host->clock_offset_known)
+    if (host->clock_offset_known) {
         ctl_query_bind_i64(&query, host->clock_offset_ms);
+    } else {
+        ctl_query_bind_text(&query, NULL);
+    }
+    ctl_query_bind_i64(&query, host->life);
 
     return ctl_query_run(&query);
 }
@@ -151,7 +171,7 @@ int ctl_store_each_host(struct ctl_store *store, ctl_store_host_fn each, void *u
     CTL_AUTO_QUERY query =
         ctl_query_init(store,
                        "SELECT id, standing, name, labels, facts, first_seen_ms, last_seen_ms,"
-                       " clock_offset_ms, clock_offset_ms IS NOT NULL FROM hosts ORDER BY id",
+                       " clock_offset_ms, clock_offset_ms IS NOT NULL, life FROM hosts ORDER BY id",
                        err);
     int r;
 
@@ -165,6 +185,7 @@ int ctl_store_each_host(struct ctl_store *store, ctl_store_host_fn each, void *u
             .last_seen = {ctl_query_i64(&query, 6)},
             .clock_offset_ms = ctl_query_i64(&query, 7),
             .clock_offset_known = ctl_query_i64(&query, 8) != 0,
+            .life = ctl_query_u32(&query, 9),
         };
 
         ctl_query_fixed(&query, 0, host.id, sizeof(host.id));

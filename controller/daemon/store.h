@@ -50,6 +50,7 @@ struct ctl_store_host {
     struct bl_wall first_seen, last_seen; /* ms 0 = never */
     bool clock_offset_known;
     int64_t clock_offset_ms;
+    uint32_t life; /* host_life.h: how often its journal went back */
 };
 
 /* Texts are borrowed for the call. Below 0 ends the walk with that result. */
@@ -141,6 +142,7 @@ int ctl_store_each_event(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT
 
 struct ctl_store_report {
     uint8_t host_id[PROTO_HOST_ID_BYTES];
+    uint32_t life;              /* of the host: its numbers are unique within one */
     struct proto_report report; /* texts borrowed for the call */
     struct bl_wall received;
     int64_t clock_offset_ms; /* of the host when it came */
@@ -149,9 +151,24 @@ struct ctl_store_report {
 typedef int (*ctl_store_report_fn)(void *userdata, const struct ctl_store_report *report,
                                    struct bl_error *err);
 
-/* 1: stored; 0: it was there already. */
+enum ctl_stored {
+    CTL_STORED_BEFORE = 0, /* a double */
+    CTL_STORED_NOW,
+    CTL_STORED_CONTRADICTS, /* nothing stored: another report of this life has its number */
+};
+
+/* An enum ctl_stored, or an error. */
 int ctl_store_add_report(struct ctl_store *store, const struct ctl_store_report *report,
                          struct bl_error *err) BL_CHECKED;
+/* The highest number of a report of this life; 0: none. */
+int ctl_store_last_seq(struct ctl_store *store, const uint8_t host_id[PROTO_HOST_ID_BYTES],
+                       uint32_t life, uint64_t *ret_seq, struct bl_error *err) BL_CHECKED;
+typedef int (*ctl_store_id_fn)(void *userdata, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
+                               struct bl_error *err);
+/* Each rollout that a report of this life above `seq` names, once. */
+int ctl_store_each_rollout_told(struct ctl_store *store, const uint8_t host_id[PROTO_HOST_ID_BYTES],
+                                uint32_t life, uint64_t seq, ctl_store_id_fn each, void *userdata,
+                                struct bl_error *err) BL_CHECKED;
 /* By host and then in the host's order. */
 int ctl_store_each_report(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
                           ctl_store_report_fn each, void *userdata, struct bl_error *err)

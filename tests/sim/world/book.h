@@ -40,6 +40,7 @@ struct law_member {
     bool is_change_due; /* its disk says that the change may have begun */
     bool has_upgrade_begun;
     bool is_disk_replaced; /* ever since it was taken */
+    uint32_t copied_state; /* `job_state` in the snapshot */
     bool is_distrusted;    /* the host trusts nobody who signed this */
     bool is_rescued;       /* a person at the host wanted it back */
     int64_t recorded_ms;
@@ -103,6 +104,7 @@ struct law_lease {
 };
 
 struct law_host {
+    bool was_cloned;
     bool is_up, is_revoked;
     uint32_t unit;          /* enum proto_step of the package run that is under way; 0: none */
     struct law_member *job; /* the newest */

@@ -5,6 +5,7 @@
  */
 #include "proto/message.h"
 #include "tests/sim/world/conn.h"
+#include "tests/sim/world/laws.h"
 
 #define CLONE_BOOT_ID "c10ec10e-0000-4000-8000-00000000c10e"
 
@@ -35,6 +36,7 @@ void sim_clone_up(struct sim_conn *conn)
     };
 
     sim_tell(conn->dialer->host, "its clone says HELLO");
+    sim_law_cloned(conn->dialer->host);
     say(conn, &hello);
 }
 

@@ -347,6 +347,7 @@ void sim_host_take_snapshot(uint32_t host)
     if (h->snapshot != NULL)
         (void)sim_disk_free(h->snapshot);
     h->snapshot = sim_disk_copy(h->machine->disk);
+    sim_law_snapshot_taken(host);
     h->snapshot_disk = h->disk;
 }
 

@@ -105,6 +105,10 @@ void sim_law_turned_back(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_I
                          bool controller_was_missing);
 /* Its disk is another one now (snapshot, reinstallation): what it knew is what that disk knows. */
 void sim_law_disk_replaced(uint32_t host);
+/* Its disk is copied as it is now; sim_law_disk_replaced brings that back. */
+void sim_law_snapshot_taken(uint32_t host);
+/* Another machine spoke with its key: whose word was whose nobody can tell afterwards. */
+void sim_law_cloned(uint32_t host);
 void sim_law_power(uint32_t host, bool is_up);
 
 /* belayd holds every host of every rollout to be in an end state: nothing more is promised. */

@@ -85,6 +85,9 @@ static void judge_knowledge(const struct law_member *member)
     /* Late news are news: who took the job and ended it is lost no more. */
     if (found == CTL_HOST_LOST && member->job_state > PROTO_JOB_READY)
         is_right = false;
+    /* Its reports are void; that it is not known is not better than what it is. */
+    if (found == CTL_HOST_LOST && (member->is_disk_replaced || law_host(member->host)->was_cloned))
+        is_right = true;
     SIM_LAW(is_right, "host %u: is %s in rollout %u, and belayd holds it to be %s", member->host,
             member->job_state == 0 ? "nothing" : proto_job_state_name(member->job_state),
             member->rollout->number, ctl_host_state_name(found));
@@ -111,7 +114,7 @@ static void judge_member(const struct law_member *member)
                 proto_job_state_is_final(member->job_state),
             "host %u: its job of rollout %u ends as %s, which is no end", member->host,
             member->rollout->number, proto_job_state_name(member->job_state));
-    if (member->is_disk_replaced || !is_heard(member->host))
+    if (!is_heard(member->host))
         return;
     SIM_LAW(!member->is_taken || host->job != NULL, "host %u: has taken a job and has none",
             member->host);

@@ -422,6 +422,21 @@ void sim_law_power(uint32_t host_index, bool is_up)
  * told, but what the host once said stays said. A change may begin again, for the snapshot has no
  * trace of it. What the disk holds of leases is told anew.
  */
+void sim_law_snapshot_taken(uint32_t host_index)
+{
+    for (uint32_t i = 0; i < law_books.rollouts_count; i++) {
+        struct law_member *member = law_member_of(law_books.rollouts[i], host_index);
+
+        if (member != NULL)
+            member->copied_state = member->job_state;
+    }
+}
+
+void sim_law_cloned(uint32_t host_index)
+{
+    law_host(host_index)->was_cloned = true;
+}
+
 void sim_law_disk_replaced(uint32_t host_index)
 {
     struct law_host *host = law_host(host_index);
@@ -441,6 +456,6 @@ void sim_law_disk_replaced(uint32_t host_index)
         member->is_known = member->is_taken = false;
         member->has_upgrade_begun = member->is_change_due = false;
         member->is_disk_replaced = member->is_disk_replaced || member->said != 0;
-        member->job_state = 0;
+        member->job_state = member->copied_state;
     }
 }

@@ -77,7 +77,8 @@ void fake_host_hello(struct fake_host *host)
                   .package_manager = PROTO_APT,
                   .wall_ms = bl_wall_now().ms + host->clock_offset_ms,
                   .job_state = host->job_state,
-                  .link_generation = 1},
+                  .link_generation = 1,
+                  .last_seq = host->report_count},
     };
 
     memcpy(message.hello.rollout_id, host->rollout_id, sizeof(host->rollout_id));
