@@ -85,6 +85,20 @@ static int on_impatient(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
+/* What goes out first once we are welcome. */
+static uint64_t next_seq(struct agent_talk *talk)
+{
+    PROTO_AUTO_BUFFER message = {0};
+    struct bl_error err = {0};
+    uint64_t seq;
+    int r = agent_journal_next_report(talk->host->journal, 0, &seq, &message, &err);
+
+    if (r < 0)
+        tell_trouble(talk, "The outbox cannot be read", &err);
+
+    return r > 0 ? seq : agent_journal_last_seq(talk->host->journal) + 1;
+}
+
 static void say_hello(struct agent_talk *talk)
 {
     const struct agent_work *work = agent_jobs_work(talk->jobs);
@@ -103,6 +117,7 @@ static void say_hello(struct agent_talk *talk)
         .wall_ms = bl_wall_now().ms,
         .link_generation = agent_wire_generation(talk->wire),
         .last_seq = agent_journal_last_seq(talk->host->journal),
+        .next_seq = next_seq(talk),
     };
     if (work != NULL) {
         memcpy(hello->rollout_id, work->rollout_id, sizeof(hello->rollout_id));

@@ -319,6 +319,8 @@ static int tick_host(struct ctl_engine *engine, struct ctl_fleet_host *host, boo
         host->slow = false;
         r = ctl_engine_host_seen(engine, host, err);
     }
+    if (is_look && host->has_gap)
+        (void)ctl_inbound_welcome(engine, host);
     if (r >= 0 && is_look)
         r = ctl_host_life_look(engine, host, err);
     if (r >= 0 && host->unsaved)
