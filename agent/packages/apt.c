@@ -12,6 +12,58 @@
 #include "common/file.h"
 #include "common/text.h"
 
+static int list_caches(struct agent_packages_job *job, struct agent_packages_paths *paths,
+                       struct bl_error *err)
+{
+    return agent_packages_paths_add(job, paths, AGENT_PACKAGES_HOST_ARCHIVE,
+                                    strlen(AGENT_PACKAGES_HOST_ARCHIVE), err);
+}
+
+/* apt's exit code tells of every script that failed. */
+static bool has_failed(const struct agent_packages_output *output)
+{
+    return false;
+}
+
+const struct agent_packages_tools agent_packages_apt_tools = {
+    .download_words = "apt-get download",
+    .change_words = "apt-get install",
+    .audit_remedy = "see `dpkg --audit`",
+    .former_remedy = "put the package file into /var/cache/apt/archives, or install dpkg-repack",
+    .file_name = agent_packages_apt_file_name,
+    .read_file = agent_packages_apt_read_file,
+    .download = agent_packages_apt_download,
+    .list_caches = list_caches,
+    .rebuild = agent_packages_apt_repack,
+    .conffiles = agent_packages_apt_conffiles,
+    .stand = agent_packages_apt_stand,
+    .rehearse_forward = agent_packages_apt_rehearse_forward,
+    .change = agent_packages_apt_change,
+    .has_failed = has_failed,
+    .blame = agent_packages_apt_blame,
+    .audit = agent_packages_apt_audit,
+    .set_marks = agent_packages_apt_set_marks,
+    .restore_steps = agent_packages_apt_restore_steps,
+};
+
+static int fetch(struct agent_packages_job *job, const struct agent_packages_changes *changes,
+                 struct bl_error *err)
+{
+    return agent_packages_fetch(job, &agent_packages_apt_tools, changes, err);
+}
+
+static int apply(struct agent_packages_job *job, const struct agent_packages_way_back *way_back,
+                 struct bl_error *err)
+{
+    return agent_packages_apply(job, &agent_packages_apt_tools, way_back, err);
+}
+
+static int restore(struct agent_packages_job *job, const struct agent_packages_way_back *way_back,
+                   struct bl_error *err)
+{
+    return agent_packages_restore(job, &agent_packages_apt_tools, way_back, err);
+}
+
 const struct agent_packages_backend agent_packages_apt = {
     .name = "apt",
     .prepare = agent_packages_apt_prepare,
@@ -19,11 +71,11 @@ const struct agent_packages_backend agent_packages_apt = {
     .audit = agent_packages_apt_audit,
     .refresh = agent_packages_apt_refresh,
     .resolve = agent_packages_apt_resolve,
-    .fetch = agent_packages_apt_fetch,
+    .fetch = fetch,
     .collect = agent_packages_apt_collect,
     .rehearse = agent_packages_apt_rehearse,
-    .apply = agent_packages_apt_apply,
-    .restore = agent_packages_apt_restore,
+    .apply = apply,
+    .restore = restore,
     .inspect = agent_packages_apt_inspect,
 };
 
@@ -239,7 +291,7 @@ bool agent_packages_apt_is_marked(const char *marks, const char *name, const cha
     struct agent_packages_line line;
 
     (void)snprintf(whole, sizeof(whole), "%s:%s", name, arch);
-    while (agent_packages_apt_next_line(&marks, &line)) {
+    while (agent_packages_next_line(&marks, &line)) {
         bool plain = line.length == strlen(name) && memcmp(line.text, name, line.length) == 0;
         bool full = line.length == strlen(whole) && memcmp(line.text, whole, line.length) == 0;
 
@@ -255,7 +307,7 @@ static const char *field_of(const char *text, const char *name)
     struct agent_packages_line line;
     size_t length = strlen(name);
 
-    while (agent_packages_apt_next_line(&text, &line)) {
+    while (agent_packages_next_line(&text, &line)) {
         if (line.length > length + 2 && memcmp(line.text, name, length) == 0 &&
             line.text[length] == ':')
             return line.text + length + 2;
@@ -306,19 +358,21 @@ int agent_packages_apt_read_file(struct agent_packages_job *job, const char *pat
     return 0;
 }
 
-int agent_packages_apt_file_name(struct agent_packages_job *job, const char *name,
-                                 const char *version, const char *arch, const char **ret_name,
+int agent_packages_apt_file_name(struct agent_packages_job *job,
+                                 const struct agent_packages_wanted *wanted, const char **ret_name,
                                  struct bl_error *err)
 {
+    const char *version = wanted->version;
     const char *colon = strchr(version, ':');
 
     if (colon == NULL) {
-        return agent_packages_memory_format(job->memory, ret_name, err, "%s_%s_%s.deb", name,
-                                            version, arch);
+        return agent_packages_memory_format(job->memory, ret_name, err, "%s_%s_%s.deb",
+                                            wanted->name, version, wanted->arch);
     }
 
-    return agent_packages_memory_format(job->memory, ret_name, err, "%s_%.*s%%3a%s_%s.deb", name,
-                                        (int)(colon - version), version, colon + 1, arch);
+    return agent_packages_memory_format(job->memory, ret_name, err, "%s_%.*s%%3a%s_%s.deb",
+                                        wanted->name, (int)(colon - version), version, colon + 1,
+                                        wanted->arch);
 }
 
 int agent_packages_apt_blame(struct agent_packages_job *job, const char *what,

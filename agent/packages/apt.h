@@ -6,6 +6,7 @@
 #include "agent/packages/backend.h"
 #include "agent/packages/command.h"
 #include "agent/packages/process.h"
+#include "agent/packages/tools.h"
 
 /*
  * What the parts of the apt backend share.
@@ -63,41 +64,20 @@ int agent_packages_apt_marks(struct agent_packages_job *job, const char *show,
 bool agent_packages_apt_is_marked(const char *marks, const char *name, const char *arch);
 
 /* Package, version, architecture and size of a .deb; -EBADMSG when it is none. */
-struct agent_packages_file {
-    const char *name, *version, *arch;
-    uint64_t installed_kib;
-    uint64_t size_bytes;
-};
 int agent_packages_apt_read_file(struct agent_packages_job *job, const char *path,
                                  struct agent_packages_file *ret_file, struct bl_error *err)
     BL_CHECKED;
 /* "NAME_VERSION_ARCH.deb", as apt writes it (a colon in the version is %3a). */
-int agent_packages_apt_file_name(struct agent_packages_job *job, const char *name,
-                                 const char *version, const char *arch, const char **ret_name,
+int agent_packages_apt_file_name(struct agent_packages_job *job,
+                                 const struct agent_packages_wanted *wanted, const char **ret_name,
                                  struct bl_error *err) BL_CHECKED;
-
-/* One exact package file. */
-struct agent_packages_wanted {
-    const char *name, *arch, *version;
-};
-/* Copies `source` into the job's `directory` if it is exactly that package; -EBADMSG if not. */
-int agent_packages_apt_adopt(struct agent_packages_job *job, const char *source,
-                             const struct agent_packages_wanted *wanted, const char *directory,
-                             struct agent_packages_file *ret_file, struct bl_error *err) BL_CHECKED;
-/*
- * Fetches into the job's `directory` what is not there yet, checked by apt against the signed index.
- * What the repositories do not have just does not come: look afterwards.
- */
+/* With `apt-get download`. */
 int agent_packages_apt_download(struct agent_packages_job *job,
                                 const struct agent_packages_wanted *wanted, uint32_t wanted_count,
-                                const char *directory, struct agent_packages_output *ret_output,
-                                struct bl_error *err) BL_CHECKED;
+                                bool former, const char *incoming,
+                                struct agent_packages_output *ret_output, struct bl_error *err)
+    BL_CHECKED;
 
-/* Paths of configuration files, sorted, each once. */
-struct agent_packages_paths {
-    const char **list;
-    uint32_t count;
-};
 /* All that the change may touch: those of the installed packages and those of the new files. */
 int agent_packages_apt_conffiles(struct agent_packages_job *job,
                                  const struct agent_packages_way_back *way_back,
@@ -139,19 +119,14 @@ int agent_packages_apt_rehearse_forward(struct agent_packages_job *job,
                                         const struct agent_packages_way_back *way_back,
                                         struct bl_error *err) BL_CHECKED;
 
-/* Where the packages stand: of which is the version not `to` (after) or `from` (before)? */
-enum agent_packages_side {
-    AGENT_PACKAGES_BEFORE = 1,
-    AGENT_PACKAGES_AFTER,
-};
-/*
- * Sets ret_off[i] for each package that is not as it should be, ret_off having room for all;
- * `*ret_words` names the first. Returns how many they are.
- */
-int agent_packages_apt_compare(struct agent_packages_job *job,
-                               const struct agent_packages_way_back *way_back,
-                               enum agent_packages_side side, bool *ret_off, const char **ret_words,
-                               struct bl_error *err) BL_CHECKED;
+int agent_packages_apt_stand(struct agent_packages_job *job,
+                             const struct agent_packages_way_back *way_back,
+                             struct agent_packages_standing *ret_standings, struct bl_error *err)
+    BL_CHECKED;
+int agent_packages_apt_change(struct agent_packages_job *job,
+                              const struct agent_packages_way_back *way_back, int progress_fd,
+                              struct agent_packages_output *ret_output, struct bl_error *err)
+    BL_CHECKED;
 /* Gives holds and "automatically installed" as they belong to that side. */
 int agent_packages_apt_set_marks(struct agent_packages_job *job,
                                  const struct agent_packages_way_back *way_back,
@@ -162,13 +137,15 @@ int agent_packages_apt_blame(struct agent_packages_job *job, const char *what,
                              const struct agent_packages_output *output, struct bl_error *err)
     BL_CHECKED;
 
-/* The functions of the interface, one file each. */
+/* How the shared procedures work with apt and dpkg. */
+extern const struct agent_packages_tools agent_packages_apt_tools;
+extern int (*const agent_packages_apt_restore_steps[])(
+    struct agent_packages_restoration *restoration, struct bl_error *err);
+
+/* The functions of the interface. */
 int agent_packages_apt_refresh(struct agent_packages_job *job, struct bl_error *err) BL_CHECKED;
 int agent_packages_apt_resolve(struct agent_packages_job *job, const struct agent_txn_task *task,
                                struct agent_packages_changes *ret_changes, struct bl_error *err)
-    BL_CHECKED;
-int agent_packages_apt_fetch(struct agent_packages_job *job,
-                             const struct agent_packages_changes *changes, struct bl_error *err)
     BL_CHECKED;
 int agent_packages_apt_collect(struct agent_packages_job *job, const struct agent_txn_task *task,
                                const struct agent_packages_changes *changes,
@@ -177,12 +154,6 @@ int agent_packages_apt_collect(struct agent_packages_job *job, const struct agen
 int agent_packages_apt_rehearse(struct agent_packages_job *job,
                                 const struct agent_packages_way_back *way_back,
                                 struct bl_error *err) BL_CHECKED;
-int agent_packages_apt_apply(struct agent_packages_job *job,
-                             const struct agent_packages_way_back *way_back, struct bl_error *err)
-    BL_CHECKED;
-int agent_packages_apt_restore(struct agent_packages_job *job,
-                               const struct agent_packages_way_back *way_back, struct bl_error *err)
-    BL_CHECKED;
 int agent_packages_apt_inspect(struct agent_packages_job *job,
                                const struct agent_packages_changes *changes, bool verify_files,
                                struct bl_error *err) BL_CHECKED;

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/packages/apt.h"
-#include "common/file.h"
 
 static bool is_as_before(const struct agent_packages_former *former,
                          const struct agent_packages_state *state)
@@ -32,26 +27,15 @@ static bool is_as_after(const struct agent_packages_former *former,
            strcmp(state->arch, former->arch) == 0;
 }
 
-static int say_state(struct agent_packages_job *job, const struct agent_packages_former *former,
-                     const struct agent_packages_state *state, const char *should,
-                     const char **ret_words, struct bl_error *err)
-{
-    return agent_packages_memory_format(job->memory, ret_words, err, "%s is %s%s%s instead of %s",
-                                        former->name, state->status,
-                                        state->version[0] != '\0' ? " " : "", state->version,
-                                        should[0] != '\0' ? should : "absent");
-}
-
-int agent_packages_apt_compare(struct agent_packages_job *job,
-                               const struct agent_packages_way_back *way_back,
-                               enum agent_packages_side side, bool *ret_off, const char **ret_words,
-                               struct bl_error *err)
+int agent_packages_apt_stand(struct agent_packages_job *job,
+                             const struct agent_packages_way_back *way_back,
+                             struct agent_packages_standing *ret_standings, struct bl_error *err)
 {
     struct agent_packages_stanza_key *keys;
     struct agent_packages_state *states;
     uint32_t count = way_back->former_count;
     void *place;
-    int off_count = 0, r;
+    int r;
 
     if ((r = agent_packages_memory_take(job->memory, (count + 1) * sizeof(*keys), &place, err)) < 0)
         return r;
@@ -68,21 +52,20 @@ int agent_packages_apt_compare(struct agent_packages_job *job,
     if (r < 0)
         return r;
 
-    *ret_words = "";
     for (uint32_t i = 0; i < count; i++) {
-        const struct agent_packages_former *former = &way_back->former[i];
-        bool before = side == AGENT_PACKAGES_BEFORE;
+        struct agent_packages_standing *standing = &ret_standings[i];
+        const struct agent_packages_state *state = &states[i];
 
-        ret_off[i] = !(before ? is_as_before(former, &states[i]) : is_as_after(former, &states[i]));
-        if (ret_off[i] && off_count++ == 0) {
-            r = say_state(job, former, &states[i], before ? former->from : former->to, ret_words,
-                          err);
-        }
+        standing->is_before = is_as_before(&way_back->former[i], state);
+        standing->is_after = is_as_after(&way_back->former[i], state);
+        r = agent_packages_memory_format(job->memory, &standing->words, err, "%s%s%s",
+                                         state->status, state->version[0] != '\0' ? " " : "",
+                                         state->version);
         if (r < 0)
             return r;
     }
 
-    return off_count;
+    return 0;
 }
 
 /* One `apt-mark VERB NAMES`; no names, no command. */
@@ -113,17 +96,6 @@ static int mark(struct agent_packages_job *job, const char *verb,
     return output.status == 0 ? 0 : agent_packages_apt_blame(job, "apt-mark", &output, err);
 }
 
-static bool is_there(const struct agent_packages_former *former, enum agent_packages_side side)
-{
-    return (side == AGENT_PACKAGES_BEFORE ? former->from : former->to)[0] != '\0';
-}
-
-/* What comes along is automatic; what the plan names is not; the rest keeps its mark. */
-static bool wants_automatic(const struct agent_packages_former *former)
-{
-    return former->from[0] != '\0' ? former->automatic : !former->requested;
-}
-
 int agent_packages_apt_set_marks(struct agent_packages_job *job,
                                  const struct agent_packages_way_back *way_back,
                                  enum agent_packages_side side, struct bl_error *err)
@@ -146,11 +118,11 @@ int agent_packages_apt_set_marks(struct agent_packages_job *job,
         return r;
     for (uint32_t i = 0; i < count; i++) {
         const struct agent_packages_former *former = &way_back->former[i];
-        bool there = is_there(former, side);
+        bool there = agent_packages_is_there(former, side);
         bool is_auto = agent_packages_apt_is_marked(autos, former->name, former->arch);
 
-        to_auto[i] = there && wants_automatic(former) && !is_auto;
-        to_manual[i] = there && !wants_automatic(former) && is_auto;
+        to_auto[i] = there && agent_packages_wants_automatic(former) && !is_auto;
+        to_manual[i] = there && !agent_packages_wants_automatic(former) && is_auto;
         to_hold[i] = there && former->held &&
                      !agent_packages_apt_is_marked(holds, former->name, former->arch);
     }
@@ -161,91 +133,20 @@ int agent_packages_apt_set_marks(struct agent_packages_job *job,
     return mark(job, "hold", way_back, to_hold, err);
 }
 
-static int run_change(struct agent_packages_job *job,
-                      const struct agent_packages_way_back *way_back,
-                      struct agent_packages_output *ret_output, struct bl_error *err)
+int agent_packages_apt_change(struct agent_packages_job *job,
+                              const struct agent_packages_way_back *way_back, int progress_fd,
+                              struct agent_packages_output *ret_output, struct bl_error *err)
 {
     static const char *const install[] = {"--allow-downgrades", "-oAPT::Status-Fd=3", "install",
                                           "--", NULL};
-    BL_AUTO_FD int progress_fd = -1;
-    struct agent_packages_command command = {.to_log = true,
-                                             .patience = AGENT_PACKAGES_STOP_SCRIPTS};
-    char name[AGENT_TXN_NAME_BYTES];
+    struct agent_packages_command command = {
+        .to_log = true, .progress_fd = progress_fd, .patience = AGENT_PACKAGES_STOP_SCRIPTS};
     int r;
 
-    agent_txn_file_name(AGENT_TXN_UPGRADE, AGENT_TXN_FILE_PROGRESS, name);
-    progress_fd =
-        openat(job->job_fd, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (progress_fd < 0)
-        return bl_fail(err, -errno, "open '%s': %s", name, strerror(errno));
-    command.progress_fd = progress_fd;
     if ((r = agent_packages_apt_begin(job, AGENT_PACKAGES_APT_FILES, &command.args, err)) < 0 ||
         (r = agent_packages_args_add_all(job, &command.args, install, err)) < 0 ||
         (r = agent_packages_apt_add_forward(job, &command.args, way_back, err)) < 0)
         return r;
 
     return agent_packages_run(job, &command, ret_output, err);
-}
-
-static int check_after(struct agent_packages_job *job,
-                       const struct agent_packages_way_back *way_back, bool *off,
-                       const struct agent_packages_output *output, struct bl_error *err)
-{
-    const char *words;
-    bool clean;
-    int r;
-
-    r = agent_packages_apt_compare(job, way_back, AGENT_PACKAGES_AFTER, off, &words, err);
-    if (r < 0)
-        return r;
-    job->result->packages_done = way_back->former_count - (uint32_t)r;
-    if (output->status != 0 || output->late)
-        return agent_packages_apt_blame(job, "apt-get install", output, err);
-    if (r > 0) {
-        return agent_packages_fail(job, err, "change_incomplete", "see the log of the phase",
-                                   -EPROTO, "apt-get saw no failure, but %s", words);
-    }
-    r = agent_packages_apt_audit(job, &clean, err);
-    if (r < 0)
-        return r;
-    if (!clean) {
-        return agent_packages_fail(job, err, "change_incomplete", "see `dpkg --audit`", -EPROTO,
-                                   "the package database has half done packages");
-    }
-
-    return 0;
-}
-
-int agent_packages_apt_apply(struct agent_packages_job *job,
-                             const struct agent_packages_way_back *way_back, struct bl_error *err)
-{
-    struct agent_packages_output output = {0};
-    const char *words;
-    void *off;
-    int r;
-
-    r = agent_packages_memory_take(job->memory, (way_back->former_count + 1) * sizeof(bool), &off,
-                                   err);
-    if (r < 0)
-        return r;
-    r = agent_packages_apt_compare(job, way_back, AGENT_PACKAGES_BEFORE, off, &words, err);
-    if (r < 0)
-        return r;
-    if (r > 0) {
-        return agent_packages_fail(job, err, "pinned_set_differs", "stage again", -ESTALE,
-                                   "since staging somebody changed the host: %s", words);
-    }
-    /* Other packages may have changed as well; with files alone this costs a tenth of a second. */
-    r = agent_packages_apt_rehearse_forward(job, way_back, err);
-    if (r < 0)
-        return r;
-
-    r = run_change(job, way_back, &output, err);
-    if (r < 0)
-        return r;
-    r = check_after(job, way_back, off, &output, err);
-    if (r < 0)
-        return r;
-
-    return agent_packages_apt_set_marks(job, way_back, AGENT_PACKAGES_AFTER, err);
 }

@@ -1,33 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "agent/packages/apt.h"
-#include "agent/packages/conffile.h"
-
-static int add_path(struct agent_packages_job *job, struct agent_packages_paths *paths,
-                    const char *text, size_t length, struct bl_error *err)
-{
-    void *place;
-    int r;
-
-    if (length == 0 || text[0] != '/')
-        return 0;
-    if (paths->count >= AGENT_TXN_LINES_MAX)
-        return bl_fail(err, -EMSGSIZE, "more than %d configuration files", AGENT_TXN_LINES_MAX);
-    r = agent_packages_memory_append(job->memory, &paths->list, paths->count, sizeof(*paths->list),
-                                     &place, err);
-    if (r < 0)
-        return r;
-    r = agent_packages_memory_copy(job->memory, text, length, &paths->list[paths->count], err);
-    if (r < 0)
-        return r;
-    paths->count++;
-
-    return 0;
-}
 
 /* " PATH MD5" or " PATH MD5 obsolete": the path may hold blanks, what follows it may not. */
 static size_t path_length(const struct agent_packages_line *line)
@@ -55,14 +30,14 @@ static int parse_registered(struct agent_packages_job *job, const char *text,
 {
     struct agent_packages_line line;
 
-    while (agent_packages_apt_next_line(&text, &line)) {
+    while (agent_packages_next_line(&text, &line)) {
         int r;
 
         if (line.length < 2 || line.text[0] != ' ')
             continue;
         line.text++;
         line.length--;
-        r = add_path(job, paths, line.text, path_length(&line), err);
+        r = agent_packages_paths_add(job, paths, line.text, path_length(&line), err);
         if (r < 0)
             return r;
     }
@@ -115,36 +90,15 @@ static int shipped_conffiles(struct agent_packages_job *job, const char *path,
     if (output.status != 0)
         return 0;
     cursor = output.text;
-    while (agent_packages_apt_next_line(&cursor, &line)) {
+    while (agent_packages_next_line(&cursor, &line)) {
         size_t skip = strncmp(line.text, removal, strlen(removal)) == 0 ? strlen(removal) : 0;
 
-        r = add_path(job, paths, line.text + skip, line.length - skip, err);
+        r = agent_packages_paths_add(job, paths, line.text + skip, line.length - skip, err);
         if (r < 0)
             return r;
     }
 
     return 0;
-}
-
-static int compare_paths(const void *a, const void *b)
-{
-    const char *const *left = a;
-    const char *const *right = b;
-
-    return strcmp(*left, *right);
-}
-
-static void sort_and_thin(struct agent_packages_paths *paths)
-{
-    uint32_t kept = 0;
-
-    if (paths->count > 1)
-        qsort(paths->list, paths->count, sizeof(*paths->list), compare_paths);
-    for (uint32_t i = 0; i < paths->count; i++) {
-        if (kept == 0 || strcmp(paths->list[kept - 1], paths->list[i]) != 0)
-            paths->list[kept++] = paths->list[i];
-    }
-    paths->count = kept;
 }
 
 static int take_names(struct agent_packages_job *job, uint32_t count, const char ***ret_names,
@@ -188,7 +142,7 @@ int agent_packages_apt_conffiles(struct agent_packages_job *job,
             (r = shipped_conffiles(job, path, &paths, err)) < 0)
             return r;
     }
-    sort_and_thin(&paths);
+    agent_packages_paths_sort(&paths);
     *ret_paths = paths;
 
     return 0;
@@ -261,7 +215,6 @@ static int take_inventory(struct agent_packages_job *job,
 static int take_conffiles(struct agent_packages_job *job,
                           const struct agent_packages_changes *changes, struct bl_error *err)
 {
-    struct agent_txn_result *result = job->result;
     struct agent_packages_paths paths = {0};
     const char **names;
     int r;
@@ -274,24 +227,9 @@ static int take_conffiles(struct agent_packages_job *job,
     r = agent_packages_apt_registered_conffiles(job, names, changes->count, &paths, err);
     if (r < 0)
         return r;
-    sort_and_thin(&paths);
+    agent_packages_paths_sort(&paths);
 
-    result->conffiles_count = 0;
-    result->conffiles = NULL;
-    for (uint32_t i = 0; i < paths.count; i++) {
-        void *place;
-
-        r = agent_packages_memory_append(job->memory, &result->conffiles, result->conffiles_count,
-                                         sizeof(*result->conffiles), &place, err);
-        if (r < 0)
-            return r;
-        r = agent_packages_conffile_look(paths.list[i], place, err);
-        if (r < 0)
-            return r;
-        result->conffiles_count++;
-    }
-
-    return 0;
+    return agent_packages_paths_report(job, &paths, err);
 }
 
 /* `dpkg --verify` lines: "??5??????   /path", with a 'c' in between for configuration files. */
@@ -325,18 +263,13 @@ static int verify(struct agent_packages_job *job, struct bl_error *err)
         return r;
 
     cursor = output.text;
-    while (agent_packages_apt_next_line(&cursor, &line)) {
-        char reason[AGENT_TXN_TEXT_BYTES_MAX];
+    while (agent_packages_next_line(&cursor, &line)) {
         const char *path = memchr(line.text, '/', line.length);
-        int length;
 
         if (path == NULL || path - line.text < 3 ||
             memchr(line.text, 'c', (size_t)(path - line.text)) != NULL)
             continue;
-        length = (int)(line.length - (size_t)(path - line.text));
-        (void)snprintf(reason, sizeof(reason), "%.*s is not what its package brought",
-                       length > 400 ? 400 : length, path);
-        agent_packages_job_find(job, "file_changed", reason, "");
+        agent_packages_paths_find_changed(job, path, line.length - (size_t)(path - line.text));
     }
 
     return 0;

@@ -8,31 +8,6 @@
 
 static const struct agent_packages_line LINE_NONE = {"", 0};
 
-bool agent_packages_apt_next_line(const char **cursor, struct agent_packages_line *ret_line)
-{
-    size_t length;
-
-    if (**cursor == '\0')
-        return false;
-    length = strcspn(*cursor, "\n");
-    *ret_line = (struct agent_packages_line){.text = *cursor, .length = length};
-    *cursor += length + ((*cursor)[length] == '\n' ? 1 : 0);
-
-    return true;
-}
-
-static bool starts_with(const struct agent_packages_line *line, const char *prefix)
-{
-    size_t length = strlen(prefix);
-
-    return line->length >= length && memcmp(line->text, prefix, length) == 0;
-}
-
-static bool contains(const struct agent_packages_line *line, const char *needle)
-{
-    return memmem(line->text, line->length, needle, strlen(needle)) != NULL;
-}
-
 /* Cuts the text up to the first of `stops` off the line's front; the stop itself is skipped. */
 static bool cut(struct agent_packages_line *line, const char *stops,
                 struct agent_packages_line *ret_word)
@@ -128,22 +103,6 @@ static int parse_change(struct agent_packages_memory *memory, struct agent_packa
     return remove ? 0 : parse_offer(memory, rest, change, err);
 }
 
-/* These texts go into arguments and reports; apt has no reason to print others. */
-static int check_change(const struct proto_change *change, struct bl_error *err)
-{
-    bool good = bl_text_is_package_name(change->name) && strchr(change->name, ':') == NULL &&
-                (change->arch[0] == '\0' || bl_text_is_name(change->arch)) &&
-                (change->from[0] == '\0' || bl_text_is_version(change->from)) &&
-                (change->to[0] == '\0' || bl_text_is_version(change->to)) &&
-                strlen(change->name) <= PROTO_NAME_BYTES_MAX &&
-                strlen(change->from) <= PROTO_NAME_BYTES_MAX &&
-                strlen(change->to) <= PROTO_NAME_BYTES_MAX;
-    bool whole =
-        change->action == PROTO_ACTION_REMOVE ? change->from[0] != '\0' : change->to[0] != '\0';
-
-    return good && whole ? 0 : bl_fail(err, -EBADMSG, "apt's line is no package change");
-}
-
 int agent_packages_apt_parse_simulation(struct agent_packages_memory *memory, const char *text,
                                         struct agent_packages_changes *ret_changes,
                                         struct bl_error *err)
@@ -151,14 +110,15 @@ int agent_packages_apt_parse_simulation(struct agent_packages_memory *memory, co
     struct agent_packages_changes changes = {0};
     struct agent_packages_line line;
 
-    while (agent_packages_apt_next_line(&text, &line)) {
-        bool remove = starts_with(&line, "Remv ") || starts_with(&line, "Purg ");
+    while (agent_packages_next_line(&text, &line)) {
+        bool remove = agent_packages_line_starts(&line, "Remv ") ||
+                      agent_packages_line_starts(&line, "Purg ");
         struct agent_packages_line rest = {line.text + 5, line.length - 5};
         struct proto_change *change;
         void *place;
         int r;
 
-        if (!remove && !starts_with(&line, "Inst "))
+        if (!remove && !agent_packages_line_starts(&line, "Inst "))
             continue;
         if (changes.count >= AGENT_TXN_LINES_MAX)
             return bl_fail(err, -EMSGSIZE, "more than %d changes at once", AGENT_TXN_LINES_MAX);
@@ -170,9 +130,8 @@ int agent_packages_apt_parse_simulation(struct agent_packages_memory *memory, co
         r = parse_change(memory, rest, remove, change, err);
         if (r < 0)
             return r;
-        r = check_change(change, err);
-        if (r < 0)
-            return r;
+        if (!agent_packages_change_is_sound(change))
+            return bl_fail(err, -EBADMSG, "apt's line is no package change");
         changes.count++;
     }
     *ret_changes = changes;
@@ -188,15 +147,15 @@ int agent_packages_apt_parse_section(struct agent_packages_memory *memory, const
     struct agent_packages_line line;
     bool inside = false;
 
-    while (agent_packages_apt_next_line(&text, &line)) {
+    while (agent_packages_next_line(&text, &line)) {
         const char *part;
         int r;
 
-        if (starts_with(&line, heading)) {
+        if (agent_packages_line_starts(&line, heading)) {
             inside = true;
             continue;
         }
-        inside = inside && starts_with(&line, "  ");
+        inside = inside && agent_packages_line_starts(&line, "  ");
         if (!inside)
             continue;
         line.text += 2;
@@ -254,12 +213,12 @@ int agent_packages_apt_parse_states(struct agent_packages_memory *memory, const 
     struct agent_packages_states states = {0};
     struct agent_packages_line line;
 
-    while (agent_packages_apt_next_line(&text, &line)) {
+    while (agent_packages_next_line(&text, &line)) {
         struct agent_packages_line rest = {line.text + 6, line.length - 6};
         void *place;
         int r;
 
-        if (!starts_with(&line, "belay\t"))
+        if (!agent_packages_line_starts(&line, "belay\t"))
             continue;
         r = agent_packages_memory_append(memory, &states.list, states.count, sizeof(*states.list),
                                          &place, err);
@@ -295,7 +254,8 @@ static bool is_harmless(const struct agent_packages_line *line)
     };
 
     for (size_t i = 0; i < sizeof(needles) / sizeof(needles[0]); i++) {
-        if (starts_with(line, "W:") && contains(line, needles[i]))
+        if (agent_packages_line_starts(line, "W:") &&
+            agent_packages_line_contains(line, needles[i]))
             return true;
     }
 
@@ -311,8 +271,8 @@ bool agent_packages_apt_find_refresh_failure(const char *text, struct agent_pack
         const char *cursor = text;
         struct agent_packages_line line;
 
-        while (agent_packages_apt_next_line(&cursor, &line)) {
-            if (!starts_with(&line, kinds[i]) || is_harmless(&line))
+        while (agent_packages_next_line(&cursor, &line)) {
+            if (!agent_packages_line_starts(&line, kinds[i]) || is_harmless(&line))
                 continue;
             *ret_line = line;
             return true;
@@ -325,9 +285,7 @@ bool agent_packages_apt_find_refresh_failure(const char *text, struct agent_pack
 void agent_packages_apt_find_cause(const char *text, struct agent_packages_cause *ret_cause)
 {
     /* In this order: a full disk makes scripts fail, not the other way round. */
-    static const struct {
-        const char *needle, *code;
-    } table[] = {
+    static const struct agent_packages_needle table[] = {
         {"No space left on device", "no_space"},
         {"You don't have enough free space", "no_space"},
         {"Could not get lock", "lock_held"},
@@ -346,38 +304,16 @@ void agent_packages_apt_find_cause(const char *text, struct agent_packages_cause
         {"E: ", "apt_failed"},
     };
 
-    *ret_cause = (struct agent_packages_cause){.code = "apt_failed", .line = LINE_NONE};
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        const char *cursor = text;
-        struct agent_packages_line line;
-
-        while (agent_packages_apt_next_line(&cursor, &line)) {
-            if (!contains(&line, table[i].needle))
-                continue;
-            while (line.length > 0 && line.text[0] == ' ') {
-                line.text++;
-                line.length--;
-            }
-            *ret_cause = (struct agent_packages_cause){.code = table[i].code, .line = line};
-            return;
-        }
-    }
+    if (!agent_packages_find_needle(text, table, sizeof(table) / sizeof(table[0]), ret_cause))
+        *ret_cause = (struct agent_packages_cause){.code = "apt_failed", .line = LINE_NONE};
 }
 
 struct agent_packages_line agent_packages_apt_last_action(const char *text)
 {
     static const char *const beginnings[] = {"Preparing to unpack ", "Unpacking ", "Setting up ",
                                              "Removing ", "Processing triggers for "};
-    struct agent_packages_line line, last = LINE_NONE;
 
-    while (agent_packages_apt_next_line(&text, &line)) {
-        for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++) {
-            if (starts_with(&line, beginnings[i]))
-                last = line;
-        }
-    }
-
-    return last;
+    return agent_packages_last_line(text, beginnings, sizeof(beginnings) / sizeof(beginnings[0]));
 }
 
 /* The value of a field within one stanza; length 0 when it has none. */
@@ -386,10 +322,10 @@ static struct agent_packages_line stanza_field(const char *stanza, size_t length
     const char *cursor = stanza;
     struct agent_packages_line line;
 
-    while (cursor < stanza + length && agent_packages_apt_next_line(&cursor, &line)) {
+    while (cursor < stanza + length && agent_packages_next_line(&cursor, &line)) {
         size_t name_length = strlen(name);
 
-        if (!starts_with(&line, name) || line.length < name_length + 2 ||
+        if (!agent_packages_line_starts(&line, name) || line.length < name_length + 2 ||
             line.text[name_length] != ':')
             continue;
         line.text += name_length + 2;
@@ -398,11 +334,6 @@ static struct agent_packages_line stanza_field(const char *stanza, size_t length
     }
 
     return LINE_NONE;
-}
-
-static bool is_text(const struct agent_packages_line *line, const char *text)
-{
-    return line->length == strlen(text) && memcmp(line->text, text, line->length) == 0;
 }
 
 int agent_packages_apt_drop_stanzas(struct agent_packages_memory *memory, const char *status,
@@ -428,7 +359,8 @@ int agent_packages_apt_drop_stanzas(struct agent_packages_memory *memory, const 
         bool drop = false;
 
         for (uint32_t i = 0; i < key_count; i++)
-            drop = drop || (is_text(&name, keys[i].name) && is_text(&arch, keys[i].arch));
+            drop = drop || (agent_packages_line_is(&name, keys[i].name) &&
+                            agent_packages_line_is(&arch, keys[i].arch));
         if (!drop) {
             memcpy(kept, status, length);
             kept += length;

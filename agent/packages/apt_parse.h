@@ -2,7 +2,8 @@
 #ifndef AGENT_PACKAGES_APT_PARSE_H
 #define AGENT_PACKAGES_APT_PARSE_H
 
-#include "agent/packages/memory.h"
+#include "agent/packages/changes.h"
+#include "agent/packages/line.h"
 #include "agent/txn/task.h"
 
 /*
@@ -10,18 +11,6 @@
  * for many years, and a line that looks like one of them but does not fit is an error, not a guess.
  * Nothing here touches the host.
  */
-
-/* One line of a text, without its newline. Start with `*cursor` at the text; false at the end. */
-struct agent_packages_line {
-    const char *text;
-    size_t length;
-};
-bool agent_packages_apt_next_line(const char **cursor, struct agent_packages_line *ret_line);
-
-struct agent_packages_changes {
-    struct proto_change *list;
-    uint32_t count;
-};
 
 /*
  * The "Inst" and "Remv" lines of `apt-get -s`. The architecture of a removal is only known when
@@ -67,11 +56,7 @@ enum agent_txn_status agent_packages_apt_status(const struct agent_packages_stat
 bool agent_packages_apt_find_refresh_failure(const char *text,
                                              struct agent_packages_line *ret_line);
 
-/* Why a tool failed: one of the result's stable codes, and the line that says so. */
-struct agent_packages_cause {
-    const char *code;
-    struct agent_packages_line line; /* length 0 when nothing told */
-};
+/* Why a tool failed; apt_failed when nothing told. */
 void agent_packages_apt_find_cause(const char *text, struct agent_packages_cause *ret_cause);
 
 /* The last thing that dpkg said it was about to do; length 0 when it said nothing. */
@@ -88,13 +73,5 @@ int agent_packages_apt_drop_stanzas(struct agent_packages_memory *memory, const 
                                     const struct agent_packages_stanza_key *keys,
                                     uint32_t key_count, const char **ret_status,
                                     struct bl_error *err) BL_CHECKED;
-
-/* By name, then architecture, as in every report. */
-void agent_packages_changes_sort(struct agent_packages_changes *changes);
-
-/* Both sorted. Says in `ret_words` (size_bytes) how they differ; true when they are the same. */
-bool agent_packages_changes_equal(const struct agent_packages_changes *wanted,
-                                  const struct agent_packages_changes *found, char *ret_words,
-                                  size_t size_bytes);
 
 #endif

@@ -89,7 +89,7 @@ static int mask_edited(struct agent_packages_job *job, int tree_fd, const char *
     struct agent_packages_line line;
     int count = 0;
 
-    while (agent_packages_apt_next_line(&verified, &line)) {
+    while (agent_packages_next_line(&verified, &line)) {
         const char *path = memchr(line.text, '/', line.length);
         const char *text;
         int r;
@@ -165,7 +165,6 @@ static int rebuild(struct agent_packages_job *job, const struct agent_packages_w
 {
     const char *repack[] = {AGENT_PACKAGES_DPKG_REPACK, NULL, NULL};
     struct agent_packages_output output;
-    struct agent_packages_file found;
     const char *file, *path, *edited;
     int r;
 
@@ -173,15 +172,15 @@ static int rebuild(struct agent_packages_job *job, const struct agent_packages_w
                                           wanted->arch)) < 0 ||
         (r = find_edited(job, wanted, &edited, err)) < 0 ||
         (r = run_in(job, directory, repack, &output, err)) < 0 ||
-        (r = agent_packages_apt_file_name(job, wanted->name, wanted->version, wanted->arch, &file,
-                                          err)) < 0 ||
+        (r = agent_packages_apt_file_name(job, wanted, &file, err)) < 0 ||
         (r = agent_packages_memory_format(job->memory, &path, err, "%s/%s", directory, file)) < 0)
         return r;
     if (output.status != 0 || access(path, R_OK) < 0)
         return 0;
     if (strstr(edited, " c /") != NULL && (r = mask_package(job, directory, file, edited, err)) < 0)
         return r;
-    r = agent_packages_apt_adopt(job, path, wanted, AGENT_PACKAGES_FORMER_DIR, &found, err);
+    r = agent_packages_adopt(job, &agent_packages_apt_tools, path, wanted,
+                             AGENT_PACKAGES_FORMER_DIR, err);
 
     return r == -EBADMSG ? 0 : r < 0 ? r : 1;
 }

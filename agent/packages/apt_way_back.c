@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/packages/apt.h"
-#include "agent/packages/conffile.h"
-#include "common/file.h"
-#include "common/text.h"
 
 struct collection {
     struct agent_packages_job *job;
@@ -18,25 +11,6 @@ struct collection {
     struct agent_packages_state *states; /* before the change; one for each of way_back.former */
     const char *holds, *autos;           /* all such marks of the host */
 };
-
-static void close_directory(DIR **directory)
-{
-    if (*directory != NULL)
-        (void)closedir(*directory);
-}
-
-static bool is_requested(const struct agent_txn_task *task, const struct proto_change *change)
-{
-    for (uint32_t i = 0; i < task->packages_count; i++) {
-        const char *name = task->packages[i].name;
-        size_t length = strcspn(name, ":");
-
-        if (strlen(change->name) == length && memcmp(change->name, name, length) == 0)
-            return true;
-    }
-
-    return false;
-}
 
 static int describe(struct collection *c, const struct proto_change *change,
                     const struct agent_packages_state *state, struct agent_packages_former *former,
@@ -60,7 +34,7 @@ static int describe(struct collection *c, const struct proto_change *change,
         .from_arch = there ? state->arch : "",
         .new_file = "",
         .former_file = "",
-        .requested = is_requested(c->task, change),
+        .requested = agent_packages_is_requested(c->task, change->name),
         .held = agent_packages_apt_is_marked(c->holds, change->name, change->arch),
         .automatic = agent_packages_apt_is_marked(c->autos, change->name, change->arch),
         .residual = strcmp(state->status, "config-files") == 0,
@@ -102,231 +76,10 @@ static int describe_all(struct collection *c, const struct agent_packages_change
         r = describe(c, &changes->list[i], &c->states[i], &c->way_back.former[i], err);
         if (r < 0)
             return r;
+        if (changes->list[i].from[0] != '\0')
+            job->result->installed_bytes -= (int64_t)c->states[i].installed_kib * 1024;
     }
     c->way_back.former_count = changes->count;
-
-    return 0;
-}
-
-/* What was fetched, once more by its own words, and how much room it takes. */
-static int measure_new(struct collection *c, struct bl_error *err)
-{
-    struct agent_packages_job *job = c->job;
-
-    for (uint32_t i = 0; i < c->way_back.former_count; i++) {
-        struct agent_packages_former *former = &c->way_back.former[i];
-        struct agent_packages_file file;
-        const char *path;
-        int r;
-
-        if (former->from[0] != '\0')
-            job->result->installed_bytes -= (int64_t)c->states[i].installed_kib * 1024;
-        if (former->to[0] == '\0')
-            continue;
-        if ((r = agent_packages_apt_file_name(job, former->name, former->to, former->arch,
-                                              &former->new_file, err)) < 0 ||
-            (r = agent_packages_memory_format(job->memory, &path, err, "%s/%s/%s", job->job_path,
-                                              AGENT_PACKAGES_NEW_DIR, former->new_file)) < 0 ||
-            (r = agent_packages_apt_read_file(job, path, &file, err)) < 0)
-            return r;
-        if (strcmp(file.name, former->name) != 0 || strcmp(file.version, former->to) != 0 ||
-            strcmp(file.arch, former->arch) != 0) {
-            return agent_packages_fail(job, err, "fetch_failed", NULL, -EBADMSG,
-                                       "'%s' is another package", former->new_file);
-        }
-        job->result->installed_bytes += (int64_t)file.installed_kib * 1024;
-        job->result->download_bytes += file.size_bytes;
-    }
-
-    return 0;
-}
-
-static struct agent_packages_wanted wanted_of(const struct agent_packages_former *former)
-{
-    return (struct agent_packages_wanted){former->name, former->from_arch, former->from};
-}
-
-/* 1 when the former package now lies in way-back/. Any trouble with one source is no more than that. */
-static int try_source(struct collection *c, const struct agent_packages_former *former,
-                      const char *directory)
-{
-    struct agent_packages_wanted wanted = wanted_of(former);
-    struct agent_packages_file file;
-    struct bl_error unused = {0};
-    const char *path;
-
-    if (agent_packages_memory_format(c->job->memory, &path, &unused, "%s/%s", directory,
-                                     former->former_file) < 0 ||
-        bl_file_exists(AT_FDCWD, path, &unused) != 1)
-        return 0;
-
-    return agent_packages_apt_adopt(c->job, path, &wanted, AGENT_PACKAGES_FORMER_DIR, &file,
-                                    &unused) == 0
-               ? 1
-               : 0;
-}
-
-/* Earlier jobs brought the very version that is installed now: their files serve again. */
-static int try_other_jobs(struct collection *c, const struct agent_packages_former *former)
-{
-    BL_CLEANUP(close_directory) DIR *jobs = NULL;
-    const struct dirent *entry;
-    char path[AGENT_TXN_PATH_BYTES_MAX];
-
-    if (bl_text_format(path, sizeof(path), "%s/jobs", c->job->state_dir) < 0)
-        return 0;
-    jobs = opendir(path);
-    while (jobs != NULL && (entry = readdir(jobs)) != NULL) {
-        static const char *const kinds[] = {AGENT_PACKAGES_NEW_DIR, AGENT_PACKAGES_FORMER_DIR};
-
-        if (!agent_txn_job_is_valid(entry->d_name))
-            continue;
-        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-            if (bl_text_format(path, sizeof(path), "%s/jobs/%s/%s", c->job->state_dir,
-                               entry->d_name, kinds[i]) >= 0 &&
-                try_source(c, former, path) > 0)
-                return 1;
-        }
-    }
-
-    return 0;
-}
-
-/* The last resort: a package made of the installed files. */
-static int try_repack(struct collection *c, struct agent_packages_former *former,
-                      struct bl_error *err)
-{
-    struct agent_packages_wanted wanted = wanted_of(former);
-    int r = agent_packages_apt_repack(c->job, &wanted, err);
-
-    if (r <= 0)
-        return r;
-    former->rebuilt = true;
-    agent_packages_job_note(c->job, "%s %s was rebuilt from the installed files", former->name,
-                            former->from);
-
-    return 1;
-}
-
-static bool is_there(struct collection *c, const struct agent_packages_former *former)
-{
-    char path[AGENT_TXN_PATH_BYTES_MAX];
-
-    return bl_text_format(path, sizeof(path), "%s/%s/%s", c->job->job_path,
-                          AGENT_PACKAGES_FORMER_DIR, former->former_file) >= 0 &&
-           access(path, R_OK) == 0;
-}
-
-/* All that are missing in one go, then one by one, since one that is gone spoils the lot. */
-static int download_former(struct collection *c, const struct agent_packages_wanted *wanted,
-                           uint32_t count, struct bl_error *err)
-{
-    struct agent_packages_output output;
-    int r;
-
-    if (count == 0)
-        return 0;
-    r = agent_packages_apt_download(c->job, wanted, count, AGENT_PACKAGES_FORMER_DIR, &output, err);
-    for (uint32_t i = 0; r >= 0 && count > 1 && output.status != 0 && i < count; i++) {
-        struct agent_packages_output single;
-
-        r = agent_packages_apt_download(c->job, &wanted[i], 1, AGENT_PACKAGES_FORMER_DIR, &single,
-                                        err);
-    }
-
-    return r;
-}
-
-static int find_former(struct collection *c, struct bl_error *err)
-{
-    struct agent_packages_wanted *wanted;
-    uint32_t count = 0;
-    void *place;
-    int r;
-
-    r = agent_packages_memory_take(c->job->memory, (c->way_back.former_count + 1) * sizeof(*wanted),
-                                   &place, err);
-    if (r < 0)
-        return r;
-    wanted = place;
-    for (uint32_t i = 0; i < c->way_back.former_count; i++) {
-        struct agent_packages_former *former = &c->way_back.former[i];
-
-        if (former->from[0] == '\0')
-            continue;
-        r = agent_packages_apt_file_name(c->job, former->name, former->from, former->from_arch,
-                                         &former->former_file, err);
-        if (r < 0)
-            return r;
-        if (!is_there(c, former) && try_source(c, former, AGENT_PACKAGES_HOST_ARCHIVE) == 0 &&
-            try_other_jobs(c, former) == 0)
-            wanted[count++] = wanted_of(former);
-    }
-
-    return download_former(c, wanted, count, err);
-}
-
-/* Every former package lies in way-back/ and is the right one; otherwise all that are missing are named. */
-static int prove_former(struct collection *c, struct bl_error *err)
-{
-    uint32_t missing = 0;
-    const char *first = "";
-
-    for (uint32_t i = 0; i < c->way_back.former_count; i++) {
-        struct agent_packages_former *former = &c->way_back.former[i];
-        char reason[256];
-        int r = 1;
-
-        if (former->from[0] == '\0')
-            continue;
-        if (!is_there(c, former))
-            r = try_repack(c, former, err);
-        if (r < 0)
-            return r;
-        if (r > 0)
-            continue;
-        (void)snprintf(reason, sizeof(reason), "%s %s is in no cache and in no repository",
-                       former->name, former->from);
-        agent_packages_job_find(c->job, "no_way_back", reason,
-                                "put the package file into /var/cache/apt/archives, or install "
-                                "dpkg-repack");
-        first = missing == 0 ? former->name : first;
-        missing++;
-    }
-    if (missing == 0)
-        return 0;
-
-    return agent_packages_fail(c->job, err, "no_way_back",
-                               "put the package file into /var/cache/apt/archives, or install "
-                               "dpkg-repack",
-                               -ENODATA, "the former version of %s%s is nowhere to be had", first,
-                               missing > 1 ? " (and others)" : "");
-}
-
-static int keep_conffiles(struct collection *c, struct bl_error *err)
-{
-    struct agent_packages_job *job = c->job;
-    struct agent_packages_paths paths = {0};
-    int r;
-
-    r = agent_packages_apt_conffiles(job, &c->way_back, &paths, err);
-    if (r < 0)
-        return r;
-    for (uint32_t i = 0; i < paths.count; i++) {
-        struct agent_packages_kept *kept;
-        void *place;
-
-        r = agent_packages_memory_append(job->memory, &c->way_back.kept, c->way_back.kept_count,
-                                         sizeof(*kept), &place, err);
-        if (r < 0)
-            return r;
-        kept = place;
-        kept->number = i;
-        r = agent_packages_conffile_keep(job, paths.list[i], kept, err);
-        if (r < 0)
-            return agent_packages_job_pass(job, "no_way_back", "look at that file", r);
-        c->way_back.kept_count++;
-    }
 
     return 0;
 }
@@ -338,13 +91,9 @@ int agent_packages_apt_collect(struct agent_packages_job *job, const struct agen
     struct collection c = {.job = job, .task = task};
     int r;
 
-    if ((r = describe_all(&c, changes, err)) < 0 || (r = measure_new(&c, err)) < 0 ||
-        (r = find_former(&c, err)) < 0 || (r = prove_former(&c, err)) < 0 ||
-        (r = keep_conffiles(&c, err)) < 0) {
-        if (r == -ENOSPC || r == -EDQUOT)
-            agent_packages_job_blame(job, "no_space", "make room for the way back");
+    if ((r = describe_all(&c, changes, err)) < 0 ||
+        (r = agent_packages_collect(job, &agent_packages_apt_tools, &c.way_back, err)) < 0)
         return r;
-    }
     *ret_way_back = c.way_back;
 
     return 0;

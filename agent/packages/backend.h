@@ -2,7 +2,7 @@
 #ifndef AGENT_PACKAGES_BACKEND_H
 #define AGENT_PACKAGES_BACKEND_H
 
-#include "agent/packages/apt_parse.h"
+#include "agent/packages/changes.h"
 #include "agent/packages/job.h"
 #include "agent/packages/way_back.h"
 

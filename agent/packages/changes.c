@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/packages/changes.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/packages/apt_parse.h"
 #include "common/check.h"
+#include "common/text.h"
 
 static int compare_place(const struct proto_change *a, const struct proto_change *b)
 {
@@ -75,4 +77,19 @@ bool agent_packages_changes_equal(const struct agent_packages_changes *wanted,
     }
 
     return ret_words[0] == '\0';
+}
+
+bool agent_packages_change_is_sound(const struct proto_change *change)
+{
+    bool good = bl_text_is_package_name(change->name) && strchr(change->name, ':') == NULL &&
+                (change->arch[0] == '\0' || bl_text_is_name(change->arch)) &&
+                (change->from[0] == '\0' || bl_text_is_version(change->from)) &&
+                (change->to[0] == '\0' || bl_text_is_version(change->to)) &&
+                strlen(change->name) <= PROTO_NAME_BYTES_MAX &&
+                strlen(change->from) <= PROTO_NAME_BYTES_MAX &&
+                strlen(change->to) <= PROTO_NAME_BYTES_MAX;
+    bool whole =
+        change->action == PROTO_ACTION_REMOVE ? change->from[0] != '\0' : change->to[0] != '\0';
+
+    return good && whole;
 }

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "agent/packages/apt_parse.h"
+#include "agent/packages/changes.h"
 
 const char *const agent_packages_leftover_suffixes[AGENT_PACKAGES_LEFTOVERS] = {
     ".dpkg-new", ".dpkg-dist", ".dpkg-old", ".dpkg-bak", ".ucf-dist", ".ucf-old",

@@ -125,6 +125,7 @@ def test_repository_and_versions(bare_fleet: MakeFleet) -> None:
 
 def test_looking_at_units(bare_fleet: MakeFleet) -> None:
     (h1,) = bare_fleet(hosts=1)
+    assert Path(f"/proc/{h1.leader()}/comm").read_text() == "systemd\n"
     pids = h1.pids("demo.service")
     assert len(pids) == 1
     assert 100_000 < h1.pss("demo.service") < 50_000_000
@@ -133,6 +134,20 @@ def test_looking_at_units(bare_fleet: MakeFleet) -> None:
     assert "status=9/KILL" in h1.journal("demo.service")
     assert h1.unit_property("demo", "Result") == "signal"
     assert h1.unit("sh", "-c", "exit 7", check=False).rc == 7
+
+
+def test_a_host_outlives_a_long_start_job(bare_fleet: MakeFleet) -> None:
+    """While a start job takes long, a host's systemd tells whoever booted it so, and waits for ever to be heard."""
+    (h1,) = bare_fleet(hosts=1)
+    queue = int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text())
+    h1.write("/etc/systemd/system/long.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep infinity\n")
+    h1.run("systemctl", "start", "--no-block", "long.service")
+    before = h1.notices
+    # One queue is systemd-nspawn's, one the lab's.
+    wait_for("more notices than fit into the queues", lambda: h1.notices - before > 2 * queue, timeout=60)
+    assert h1.run("systemctl", "is-active", "long.service", check=False, timeout=10).out == "activating\n"
+    (first,) = [words for words in map(str.split, h1.processes().splitlines()) if words[0] == "1"]
+    assert first[5] == "/usr/lib/systemd/systemd", "what is kept of a host that hangs"
 
 
 def test_fleets_do_not_meet(bare_fleet: MakeFleet) -> None:

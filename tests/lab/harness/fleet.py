@@ -101,6 +101,7 @@ class Fleet:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "journal").write_text(host.journal())
             (folder / "console").write_text(host.console())
+            (folder / "processes").write_text(host.processes())
             (folder / "packages").write_text("".join(f"{name} {state}\n" for name, state in host.packages().items()))
             for kept in ("var/lib/belay", "etc/belay", "var/log/apt", "var/log/dpkg.log"):
                 _keep(host.root / kept, folder / kept)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import select
 import shlex
 import shutil
 import socket
@@ -66,6 +67,8 @@ class Host:
         self._ready = threading.Event()
         self.exits: list[int] = []
         """How each boot ended, as systemd-nspawn told."""
+        self.notices = 0
+        """How often the host's systemd has said how it is."""
         self._make_disk(layers, names)
 
     # ---- power ----
@@ -241,12 +244,11 @@ class Host:
         # Asked once a boot: the kernel's list of children may lack some while others come and go.
         if nspawn is not None and self._leader[0] == nspawn.pid and Path(f"/proc/{self._leader[1]}").exists():
             return self._leader[1]
-        pids = _children(nspawn.pid) if nspawn else []
-        pids = [child for pid in pids for child in _children(pid)]
-        if nspawn is None or not pids:
+        found = [pid for pid in (_children(nspawn.pid) if nspawn else []) if _is_first_systemd(pid)]
+        if nspawn is None or not found:
             raise LabError(f"{self.name} is off")
-        self._leader = (nspawn.pid, pids[0])
-        return pids[0]
+        self._leader = (nspawn.pid, found[0])
+        return found[0]
 
     def boot_id(self) -> str:
         return self.run("cat", "/proc/sys/kernel/random/boot_id").out.strip()
@@ -277,6 +279,14 @@ class Host:
         only = ["--unit", unit] if unit else []
         folder = ["--directory", str(self.root / "var/log/journal")]
         return run(["journalctl", *folder, "--no-pager", "--quiet", "--output=short-precise", *only], check=False).out
+
+    def processes(self) -> str:
+        """Every process of the host, and what it waits for in the kernel: tells of a host that hangs."""
+        columns = "pid,ppid,stat,etimes,wchan:24,args"
+        try:
+            return self.run("ps", "-eww", "-o", columns, check=False, timeout=10).out
+        except LabError as error:
+            return f"{error}\n"
 
     def console(self) -> str:
         return (self._folder / "console").read_text(errors="replace")
@@ -347,8 +357,7 @@ class Host:
                     stderr=console,
                     env={**os.environ, "NOTIFY_SOCKET": str(self._folder / "notify")},
                 )
-                self._listen(notify)
-                code = self._nspawn.wait()
+                code = self._listen(notify)
             self.exits.append(code)
             if code != EXIT_REBOOT:
                 return
@@ -372,18 +381,27 @@ class Host:
             "--boot",
         ]
 
-    def _listen(self, notify: socket.socket) -> None:
-        """Wait for READY=1, or for the end of systemd-nspawn."""
+    def _listen(self, notify: socket.socket) -> int:
+        """Hear what the host's systemd says until systemd-nspawn ends; returns its exit code. All of it, since it says
+        something three times a second while a start job takes long: with the queue full, systemd-nspawn would wait, and
+        then the host's first process would, for ever."""
         assert self._nspawn is not None
-        notify.settimeout(0.2)
-        while self._nspawn.poll() is None:
-            try:
+        end = os.pidfd_open(self._nspawn.pid)
+        try:
+            poll = select.poll()
+            poll.register(notify, select.POLLIN)
+            poll.register(end, select.POLLIN)
+            said_ready = False
+            while end not in [descriptor for descriptor, _ in poll.poll()]:
                 message = notify.recv(4096).decode(errors="replace")
-            except TimeoutError:
-                continue
-            if "READY=1" in message.splitlines():
-                self._ready.set()
-                return
+                self.notices += 1
+                # Once a boot: a host that goes down for its next boot is not ready because it says so again.
+                if "READY=1" in message.splitlines() and not said_ready:
+                    said_ready = True
+                    self._ready.set()
+        finally:
+            os.close(end)
+        return self._nspawn.wait()
 
     def _wait_off(self, timeout: float) -> None:
         if self._supervisor is not None:
@@ -415,6 +433,16 @@ def _children(pid: int) -> list[int]:
         return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
     except FileNotFoundError:
         return []
+
+
+def _is_first_systemd(pid: int) -> bool:
+    """Is this process 1 of its namespace, and past the making of the host?"""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    told = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+    return told["Name"] == "systemd" and told["NSpid"].split()[-1] == "1"
 
 
 def _pss(pid: int) -> int:

@@ -19,6 +19,7 @@
 #include "common/hex.h"
 #include "tests/lib/unit.h"
 #include "tests/unit/ctl_daemon/fake_host.h"
+#include "tests/unit/ctl_daemon/loopback.h"
 
 /*
  * The real belay and the real belayd, each a process, with hosts that are real CURVE peers: from
@@ -33,7 +34,8 @@ enum {
 };
 
 struct setting {
-    char directory[64], config[96], plan[96], listen[64], enroll_listen[64];
+    char directory[64], config[96], plan[96];
+    char listen[LOOPBACK_BYTES], enroll_listen[LOOPBACK_BYTES];
     pid_t belayd;
     void *context;
     uint8_t server_key[PROTO_KEY_BYTES];
@@ -104,16 +106,6 @@ static int belay(const char *const *words)
     return WEXITSTATUS(status);
 }
 #define BELAY_RUN(...) belay((const char *const[]){__VA_ARGS__, NULL})
-
-/* Two neighbouring ports that are free right now. */
-static void choose_ports(void)
-{
-    unsigned base = 20000 + (unsigned)getpid() % 20000;
-
-    (void)snprintf(setting.listen, sizeof(setting.listen), "tcp://127.0.0.1:%u", base);
-    (void)snprintf(setting.enroll_listen, sizeof(setting.enroll_listen), "tcp://127.0.0.1:%u",
-                   base + 1);
-}
 
 static void wait_for_socket(const char *path)
 {
@@ -215,7 +207,8 @@ static int set_up(void **state)
     assert_int_equal(setenv("BELAY_HOME", home, 1), 0);
     assert_int_equal(setenv("BELAY_PASSPHRASE", "secret", 1), 0);
     assert_int_equal(unsetenv("BELAY_SOCKET"), 0);
-    choose_ports();
+    loopback_endpoint(setting.listen, LOOPBACK_FLEET_PORT);
+    loopback_endpoint(setting.enroll_listen, LOOPBACK_ENROLL_PORT); /* what init makes of listen */
     write_plan();
 
     assert_int_equal(BELAY_RUN("init", "--listen", setting.listen, "--state-dir", state_dir,

@@ -2,7 +2,6 @@
 #include "tests/unit/ctl_daemon/world.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <sodium.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -14,6 +13,7 @@
 #include "controller/daemon/setup.h"
 #include "proto/trust.h"
 #include "tests/lib/unit.h"
+#include "tests/unit/ctl_daemon/loopback.h"
 
 enum {
     TURN_US = 2000,
@@ -58,19 +58,6 @@ static void connect_client(struct world *world)
                      0);
 }
 
-/* A port that is free now: a restart has to find the same one again. */
-static int free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t address_bytes = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_int_equal(bind(fd, (const struct sockaddr *)&address, address_bytes), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &address_bytes), 0);
-    (void)close(fd);
-    return ntohs(address.sin_port);
-}
-
 static void make_config(struct world *world)
 {
     struct bl_error err = {0};
@@ -79,10 +66,8 @@ static void make_config(struct world *world)
     FILE *file;
 
     ctl_config_init(&world->config);
-    (void)snprintf(world->config.listen, sizeof(world->config.listen), "tcp://127.0.0.1:%d",
-                   free_port());
-    (void)snprintf(world->config.enroll_listen, sizeof(world->config.enroll_listen),
-                   "tcp://127.0.0.1:%d", free_port());
+    loopback_endpoint(world->config.listen, LOOPBACK_FLEET_PORT);
+    loopback_endpoint(world->config.enroll_listen, LOOPBACK_ENROLL_PORT);
     (void)snprintf(world->config.state_dir, sizeof(world->config.state_dir), "%s", world->dir);
     (void)snprintf(world->config.control_socket, sizeof(world->config.control_socket),
                    "%s/control.sock", world->dir);
