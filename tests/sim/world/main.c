@@ -261,12 +261,12 @@ static bool parse(int argc, char **argv, struct wish *wish)
         } else if (c == 'r') {
             is_good = parse_range(wish, optarg);
         } else if (c == 'n') {
-            wish->options.hosts = (uint32_t)strtoul(optarg, NULL, 10);
+            wish->options.hosts = (uint32_t)strtoull(optarg, NULL, 10);
             is_good = wish->options.hosts > 0 && wish->options.hosts <= SIM_HOSTS_MAX;
         } else if (c == 'h') {
-            wish->options.hours = (int64_t)strtoul(optarg, NULL, 10);
+            wish->options.hours = (int64_t)strtoull(optarg, NULL, 10);
         } else if (c == 'j') {
-            wish->jobs = (uint32_t)strtoul(optarg, NULL, 10);
+            wish->jobs = (uint32_t)strtoull(optarg, NULL, 10);
             is_good = wish->jobs > 0 && wish->jobs <= JOBS_MAX;
         } else if (c == 'o') {
             is_good = parse_only(wish, optarg);

@@ -65,9 +65,10 @@ static void read_last_line(FILE *errors, char *ret_text)
 
 static void run_child(const struct sim_options *options, FILE *errors)
 {
-    if (dup2(fileno(errors), STDERR_FILENO) < 0)
+    const struct sigaction action = {.sa_handler = on_abort};
+
+    if (dup3(fileno(errors), STDERR_FILENO, 0) < 0 || sigaction(SIGABRT, &action, NULL) < 0)
         _exit(1);
-    (void)signal(SIGABRT, on_abort);
     sim_run(options, &shared->outcome);
     shared->is_good = true;
     _exit(0);
