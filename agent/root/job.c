@@ -9,7 +9,7 @@
 
 #include "agent/root/ops/op.h"
 #include "agent/root/prune.h"
-#include "agent/root/room.h"
+#include "agent/root/renew.h"
 #include "agent/root/witnesses.h"
 #include "agent/txn/ballast.h"
 #include "agent/txn/task.h"
@@ -26,7 +26,7 @@ struct agent_jobs {
     sd_event_source *wake;
     struct agent_witnesses *witnesses; /* a question that is out */
     bool halted;
-    sd_event_source *room; /* halted on a full disk: waits for the end of that */
+    sd_event_source *renewal; /* halted: ends the process when the next may fare better */
     bool back_wanted;      /* of `back_rollout_id`, as soon as no job is open */
     uint8_t back_rollout_id[PROTO_ROLLOUT_ID_BYTES];
     struct agent_job_event back_event; /* its texts are static */
@@ -184,17 +184,11 @@ static void halt(struct agent_jobs *jobs, const struct bl_error *err)
     jobs->halted = true;
     jobs->run = agent_op_free(jobs->run);
     jobs->witnesses = agent_witnesses_free(jobs->witnesses);
-    if (err->code == -ENOSPC && agent_room_await(jobs->host, &jobs->room, &ignored) >= 0) {
-        sd_journal_print(LOG_CRIT,
-                         "Nothing more is done by itself until there is room on disk: %s. Leases "
-                         "end by their own timers.",
-                         err->text);
-        return;
-    }
+    (void)!agent_renew_await(jobs->host, err->code, &jobs->renewal, &ignored);
     sd_journal_print(LOG_CRIT,
-                     "The journal can no longer be trusted, nothing more is done by itself: %s. "
-                     "Leases end by their own timers. Check the disk, then restart belay-agent.",
-                     err->text);
+                     "The journal failed: %s. Nothing more is done until belay-agent starts anew, by "
+                     "itself %s. Leases end by their own timers. Check the disk.",
+                     err->text, err->code == -ENOSPC ? "when there is room" : "in a minute");
 }
 
 void agent_jobs_doubt_journal(struct agent_jobs *jobs, const struct bl_error *err)
@@ -566,7 +560,7 @@ struct agent_jobs *agent_jobs_free(struct agent_jobs *jobs)
     (void)agent_op_free(jobs->run);
     (void)agent_witnesses_free(jobs->witnesses);
     sd_event_source_disable_unref(jobs->wake);
-    sd_event_source_disable_unref(jobs->room);
+    sd_event_source_disable_unref(jobs->renewal);
     (void)free_work(jobs->work);
     free(jobs);
     return NULL;

@@ -196,6 +196,13 @@ int sd_event_source_set_time(sd_event_source *s, uint64_t usec)
     return 0;
 }
 
+int sd_event_source_set_time_relative(sd_event_source *s, uint64_t usec)
+{
+    int64_t now_ms = sim_machine_mono_ms(sim_machine(s->loop->process->machine));
+
+    return sd_event_source_set_time(s, (uint64_t)now_ms * 1000 + usec);
+}
+
 int sd_event_source_set_enabled(sd_event_source *s, int enabled)
 {
     s->enabled = enabled;
