@@ -88,7 +88,7 @@ static int prepare(struct sim_host *h, struct bl_error *err)
     if (r >= 0)
         r = note_start(h, err);
     if (r >= 0)
-        r = agent_units_new(agent->host.loop, &agent->host.units, err);
+        r = agent_units_new(agent->host.loop, "", &agent->host.units, err);
     if (r >= 0)
         r = agent_talk_new(&agent->host, &wire, &agent->talk, err);
     if (r < 0)

@@ -63,7 +63,8 @@ const struct agent_unit *agent_units_find(const struct agent_units_list *list, c
     return NULL;
 }
 
-int agent_units_new(sd_event *loop, struct agent_units **ret_units, struct bl_error *err)
+int agent_units_new(sd_event *loop, const char *address, struct agent_units **ret_units,
+                    struct bl_error *err)
 {
     struct agent_units *units = calloc(1, sizeof(*units));
 
