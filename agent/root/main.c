@@ -233,7 +233,7 @@ static int prepare(struct agent *agent, struct bl_error *err)
     if (r >= 0)
         r = note_start(&agent->host, err);
     if (r >= 0)
-        r = agent_units_new(agent->host.loop, &agent->host.units, err);
+        r = agent_units_new(agent->host.loop, agent->places.manager, &agent->host.units, err);
     if (r >= 0)
         r = open_sockets(agent, err);
     if (r >= 0)

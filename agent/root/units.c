@@ -18,7 +18,6 @@
 #define UNIT              SYSTEMD ".Unit"
 #define SERVICE           SYSTEMD ".Service"
 #define PROPERTIES        "org.freedesktop.DBus.Properties"
-#define PRIVATE_ADDRESS   "unix:path=/run/systemd/private"
 #define RECONNECT_US      (UINT64_C(250) * 1000)
 #define DETAILS_A_SERVICE 3
 
@@ -39,6 +38,7 @@ struct agent_units_call {
     void *userdata;
     sd_bus_slot *slot; /* of the reply that is waited for */
     bool sent;
+    char *job; /* CALL_RUN: the object path of the job whose end is waited for */
     struct agent_units_list list;
     struct detail *details; /* CALL_LIST: what is asked of each service */
     uint32_t details_count, details_open;
@@ -54,6 +54,7 @@ struct detail {
 
 struct agent_units {
     sd_event *loop;
+    const char *address;
     sd_bus *bus;
     sd_event_source *kick;  /* sends what is unsent, from the loop */
     sd_event_source *retry; /* connects again */
@@ -98,6 +99,7 @@ struct agent_units_call *agent_units_drop(struct agent_units_call *call)
         call->next->previous = call->previous;
     forget_answers(call);
     free(call->name);
+    free(call->job);
     free(call);
     /* The connection is closed from the loop: a reply of its own may be what led here. */
     if (units->calls == NULL)
@@ -150,14 +152,22 @@ static int on_state(sd_bus_message *message, void *userdata, sd_bus_error *error
     return 0;
 }
 
-/* The job is queued or was merged with the one that runs; JobRemoved tells its end. */
+/* The job is queued or was merged with the one that runs; JobRemoved tells its end, later. */
 static int on_started(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
     struct agent_units_call *call = userdata;
     const sd_bus_error *failure = sd_bus_message_get_error(message);
+    const char *job = NULL;
 
-    if (failure != NULL)
+    if (failure != NULL) {
         fail_call(call, failure->message != NULL ? failure->message : failure->name);
+    } else if (sd_bus_message_read(message, "o", &job) < 0) {
+        fail_call(call, "systemd gave an answer that cannot be read");
+    } else {
+        call->job = strdup(job);
+        if (call->job == NULL)
+            fail_call(call, strerror(ENOMEM));
+    }
 
     return 0;
 }
@@ -165,14 +175,13 @@ static int on_started(sd_bus_message *message, void *userdata, sd_bus_error *err
 static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
     struct agent_units *units = userdata;
-    const char *unit = NULL, *result = NULL;
-    uint32_t id;
+    const char *job = NULL, *result = NULL;
 
-    if (sd_bus_message_read(message, "uoss", &id, NULL, &unit, &result) < 0)
+    if (sd_bus_message_read(message, "uoss", NULL, &job, NULL, &result) < 0)
         return 0;
-    for (struct agent_units_call *call = units->calls, *next; call != NULL; call = next) {
-        next = call->next;
-        if (call->type != CALL_RUN || !call->sent || strcmp(call->name, unit) != 0)
+    for (struct agent_units_call *call = units->calls; call != NULL; call = call->next) {
+        /* By the unit's name it could be a job that ended or was replaced before ours began. */
+        if (call->job == NULL || strcmp(call->job, job) != 0)
             continue;
         if (strcmp(result, "done") == 0) {
             end_call(call, &good);
@@ -353,7 +362,7 @@ static int connect_systemd(struct agent_units *units)
 
     r = sd_bus_new(&bus);
     if (r >= 0)
-        r = sd_bus_set_address(bus, PRIVATE_ADDRESS);
+        r = sd_bus_set_address(bus, units->address);
     if (r >= 0)
         r = sd_bus_start(bus);
     if (r >= 0)
@@ -477,7 +486,8 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
     return on_kick(source, userdata);
 }
 
-int agent_units_new(sd_event *loop, struct agent_units **ret_units, struct bl_error *err)
+int agent_units_new(sd_event *loop, const char *address, struct agent_units **ret_units,
+                    struct bl_error *err)
 {
     struct agent_units *units = calloc(1, sizeof(*units));
     int r;
@@ -485,6 +495,7 @@ int agent_units_new(sd_event *loop, struct agent_units **ret_units, struct bl_er
     if (units == NULL)
         return bl_fail(err, -ENOMEM, "no memory for the connection to systemd");
     units->loop = sd_event_ref(loop);
+    units->address = address;
     r = sd_event_add_defer(loop, &units->kick, on_kick, units);
     if (r >= 0)
         r = sd_event_source_set_enabled(units->kick, SD_EVENT_OFF);

@@ -67,8 +67,9 @@ typedef void (*agent_units_failed_fn)(void *userdata, const char *name);
 struct agent_units;
 struct agent_units_call;
 
-int agent_units_new(sd_event *loop, struct agent_units **ret_units, struct bl_error *err)
-    BL_CHECKED;
+/* `address` is that of PID 1's own socket; it is borrowed. */
+int agent_units_new(sd_event *loop, const char *address, struct agent_units **ret_units,
+                    struct bl_error *err) BL_CHECKED;
 struct agent_units *agent_units_free(struct agent_units *units);
 
 /*

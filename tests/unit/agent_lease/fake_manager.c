@@ -28,7 +28,7 @@ enum {
 static struct {
     struct known {
         char name[128];
-        bool active, fails;
+        bool active, fails, stops;
     } units[UNITS_MAX];
     unsigned count, jobs;
     int calls_fd;
@@ -51,13 +51,14 @@ static struct known *find(const char *name)
     return NULL;
 }
 
-static void learn(const char *name, bool active, bool fails)
+static void learn(const struct fake_unit *wanted)
 {
     struct known *unit = &world.units[world.count++];
 
     must(world.count <= UNITS_MAX);
-    *unit = (struct known){.active = active, .fails = fails};
-    (void)snprintf(unit->name, sizeof(unit->name), "%s", name);
+    *unit =
+        (struct known){.active = wanted->active, .fails = wanted->fails, .stops = wanted->stops};
+    (void)snprintf(unit->name, sizeof(unit->name), "%s", wanted->name);
 }
 
 static int answer_property(sd_bus_message *call)
@@ -105,9 +106,19 @@ static int list_units(sd_bus_message *call)
     return r;
 }
 
+static int tell_removed(sd_bus *bus, unsigned id, const char *unit, const char *result)
+{
+    char job[64];
+
+    (void)snprintf(job, sizeof(job), MANAGER_PATH "/job/%u", id);
+    return sd_bus_emit_signal(bus, MANAGER_PATH, MANAGER, "JobRemoved", "uoss", id, job, unit,
+                              result);
+}
+
 /* Start, stop and restart; the answer goes out before the word of the job's end. */
 static int queue_job(sd_bus_message *call, bool active)
 {
+    sd_bus *bus = sd_bus_message_get_bus(call);
     const char *name;
     struct known *unit;
     char job[64];
@@ -115,6 +126,10 @@ static int queue_job(sd_bus_message *call, bool active)
 
     must(sd_bus_message_read(call, "s", &name) > 0);
     unit = find(name);
+    if (unit != NULL && unit->stops) {
+        must(tell_removed(bus, ++world.jobs, name, "canceled") >= 0);
+        unit->stops = false;
+    }
     (void)snprintf(job, sizeof(job), MANAGER_PATH "/job/%u", ++world.jobs);
     r = sd_bus_reply_method_return(call, "o", job);
     if (unit != NULL && !unit->fails)
@@ -122,9 +137,7 @@ static int queue_job(sd_bus_message *call, bool active)
     if (r < 0)
         return r;
 
-    return sd_bus_emit_signal(sd_bus_message_get_bus(call), MANAGER_PATH, MANAGER, "JobRemoved",
-                              "uoss", world.jobs, job, name,
-                              unit != NULL && unit->fails ? "failed" : "done");
+    return tell_removed(bus, world.jobs, name, unit != NULL && unit->fails ? "failed" : "done");
 }
 
 static int on_call(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -145,7 +158,7 @@ static int on_call(sd_bus_message *call, void *userdata, sd_bus_error *error)
         must(dprintf(world.calls_fd, "%s %s\n", member, unit) > 0);
         must(sd_bus_message_rewind(call, true) >= 0);
         if (strcmp(member, "StartTransientUnit") == 0 && find(unit) == NULL)
-            learn(unit, true, false);
+            learn(&(struct fake_unit){.name = unit, .active = true});
         r = strcmp(member, "StartUnit") == 0 || strcmp(member, "RestartUnit") == 0
                 ? queue_job(call, true)
             : strcmp(member, "StopUnit") == 0 ? queue_job(call, false)
@@ -203,7 +216,7 @@ void fake_manager_start(struct fake_manager *manager, const struct fake_unit *un
     assert_int_equal(listen(listen_fd, 16), 0);
     world.count = 0;
     for (; units->name != NULL; units++)
-        learn(units->name, units->active, units->fails);
+        learn(units);
     world.calls_fd = open(manager->calls, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     assert_true(world.calls_fd >= 0);
     manager->pid = fork();

@@ -13,6 +13,7 @@ struct fake_unit {
     const char *name;
     bool active;
     bool fails; /* its jobs end with "failed" and change nothing */
+    bool stops; /* somebody has asked for its stop, which the first job replaces */
 };
 
 struct fake_manager {
