@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import subprocess
@@ -148,6 +149,19 @@ def test_a_host_outlives_a_long_start_job(bare_fleet: MakeFleet) -> None:
     assert h1.run("systemctl", "is-active", "long.service", check=False, timeout=10).out == "activating\n"
     (first,) = [words for words in map(str.split, h1.processes().splitlines()) if words[0] == "1"]
     assert first[5] == "/usr/lib/systemd/systemd", "what is kept of a host that hangs"
+
+
+def test_hosts_boot_beside_many_others(bare_fleet: MakeFleet) -> None:
+    """The kernel counts the inotify instances of all hosts as root's: here are as many as 40 hosts have."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    taken = [descriptor for descriptor in (libc.inotify_init1(os.O_CLOEXEC) for _ in range(40 * 7)) if descriptor >= 0]
+    try:
+        (h1,) = bare_fleet(hosts=1)
+        assert "Too many open files" not in h1.journal()
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+    assert len(taken) == 40 * 7
 
 
 def test_fleets_do_not_meet(bare_fleet: MakeFleet) -> None:

@@ -16,7 +16,7 @@ def run_in_lab(program: list[str]) -> int:
     77 when hosts can't boot on this machine, or 1 with LAB_REQUIRED=1. A program that leaves anything behind has
     failed.
     """
-    reason = probe.why_not()
+    reason = probe.why_not() or space.make_room_for_hosts()
     if reason is not None:
         required = os.environ.get("LAB_REQUIRED") == "1"
         print(f"lab: {'required, but' if required else 'skipped:'} hosts can't boot here: {reason}")

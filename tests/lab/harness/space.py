@@ -27,12 +27,31 @@ CGROUP_PREFIX = "belay-lab."
 FLEET_PREFIX = "lab"
 """What the names of a fleet's bridge, cables, directories and cgroups begin with; a number follows."""
 
+INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
+INOTIFY_INSTANCES = 8192
+"""A host takes seven, and the kernel counts those of every host of every lab as root's: its own limit of 128 is reached
+by eighteen hosts. The next one does not boot, and on the others systemd misses what it should have been told."""
+
 
 class CannotEnter(Exception):
     """The namespaces could not be set up."""
 
 
 # ---- outside: the runner ----
+
+
+def make_room_for_hosts() -> str | None:
+    """Raise the machine's limits that hosts share; returns why that can't be done, or None. They stay raised, since
+    another lab may rely on them when this one ends."""
+    before = int(INOTIFY_LIMIT.read_text())
+    if before >= INOTIFY_INSTANCES:
+        return None
+    try:
+        INOTIFY_LIMIT.write_text(f"{INOTIFY_INSTANCES}\n")
+    except OSError as error:
+        return f"{INOTIFY_LIMIT} is {before} and can't be raised to {INOTIFY_INSTANCES}: {error.strerror}"
+    print(f"lab: raised {INOTIFY_LIMIT} from {before} to {INOTIFY_INSTANCES}, until the machine boots again", flush=True)
+    return None
 
 
 def run_inside(program: list[str]) -> tuple[int, list[str]]:
