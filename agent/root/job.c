@@ -27,7 +27,7 @@ struct agent_jobs {
     struct agent_witnesses *witnesses; /* a question that is out */
     bool halted;
     sd_event_source *renewal; /* halted: ends the process when the next may fare better */
-    bool back_wanted;      /* of `back_rollout_id`, as soon as no job is open */
+    bool back_wanted;         /* of `back_rollout_id`, as soon as no job is open */
     uint8_t back_rollout_id[PROTO_ROLLOUT_ID_BYTES];
     struct agent_job_event back_event; /* its texts are static */
 };
@@ -185,10 +185,11 @@ static void halt(struct agent_jobs *jobs, const struct bl_error *err)
     jobs->run = agent_op_free(jobs->run);
     jobs->witnesses = agent_witnesses_free(jobs->witnesses);
     (void)!agent_renew_await(jobs->host, err->code, &jobs->renewal, &ignored);
-    sd_journal_print(LOG_CRIT,
-                     "The journal failed: %s. Nothing more is done until belay-agent starts anew, by "
-                     "itself %s. Leases end by their own timers. Check the disk.",
-                     err->text, err->code == -ENOSPC ? "when there is room" : "in a minute");
+    sd_journal_print(
+        LOG_CRIT,
+        "The journal failed: %s. Nothing more is done until belay-agent starts anew, by "
+        "itself %s. Leases end by their own timers. Check the disk.",
+        err->text, err->code == -ENOSPC ? "when there is room" : "in a minute");
 }
 
 void agent_jobs_doubt_journal(struct agent_jobs *jobs, const struct bl_error *err)
