@@ -145,7 +145,7 @@ static int submit(struct ctl_store *store, const struct store_turn *turn, struct
     return r;
 }
 
-/* 1 or 0 as the store says whether it is new. */
+/* An enum ctl_stored, or an error. */
 static int add_report(struct ctl_store *store, const struct store_turn *turn, uint32_t host,
                       uint32_t seq, struct bl_error *err)
 {
@@ -170,15 +170,16 @@ static int report(struct ctl_store *store, const struct store_turn *turn, struct
 
     for (uint32_t host = 0; r >= 0 && host < 2; host++) {
         r = add_report(store, turn, host, turn->number, err);
-        if (r == 0)
+        if (r >= 0 && r != CTL_STORED_NOW)
             return crash_wrong(err, "a new report was taken for a double");
-        if (r > 0)
+        if (r >= 0)
             r = add_event(store, turn, CTL_ROLLOUT_HOST_REPORT, host, err);
     }
     if (r >= 0 && turn->number > 1) {
+        /* A double, or of another rollout under a used number: neither is stored. */
         r = add_report(store, turn, 0, turn->number - 1, err);
-        if (r > 0)
-            return crash_wrong(err, "a double was stored");
+        if (r == CTL_STORED_NOW)
+            return crash_wrong(err, "a number was used twice");
     }
     if (r >= 0)
         r = mark(store, turn, CTL_ROLLOUT_RUNNING, err);
