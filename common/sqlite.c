@@ -39,9 +39,18 @@ static int errno_of(int code)
     }
 }
 
+/*
+ * After some errors SQLite has taken back the whole transaction by itself; what the caller still
+ * writes would become durable without what came before it.
+ */
+static bool is_undone(const struct bl_sqlite *s)
+{
+    return s->in_transaction && sqlite3_get_autocommit(s->db) != 0;
+}
+
 static int fail(struct bl_sqlite *s, int code, const char *what, struct bl_error *err)
 {
-    if ((code & 0xff) == SQLITE_IOERR)
+    if ((code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_FULL || is_undone(s))
         s->broken = true;
     return bl_fail(err, errno_of(code), "%s: %s", what,
                    s->db != NULL ? sqlite3_errmsg(s->db) : sqlite3_errstr(code));
@@ -53,7 +62,7 @@ static int check_usable(const struct bl_sqlite *s, struct bl_error *err)
 
     if (s->broken) {
         return bl_fail(err, -EIO,
-                       "the database had an I/O error and is not used any more; "
+                       "the database failed to write before and is not used any more; "
                        "check the disk, then restart");
     }
     return 0;
@@ -120,9 +129,11 @@ static int migrate(struct bl_sqlite *s, const struct bl_sqlite_schema *schema, s
                        "version of belay that wrote it",
                        (long long)version, schema->step_count);
     }
-    if (version == (int64_t)schema->step_count)
-        return 0;
 
+    /*
+     * Also without a step to take: this commit begins the log anew on disk. Until then a power cut
+     * could bring back the one that the checkpoint emptied, and hide what we have read since.
+     */
     r = bl_sqlite_begin(s, err);
     for (unsigned i = (unsigned)version; r == 0 && i < schema->step_count; i++)
         r = bl_sqlite_exec(s, schema->steps[i], err);
@@ -145,9 +156,14 @@ static int configure(struct bl_sqlite *s, const struct bl_sqlite_schema *schema,
 
     (void)sqlite3_extended_result_codes(s->db, 1);
     (void)sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
+    /*
+     * The checkpoint brings to disk what the log holds: after a failed fsync of the process before,
+     * that is perhaps only in the page cache, marked clean, so that no later fsync would write it,
+     * and what is committed behind it in the log would be lost with it.
+     */
     r = bl_sqlite_exec(s,
                        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
-                       "PRAGMA trusted_schema=OFF;",
+                       "PRAGMA trusted_schema=OFF; PRAGMA wal_checkpoint(TRUNCATE);",
                        err);
     if (r < 0)
         return r;
@@ -310,6 +326,7 @@ int bl_sqlite_commit(struct bl_sqlite *s, struct bl_error *err)
 
     r = bl_sqlite_exec(s, "COMMIT", err);
     if (r < 0) {
+        s->broken = true;
         bl_sqlite_rollback(s);
         return bl_wrap(err, "commit");
     }

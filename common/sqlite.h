@@ -12,13 +12,13 @@
 
 /*
  * SQLite as a journal: what a committed transaction wrote is on disk (synchronous=FULL, WAL). Once
- * SQLite has reported an I/O error the handle refuses all later work with -EIO: a second try after
- * a failed fsync may claim success for data that is gone.
+ * SQLite has reported an I/O error or a full disk, or a commit failed, the handle refuses all later
+ * work with -EIO: a second try after a failed fsync may claim success for data that is gone.
  */
 struct bl_sqlite {
     sqlite3 *db;
     bool in_transaction;
-    bool broken; /* an I/O error was seen: nothing is believed any more */
+    bool broken; /* see above: nothing is believed any more */
 };
 
 /* One step of the schema: statement(s) that lead from user_version i to i + 1. */

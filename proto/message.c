@@ -24,6 +24,8 @@ static const struct proto_field hello_fields[] = {
     PROTO_FIELD_FIXED(struct proto_hello, rollout_id),
     PROTO_FIELD_ENUM_OPT(struct proto_hello, job_state, PROTO_JOB_STATE_LAST),
     PROTO_FIELD_U64(struct proto_hello, link_generation),
+    PROTO_FIELD_U64(struct proto_hello, last_seq),
+    PROTO_FIELD_U64(struct proto_hello, next_seq),
 };
 
 static const struct proto_field pong_fields[] = {

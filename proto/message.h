@@ -52,6 +52,8 @@ struct proto_hello {
     uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES]; /* of the newest job; zeros when none */
     uint32_t job_state;                         /* optional: 0 when there never was a job */
     uint64_t link_generation; /* counts the courier's connections; a new one after each change */
+    uint64_t last_seq;        /* of the reports it ever queued: shows a journal that went back */
+    uint64_t next_seq;        /* of the report that comes first now: shows one that got lost */
 };
 
 struct proto_pong {

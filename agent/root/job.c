@@ -9,7 +9,7 @@
 
 #include "agent/root/ops/op.h"
 #include "agent/root/prune.h"
-#include "agent/root/room.h"
+#include "agent/root/renew.h"
 #include "agent/root/witnesses.h"
 #include "agent/txn/ballast.h"
 #include "agent/txn/task.h"
@@ -26,8 +26,8 @@ struct agent_jobs {
     sd_event_source *wake;
     struct agent_witnesses *witnesses; /* a question that is out */
     bool halted;
-    sd_event_source *room; /* halted on a full disk: waits for the end of that */
-    bool back_wanted;      /* of `back_rollout_id`, as soon as no job is open */
+    sd_event_source *renewal; /* halted: ends the process when the next may fare better */
+    bool back_wanted;         /* of `back_rollout_id`, as soon as no job is open */
     uint8_t back_rollout_id[PROTO_ROLLOUT_ID_BYTES];
     struct agent_job_event back_event; /* its texts are static */
 };
@@ -184,17 +184,18 @@ static void halt(struct agent_jobs *jobs, const struct bl_error *err)
     jobs->halted = true;
     jobs->run = agent_op_free(jobs->run);
     jobs->witnesses = agent_witnesses_free(jobs->witnesses);
-    if (err->code == -ENOSPC && agent_room_await(jobs->host, &jobs->room, &ignored) >= 0) {
-        sd_journal_print(LOG_CRIT,
-                         "Nothing more is done by itself until there is room on disk: %s. Leases "
-                         "end by their own timers.",
-                         err->text);
-        return;
-    }
-    sd_journal_print(LOG_CRIT,
-                     "The journal can no longer be trusted, nothing more is done by itself: %s. "
-                     "Leases end by their own timers. Check the disk, then restart belay-agent.",
-                     err->text);
+    (void)!agent_renew_await(jobs->host, err->code, &jobs->renewal, &ignored);
+    sd_journal_print(
+        LOG_CRIT,
+        "The journal failed: %s. Nothing more is done until belay-agent starts anew, by "
+        "itself %s. Leases end by their own timers. Check the disk.",
+        err->text, err->code == -ENOSPC ? "when there is room" : "in a minute");
+}
+
+void agent_jobs_doubt_journal(struct agent_jobs *jobs, const struct bl_error *err)
+{
+    if (!jobs->halted && !agent_journal_is_whole(jobs->host->journal))
+        halt(jobs, err);
 }
 
 /* ---- effects ----------------------------------------------------------------------------- */
@@ -435,8 +436,10 @@ void agent_jobs_take_back(struct agent_jobs *jobs, const uint8_t rollout_id[PROT
         memmove(jobs->back_rollout_id, rollout_id, sizeof(jobs->back_rollout_id));
         return;
     }
-    if (!jobs->halted && take_back(jobs, rollout_id, event, who, &err) < 0)
+    if (!jobs->halted && take_back(jobs, rollout_id, event, who, &err) < 0) {
         sd_journal_print(LOG_ERR, "A job could not be taken back: %s", err.text);
+        agent_jobs_doubt_journal(jobs, &err);
+    }
 }
 
 int agent_jobs_take(struct agent_jobs *jobs, const struct proto_offer *offer,
@@ -558,7 +561,7 @@ struct agent_jobs *agent_jobs_free(struct agent_jobs *jobs)
     (void)agent_op_free(jobs->run);
     (void)agent_witnesses_free(jobs->witnesses);
     sd_event_source_disable_unref(jobs->wake);
-    sd_event_source_disable_unref(jobs->room);
+    sd_event_source_disable_unref(jobs->renewal);
     (void)free_work(jobs->work);
     free(jobs);
     return NULL;

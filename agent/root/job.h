@@ -48,9 +48,11 @@ bool agent_jobs_is_open(const struct agent_jobs *jobs);
 bool agent_jobs_is_changing(const struct agent_jobs *jobs);
 /*
  * The journal failed, or has no room: nothing is done any more, and what the host's state is nobody
- * knows. Of want of room the agent recovers by itself when there is some.
+ * knows. The process ends by itself when the next one may fare better (renew.h).
  */
 bool agent_jobs_is_halted(const struct agent_jobs *jobs);
+/* `err` is what the journal said to somebody else: halts as well, if it can't be trusted any more. */
+void agent_jobs_doubt_journal(struct agent_jobs *jobs, const struct bl_error *err);
 
 /*
  * Takes an order that was verified; no job may be open. On failure the host keeps its former job

@@ -74,6 +74,8 @@ static int run(struct agent_journal *journal, const char *sql, const struct valu
     BL_AUTO_STMT sqlite3_stmt *stmt = NULL;
     int r;
 
+    if (journal->broken)
+        return bl_fail(err, -EIO, "the journal failed before and is not written any more");
     r = prepare(journal, sql, values, value_count, &stmt, err);
     if (r < 0)
         return r;
@@ -288,8 +290,6 @@ int agent_journal_write(struct agent_journal *journal, const struct agent_journa
     int r;
 
     BL_ASSERT(write->accept == NULL || write->job != NULL);
-    if (journal->broken)
-        return bl_fail(err, -EIO, "the journal failed before and is not written any more");
 
     r = bl_sqlite_begin(&journal->db, err);
     if (r >= 0)
@@ -426,6 +426,8 @@ int agent_journal_load_base(struct agent_journal *journal, struct proto_arena *a
         r = decode_job(stmt, arena, ret_job, err);
         if (r >= 0 && ret_job->job.state == PROTO_JOB_COMMITTED)
             return r;
+        if (r >= 0 && ret_job->job.state == PROTO_JOB_REVERT_FAILED && ret_job->job.changed)
+            return 0; /* nobody knows what lies on top of those before it */
     }
     return r < 0 ? bl_wrap(err, "journal") : 0;
 }
@@ -436,9 +438,8 @@ int agent_journal_raise(struct agent_journal *journal, const uint8_t id[AGENT_JO
     static const char sql[] =
         "UPDATE jobs SET place = 1 + (SELECT max(place) FROM jobs) WHERE id = ?1";
     const struct value value = BLOB(id, AGENT_JOB_ID_BYTES);
-    int r = run(journal, sql, &value, 1, err);
 
-    return r < 0 ? bl_wrap(err, "journal") : 0;
+    return run(journal, sql, &value, 1, err) < 0 ? bl_wrap(err, "journal") : 0;
 }
 
 int agent_journal_find_rollout(struct agent_journal *journal,
@@ -538,6 +539,11 @@ bool agent_journal_is_whole(const struct agent_journal *journal)
     return !journal->broken && !journal->db.broken;
 }
 
+uint64_t agent_journal_last_seq(const struct agent_journal *journal)
+{
+    return journal->last_seq;
+}
+
 static int load_counters(struct agent_journal *journal, struct bl_error *err)
 {
     BL_AUTO_STMT sqlite3_stmt *head = NULL;
@@ -590,9 +596,4 @@ struct agent_journal *agent_journal_free(struct agent_journal *journal)
     bl_sqlite_close(&journal->db);
     free(journal);
     return NULL;
-}
-
-void agent_journal_freep(struct agent_journal **journal)
-{
-    *journal = agent_journal_free(*journal);
 }

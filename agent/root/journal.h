@@ -72,7 +72,10 @@ struct agent_journal_write {
 int agent_journal_open(const char *path, struct agent_journal **ret_journal, struct bl_error *err)
     BL_CHECKED;
 struct agent_journal *agent_journal_free(struct agent_journal *journal);
-void agent_journal_freep(struct agent_journal **journal);
+static inline void agent_journal_freep(struct agent_journal **journal)
+{
+    *journal = agent_journal_free(*journal);
+}
 #define AGENT_AUTO_JOURNAL BL_CLEANUP(agent_journal_freep) struct agent_journal
 
 /* False once agent_journal_write() has failed, or an I/O error was seen. */
@@ -97,8 +100,8 @@ int agent_journal_load_job(struct agent_journal *journal, const uint8_t id[AGENT
 
 /*
  * The job that this host stands on: the one that was committed last and not taken back since. Only
- * it can be taken back late; what lies beneath it can't be pulled out from under it. As above; *ret_job
- * is overwritten in any case.
+ * it can be taken back late; what lies beneath it can't be pulled out from under it, nor what lies
+ * beneath a change whose way back failed. As above; *ret_job is overwritten in any case.
  */
 int agent_journal_load_base(struct agent_journal *journal, struct proto_arena *arena,
                             struct agent_journal_job *ret_job, struct bl_error *err) BL_CHECKED;
@@ -123,6 +126,9 @@ int agent_journal_next_report(struct agent_journal *journal, uint64_t after_seq,
 /* Everything up to and with `seq` is stored by the controller. What was never sent is not. */
 int agent_journal_acknowledge(struct agent_journal *journal, uint64_t seq, struct bl_error *err)
     BL_CHECKED;
+
+/* The number of the last report that was ever queued here; 0 = none. */
+uint64_t agent_journal_last_seq(const struct agent_journal *journal);
 
 /* 1 and row `number`, memory of the arena; 0 behind the last. */
 int agent_journal_read_row(struct agent_journal *journal, uint64_t number,

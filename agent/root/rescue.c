@@ -256,8 +256,10 @@ static void audit(struct agent_rescue *rescue, uint32_t verb, const char *who, b
     if (work != NULL)
         memcpy(row.rollout_id, work->rollout_id, sizeof(row.rollout_id));
     sd_journal_print(LOG_NOTICE, "Rescue: %s by %s: %s", row.code, who, row.reason);
-    if (agent_journal_note(rescue->host->journal, &row, &err) < 0)
+    if (agent_journal_note(rescue->host->journal, &row, &err) < 0) {
         sd_journal_print(LOG_ERR, "The audit trail was not written: %s", err.text);
+        agent_jobs_doubt_journal(rescue->jobs, &err);
+    }
 }
 
 static void do_verb(struct agent_rescue *rescue, uint32_t verb, const char *who,

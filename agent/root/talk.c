@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-journal.h>
+#include <time.h>
 
 #include "agent/root/facts.h"
 #include "agent/root/query.h"
@@ -15,6 +16,11 @@ enum {
     /* A stranger at the controller must not fill our disk with refusals. */
     REFUSALS_AT_ONCE_MAX = 20,
     REFUSAL_EVERY_MS = 60 * 1000,
+    /*
+     * HELLO or its answer may be lost on the way, and without one nothing is heard over a connection
+     * that stands for weeks. A controller to which a whole fleet comes back answers much sooner.
+     */
+    WELCOME_MS_MAX = 2 * 60 * 1000,
 };
 
 struct agent_talk {
@@ -24,10 +30,11 @@ struct agent_talk {
     struct agent_wire_handler wire_handler;
     struct agent_query *query;
     struct agent_facts facts;
-    bool greeted;          /* our HELLO went out on this connection */
-    bool welcomed;         /* and the controller has answered it */
-    uint64_t sent_seq;     /* the last report that went out on this connection */
-    bool reconnect_wanted; /* a new connection was asked for, and has not stood yet */
+    bool greeted;              /* our HELLO went out on this connection */
+    bool welcomed;             /* and the controller has answered it */
+    sd_event_source *patience; /* on from HELLO until it is answered */
+    uint64_t sent_seq;         /* the last report that went out on this connection */
+    bool reconnect_wanted;     /* a new connection was asked for, and has not stood yet */
     unsigned refusals_left;
     struct bl_mono refusals_from; /* when refusals_left was last true */
 };
@@ -48,7 +55,49 @@ static int send_message(struct agent_talk *talk, const struct proto_message *mes
     return agent_wire_send(talk->wire, bytes.data, bytes.size_bytes);
 }
 
+static void tell_trouble(struct agent_talk *talk, const char *what, const struct bl_error *err)
+{
+    sd_journal_print(LOG_ERR, "%s: %s", what, err->text);
+    agent_jobs_doubt_journal(talk->jobs, err);
+}
+
 /* ---- what we say ------------------------------------------------------------------------- */
+
+static void await_welcome(struct agent_talk *talk)
+{
+    int64_t at_ms = bl_mono_after(bl_mono_now(), WELCOME_MS_MAX).ms;
+    int r = sd_event_source_set_time(talk->patience, (uint64_t)at_ms * 1000);
+
+    if (r >= 0)
+        r = sd_event_source_set_enabled(talk->patience, SD_EVENT_ONESHOT);
+    BL_ASSERT(r >= 0); /* fails only for a wrong source */
+}
+
+static int on_impatient(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct agent_talk *talk = userdata;
+
+    if (talk->welcomed || !agent_wire_is_up(talk->wire))
+        return 0;
+    sd_journal_print(LOG_WARNING, "The controller does not answer: building a new connection.");
+    talk->greeted = false;
+    agent_wire_reconnect(talk->wire);
+    return 0;
+}
+
+/* What goes out first once we are welcome. */
+static uint64_t next_seq(struct agent_talk *talk)
+{
+    PROTO_AUTO_BUFFER message = {0};
+    struct bl_error err = {0};
+    uint64_t seq;
+    int r = agent_journal_next_report(talk->host->journal, 0, &seq, &message, &err);
+
+    if (r < 0)
+        tell_trouble(talk, "The outbox cannot be read", &err);
+
+    return r > 0 ? seq : agent_journal_last_seq(talk->host->journal) + 1;
+}
 
 static void say_hello(struct agent_talk *talk)
 {
@@ -67,6 +116,8 @@ static void say_hello(struct agent_talk *talk)
         .package_manager = talk->facts.package_manager,
         .wall_ms = bl_wall_now().ms,
         .link_generation = agent_wire_generation(talk->wire),
+        .last_seq = agent_journal_last_seq(talk->host->journal),
+        .next_seq = next_seq(talk),
     };
     if (work != NULL) {
         memcpy(hello->rollout_id, work->rollout_id, sizeof(hello->rollout_id));
@@ -75,6 +126,8 @@ static void say_hello(struct agent_talk *talk)
     talk->greeted = send_message(talk, &message) >= 0;
     if (!talk->greeted)
         agent_wire_reconnect(talk->wire); /* without HELLO this connection is of no use */
+    else
+        await_welcome(talk);
 }
 
 void agent_talk_flush(struct agent_talk *talk)
@@ -93,7 +146,7 @@ void agent_talk_flush(struct agent_talk *talk)
         talk->sent_seq = seq;
     }
     if (r < 0)
-        sd_journal_print(LOG_ERR, "The outbox cannot be read: %s", err.text);
+        tell_trouble(talk, "The outbox cannot be read", &err);
 }
 
 /* ---- what we hear ------------------------------------------------------------------------ */
@@ -106,6 +159,7 @@ static void on_welcome(struct agent_talk *talk, const struct proto_message *mess
     if (talk->welcomed)
         talk->sent_seq = 0;
     talk->welcomed = true;
+    (void)sd_event_source_set_enabled(talk->patience, SD_EVENT_OFF);
     talk->host->clock_known = true;
     talk->host->clock_offset_ms = message->welcome.wall_ms - bl_wall_now().ms;
     if (talk->reconnect_wanted) {
@@ -181,7 +235,7 @@ static void refuse(struct agent_talk *talk, const struct agent_order *order)
         return;
     memcpy(report.rollout_id, order->rollout_id, sizeof(report.rollout_id));
     if (agent_journal_write(talk->host->journal, &write, &err) < 0)
-        sd_journal_print(LOG_ERR, "The refusal was not recorded: %s", err.text);
+        tell_trouble(talk, "The refusal was not recorded", &err);
     agent_talk_flush(talk);
 }
 
@@ -235,7 +289,7 @@ static void on_offer(struct agent_talk *talk, const struct proto_message *messag
         r = agent_jobs_take(talk->jobs, offer, &order, &err);
     }
     if (r < 0)
-        sd_journal_print(LOG_ERR, "An order could not be taken: %s", err.text);
+        tell_trouble(talk, "An order could not be taken", &err);
 }
 
 /* START, CANCEL, REVERT and COMMIT need no signature: they can only do what the job allows. */
@@ -287,7 +341,7 @@ static void on_report_ack(struct agent_talk *talk, const struct proto_message *m
     if (message->report_ack.seq > talk->sent_seq)
         return;
     if (agent_journal_acknowledge(talk->host->journal, message->report_ack.seq, &err) < 0)
-        sd_journal_print(LOG_ERR, "An acknowledgement was not recorded: %s", err.text);
+        tell_trouble(talk, "An acknowledgement was not recorded", &err);
 }
 
 /* Everything that a controller may say, and whether it must have answered our HELLO before. */
@@ -365,6 +419,17 @@ bool agent_talk_is_up(const struct agent_talk *talk)
     return talk->welcomed && agent_wire_is_up(talk->wire);
 }
 
+static int make_timer(struct agent_talk *talk, struct bl_error *err)
+{
+    int r = sd_event_add_time(talk->host->loop, &talk->patience, CLOCK_BOOTTIME, 0, 0, on_impatient,
+                              talk);
+
+    if (r >= 0)
+        r = sd_event_source_set_enabled(talk->patience, SD_EVENT_OFF);
+
+    return r < 0 ? bl_fail(err, r, "make a timer: %s", strerror(-r)) : 0;
+}
+
 int agent_talk_new(struct agent_host *host, const struct agent_wire_config *config,
                    struct agent_talk **ret_talk, struct bl_error *err)
 {
@@ -385,6 +450,8 @@ int agent_talk_new(struct agent_host *host, const struct agent_wire_config *conf
     r = agent_query_new(host, on_query_result, talk, &talk->query, err);
     if (r >= 0)
         r = agent_wire_new(config, &talk->wire_handler, host->loop, &talk->wire, err);
+    if (r >= 0)
+        r = make_timer(talk, err);
     if (r < 0) {
         (void)agent_talk_free(talk);
         return r;
@@ -398,6 +465,7 @@ struct agent_talk *agent_talk_free(struct agent_talk *talk)
 {
     if (talk == NULL)
         return NULL;
+    sd_event_source_disable_unref(talk->patience);
     talk->query = agent_query_free(talk->query);
     talk->wire = agent_wire_free(talk->wire);
     free(talk);

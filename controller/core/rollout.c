@@ -44,6 +44,19 @@ bool ctl_rollout_is_final(const struct ctl_rollout *rollout)
     return rollout_rows[rollout->state].final;
 }
 
+bool ctl_rollout_owes(const struct ctl_rollout *rollout)
+{
+    for (uint32_t i = 0; i < rollout->host_count; i++) {
+        const struct ctl_rollout_host *host = &rollout->hosts[i];
+
+        if (!ctl_host_state_is_final(host->state) ||
+            (host->state == CTL_HOST_LOST && host->revert_wanted))
+            return true;
+    }
+
+    return false;
+}
+
 bool ctl_rollout_state_may_follow(uint32_t from, uint32_t to)
 {
     return bl_sm_allows(rollout_rows, ROLLOUT_ROW_COUNT, from, to);
@@ -417,6 +430,10 @@ static void dispatch(struct ctl_rollout *rollout, const struct ctl_rollout_event
         break;
     case CTL_ROLLOUT_ROLLBACK:
         on_rollback(rollout, event, effects);
+        break;
+    case CTL_ROLLOUT_HOST_WENT_BACK:
+        BL_ASSERT(event->host < rollout->host_count);
+        ctl_host_go_back(rollout, event->host, event->now, effects);
         break;
     }
 }

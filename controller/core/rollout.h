@@ -120,6 +120,13 @@ enum ctl_rollout_event_type { /* stored: never renumbered */
      * it counts as failed, and the rollout goes on if its allowance bears that.
      */
     CTL_ROLLOUT_ROLLBACK,
+    /*
+     * `host` is as it was before its last reports (a snapshot was restored, its disk was lost): what
+     * they said is no longer so, and what it is now nobody knows. `nonce` is the shell's: which
+     * life of the host begins.
+     */
+    CTL_ROLLOUT_HOST_WENT_BACK,
+    CTL_ROLLOUT_EVENT_LAST = CTL_ROLLOUT_HOST_WENT_BACK,
 };
 
 struct ctl_rollout_event {
@@ -177,6 +184,8 @@ void ctl_rollout_step(struct ctl_rollout *rollout, const struct ctl_rollout_even
 void ctl_rollout_check(const struct ctl_rollout *rollout);
 
 bool ctl_rollout_is_final(const struct ctl_rollout *rollout);
+/* A host is waited for, or to be told that it goes back when it is heard of: also after the end. */
+bool ctl_rollout_owes(const struct ctl_rollout *rollout);
 const char *ctl_rollout_state_name(uint32_t state);
 const char *ctl_host_state_name(uint32_t state);
 bool ctl_host_state_is_final(uint32_t state);

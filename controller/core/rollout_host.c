@@ -24,17 +24,20 @@ enum {
 static const struct bl_sm_row host_rows[HOST_ROW_COUNT] = {
     [CTL_HOST_WAITING] = {"waiting",
                           TO(STAGING) | TO(READY) | TO_ACTIVE | TO_DONE | TO_UNTOUCHED | TO(LOST)},
-    [CTL_HOST_STAGING] = {"staging", TO(READY) | TO_ACTIVE | TO_DONE | TO_UNTOUCHED | TO(LOST)},
-    [CTL_HOST_READY] = {"ready", TO_ACTIVE | TO_DONE | TO_UNTOUCHED | TO(LOST)},
+    [CTL_HOST_STAGING] = {"staging",
+                          TO(WAITING) | TO(READY) | TO_ACTIVE | TO_DONE | TO_UNTOUCHED | TO(LOST)},
+    [CTL_HOST_READY] = {"ready", TO(WAITING) | TO_ACTIVE | TO_DONE | TO_UNTOUCHED | TO(LOST)},
     [CTL_HOST_RUNNING] = {"running",
                           TO(PROBATION) | TO(REVERTING) | TO_DONE | TO_UNTOUCHED | TO(LOST)},
     /* A host that rebooted in probation verifies again. */
     [CTL_HOST_PROBATION] = {"probation", TO(RUNNING) | TO(REVERTING) | TO_DONE | TO(LOST)},
     [CTL_HOST_REVERTING] = {"reverting",
                             TO(REVERTED) | TO(REVERT_FAILED) | TO_UNTOUCHED | TO(LOST)},
-    [CTL_HOST_COMMITTED] = {"committed", TO(REVERTING) | TO(REVERTED) | TO(REVERT_FAILED), true},
-    [CTL_HOST_REVERTED] = {"reverted", 0, true},
-    [CTL_HOST_REVERT_FAILED] = {"revert_failed", 0, true},
+    /* Ends to which only a disk that went back puts an end. */
+    [CTL_HOST_COMMITTED] = {"committed",
+                            TO(REVERTING) | TO(REVERTED) | TO(REVERT_FAILED) | TO(LOST), true},
+    [CTL_HOST_REVERTED] = {"reverted", TO(LOST), true},
+    [CTL_HOST_REVERT_FAILED] = {"revert_failed", TO(LOST), true},
     [CTL_HOST_REFUSED] = {"refused", 0, true},
     [CTL_HOST_BLOCKED] = {"blocked", 0, true},
     [CTL_HOST_CANCELLED] = {"cancelled", TO_ACTIVE | TO_DONE, true},
@@ -306,6 +309,25 @@ void ctl_host_order_revert(struct ctl_rollout *rollout, uint32_t host_index, str
     host->lost = false; /* asked anew, it is waited for anew */
     count_in(rollout, host);
     begin_revert(rollout, host_index, now, effects);
+}
+
+/* Who was not started may begin anew; for whoever was, only its own word can tell what it is. */
+void ctl_host_go_back(struct ctl_rollout *rollout, uint32_t host_index, struct bl_mono now,
+                      struct ctl_rollout_effects *effects)
+{
+    struct ctl_rollout_host *host = &rollout->hosts[host_index];
+    bool is_begun_anew = is_in(host, TO(STAGING) | TO(READY));
+
+    host->job_state = 0;
+    effects->changed = true;
+    if (is_in(host, TO(WAITING) | TO_UNTOUCHED | TO(LOST)))
+        return;
+
+    move(rollout, host_index, is_begun_anew ? CTL_HOST_WAITING : CTL_HOST_LOST, effects);
+    if (is_begun_anew && host->deadline.ms == 0)
+        ctl_host_renew_deadline(rollout, host_index, now);
+    if (!is_begun_anew)
+        ctl_host_fail(rollout, host_index, effects);
 }
 
 void ctl_host_repeat_order(const struct ctl_rollout *rollout, uint32_t host_index,

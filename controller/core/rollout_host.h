@@ -30,6 +30,10 @@ void ctl_host_order_cancel(struct ctl_rollout *rollout, uint32_t host,
 void ctl_host_order_revert(struct ctl_rollout *rollout, uint32_t host, struct bl_mono now,
                            struct ctl_rollout_effects *effects);
 
+/* What it reported is void: unknown is never shown as good, nor as bad in a way that it was. */
+void ctl_host_go_back(struct ctl_rollout *rollout, uint32_t host, struct bl_mono now,
+                      struct ctl_rollout_effects *effects);
+
 /* Repeats the order that the host may not have got. */
 void ctl_host_repeat_order(const struct ctl_rollout *rollout, uint32_t host,
                            struct ctl_rollout_effects *effects);

@@ -46,6 +46,8 @@ void ctl_client_close(struct ctl_client *client);
 /* Below 0: the client is gone, or was to be closed; close it. */
 int ctl_client_read(struct ctl_client *client) BL_CHECKED;
 int ctl_client_flush(struct ctl_client *client) BL_CHECKED;
+/* Runs one request; its answer, if it is no stream, waits in `client->out` afterwards. */
+void ctl_client_serve(struct ctl_client *client, const json_t *request);
 /* Forgets the requests that were dealt with. */
 void ctl_client_drop_done(struct ctl_client *client);
 

@@ -51,7 +51,19 @@ static bool has_known_keys(struct ctl_call *call, const struct ctl_verb *verb)
     return true;
 }
 
-static void run_request(struct ctl_client *client, const json_t *request)
+/* A commit that failed takes the answer with it: nobody is told of what may not be stored. */
+static void end_turn(struct ctl_call *call, size_t answered_bytes)
+{
+    struct ctl_client_bytes *out = &call->client->out;
+
+    if (call->engine->failed || ctl_engine_end(call->engine))
+        return;
+    out->size_bytes = answered_bytes;
+    ctl_refuse(call, "internal", "journalctl -u belayd",
+               "the store failed: whether this was kept is seen when belayd is back");
+}
+
+void ctl_client_serve(struct ctl_client *client, const json_t *request)
 {
     struct ctl_call call = {
         .control = client->control,
@@ -61,6 +73,7 @@ static void run_request(struct ctl_client *client, const json_t *request)
         .uid = client->uid,
     };
     const char *name = json_string_value(json_object_get(request, "verb"));
+    size_t answered_bytes; /* before this request */
 
     if (name == NULL) {
         ctl_refuse(&call, "bad_request", "", "a request is an object with the text 'verb'");
@@ -72,8 +85,9 @@ static void run_request(struct ctl_client *client, const json_t *request)
             continue;
         if (!has_known_keys(&call, &ctl_verbs[i]) || !ctl_engine_begin(call.engine))
             return;
+        answered_bytes = client->out.size_bytes;
         ctl_verbs[i].run(&call);
-        (void)ctl_engine_end(call.engine);
+        end_turn(&call, answered_bytes);
         return;
     }
     ctl_refuse(&call, "unknown_verb", "", "there is no verb '%.64s'", name);
@@ -117,7 +131,7 @@ static bool take_request(struct ctl_client *client)
         ctl_refuse(&refusal, "bad_request", "", "not a JSON object: %s", json_err.text);
         client->closing = true;
     } else {
-        run_request(client, request);
+        ctl_client_serve(client, request);
     }
     json_decref(request);
 

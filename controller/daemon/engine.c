@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "controller/daemon/ask.h"
+#include "controller/daemon/host_life.h"
 #include "controller/daemon/inbound.h"
 #include "controller/daemon/log.h"
 #include "controller/daemon/outbound.h"
@@ -29,10 +30,8 @@ void ctl_engine_fail(struct ctl_engine *engine, const struct bl_error *err)
 
 bool ctl_engine_begin(struct ctl_engine *engine)
 {
-    struct bl_error err = {0};
-
-    if (!engine->failed && ctl_store_begin(engine->store, &err) < 0)
-        ctl_engine_fail(engine, &err);
+    if (!engine->failed)
+        ctl_store_begin(engine->store);
 
     return !engine->failed;
 }
@@ -47,6 +46,7 @@ static int mark_changed_runs(struct ctl_engine *engine, struct bl_error *err)
             .ended = run->ended,
             .exit_code = ctl_rollout_exit_code(&run->rollout),
             .paused = run->rollout.paused,
+            .owes = run->owes,
         };
         int r;
 
@@ -80,7 +80,7 @@ static bool unload_one(struct ctl_engine *engine)
     uint32_t ended = 0, oldest = UINT32_MAX;
 
     for (uint32_t i = 0; i < engine->run_count; i++) {
-        if (!ctl_rollout_is_final(&engine->runs[i]->rollout))
+        if (!ctl_rollout_is_final(&engine->runs[i]->rollout) || engine->runs[i]->owes)
             continue;
         ended++;
         if (oldest == UINT32_MAX || engine->runs[i]->last_used < engine->runs[oldest]->last_used)
@@ -164,6 +164,25 @@ static int add_run(struct ctl_engine *engine, struct ctl_run *run, struct bl_err
     return 0;
 }
 
+/* The timer's userdata is the engine; which run it is for is told by the source itself. */
+static int set_wake(struct ctl_engine *engine, struct ctl_run *run, struct bl_error *err)
+{
+    const uint64_t at_us = (uint64_t)run->wake_at.ms * 1000;
+    int r;
+
+    if (run->timer == NULL)
+        r = sd_event_add_time(engine->event, &run->timer, CLOCK_BOOTTIME, at_us, TIMER_ACCURACY_US,
+                              on_run_time, engine);
+    else
+        r = sd_event_source_set_time(run->timer, at_us);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(run->timer, SD_EVENT_ONESHOT);
+    if (r < 0)
+        return bl_fail(err, r, "timer of a rollout: %s", strerror(-r));
+
+    return 0;
+}
+
 int ctl_engine_run(struct ctl_engine *engine, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
                    struct ctl_run **ret_run, struct bl_error *err)
 {
@@ -187,27 +206,11 @@ int ctl_engine_run(struct ctl_engine *engine, const uint8_t id[PROTO_ROLLOUT_ID_
     }
     run->last_used = engine->turns;
     *ret_run = run;
+    /* It may be over, but the machine asks for another instant only when that is an earlier one. */
+    if (run->wake_at.ms != 0)
+        r = set_wake(engine, run, err);
 
-    return 1;
-}
-
-/* The timer's userdata is the engine; which run it is for is told by the source itself. */
-static int set_wake(struct ctl_engine *engine, struct ctl_run *run, struct bl_error *err)
-{
-    const uint64_t at_us = (uint64_t)run->wake_at.ms * 1000;
-    int r;
-
-    if (run->timer == NULL)
-        r = sd_event_add_time(engine->event, &run->timer, CLOCK_BOOTTIME, at_us, TIMER_ACCURACY_US,
-                              on_run_time, engine);
-    else
-        r = sd_event_source_set_time(run->timer, at_us);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(run->timer, SD_EVENT_ONESHOT);
-    if (r < 0)
-        return bl_fail(err, r, "timer of a rollout: %s", strerror(-r));
-
-    return 0;
+    return r < 0 ? r : 1;
 }
 
 static int queue_effects(struct ctl_engine *engine, struct ctl_run *run, struct bl_error *err)
@@ -307,7 +310,8 @@ static int on_run_time(sd_event_source *source, uint64_t usec, void *userdata)
 
 /* ---- what happens by the clock ---- */
 
-static int tick_host(struct ctl_engine *engine, struct ctl_fleet_host *host, struct bl_error *err)
+static int tick_host(struct ctl_engine *engine, struct ctl_fleet_host *host, bool is_look,
+                     struct bl_error *err)
 {
     int r = 0;
 
@@ -315,6 +319,10 @@ static int tick_host(struct ctl_engine *engine, struct ctl_fleet_host *host, str
         host->slow = false;
         r = ctl_engine_host_seen(engine, host, err);
     }
+    if (is_look && host->has_gap)
+        (void)ctl_inbound_welcome(engine, host);
+    if (r >= 0 && is_look)
+        r = ctl_host_life_look(engine, host, err);
     if (r >= 0 && host->unsaved)
         r = ctl_fleet_save(engine->store, host, err);
 
@@ -336,7 +344,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 
         if (ctl_fleet_is_connected(host) && i % TICKS_PER_PING == engine->ticks % TICKS_PER_PING)
             ctl_ask_clock(engine, host);
-        if ((all || host->slow) && tick_host(engine, host, &err) < 0) {
+        if ((all || host->slow) && tick_host(engine, host, all, &err) < 0) {
             ctl_engine_fail(engine, &err);
             return 0;
         }
@@ -354,7 +362,7 @@ static int reopen(void *userdata, const struct ctl_store_rollout *row, struct bl
     struct ctl_run *run;
     int r;
 
-    if (row->ended.ms != 0)
+    if (row->ended.ms != 0 && !row->owes)
         return 0;
     r = ctl_engine_run(engine, row->id, &run, err);
 
@@ -366,9 +374,7 @@ static int restart_runs(struct ctl_engine *engine, struct bl_error *err)
 {
     int r;
 
-    r = ctl_store_begin(engine->store, err);
-    if (r < 0)
-        return r;
+    ctl_store_begin(engine->store);
     r = ctl_store_each_rollout(engine->store, UINT32_MAX, reopen, engine, err);
     for (uint32_t i = 0; i < engine->run_count && r >= 0; i++)
         r = ctl_engine_step(engine, engine->runs[i],

@@ -42,7 +42,7 @@ struct ctl_engine {
     struct ctl_link *link;
     struct ctl_link_handler handler; /* of `link` */
     struct ctl_engine_watcher watcher;
-    struct ctl_run **runs; /* loaded ones: all that are open, and some that ended */
+    struct ctl_run **runs; /* loaded ones: all that are open or owe a host, and some that ended */
     uint32_t run_count, run_capacity;
     struct ctl_order *orders;
     uint32_t order_count, order_capacity;

@@ -129,6 +129,7 @@ static int load_host(void *userdata, const struct ctl_store_host *row, struct bl
     host->first_seen = row->first_seen;
     host->last_seen = row->last_seen;
     host->clock_offset_known = row->clock_offset_known;
+    host->life = row->life;
     host->clock_offset_ms = row->clock_offset_ms;
     host->unsaved = false;
 
@@ -152,6 +153,7 @@ int ctl_fleet_save(struct ctl_store *store, struct ctl_fleet_host *host, struct 
         .first_seen = host->first_seen,
         .last_seen = host->last_seen,
         .clock_offset_known = host->clock_offset_known,
+        .life = host->life,
         .clock_offset_ms = host->clock_offset_ms,
     };
     int r;

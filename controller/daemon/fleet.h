@@ -34,13 +34,18 @@ struct ctl_fleet_host {
     bool clock_offset_known;
     int64_t clock_offset_ms;
     struct ctl_host_clock clock;
-    bool unsaved; /* differs from its row in the store */
+    uint32_t life;     /* host_life.h */
+    uint32_t life_due; /* looks by the clock until it went back to `said_seq`; 0 = no doubt */
+    uint64_t said_seq; /* last_seq of the HELLO in doubt */
+    bool unsaved;      /* differs from its row in the store */
 
     struct ctl_link_peer current; /* the connection that said HELLO last */
     struct ctl_link_peer former;  /* one before it that has not ended; it may be dead already */
     uint64_t former_nonce;        /* what `former` was asked for; its answer proves a clone */
     bool held;                    /* two live connections with this key: no orders, no reports */
     bool slow;                    /* an order did not fit into its queue: to be repeated */
+    uint64_t next_seq;            /* of the report that is to come next on this connection */
+    bool has_gap;                 /* a later one came: all are to be sent again */
     uint64_t ack_seq;             /* of the reports of this turn, to be acknowledged; 0 = none */
     struct ctl_ask *asks;         /* PING and QUERY without an answer yet */
 };

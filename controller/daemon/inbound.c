@@ -9,6 +9,7 @@
 #include "common/random.h"
 #include "common/text.h"
 #include "controller/daemon/ask.h"
+#include "controller/daemon/host_life.h"
 #include "controller/daemon/log.h"
 
 enum {
@@ -72,15 +73,20 @@ static void forget(struct ctl_engine *engine, struct ctl_link_peer *peer)
     *peer = (struct ctl_link_peer){.fd = -1};
 }
 
-/* What was dropped while held comes again: an agent sends all that is unacknowledged to a WELCOME. */
-static int welcome(struct ctl_engine *engine, struct ctl_fleet_host *host, struct bl_error *err)
+int ctl_inbound_welcome(struct ctl_engine *engine, struct ctl_fleet_host *host)
 {
     const struct proto_message message = {
         .kind = PROTO_WELCOME,
         .welcome = {.controller_version = BELAY_VERSION, .wall_ms = bl_wall_now().ms},
     };
 
-    if (ctl_engine_send(engine, &host->current, &message) < 0)
+    return ctl_engine_send(engine, &host->current, &message);
+}
+
+/* What was dropped while held comes again by it. */
+static int welcome(struct ctl_engine *engine, struct ctl_fleet_host *host, struct bl_error *err)
+{
+    if (ctl_inbound_welcome(engine, host) < 0)
         return 0; /* gone again: its next HELLO brings it all back */
     ctl_ask_clock(engine, host);
 
@@ -180,6 +186,7 @@ static int hold_clone(struct ctl_engine *engine, struct ctl_fleet_host *host, st
     if (host->held)
         return 0;
     host->held = true;
+    host->life_due = 0; /* whose journal was it? its reports tell */
     ctl_log(CTL_LOG_WARNING,
             "host '%s': two machines are connected with its key (a cloned machine?); both are held",
             host->name);
@@ -257,8 +264,12 @@ static int on_hello(struct ctl_engine *engine, struct ctl_fleet_host *host,
         r = take_facts(host, hello, err);
     if (r >= 0)
         r = load_its_rollout(engine, hello, err);
+    if (r >= 0)
+        r = ctl_host_life_hello(engine, host, hello->last_seq, err);
     if (r < 0)
         return r;
+    host->next_seq = hello->next_seq;
+    host->has_gap = false;
     take_clock(host, hello->wall_ms - now.ms);
     host->last_seen = now;
     if (host->held)
@@ -343,6 +354,25 @@ static bool is_worth_keeping(struct ctl_run *run, uint32_t index, const struct c
     return false;
 }
 
+/*
+ * An acknowledgement covers all up to its number, so nothing behind a gap is taken: a report that got
+ * lost on the way would be gone for good. A WELCOME makes the agent send again what is open.
+ */
+static bool is_behind_gap(struct ctl_engine *engine, struct ctl_fleet_host *host, uint64_t seq)
+{
+    if (seq == host->next_seq) {
+        host->next_seq++;
+        host->has_gap = false;
+    }
+    if (seq < host->next_seq)
+        return false;
+    if (!host->has_gap)
+        (void)ctl_inbound_welcome(engine, host); /* if it does not arrive: the tick repeats it */
+    host->has_gap = true;
+
+    return true;
+}
+
 static int on_report(struct ctl_engine *engine, struct ctl_fleet_host *host,
                      const struct proto_report *report, struct bl_error *err)
 {
@@ -351,6 +381,8 @@ static int on_report(struct ctl_engine *engine, struct ctl_fleet_host *host,
     struct ctl_run *run = NULL;
     int r;
 
+    if (is_behind_gap(engine, host, report->seq))
+        return 0;
     r = ctl_engine_run(engine, report->rollout_id, &run, err);
     if (r < 0)
         return r;
@@ -363,7 +395,7 @@ static int on_report(struct ctl_engine *engine, struct ctl_fleet_host *host,
     stored.clock_offset_ms =
         ctl_host_clock_offset_ms(&host->clock, report, host->clock_offset_ms, stored.received);
     memcpy(stored.host_id, host->id, sizeof(stored.host_id));
-    r = ctl_store_add_report(engine->store, &stored, err);
+    r = ctl_host_life_report(engine, host, &stored, err);
     if (r > 0)
         r = step_by_report(engine, run, index, &stored, err);
     if (r < 0)

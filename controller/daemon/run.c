@@ -73,6 +73,8 @@ void ctl_run_step(struct ctl_run *run, const struct ctl_rollout_event *event, st
         run->ended = (struct bl_wall){0};
     else if (run->ended.ms == 0)
         run->ended = at;
+    if (effects->changed)
+        run->owes = ctl_rollout_is_final(&run->rollout) && ctl_rollout_owes(&run->rollout);
     run->changed = run->changed || effects->changed;
 }
 
@@ -94,6 +96,23 @@ static void forget_cause(struct ctl_run_host *member)
     free(member->code);
     free(member->reason);
     member->code = member->reason = NULL;
+}
+
+int ctl_run_note_went_back(struct ctl_run *run, uint32_t index, uint32_t life, struct bl_error *err)
+{
+    struct ctl_run_host *member = &run->members[index];
+    int r;
+
+    member->life = life;
+    member->step = 0;
+    r = replace_text(&member->code, "went_back", err);
+    if (r >= 0)
+        r = replace_text(&member->reason,
+                         "came back as it was before its last reports: a snapshot was restored, or "
+                         "its disk was lost",
+                         err);
+
+    return r;
 }
 
 int ctl_run_note_report(struct ctl_run *run, uint32_t index, const struct proto_report *report,
@@ -212,17 +231,20 @@ static int replay(void *userdata, const struct ctl_rollout_event *event, struct 
                   struct bl_error *err)
 {
     struct ctl_run *run = ((struct loading *)userdata)->run;
-    bool names_host =
-        event->type == CTL_ROLLOUT_HOST_REPORT || event->type == CTL_ROLLOUT_HOST_SEEN;
+    bool names_host = event->type == CTL_ROLLOUT_HOST_REPORT ||
+                      event->type == CTL_ROLLOUT_HOST_SEEN ||
+                      event->type == CTL_ROLLOUT_HOST_WENT_BACK;
 
-    if (event->type < CTL_ROLLOUT_SUBMIT || event->type > CTL_ROLLOUT_ROLLBACK ||
+    if (event->type < CTL_ROLLOUT_SUBMIT || event->type > CTL_ROLLOUT_EVENT_LAST ||
         (names_host && event->host >= run->rollout.host_count) ||
         (event->type == CTL_ROLLOUT_HOST_REPORT &&
          (event->job_state == 0 || event->job_state > PROTO_JOB_STATE_LAST)))
         return bl_fail(err, -EUCLEAN, "store: an event of a rollout is damaged");
     ctl_run_step(run, event, at);
 
-    return 0;
+    return event->type == CTL_ROLLOUT_HOST_WENT_BACK
+               ? ctl_run_note_went_back(run, event->host, (uint32_t)event->nonce, err)
+               : 0;
 }
 
 static int take_report(void *userdata, const struct ctl_store_report *stored, struct bl_error *err)
@@ -232,6 +254,8 @@ static int take_report(void *userdata, const struct ctl_store_report *stored, st
 
     if (index == CTL_ROLLOUT_ALL)
         return 0; /* kept, but no part of this rollout */
+    if (stored->life < run->members[index].life)
+        return 0; /* the host no longer knows of it */
 
     return ctl_run_note_report(run, index, &stored->report, stored->received, err);
 }

@@ -24,7 +24,8 @@ struct ctl_run_host {
     uint32_t said_state;       /* enum proto_job_state of its last report of one; 0 = none */
     uint32_t reports_count;    /* that are stored */
     struct bl_wall changed_at; /* ms 0 = never */
-    char *code, *reason;       /* what it gave last as a cause of that state; NULL = nothing */
+    uint32_t life;       /* of the host, in which it went back in mid-rollout; 0 = it never did */
+    char *code, *reason; /* what it gave last as a cause of that state; NULL = nothing */
 };
 
 struct ctl_run {
@@ -47,6 +48,7 @@ struct ctl_run {
     struct bl_mono wake_at;             /* ms 0 = no TIME is wanted */
     sd_event_source *timer;             /* the engine's; released with the run */
     bool changed;                       /* since those who watch were told */
+    bool owes;                          /* it has ended, and a host is still to be told or heard */
     uint64_t last_used;                 /* the engine's count of turns */
 };
 
@@ -62,6 +64,10 @@ void ctl_run_step(struct ctl_run *run, const struct ctl_rollout_event *event, st
 /* Keeps what is shown of a host in step with its report. */
 int ctl_run_note_report(struct ctl_run *run, uint32_t index, const struct proto_report *report,
                         struct bl_wall received, struct bl_error *err) BL_CHECKED;
+
+/* What is shown of a host whose reports are void. */
+int ctl_run_note_went_back(struct ctl_run *run, uint32_t index, uint32_t life, struct bl_error *err)
+    BL_CHECKED;
 
 /* The index of the host in the rollout, or CTL_ROLLOUT_ALL when it is not in it. */
 uint32_t ctl_run_index_of(const struct ctl_run *run, const uint8_t host_id[PROTO_HOST_ID_BYTES]);

@@ -2,11 +2,9 @@
 #include "controller/daemon/store.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 
 #include "common/file.h"
 #include "common/text.h"
@@ -63,31 +61,29 @@ static const char *const schema_steps[] = {
     " seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, uid INTEGER NOT NULL, verb TEXT NOT NULL,"
     " subject TEXT NOT NULL, detail TEXT NOT NULL, hash BLOB NOT NULL"
     ");",
+    "ALTER TABLE rollouts ADD COLUMN owes INTEGER NOT NULL DEFAULT 0;",
+    "ALTER TABLE hosts ADD COLUMN life INTEGER NOT NULL DEFAULT 0;"
+    "DROP INDEX reports_by_rollout;"
+    "ALTER TABLE reports RENAME TO reports_of_one_life;"
+    "CREATE TABLE reports ("
+    " host BLOB NOT NULL, life INTEGER NOT NULL, seq INTEGER NOT NULL, rollout BLOB NOT NULL,"
+    " moment INTEGER NOT NULL, state INTEGER NOT NULL, step INTEGER NOT NULL,"
+    " result INTEGER NOT NULL, grade INTEGER NOT NULL, code TEXT NOT NULL, reason TEXT NOT NULL,"
+    " wall_ms INTEGER NOT NULL, mono_ms INTEGER NOT NULL, boot_id TEXT NOT NULL,"
+    " nonce INTEGER NOT NULL, received_ms INTEGER NOT NULL, clock_offset_ms INTEGER NOT NULL,"
+    " PRIMARY KEY (host, life, seq)"
+    ") WITHOUT ROWID;"
+    "INSERT INTO reports SELECT host, 0, seq, rollout, moment, state, step, result, grade, code,"
+    " reason, wall_ms, mono_ms, boot_id, nonce, received_ms, clock_offset_ms"
+    " FROM reports_of_one_life;"
+    "DROP TABLE reports_of_one_life;"
+    "CREATE INDEX reports_by_rollout ON reports (rollout, host, life, seq);",
 };
 
 static const struct bl_sqlite_schema schema = {
     .steps = schema_steps,
     .step_count = sizeof(schema_steps) / sizeof(schema_steps[0]),
 };
-
-/* The lock goes with the process, so a crash leaves nothing behind that somebody must remove. */
-static int lock_state_dir(struct ctl_store *store, const char *state_dir, struct bl_error *err)
-{
-    BL_AUTO_FD int dir_fd = bl_dir_open(AT_FDCWD, state_dir, err);
-
-    if (dir_fd < 0)
-        return dir_fd;
-    store->lock_fd = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (store->lock_fd < 0)
-        return bl_fail(err, -errno, "'%s/lock': %s", state_dir, strerror(errno));
-    if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-        if (errno == EWOULDBLOCK)
-            return bl_fail(err, -EBUSY, "another belayd uses '%s'", state_dir);
-        return bl_fail(err, -errno, "lock '%s': %s", state_dir, strerror(errno));
-    }
-
-    return 0;
-}
 
 int ctl_store_open(const char *state_dir, struct ctl_store **ret_store, struct bl_error *err)
 {
@@ -98,7 +94,9 @@ int ctl_store_open(const char *state_dir, struct ctl_store **ret_store, struct b
     if (store == NULL)
         return bl_fail(err, -ENOMEM, "store: no memory");
     store->lock_fd = -1;
-    r = lock_state_dir(store, state_dir, err);
+    r = store->lock_fd = bl_dir_lock(state_dir, err);
+    if (r == -EBUSY)
+        (void)bl_wrap(err, "another belayd is running");
     if (r >= 0 && bl_text_format(path, sizeof(path), "%s/store.db", state_dir) < 0)
         r = bl_fail(err, -ENAMETOOLONG, "'%s': path too long", state_dir);
     if (r >= 0)
@@ -123,18 +121,21 @@ struct ctl_store *ctl_store_close(struct ctl_store *store)
     return NULL;
 }
 
-int ctl_store_begin(struct ctl_store *store, struct bl_error *err)
+void ctl_store_begin(struct ctl_store *store)
 {
-    return store->db.in_transaction ? 0 : bl_sqlite_begin(&store->db, err);
+    store->begin_due = !store->db.in_transaction;
 }
 
 int ctl_store_commit(struct ctl_store *store, struct bl_error *err)
 {
+    store->begin_due = false;
+
     return store->db.in_transaction ? bl_sqlite_commit(&store->db, err) : 0;
 }
 
 void ctl_store_rollback(struct ctl_store *store)
 {
+    store->begin_due = false;
     if (store->db.in_transaction)
         bl_sqlite_rollback(&store->db);
 }
@@ -145,7 +146,7 @@ int ctl_store_save_host(struct ctl_store *store, const struct ctl_store_host *ho
                         struct bl_error *err)
 {
     CTL_AUTO_QUERY query =
-        ctl_query_init(store, "INSERT OR REPLACE INTO hosts VALUES (?,?,?,?,?,?,?,?)", err);
+        ctl_query_init(store, "INSERT OR REPLACE INTO hosts VALUES (?,?,?,?,?,?,?,?,?)", err);
 
     ctl_query_bind_blob(&query, host->id, sizeof(host->id));
     ctl_query_bind_i64(&query, host->standing);
@@ -154,8 +155,12 @@ int ctl_store_save_host(struct ctl_store *store, const struct ctl_store_host *ho
     ctl_query_bind_text(&query, host->facts);
     ctl_query_bind_i64(&query, host->first_seen.ms);
     ctl_query_bind_i64(&query, host->last_seen.ms);
-    if (host->clock_offset_known)
+    if (host->clock_offset_known) {
         ctl_query_bind_i64(&query, host->clock_offset_ms);
+    } else {
+        ctl_query_bind_text(&query, NULL);
+    }
+    ctl_query_bind_i64(&query, host->life);
 
     return ctl_query_run(&query);
 }
@@ -166,7 +171,7 @@ int ctl_store_each_host(struct ctl_store *store, ctl_store_host_fn each, void *u
     CTL_AUTO_QUERY query =
         ctl_query_init(store,
                        "SELECT id, standing, name, labels, facts, first_seen_ms, last_seen_ms,"
-                       " clock_offset_ms, clock_offset_ms IS NOT NULL FROM hosts ORDER BY id",
+                       " clock_offset_ms, clock_offset_ms IS NOT NULL, life FROM hosts ORDER BY id",
                        err);
     int r;
 
@@ -180,6 +185,7 @@ int ctl_store_each_host(struct ctl_store *store, ctl_store_host_fn each, void *u
             .last_seen = {ctl_query_i64(&query, 6)},
             .clock_offset_ms = ctl_query_i64(&query, 7),
             .clock_offset_known = ctl_query_i64(&query, 8) != 0,
+            .life = ctl_query_u32(&query, 9),
         };
 
         ctl_query_fixed(&query, 0, host.id, sizeof(host.id));

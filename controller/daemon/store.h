@@ -25,8 +25,11 @@ int ctl_store_open(const char *state_dir, struct ctl_store **ret_store, struct b
     BL_CHECKED;
 struct ctl_store *ctl_store_close(struct ctl_store *store);
 
-/* begin within begin is harmless: one turn of the loop is one transaction. */
-int ctl_store_begin(struct ctl_store *store, struct bl_error *err) BL_CHECKED;
+/*
+ * begin within begin is harmless: one turn of the loop is one transaction. A turn without any
+ * statement costs nothing; what goes wrong in beginning is told by the first statement.
+ */
+void ctl_store_begin(struct ctl_store *store);
 int ctl_store_commit(struct ctl_store *store, struct bl_error *err) BL_CHECKED;
 void ctl_store_rollback(struct ctl_store *store);
 
@@ -47,6 +50,7 @@ struct ctl_store_host {
     struct bl_wall first_seen, last_seen; /* ms 0 = never */
     bool clock_offset_known;
     int64_t clock_offset_ms;
+    uint32_t life; /* host_life.h: how often its journal went back */
 };
 
 /* Texts are borrowed for the call. Below 0 ends the walk with that result. */
@@ -87,6 +91,7 @@ struct ctl_store_rollout {
     uint32_t host_count;
     int32_t exit_code;
     bool paused;
+    bool owes; /* it ended, but a host is still to be told or heard: it must be loaded */
 };
 
 struct ctl_store_rollout_host {
@@ -106,7 +111,7 @@ typedef int (*ctl_store_event_fn)(void *userdata, const struct ctl_rollout_event
 int ctl_store_add_rollout(struct ctl_store *store, const struct ctl_store_rollout *rollout,
                           const struct ctl_store_rollout_host *hosts, struct bl_error *err)
     BL_CHECKED;
-/* Keeps the copy for lists in step: state, ended, exit_code, paused. */
+/* Keeps the copy for lists in step: state, ended, exit_code, paused, owes. */
 int ctl_store_mark_rollout(struct ctl_store *store, const struct ctl_store_rollout *rollout,
                            struct bl_error *err) BL_CHECKED;
 /* Newest first, at most `limit`; of each only what lists need (no blobs, plan_text "", no waves). */
@@ -137,6 +142,7 @@ int ctl_store_each_event(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT
 
 struct ctl_store_report {
     uint8_t host_id[PROTO_HOST_ID_BYTES];
+    uint32_t life;              /* of the host: its numbers are unique within one */
     struct proto_report report; /* texts borrowed for the call */
     struct bl_wall received;
     int64_t clock_offset_ms; /* of the host when it came */
@@ -145,9 +151,24 @@ struct ctl_store_report {
 typedef int (*ctl_store_report_fn)(void *userdata, const struct ctl_store_report *report,
                                    struct bl_error *err);
 
-/* 1: stored; 0: it was there already. */
+enum ctl_stored {
+    CTL_STORED_BEFORE = 0, /* a double */
+    CTL_STORED_NOW,
+    CTL_STORED_CONTRADICTS, /* nothing stored: another report of this life has its number */
+};
+
+/* An enum ctl_stored, or an error. */
 int ctl_store_add_report(struct ctl_store *store, const struct ctl_store_report *report,
                          struct bl_error *err) BL_CHECKED;
+/* The highest number of a report of this life; 0: none. */
+int ctl_store_last_seq(struct ctl_store *store, const uint8_t host_id[PROTO_HOST_ID_BYTES],
+                       uint32_t life, uint64_t *ret_seq, struct bl_error *err) BL_CHECKED;
+typedef int (*ctl_store_id_fn)(void *userdata, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
+                               struct bl_error *err);
+/* Each rollout that a report of this life above `seq` names, once. */
+int ctl_store_each_rollout_told(struct ctl_store *store, const uint8_t host_id[PROTO_HOST_ID_BYTES],
+                                uint32_t life, uint64_t seq, ctl_store_id_fn each, void *userdata,
+                                struct bl_error *err) BL_CHECKED;
 /* By host and then in the host's order. */
 int ctl_store_each_report(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
                           ctl_store_report_fn each, void *userdata, struct bl_error *err)

@@ -8,6 +8,11 @@ struct ctl_query ctl_query_init(struct ctl_store *store, const char *sql, struct
 {
     struct ctl_query query = {.store = store, .err = err};
 
+    if (store->begin_due)
+        query.result = bl_sqlite_begin(&store->db, err);
+    if (query.result < 0)
+        return query;
+    store->begin_due = false;
     query.result = bl_sqlite_prepare(&store->db, sql, &query.stmt, err);
 
     return query;

@@ -8,6 +8,7 @@
 /* What the files of the store share; nobody else includes this. */
 struct ctl_store {
     struct bl_sqlite db;
+    bool begin_due; /* the next statement begins the transaction: most turns have none */
     int lock_fd;
 };
 

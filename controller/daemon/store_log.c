@@ -63,15 +63,44 @@ int ctl_store_each_event(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT
 
 /* ---- reports ---- */
 
+/* A double is the same in everything; these are enough to tell it from any other. */
+static int compare_with_stored(struct ctl_store *store, const struct ctl_store_report *stored,
+                               struct bl_error *err)
+{
+    CTL_AUTO_QUERY query = ctl_query_init(
+        store,
+        "SELECT boot_id = ? AND mono_ms = ? AND rollout = ? AND moment = ? AND state = ?"
+        " AND step = ? FROM reports WHERE host = ? AND life = ? AND seq = ?",
+        err);
+    const struct proto_report *report = &stored->report;
+    int r;
+
+    ctl_query_bind_text(&query, report->boot_id);
+    ctl_query_bind_i64(&query, (int64_t)report->mono_ms);
+    ctl_query_bind_blob(&query, report->rollout_id, sizeof(report->rollout_id));
+    ctl_query_bind_i64(&query, report->moment);
+    ctl_query_bind_i64(&query, report->state);
+    ctl_query_bind_i64(&query, report->step);
+    ctl_query_bind_blob(&query, stored->host_id, sizeof(stored->host_id));
+    ctl_query_bind_i64(&query, stored->life);
+    ctl_query_bind_i64(&query, (int64_t)report->seq);
+    r = ctl_query_next(&query);
+    if (r < 0)
+        return r;
+
+    return r > 0 && ctl_query_i64(&query, 0) != 0 ? CTL_STORED_BEFORE : CTL_STORED_CONTRADICTS;
+}
+
 int ctl_store_add_report(struct ctl_store *store, const struct ctl_store_report *stored,
                          struct bl_error *err)
 {
     CTL_AUTO_QUERY query = ctl_query_init(
-        store, "INSERT OR IGNORE INTO reports VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", err);
+        store, "INSERT OR IGNORE INTO reports VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", err);
     const struct proto_report *report = &stored->report;
     int r;
 
     ctl_query_bind_blob(&query, stored->host_id, sizeof(stored->host_id));
+    ctl_query_bind_i64(&query, stored->life);
     ctl_query_bind_i64(&query, (int64_t)report->seq);
     ctl_query_bind_blob(&query, report->rollout_id, sizeof(report->rollout_id));
     ctl_query_bind_i64(&query, report->moment);
@@ -91,7 +120,50 @@ int ctl_store_add_report(struct ctl_store *store, const struct ctl_store_report 
     if (r < 0)
         return r;
 
-    return sqlite3_changes(store->db.db) > 0 ? 1 : 0;
+    if (sqlite3_changes(store->db.db) > 0)
+        return CTL_STORED_NOW;
+
+    return compare_with_stored(store, stored, err);
+}
+
+int ctl_store_last_seq(struct ctl_store *store, const uint8_t host_id[PROTO_HOST_ID_BYTES],
+                       uint32_t life, uint64_t *ret_seq, struct bl_error *err)
+{
+    CTL_AUTO_QUERY query =
+        ctl_query_init(store, "SELECT max(seq) FROM reports WHERE host = ? AND life = ?", err);
+    int r;
+
+    ctl_query_bind_blob(&query, host_id, PROTO_HOST_ID_BYTES);
+    ctl_query_bind_i64(&query, life);
+    r = ctl_query_next(&query);
+    if (r < 0)
+        return r;
+    *ret_seq = r > 0 ? (uint64_t)ctl_query_i64(&query, 0) : 0;
+
+    return 0;
+}
+
+int ctl_store_each_rollout_told(struct ctl_store *store, const uint8_t host_id[PROTO_HOST_ID_BYTES],
+                                uint32_t life, uint64_t seq, ctl_store_id_fn each, void *userdata,
+                                struct bl_error *err)
+{
+    CTL_AUTO_QUERY query = ctl_query_init(
+        store, "SELECT DISTINCT rollout FROM reports WHERE host = ? AND life = ? AND seq > ?", err);
+    int r;
+
+    ctl_query_bind_blob(&query, host_id, PROTO_HOST_ID_BYTES);
+    ctl_query_bind_i64(&query, life);
+    ctl_query_bind_i64(&query, (int64_t)seq);
+    while ((r = ctl_query_next(&query)) > 0) {
+        uint8_t id[PROTO_ROLLOUT_ID_BYTES];
+
+        ctl_query_fixed(&query, 0, id, sizeof(id));
+        r = query.result < 0 ? query.result : each(userdata, id, err);
+        if (r < 0)
+            return r;
+    }
+
+    return r;
 }
 
 static void read_report(struct ctl_query *query, struct ctl_store_report *ret_stored)
@@ -99,31 +171,32 @@ static void read_report(struct ctl_query *query, struct ctl_store_report *ret_st
     *ret_stored = (struct ctl_store_report){
         .report =
             {
-                .seq = (uint64_t)ctl_query_i64(query, 1),
-                .moment = ctl_query_u32(query, 3),
-                .state = ctl_query_u32(query, 4),
-                .step = ctl_query_u32(query, 5),
-                .result = ctl_query_u32(query, 6),
-                .grade = ctl_query_u32(query, 7),
-                .code = ctl_query_text(query, 8),
-                .reason = ctl_query_text(query, 9),
-                .wall_ms = ctl_query_i64(query, 10),
-                .mono_ms = (uint64_t)ctl_query_i64(query, 11),
-                .boot_id = ctl_query_text(query, 12),
-                .nonce = (uint64_t)ctl_query_i64(query, 13),
+                .seq = (uint64_t)ctl_query_i64(query, 2),
+                .moment = ctl_query_u32(query, 4),
+                .state = ctl_query_u32(query, 5),
+                .step = ctl_query_u32(query, 6),
+                .result = ctl_query_u32(query, 7),
+                .grade = ctl_query_u32(query, 8),
+                .code = ctl_query_text(query, 9),
+                .reason = ctl_query_text(query, 10),
+                .wall_ms = ctl_query_i64(query, 11),
+                .mono_ms = (uint64_t)ctl_query_i64(query, 12),
+                .boot_id = ctl_query_text(query, 13),
+                .nonce = (uint64_t)ctl_query_i64(query, 14),
             },
-        .received = {ctl_query_i64(query, 14)},
-        .clock_offset_ms = ctl_query_i64(query, 15),
+        .life = ctl_query_u32(query, 1),
+        .received = {ctl_query_i64(query, 15)},
+        .clock_offset_ms = ctl_query_i64(query, 16),
     };
     ctl_query_fixed(query, 0, ret_stored->host_id, sizeof(ret_stored->host_id));
-    ctl_query_fixed(query, 2, ret_stored->report.rollout_id, sizeof(ret_stored->report.rollout_id));
+    ctl_query_fixed(query, 3, ret_stored->report.rollout_id, sizeof(ret_stored->report.rollout_id));
 }
 
 int ctl_store_each_report(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
                           ctl_store_report_fn each, void *userdata, struct bl_error *err)
 {
-    CTL_AUTO_QUERY query =
-        ctl_query_init(store, "SELECT * FROM reports WHERE rollout=? ORDER BY host, seq", err);
+    CTL_AUTO_QUERY query = ctl_query_init(
+        store, "SELECT * FROM reports WHERE rollout=? ORDER BY host, life, seq", err);
     int r;
 
     ctl_query_bind_blob(&query, id, PROTO_ROLLOUT_ID_BYTES);

@@ -112,12 +112,14 @@ int ctl_store_mark_rollout(struct ctl_store *store, const struct ctl_store_rollo
                            struct bl_error *err)
 {
     CTL_AUTO_QUERY query = ctl_query_init(
-        store, "UPDATE rollouts SET state=?, ended_ms=?, exit_code=?, paused=? WHERE id=?", err);
+        store, "UPDATE rollouts SET state=?, ended_ms=?, exit_code=?, paused=?, owes=? WHERE id=?",
+        err);
 
     ctl_query_bind_i64(&query, rollout->state);
     ctl_query_bind_i64(&query, rollout->ended.ms);
     ctl_query_bind_i64(&query, rollout->exit_code);
     ctl_query_bind_i64(&query, rollout->paused);
+    ctl_query_bind_i64(&query, rollout->owes);
     ctl_query_bind_blob(&query, rollout->id, sizeof(rollout->id));
 
     return ctl_query_run(&query);
@@ -127,7 +129,7 @@ int ctl_store_mark_rollout(struct ctl_store *store, const struct ctl_store_rollo
 
 #define LIST_COLUMNS                                                                          \
     "r.id, r.plan_name, r.created_ms, r.ended_ms, r.submitted_by_uid, r.state, r.host_count," \
-    " r.exit_code, r.paused"
+    " r.exit_code, r.paused, r.owes"
 
 static void read_list_columns(struct ctl_query *query, struct ctl_store_rollout *ret_rollout)
 {
@@ -141,6 +143,7 @@ static void read_list_columns(struct ctl_query *query, struct ctl_store_rollout 
         .host_count = ctl_query_u32(query, 6),
         .exit_code = (int32_t)ctl_query_i64(query, 7),
         .paused = ctl_query_i64(query, 8) != 0,
+        .owes = ctl_query_i64(query, 9) != 0,
     };
     ctl_query_fixed(query, 0, ret_rollout->id, sizeof(ret_rollout->id));
 }
@@ -254,14 +257,14 @@ int ctl_store_load_rollout(struct ctl_store *store, const uint8_t id[PROTO_ROLLO
     if (r <= 0)
         return r;
     read_list_columns(&query, &rollout);
-    rollout.plan_text = ctl_query_text(&query, 9);
-    rollout.manifest = ctl_query_bytes(&query, 10);
+    rollout.plan_text = ctl_query_text(&query, 10);
+    rollout.manifest = ctl_query_bytes(&query, 11);
     rollout.limits = (struct ctl_rollout_limits){
-        .soak_ms = ctl_query_i64(&query, 11),
-        .stage_ms = ctl_query_i64(&query, 12),
-        .job_ms = ctl_query_i64(&query, 13),
-        .revert_ms = ctl_query_i64(&query, 14),
-        .failures_allowed = ctl_query_u32(&query, 15),
+        .soak_ms = ctl_query_i64(&query, 12),
+        .stage_ms = ctl_query_i64(&query, 13),
+        .job_ms = ctl_query_i64(&query, 14),
+        .revert_ms = ctl_query_i64(&query, 15),
+        .failures_allowed = ctl_query_u32(&query, 16),
     };
     r = query.result;
     if (r >= 0)

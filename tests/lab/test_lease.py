@@ -219,6 +219,17 @@ def test_jobs_are_paused_after_backups_have_ended_and_come_back_as_they_were(fle
     assert "runs that were missed: nightly-backup.timer at 2" in told, told
 
 
+def test_a_pause_that_is_joined_gets_its_timer_again(fleet_of_one: Fleet) -> None:
+    host = fleet_of_one["h1"]
+    pause = ("pause", HOUR, "1000", "cron.service", "-", "-")
+    assert try_lease(host, *pause) == ""
+    host.run("systemctl", "stop", "belay-lease@quiesce.timer")  # as if who took it had died before it was set
+    assert try_lease(host, *pause) == ""
+    assert host.unit_state("belay-lease@quiesce.timer") == "active"
+    host.run("systemctl", "start", "belay-lease@quiesce.service")
+    assert nothing_is_held(host)
+
+
 def test_a_backup_that_does_not_end_stops_the_job_not_the_backup(fleet_of_one: Fleet) -> None:
     host = fleet_of_one["h1"]
     make_units(host)

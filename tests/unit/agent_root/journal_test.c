@@ -159,6 +159,37 @@ static void test_job_comes_back_as_it_was(void **state)
     assert_int_equal(id[0], 1);
 }
 
+/* The host's base after one more job that ended so; 0: none. */
+static uint8_t base_after(struct world *world, uint8_t id, enum proto_job_state state, bool changed)
+{
+    struct agent_job job = job_in_probation();
+    PROTO_AUTO_ARENA arena = {0};
+    struct agent_journal_job base;
+    struct bl_error err = {0};
+    int r;
+
+    job.state = state;
+    job.armed = false;
+    job.changed = changed;
+    job.way_back_end.ms = 106;
+    take(world, id, &job);
+    r = agent_journal_load_base(world->journal, &arena, &base, &err);
+    assert_true(r >= 0);
+    return r > 0 ? base.id[0] : 0;
+}
+
+static void test_a_failed_way_back_buries_what_lies_beneath(void **state)
+{
+    struct world *world = *state;
+
+    assert_int_equal(base_after(world, 1, PROTO_JOB_COMMITTED, true), 1);
+    assert_int_equal(base_after(world, 2, PROTO_JOB_REVERTED, true), 1);
+    assert_int_equal(base_after(world, 3, PROTO_JOB_REVERT_FAILED, false), 1);
+    assert_int_equal(base_after(world, 4, PROTO_JOB_REVERT_FAILED, true), 0);
+    assert_int_equal(base_after(world, 5, PROTO_JOB_BLOCKED, false), 0);
+    assert_int_equal(base_after(world, 6, PROTO_JOB_COMMITTED, true), 6);
+}
+
 static void test_every_field_of_the_job_is_saved(void **state)
 {
     struct world *world = *state;
@@ -264,6 +295,7 @@ static void test_a_failed_write_ends_all_writing(void **state)
                                         .reports = &bad,
                                         .reports_count = 1,
                                         .what = "job"};
+    const struct agent_journal_row row = {.what = "rescue", .who = "", .code = "", .reason = ""};
     uint8_t head[PROTO_HASH_BYTES];
     struct bl_error err = {0};
 
@@ -273,6 +305,9 @@ static void test_a_failed_write_ends_all_writing(void **state)
     assert_false(agent_journal_is_whole(world->journal));
     bad.reason = "good text";
     assert_int_equal(agent_journal_write(world->journal, &write, &err), -EIO);
+    assert_int_equal(agent_journal_note(world->journal, &row, &err), -EIO);
+    assert_int_equal(agent_journal_acknowledge(world->journal, 1, &err), -EIO);
+    assert_int_equal(agent_journal_raise(world->journal, (const uint8_t[16]){1}, &err), -EIO);
 
     /* What was there before is whole. */
     assert_int_equal(agent_journal_check_chain(world->journal, head, &err), 0);
@@ -346,6 +381,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_job_comes_back_as_it_was, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_failed_way_back_buries_what_lies_beneath, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_every_field_of_the_job_is_saved, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_job_that_cannot_be_true_is_not_believed, set_up,
                                         tear_down),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/root/talk.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -28,6 +29,19 @@ struct world {
     int courier;
     struct proto_arena arena;
 };
+
+/* The loop's own function with a clock that this test may let run out. */
+static bool is_time_over;
+
+int sd_event_source_set_time(sd_event_source *s, uint64_t usec)
+{
+    int (*real)(sd_event_source *, uint64_t);
+    void *symbol = dlsym(RTLD_NEXT, "sd_event_source_set_time");
+
+    assert_non_null(symbol);
+    memcpy(&real, &symbol, sizeof(real));
+    return real(s, is_time_over ? 0 : usec);
+}
 
 static void on_nothing(void *userdata)
 {
@@ -200,6 +214,25 @@ static void test_hello_on_every_connection(void **state)
     send_up(world, 8);
     expect(world, PROTO_HELLO, &message);
     assert_int_equal(message.hello.link_generation, 8);
+}
+
+static void test_a_hello_without_answer_is_said_over_a_new_connection(void **state)
+{
+    struct world *world = *state;
+    struct proto_message message;
+
+    is_time_over = true;
+    send_up(world, 1);
+    is_time_over = false;
+    expect(world, PROTO_HELLO, &message);
+    assert_int_equal(hear(world, &message), AGENT_FRAME_RECONNECT);
+
+    send_bytes(world, "L", 1);
+    send_up(world, 2);
+    expect(world, PROTO_HELLO, &message);
+    assert_int_equal(hear(world, &message), 0);
+    welcome(world);
+    assert_true(agent_talk_is_up(world->talk));
 }
 
 static void test_ping_is_answered_at_once(void **state)
@@ -383,6 +416,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_hello_on_every_connection),
+        CASE(test_a_hello_without_answer_is_said_over_a_new_connection),
         CASE(test_ping_is_answered_at_once),
         CASE(test_reports_are_sent_again_until_acknowledged),
         CASE(test_orders_need_a_welcome),

@@ -77,7 +77,9 @@ void fake_host_hello(struct fake_host *host)
                   .package_manager = PROTO_APT,
                   .wall_ms = bl_wall_now().ms + host->clock_offset_ms,
                   .job_state = host->job_state,
-                  .link_generation = 1},
+                  .link_generation = 1,
+                  .last_seq = host->report_count,
+                  .next_seq = host->acknowledged + 1},
     };
 
     memcpy(message.hello.rollout_id, host->rollout_id, sizeof(host->rollout_id));
@@ -112,7 +114,8 @@ void fake_host_report(struct fake_host *host, const struct proto_report *report)
     if (stored->code == NULL)
         stored->code = stored->reason = "";
     host->job_state = report->state;
-    send_report(host, stored->seq);
+    if (!host->loses_reports)
+        send_report(host, stored->seq);
 }
 
 static void report_state(struct fake_host *host, uint32_t state)

@@ -33,6 +33,7 @@ struct fake_host {
     enum fake_end end;
     int64_t clock_offset_ms;
     bool answers_nothing; /* connected, and silent */
+    bool loses_reports;   /* those that it makes now do not arrive */
 
     struct proto_report reports[FAKE_REPORTS_MAX]; /* by seq - 1 */
     uint64_t report_count, acknowledged;

@@ -32,6 +32,18 @@ const char *json_word(const json_t *document, const char *key)
     return text != NULL ? text : "";
 }
 
+const json_t *json_host(const json_t *document, const char *name)
+{
+    const json_t *hosts = json_object_get(document, "hosts");
+
+    for (size_t i = 0; i < json_array_size(hosts); i++) {
+        if (strcmp(json_word(json_array_get(hosts, i), "name"), name) == 0)
+            return json_array_get(hosts, i);
+    }
+    fail_msg("host '%s' is missing", name);
+    return NULL;
+}
+
 static void start(struct world *world)
 {
     struct bl_error err = {0};
@@ -290,7 +302,28 @@ struct fake_host *world_add_host(struct world *world, const char *name)
     return host;
 }
 
+void world_add_hosts(struct world *world, unsigned count)
+{
+    static const char *const names[] = {"web1", "web2", "web3", "db1"};
+
+    for (unsigned i = 0; i < count; i++)
+        (void)world_add_host(world, names[i]);
+}
+
+void world_report(struct world *world, struct fake_host *host, const struct proto_report *report)
+{
+    fake_host_report(host, report);
+    while (host->acknowledged < host->report_count)
+        world_turn(world);
+}
+
 /* ---- rollouts ---- */
+
+struct submission_wish world_two_waves(const struct world *world)
+{
+    return (struct submission_wish){
+        .risk = PROTO_RISK_LOW, .signers = {&world->anna}, .hosts_per_wave = {1, 1}, .number = 1};
+}
 
 static uint32_t count_waves(const struct submission_wish *wish, uint32_t *ret_hosts)
 {

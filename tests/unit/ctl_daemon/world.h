@@ -46,6 +46,10 @@ void world_turn(struct world *world);
 
 /* Makes a host that is enrolled and connected. */
 struct fake_host *world_add_host(struct world *world, const char *name);
+/* The first so many of web1, web2, web3 and db1. */
+void world_add_hosts(struct world *world, unsigned count);
+/* Reports, and turns the world until that is acknowledged. */
+void world_report(struct world *world, struct fake_host *host, const struct proto_report *report);
 
 /* Sends a request (a reference is taken over) and returns the next answer (a new reference). */
 json_t *world_ask(struct world *world, json_t *request);
@@ -70,6 +74,8 @@ struct submission_wish {
     uint8_t number;       /* of the rollout id */
 };
 
+/* Of low risk, web1 before web2, each of which must be good. */
+struct submission_wish world_two_waves(const struct world *world);
 /* The request "submit" for the first hosts of the world; a new reference. */
 json_t *world_submission(const struct world *world, const struct submission_wish *wish);
 /* Submits, asserts that it was taken, and copies its id. */
@@ -81,5 +87,8 @@ json_t *world_wait_state(struct world *world, const char *state);
 /* An integer or text of a document by keys, for assertions: 0 and "" when missing. */
 int64_t json_number(const json_t *document, const char *key);
 const char *json_word(const json_t *document, const char *key);
+
+/* The entry of that name in the document's "hosts"; asserts that it is there. */
+const json_t *json_host(const json_t *document, const char *name);
 
 #endif

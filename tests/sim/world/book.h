@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TESTS_SIM_WORLD_BOOK_H
+#define TESTS_SIM_WORLD_BOOK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tests/sim/world/laws.h"
+#include "tests/sim/world/world.h"
+
+/*
+ * The books of the laws: what was told, and nothing that the code under test thinks of it. Kept per
+ * rollout, per host, and per host of a rollout (a member), so that a fact costs the same in a fleet
+ * of any size.
+ */
+enum {
+    LAW_TIMER_SLACK_MS = 10, /* timers are accurate to that, and instants are whole milliseconds */
+    LAW_PROMISE_SLACK_MS = 5 * 1000,
+    LAW_LEASE_SLACK_MS = 5 * 60 * 1000, /* for what gives back to do so */
+    LAW_BOOT_SLACK_MS = 15 * 60 * 1000, /* a boot comes as far as giving back what it finds */
+    LAW_RETRY_MS = 60 * 1000,           /* agent/lease tries again so often */
+};
+
+#define LAW_JOB(name)  (UINT32_C(1) << PROTO_JOB_##name)
+#define LAW_HOST(name) (UINT32_C(1) << CTL_HOST_##name)
+
+struct law_rollout;
+
+/* One host of one rollout. */
+struct law_member {
+    struct law_rollout *rollout;
+    uint32_t host; /* the machine */
+    uint32_t wave;
+
+    /* On the host's disk, as far as it was told. */
+    uint32_t job_state; /* enum proto_job_state; 0: no job */
+    uint32_t said;      /* every state that ever was durable, on any disk this host had: bits */
+    bool is_known;      /* false: the disk was replaced, and nothing was told of it since */
+    bool is_taken;
+    bool is_change_due; /* its disk says that the change may have begun */
+    bool has_upgrade_begun;
+    bool is_disk_replaced; /* ever since it was taken */
+    uint32_t copied_state; /* `job_state` in the snapshot */
+    bool is_distrusted;    /* the host trusts nobody who signed this */
+    bool is_rescued;       /* a person at the host wanted it back */
+    int64_t recorded_ms;
+    int64_t probation_ms; /* not earlier than this */
+    int64_t commit_ms;    /* COMMIT was heard over a new link; SIM_NEVER: not */
+    int64_t committed_ms;
+
+    /* What left for it, one bit for each enum ctl_rollout_effect_type. */
+    uint32_t orders_sent, orders_forged;
+    bool is_back_asked; /* a person asked for this host alone */
+
+    /* What belayd believes of it. */
+    struct ctl_rollout_host belief;
+    uint32_t believed; /* every state that was: bits */
+    bool is_ended;     /* in an end state, or nothing is believed yet */
+    int64_t promise_ms, promise_made_ms;
+    int64_t allowed_ms; /* of the promise that runs */
+    sim_ticket promise;
+};
+
+struct law_wave {
+    uint32_t host_count, failures_allowed;
+    uint32_t failed_count, open_count;
+    uint32_t failed_before; /* as it was before the millisecond `failed_ms` of the rollout */
+    int64_t opened_ms;      /* when somebody was waited for again, or still nobody */
+    int64_t ended_ms;       /* when nobody was waited for any more; SIM_NEVER: not yet */
+};
+
+struct law_rollout {
+    uint8_t id[PROTO_ROLLOUT_ID_BYTES];
+    uint32_t index;  /* from 0, as submitted */
+    uint32_t number; /* for people */
+    bool is_valid;
+    struct ctl_rollout_limits limits;
+    int64_t lease_ms, keep_way_back_ms, confirm_within_ms, watch_ms, change_ms;
+    uint32_t hosts_count, waves_count;
+    struct law_member *members;
+    uint32_t *place_of; /* of each machine; UINT32_MAX: none */
+    struct law_wave waves[CTL_ROLLOUT_WAVES_MAX];
+    uint32_t failed_count, failed_before;
+    int64_t failed_ms; /* when the last one failed */
+    int64_t severe_ms; /* when one failed severely; SIM_NEVER: none did */
+
+    /* People: SIM_NEVER: did not. */
+    int64_t paused_ms, aborted_ms, rolled_back_ms;
+    bool is_abort_asked, is_back_asked;
+    uint64_t waves_back_asked; /* bits */
+
+    /* As belayd told it. */
+    uint32_t state;
+    uint32_t told_failed_count;
+};
+
+struct law_lease {
+    uint32_t host;
+    enum sim_lease lease;
+    bool is_held;
+    int64_t until_ms;
+    int64_t allowed_ms; /* to be over by then */
+    sim_ticket timer;
+};
+
+struct law_host {
+    bool was_cloned;
+    bool is_up, is_revoked;
+    uint32_t unit;          /* enum proto_step of the package run that is under way; 0: none */
+    struct law_member *job; /* the newest */
+    struct law_lease leases[SIM_LEASE_LAST + 1];
+};
+
+struct law_books {
+    uint32_t hosts_count;
+    struct law_host *hosts;
+    struct law_rollout **rollouts;
+    uint32_t rollouts_count, rollouts_capacity;
+    uint32_t open_count; /* members that belayd holds to be under way */
+    bool is_belayd_up;
+    int64_t belayd_up_ms;
+};
+extern struct law_books law_books;
+
+/* NULL when nobody ever submitted it. */
+struct law_rollout *law_find(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES]);
+/* NULL when this machine has no place in it. */
+struct law_member *law_member_of(const struct law_rollout *rollout, uint32_t host);
+/* Ends the run when there is no such rollout or the host is not in it; `what` says what happened. */
+struct law_member *law_must_find(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], uint32_t host,
+                                 const char *what);
+struct law_host *law_host(uint32_t host);
+
+/* A person asked for the way back of this host, alone or with others. */
+bool law_is_back_asked(const struct law_member *member);
+
+/*
+ * Judges what could not be judged in the middle of a transaction. Called first by every fact; only
+ * does anything once the time has moved on.
+ */
+void law_settle(void);
+
+void law_fleet_open(void);
+void law_fleet_close(void);
+
+#endif

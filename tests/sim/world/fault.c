@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/world/chance.h"
+#include "tests/sim/world/faults.h"
+
+enum {
+    RATE_UNIT = 1000 * 1000, /* rates are in millionths of an opportunity */
+};
+
+/* The usual rate of a fault at one opportunity, in millionths; what has none here cannot happen. */
+static const uint32_t usual[SIM_FAULT_COUNT] = {
+    [SIM_FAULT_AGENT_KILLED] = 2000,
+    [SIM_FAULT_COURIER_KILLED] = 20000,
+    [SIM_FAULT_BELAYD_KILLED] = 500,
+    [SIM_FAULT_UNIT_KILLED] = 20000,
+    [SIM_FAULT_POWER_CUT] = 20000,
+    [SIM_FAULT_CONTROLLER_POWER_CUT] = 15000,
+    [SIM_FAULT_CONTROLLER_AWAY] = 20000,
+    [SIM_FAULT_REBOOT] = 20000,
+    [SIM_FAULT_REBOOT_LOOP] = 8000,
+    [SIM_FAULT_BOOT_NEVER] = 4000,
+    [SIM_FAULT_SYNC_FAILED] = 300,
+    [SIM_FAULT_DISK_FULL] = 300,
+    [SIM_FAULT_READ_FAILED] = 100,
+    [SIM_FAULT_WRITE_FAILED] = 200,
+    [SIM_FAULT_MESSAGE_LOST] = 8000,
+    [SIM_FAULT_MESSAGE_DOUBLED] = 8000,
+    [SIM_FAULT_MESSAGE_SWAPPED] = 8000,
+    [SIM_FAULT_MESSAGE_DELAYED] = 10000,
+    [SIM_FAULT_PARTITION] = 20000,
+    [SIM_FAULT_PARTITION_UP] = 15000,
+    [SIM_FAULT_PARTITION_DOWN] = 15000,
+    [SIM_FAULT_LINK_RESET] = 20000,
+    [SIM_FAULT_CLOCK_JUMPED] = 20000,
+    [SIM_FAULT_CLOCK_STOPPED] = 8000,
+    [SIM_FAULT_CLOCK_YEARS_OFF] = 100000,
+    [SIM_FAULT_SNAPSHOT_RESTORED] = 6000,
+    [SIM_FAULT_HOST_CLONED] = 6000,
+    [SIM_FAULT_CHILD_HANGS] = 8000,
+    [SIM_FAULT_CHILD_LIES] = 8000,
+    [SIM_FAULT_CHILD_DIES] = 8000,
+    [SIM_FAULT_CHANGE_BREAKS_SERVICE] = 30000,
+    [SIM_FAULT_CHANGE_FAILS] = 30000,
+    [SIM_FAULT_CHANGE_CUTS_OFF] = 15000,
+    [SIM_FAULT_WAY_BACK_FAILS] = 15000,
+    [SIM_FAULT_RELEASE_FAILS] = 10000,
+    [SIM_FAULT_STAGE_FAILS] = 15000,
+    [SIM_FAULT_PROBE_FAILS] = 30000,
+    [SIM_FAULT_KEY_REVOKED] = 100000,
+    [SIM_FAULT_HOST_REVOKED] = 3000,
+    [SIM_FAULT_PERSON_PAUSES] = 20000,
+    [SIM_FAULT_PERSON_RESUMES] = 60000,
+    [SIM_FAULT_PERSON_ABORTS] = 6000,
+    [SIM_FAULT_PERSON_ROLLS_BACK] = 8000,
+    [SIM_FAULT_PERSON_ROLLS_BACK_WAVE] = 8000,
+    [SIM_FAULT_PERSON_ROLLS_BACK_HOST] = 15000,
+    [SIM_FAULT_PERSON_RESCUES] = 10000,
+    [SIM_FAULT_PERSON_SUBMITS_TWICE] = 100000,
+    [SIM_FAULT_FORGED_ORDER] = 30000,
+    [SIM_FAULT_AGENT_UPGRADED] = 8000,
+    [SIM_FAULT_SAME_TICK] = 50000,
+};
+
+static const char *const names[SIM_FAULT_COUNT] = {
+#define X(name, text) text,
+    SIM_FAULTS(X)
+#undef X
+};
+
+static struct {
+    uint32_t rates[SIM_FAULT_COUNT];
+    uint32_t hosts;
+    uint32_t *chances; /* opportunities so far, of each kind for each machine */
+    struct sim_fault_done *done;
+    uint32_t done_count, done_capacity;
+} faults;
+
+/* Most worlds have a handful of kinds, some have all: rare pairs need both. */
+void sim_faults_open(uint32_t hosts)
+{
+    uint32_t kinds_pct = (uint32_t)sim_draw_between(SIM_DRAW_WORLD, SIM_CONTROLLER, 5, 70);
+
+    memset(&faults, 0, sizeof(faults));
+    faults.hosts = hosts;
+    faults.chances = calloc((size_t)SIM_FAULT_COUNT * (hosts + 1), sizeof(*faults.chances));
+    if (faults.chances == NULL)
+        sim_broken("no memory for faults");
+    for (uint32_t i = 0; i < SIM_FAULT_COUNT; i++) {
+        uint32_t eighths = 1U << sim_draw_below(SIM_DRAW_WORLD, SIM_CONTROLLER, 6);
+
+        if (sim_draw_percent(SIM_DRAW_WORLD, SIM_CONTROLLER, kinds_pct))
+            faults.rates[i] = usual[i] / 8 * eighths;
+    }
+    if (sim_options()->is_calm)
+        memset(faults.rates, 0, sizeof(faults.rates));
+}
+
+void sim_faults_close(void)
+{
+    free(faults.chances);
+    free(faults.done);
+    memset(&faults, 0, sizeof(faults));
+}
+
+static bool is_wanted(const struct sim_fault_id *id)
+{
+    const struct sim_options *options = sim_options();
+
+    if (options->only == NULL)
+        return true;
+    for (uint32_t i = 0; i < options->only_count; i++) {
+        const struct sim_fault_id *only = &options->only[i];
+
+        if (only->fault == id->fault && only->machine == id->machine && only->number == id->number)
+            return true;
+    }
+
+    return false;
+}
+
+static void list(const struct sim_fault_id *id)
+{
+    if (faults.done_count == faults.done_capacity) {
+        uint32_t capacity = faults.done_capacity == 0 ? 64 : 2 * faults.done_capacity;
+        struct sim_fault_done *done = reallocarray(faults.done, capacity, sizeof(*done));
+
+        if (done == NULL)
+            sim_broken("no memory for faults");
+        faults.done = done;
+        faults.done_capacity = capacity;
+    }
+    faults.done[faults.done_count++] = (struct sim_fault_done){*id, sim_now_ms()};
+}
+
+bool sim_fault(enum sim_fault fault, uint32_t machine)
+{
+    uint32_t place = sim_dense(machine);
+    struct sim_fault_id id = {fault, machine, 0};
+    uint64_t drawn;
+
+    if (faults.rates[fault] == 0 || sim_is_calm())
+        return false;
+    id.number = faults.chances[(size_t)fault * (faults.hosts + 1) + place]++;
+    drawn =
+        sim_mix(sim_chance_seed() ^ UINT64_C(0xfa017), (uint64_t)fault << 32 | place, id.number);
+    if (drawn % RATE_UNIT >= faults.rates[fault] || !is_wanted(&id))
+        return false;
+    list(&id);
+    sim_fold(fault, (uint64_t)machine << 32 | id.number);
+    sim_tell(machine, "FAULT %s", names[fault]);
+
+    return true;
+}
+
+const char *sim_fault_name(enum sim_fault fault)
+{
+    return names[fault];
+}
+
+const struct sim_fault_done *sim_fault_list(uint32_t *ret_count)
+{
+    *ret_count = faults.done_count;
+
+    return faults.done;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TESTS_SIM_WORLD_LAWS_H
+#define TESTS_SIM_WORLD_LAWS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "controller/core/rollout.h"
+#include "proto/ids.h"
+#include "proto/words.h"
+
+/*
+ * What must hold in every world, whatever goes wrong. The rest of the simulator tells here what
+ * truly happened, at the moment it happens; the laws keep their own books and never ask the code
+ * under test what it thinks. A law that does not hold ends the run.
+ */
+
+/* A rollout as people signed it, before anything of it is sent. */
+struct sim_law_rollout {
+    uint8_t id[PROTO_ROLLOUT_ID_BYTES];
+    uint32_t hosts_count;
+    const uint32_t *hosts; /* machines, one per place; borrowed for the call */
+    const uint32_t *waves; /* from 0, of each */
+    uint32_t waves_count;
+    const struct ctl_rollout_wave *wave_limits; /* host_count and failures_allowed of each */
+    struct ctl_rollout_limits limits;
+    int64_t lease_ms, keep_way_back_ms, confirm_within_ms, watch_ms, change_ms;
+    bool is_valid; /* false: forged or unsigned; nothing may ever come of it */
+};
+
+void sim_laws_open(void);
+void sim_laws_close(void);
+
+/* ---- the controller and people ---- */
+void sim_law_submitted(const struct sim_law_rollout *rollout);
+/*
+ * A person is about to give this order: from now on the controller may obey it, whether it ever
+ * confirms it or dies in between.
+ */
+void sim_law_person_asks(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                         enum ctl_rollout_event_type order, uint32_t host, uint32_t wave);
+/* A person's order that the controller confirmed (stored): binding from now on. */
+void sim_law_person_ordered(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                            enum ctl_rollout_event_type order, uint32_t host, uint32_t wave);
+/*
+ * belayd's process is there (its store is open and all that it believes was told anew with
+ * sim_law_believed), or it is gone.
+ */
+void sim_law_belayd(bool is_up);
+/* A message with an order leaves belayd for a host, whether it arrives or not. */
+void sim_law_order_sent(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], uint32_t host,
+                        enum ctl_rollout_effect_type order);
+/* The same from somebody else who holds the controller: no more than this may come of it. */
+void sim_law_order_forged(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], uint32_t host,
+                          enum ctl_rollout_effect_type order);
+/* This host is not admitted any more: nobody hears what becomes of it. */
+void sim_law_host_revoked(uint32_t host);
+/* From now on the host's trust file names nobody who signed this rollout. */
+void sim_law_distrusted(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES]);
+/*
+ * Committed in the controller's store: what it holds to be true of a host, or of the rollout. Told
+ * when the transaction is durable and before any order of it leaves.
+ */
+void sim_law_believed(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], uint32_t host,
+                      const struct ctl_rollout_host *belief);
+void sim_law_rollout_state(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                           const struct ctl_rollout *rollout);
+
+/* ---- hosts: all of `host` the machine ---- */
+
+enum sim_lease {
+    SIM_LEASE_SSH = 1,
+    SIM_LEASE_JOBS,
+    SIM_LEASE_SILENCE,
+    SIM_LEASE_LAST = SIM_LEASE_SILENCE,
+};
+
+/* An order was taken: its record is durable. */
+void sim_law_job_taken(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES]);
+/* The job's state as it became durable on the host. */
+void sim_law_job_recorded(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                          enum proto_job_state state, bool is_packages_old, bool is_packages_new);
+/*
+ * An agent that came up took this state from its journal: what became durable in the very moment of
+ * its death is told here and nowhere else. Before anything else that agent does.
+ */
+void sim_law_job_loaded(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                        enum proto_job_state state);
+/* The unit of a step that changes the host begins, goes on after a join is no new begin. */
+void sim_law_unit_begins(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                         enum proto_step step, bool is_way_back_complete);
+void sim_law_unit_ends(uint32_t host, enum proto_step step);
+void sim_law_lease_taken(uint32_t host, enum sim_lease lease, int64_t until_ms);
+void sim_law_lease_ended(uint32_t host, enum sim_lease lease);
+/* Giving back was tried and failed; what gives back tries again by its own timer. */
+void sim_law_lease_kept(uint32_t host, enum sim_lease lease);
+/* Somebody at the rescue socket ordered the newest job back or cancelled it, and was answered. */
+void sim_law_rescued(uint32_t host);
+/* COMMIT reached the job; over which connection, and whether it is younger than the change. */
+void sim_law_commit_heard(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                          bool is_new_link);
+/* The host goes the way back. `witnesses_answer`: others on its network could be reached then. */
+void sim_law_turned_back(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                         const char *code, bool is_healthy, bool is_cut_off,
+                         bool controller_was_missing);
+/* Its disk is another one now (snapshot, reinstallation): what it knew is what that disk knows. */
+void sim_law_disk_replaced(uint32_t host);
+/* Its disk is copied as it is now; sim_law_disk_replaced brings that back. */
+void sim_law_snapshot_taken(uint32_t host);
+/* Another machine spoke with its key: whose word was whose nobody can tell afterwards. */
+void sim_law_cloned(uint32_t host);
+void sim_law_power(uint32_t host, bool is_up);
+
+/* belayd holds every host of every rollout to be in an end state: nothing more is promised. */
+bool sim_laws_are_quiet(void);
+/* After faults stopped and the queue ran dry or the bound was reached. */
+void sim_law_world_ended(void);
+/* How long after the last fault everything must have ended. */
+int64_t sim_law_bound_ms(void);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TESTS_SIM_WORLD_PEOPLE_H
+#define TESTS_SIM_WORLD_PEOPLE_H
+
+#include "tests/sim/world/belayd.h"
+#include "tests/sim/world/laws.h"
+
+/* What the files about people share: who they are, what they signed, what they want. */
+enum sim_person {
+    SIM_ANNA, /* operators */
+    SIM_BEN,
+    SIM_CARLA, /* commander */
+    SIM_PEOPLE,
+};
+
+enum {
+    SIM_PLANS_MAX = 4,
+    SIM_PLAN_WAVES_MAX = 6,
+};
+
+/* ---- keys.c ---- */
+
+void sim_keys_open(void);
+void sim_keys_close(void);
+
+/* A person's, or with SIM_PEOPLE that of somebody whom no trust file names. */
+void sim_keys_sign(uint32_t person, const struct proto_buffer *manifest,
+                   struct proto_signature *ret_signature);
+bool sim_keys_is_revoked(uint32_t person);
+/* The key is taken out of the trust file. True when there is somebody left to sign in its place. */
+bool sim_keys_revoke(uint32_t person);
+/* The newest trust file; borrowed for the world. */
+const struct proto_trust *sim_keys_trust(void);
+/* The same, encoded and signed by the root; borrowed until another one is made. */
+struct proto_bytes sim_keys_trust_file(void);
+
+/* ---- plan.c ---- */
+
+/* A rollout as people signed it. Targets in the order of the manifest: by id. */
+struct sim_plan {
+    struct sim_law_rollout rollout; /* hosts, waves and limits are those below */
+    uint32_t *hosts, *waves, *kinds;
+    struct ctl_rollout_wave wave_limits[SIM_PLAN_WAVES_MAX];
+    struct proto_target *targets;
+    struct proto_buffer manifest;
+    struct proto_signature signatures[2];
+    uint32_t signers[2];
+    uint32_t signatures_count;
+};
+
+/* Draws one by `what` for now, over hosts that `may_take`, and signs it. False when none may. */
+bool sim_plan_draw(struct sim_plan *plan, enum sim_draw what, uint32_t number,
+                   bool (*may_take)(uint32_t host));
+void sim_plan_release(struct sim_plan *plan);
+/* The request "submit"; a new reference. */
+json_t *sim_plan_request(const struct sim_plan *plan);
+/* The message OFFER for the target at this place. */
+void sim_plan_offer(const struct sim_plan *plan, uint32_t place, struct proto_buffer *ret_message);
+json_t *sim_hex(const uint8_t *data, size_t size_bytes);
+
+/* ---- people.c ---- */
+
+/* A plan that belayd took, drawn; NULL when there is none. */
+const struct sim_plan *sim_people_any_plan(void);
+
+/* ---- forge.c ---- */
+
+/* Somebody who holds the controller sends what nobody ordered. */
+void sim_forge(void);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What belayd can tell of hosts and rollouts beside their state: leases, the audit. */
+#include "tests/lib/unit.h"
+#include "tests/unit/ctl_daemon/world.h"
+
+static struct world world;
+
+static int open_world(void **state)
+{
+    world_open(&world);
+    world_set_trust(&world, 1);
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    world_close(&world);
+    return 0;
+}
+
+static void test_leases_are_shown_until_given_back(void **state)
+{
+    const struct submission_wish wish = world_two_waves(&world);
+    char id[17];
+    json_t *leases;
+
+    world_add_hosts(&world, 2);
+    world.hosts[0].end = FAKE_SILENT;
+    world_submit(&world, &wish, id);
+    while (world.hosts[0].starts == 0)
+        world_turn(&world);
+    fake_host_report(&world.hosts[0], &(struct proto_report){.moment = PROTO_MOMENT_BEGIN,
+                                                             .state = PROTO_JOB_ISOLATING,
+                                                             .step = PROTO_STEP_SSH_LOCK});
+    while (world.hosts[0].acknowledged < world.hosts[0].report_count)
+        world_turn(&world);
+    leases = world_ask_verb(&world, "leases");
+    assert_int_equal(json_array_size(json_object_get(leases, "leases")), 1);
+    assert_string_equal(json_word(json_array_get(json_object_get(leases, "leases"), 0), "lease"),
+                        "ssh_lock");
+    json_decref(leases);
+    fake_host_report(&world.hosts[0], &(struct proto_report){.moment = PROTO_MOMENT_END,
+                                                             .state = PROTO_JOB_REVERTING,
+                                                             .step = PROTO_STEP_SSH_UNLOCK,
+                                                             .result = PROTO_RESULT_OK});
+    while (world.hosts[0].acknowledged < world.hosts[0].report_count)
+        world_turn(&world);
+    leases = world_ask_verb(&world, "leases");
+    assert_int_equal(json_array_size(json_object_get(leases, "leases")), 0);
+    json_decref(leases);
+}
+
+/* Also after its rollout has ended, and belayd has started again. */
+static void test_a_lease_outlives_its_rollout(void **state)
+{
+    const struct submission_wish wish = world_two_waves(&world);
+    char id[17];
+    json_t *leases;
+
+    world_add_hosts(&world, 2);
+    world.hosts[0].end = FAKE_SILENT;
+    world_submit(&world, &wish, id);
+    while (world.hosts[0].starts == 0)
+        world_turn(&world);
+    world_report(&world, &world.hosts[0],
+                 &(struct proto_report){.moment = PROTO_MOMENT_BEGIN,
+                                        .state = PROTO_JOB_ISOLATING,
+                                        .step = PROTO_STEP_SSH_LOCK});
+    world_report(
+        &world, &world.hosts[0],
+        &(struct proto_report){.moment = PROTO_MOMENT_STATE, .state = PROTO_JOB_REVERT_FAILED});
+    json_decref(world_wait_state(&world, "halted"));
+    world_restart(&world);
+    leases = world_ask_verb(&world, "leases");
+    assert_int_equal(json_array_size(json_object_get(leases, "leases")), 1);
+    assert_string_equal(json_word(json_array_get(json_object_get(leases, "leases"), 0), "host"),
+                        "web1");
+    json_decref(leases);
+}
+
+static void test_the_audit_of_a_rollout_is_found_behind_other_rows(void **state)
+{
+    const struct submission_wish wish = world_two_waves(&world);
+    char id[17];
+    json_t *audit;
+
+    world_add_hosts(&world, 2);
+    world_submit(&world, &wish, id);
+    json_decref(world_wait_state(&world, "complete"));
+    for (unsigned i = 0; i < 3; i++)
+        json_decref(world_ask(&world, json_pack("{s:s, s:s, s:{s:s}}", "verb", "hosts.label",
+                                                "host", "web1", "set", "role", "web")));
+    audit =
+        world_ask(&world, json_pack("{s:s, s:s, s:i}", "verb", "audit", "rollout", id, "limit", 2));
+    assert_int_equal(json_array_size(json_object_get(audit, "rows")), 1);
+    assert_string_equal(json_word(json_array_get(json_object_get(audit, "rows"), 0), "verb"),
+                        "submit");
+    json_decref(audit);
+}
+
+#define RECORDS_TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RECORDS_TEST(test_leases_are_shown_until_given_back),
+        RECORDS_TEST(test_a_lease_outlives_its_rollout),
+        RECORDS_TEST(test_the_audit_of_a_rollout_is_found_behind_other_rows),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
