@@ -66,6 +66,7 @@ static int restore(struct agent_packages_job *job, const struct agent_packages_w
 
 const struct agent_packages_backend agent_packages_apt = {
     .name = "apt",
+    .audit_remedy = "`dpkg --configure -a`, `apt-get -f install`, `dpkg --audit`",
     .prepare = agent_packages_apt_prepare,
     .await_lock = agent_packages_apt_await_lock,
     .audit = agent_packages_apt_audit,
@@ -383,10 +384,7 @@ int agent_packages_apt_blame(struct agent_packages_job *job, const char *what,
 
     if (output->late) {
         cause.line = agent_packages_apt_last_action(output->text);
-        bl_text_escape(words, sizeof(words), cause.line.text, cause.line.length);
-        return agent_packages_fail(job, err, "change_timed_out", "see the log of the phase",
-                                   -ETIMEDOUT, "%s was not done when its time was over%s%s", what,
-                                   words[0] != '\0' ? "; it was at: " : "", words);
+        return agent_packages_job_blame_late(job, what, &cause.line, err);
     }
     agent_packages_apt_find_cause(output->text, &cause);
     bl_text_escape(words, sizeof(words), cause.line.text, cause.line.length);

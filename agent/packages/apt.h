@@ -30,11 +30,6 @@
 #define AGENT_PACKAGES_HOST_LISTS   "/var/lib/apt/lists"
 #define AGENT_PACKAGES_HOST_ARCHIVE "/var/cache/apt/archives"
 
-/* How long one job waits for another that uses the private directories. */
-enum {
-    AGENT_PACKAGES_APT_SHARE_MS = 10 * 60 * 1000
-};
-
 enum agent_packages_apt_world {
     AGENT_PACKAGES_APT_REPOSITORIES = 1,
     AGENT_PACKAGES_APT_FILES,

@@ -11,12 +11,6 @@
 #include "common/file.h"
 #include "common/text.h"
 
-enum {
-    REFRESH_MS = 60 * 1000
-}; /* a younger index is not fetched again */
-
-#define STAMP "belay-stamp"
-
 static void close_directory(DIR **directory)
 {
     if (*directory != NULL)
@@ -27,19 +21,6 @@ static bool is_index(const char *name)
 {
     return name[0] != '.' && strcmp(name, "lock") != 0 && strcmp(name, "partial") != 0 &&
            strcmp(name, "auxfiles") != 0;
-}
-
-static bool is_young(int lists_fd)
-{
-    struct stat st;
-    int64_t age_ms;
-
-    if (fstatat(lists_fd, STAMP, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return false;
-    age_ms = bl_wall_now().ms - (int64_t)st.st_mtim.tv_sec * 1000;
-
-    /* A stamp of the future says that the clock was set, not that the index is young. */
-    return age_ms >= 0 && age_ms < REFRESH_MS;
 }
 
 /* A first refresh that starts from what the host has already fetched costs next to nothing. */
@@ -67,30 +48,15 @@ static int seed(struct agent_packages_job *job, int lists_fd, struct bl_error *e
     return 0;
 }
 
-int agent_packages_apt_refresh(struct agent_packages_job *job, struct bl_error *err)
+/* Fetches the index anew, from what is there. */
+static int update(struct agent_packages_job *job, int lists_fd, struct bl_error *err)
 {
-    BL_AUTO_FD int lock_fd = -1;
-    BL_AUTO_FD int lists_fd = -1;
     struct agent_packages_command command = {.patience = AGENT_PACKAGES_STOP_TOOL};
     struct agent_packages_output output;
     struct agent_packages_line line;
-    char path[AGENT_TXN_PATH_BYTES_MAX], words[160];
+    char words[160];
     int r;
 
-    r = bl_text_format(path, sizeof(path), "%s/apt/lists.lock", job->cache_dir);
-    if (r < 0)
-        return bl_fail(err, r, "'%s': path too long", job->cache_dir);
-    r = agent_packages_process_take_lock(job, path, AGENT_PACKAGES_APT_SHARE_MS, &lock_fd, err);
-    if (r < 0)
-        return r;
-    r = bl_text_format(path, sizeof(path), "%s/apt/lists", job->cache_dir);
-    if (r < 0)
-        return bl_fail(err, r, "'%s': path too long", job->cache_dir);
-    lists_fd = bl_dir_open(AT_FDCWD, path, err);
-    if (lists_fd < 0)
-        return lists_fd;
-    if (is_young(lists_fd))
-        return 0;
     if (faccessat(lists_fd, "partial", F_OK, 0) < 0) {
         r = seed(job, lists_fd, err);
         if (r < 0)
@@ -113,10 +79,13 @@ int agent_packages_apt_refresh(struct agent_packages_job *job, struct bl_error *
         return agent_packages_fail(job, err, "refresh_failed", "see that `apt-get update` is clean",
                                    -EAGAIN, "apt-get update: %s", words);
     }
-    if (output.status != 0)
-        return agent_packages_apt_blame(job, "apt-get update", &output, err);
 
-    return bl_file_replace(lists_fd, STAMP, "", 0, err);
+    return output.status == 0 ? 0 : agent_packages_apt_blame(job, "apt-get update", &output, err);
+}
+
+int agent_packages_apt_refresh(struct agent_packages_job *job, struct bl_error *err)
+{
+    return agent_packages_refresh(job, "apt/lists", update, err);
 }
 
 /* "NAME" or "NAME=VERSION" of what was asked for; held packages stay out, with a note. */

@@ -13,6 +13,7 @@
  */
 struct agent_packages_backend {
     const char *name;
+    const char *audit_remedy; /* what a person does about half done packages */
 
     /* The private places below job->cache_dir; cheap when they are there. */
     int (*prepare)(struct agent_packages_job *job, struct bl_error *err);
@@ -47,5 +48,6 @@ struct agent_packages_backend {
 };
 
 extern const struct agent_packages_backend agent_packages_apt;
+extern const struct agent_packages_backend agent_packages_dnf;
 
 #endif

@@ -4,8 +4,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/packages/conffile.h"
 #include "agent/packages/tools.h"
 #include "common/file.h"
+#include "common/text.h"
+
+int agent_packages_job_blame_late(struct agent_packages_job *job, const char *what,
+                                  const struct agent_packages_line *at, struct bl_error *err)
+{
+    char words[160];
+
+    bl_text_escape(words, sizeof(words), at->text, at->length);
+
+    return agent_packages_fail(job, err, "change_timed_out", "see the log of the phase", -ETIMEDOUT,
+                               "%s was not done when its time was over%s%s", what,
+                               words[0] != '\0' ? "; it was at: " : "", words);
+}
 
 int agent_packages_compare(struct agent_packages_job *job, const struct agent_packages_tools *tools,
                            const struct agent_packages_way_back *way_back,
@@ -128,6 +142,8 @@ int agent_packages_apply(struct agent_packages_job *job, const struct agent_pack
     r = run_change(job, tools, way_back, &output, err);
     if (r < 0)
         return r;
+    for (uint32_t i = 0; i < way_back->kept_count; i++)
+        agent_packages_conffile_note_leftovers(job, &way_back->kept[i]);
     r = check_after(job, tools, way_back, off, &output, err);
     if (r < 0)
         return r;

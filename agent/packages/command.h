@@ -28,7 +28,7 @@ enum agent_packages_patience {
     /* At the deadline the tool itself is asked to end: it only reads or downloads. */
     AGENT_PACKAGES_STOP_TOOL = 1,
     /*
-     * apt and dpkg are never signalled. At the deadline the scripts that they wait for are asked to
+     * The package manager is never signalled. At the deadline the scripts that they wait for are asked to
      * end, ten seconds later again, then they are killed; the tool then ends by itself.
      */
     AGENT_PACKAGES_STOP_SCRIPTS,

@@ -231,3 +231,16 @@ int agent_packages_conffile_restore(struct agent_packages_job *job,
 
     return 1;
 }
+
+void agent_packages_conffile_note_leftovers(struct agent_packages_job *job,
+                                            const struct agent_packages_kept *kept)
+{
+    uint64_t ours = look_for_leftovers(kept->path) & ~kept->leftovers;
+
+    for (unsigned i = 0; i < AGENT_PACKAGES_LEFTOVERS; i++) {
+        if ((ours & (UINT64_C(1) << i)) != 0) {
+            agent_packages_job_note(job, "%s%s was left beside the file that was kept", kept->path,
+                                    agent_packages_leftover_suffixes[i]);
+        }
+    }
+}

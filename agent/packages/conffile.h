@@ -28,4 +28,8 @@ int agent_packages_conffile_restore(struct agent_packages_job *job,
                                     const struct agent_packages_kept *kept, struct bl_error *err)
     BL_CHECKED;
 
+/* A note for each file that the change has left beside the configuration file: nobody merges it. */
+void agent_packages_conffile_note_leftovers(struct agent_packages_job *job,
+                                            const struct agent_packages_kept *kept);
+
 #endif

@@ -21,6 +21,7 @@ enum {
     OWN_PATIENCE_MS = 30 * 1000,
     OWN_TERM_MS = 10 * 1000, /* from the first SIGTERM to SIGKILL */
     NAME_BYTES = 32,
+    PID_BYTES_MAX = 64,
 };
 
 struct process {
@@ -116,7 +117,8 @@ static void mark_descendants(struct process *processes, size_t count, pid_t ance
 
 static bool is_package_manager(const char *name)
 {
-    static const char *const names[] = {"apt-get", "dpkg", "dpkg-deb", "dpkg-split"};
+    static const char *const names[] = {"apt-get",    "dpkg",  "dpkg-deb",
+                                        "dpkg-split", "dnf-3", "rpm"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(name, names[i]) == 0)
@@ -163,6 +165,24 @@ static pid_t lock_holder(const char *path)
     return lock.l_pid > 0 ? lock.l_pid : -1;
 }
 
+/* The same of a file with a process id; the id of a process that is gone means nothing. */
+static pid_t pid_file_holder(const char *path)
+{
+    BL_AUTO_FREE char *text = NULL;
+    struct bl_error unused = {0};
+    struct process process;
+    size_t size_bytes;
+    uint64_t pid;
+
+    if (bl_file_read(AT_FDCWD, path, PID_BYTES_MAX, &text, &size_bytes, &unused) < 0)
+        return 0;
+    text[strcspn(text, "\n")] = '\0';
+    if (bl_text_to_u64(text, INT32_MAX, &pid, &unused) < 0 || pid == 0)
+        return 0;
+
+    return read_process((pid_t)pid, &process) ? (pid_t)pid : 0;
+}
+
 /* Is it a process that an earlier phase of this very job left behind? Its control group tells. */
 static bool is_ours(const struct agent_packages_job *job, pid_t holder)
 {
@@ -193,8 +213,11 @@ static int64_t at_most(int64_t value, int64_t most)
     return value < most ? value : most;
 }
 
-int agent_packages_process_await_lock(struct agent_packages_job *job, const char *path,
-                                      int64_t wait_ms, bool end_own, struct bl_error *err)
+/* How one looks for who holds a lock. */
+typedef pid_t (*find_holder)(const char *path);
+
+static int await_free(struct agent_packages_job *job, const char *path, find_holder find,
+                      int64_t wait_ms, bool end_own, struct bl_error *err)
 {
     struct bl_mono start = bl_mono_now();
     struct bl_mono end = bl_mono_after(start, wait_ms);
@@ -204,7 +227,7 @@ int agent_packages_process_await_lock(struct agent_packages_job *job, const char
     if (job->deadline.ms != 0 && job->deadline.ms < end.ms)
         end = job->deadline;
     for (;;) {
-        pid_t holder = lock_holder(path);
+        pid_t holder = find(path);
         struct bl_mono now = bl_mono_now();
 
         if (holder == 0)
@@ -225,6 +248,18 @@ int agent_packages_process_await_lock(struct agent_packages_job *job, const char
         }
         await_holder(holder, end.ms - now.ms);
     }
+}
+
+int agent_packages_process_await_lock(struct agent_packages_job *job, const char *path,
+                                      int64_t wait_ms, bool end_own, struct bl_error *err)
+{
+    return await_free(job, path, lock_holder, wait_ms, end_own, err);
+}
+
+int agent_packages_process_await_pid_file(struct agent_packages_job *job, const char *path,
+                                          int64_t wait_ms, bool end_own, struct bl_error *err)
+{
+    return await_free(job, path, pid_file_holder, wait_ms, end_own, err);
 }
 
 int agent_packages_process_take_lock(struct agent_packages_job *job, const char *path,

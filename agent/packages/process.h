@@ -8,7 +8,7 @@
 #include "agent/packages/job.h"
 
 /*
- * Sends `number` to every descendant of `ancestor` that is not apt or dpkg itself: maintainer
+ * Sends `number` to every descendant of `ancestor` that is not the package manager itself: maintainer
  * scripts, hooks and what they started. The package manager then sees a script fail, which it
  * knows how to live with; killed itself, it would leave a half-written database.
  */
@@ -25,6 +25,11 @@ void agent_packages_process_end_scripts(pid_t ancestor, int number);
  */
 int agent_packages_process_await_lock(struct agent_packages_job *job, const char *path,
                                       int64_t wait_ms, bool end_own, struct bl_error *err)
+    BL_CHECKED;
+
+/* The same for a file that holds the id of the process that works, as dnf writes it. */
+int agent_packages_process_await_pid_file(struct agent_packages_job *job, const char *path,
+                                          int64_t wait_ms, bool end_own, struct bl_error *err)
     BL_CHECKED;
 
 /* Waits likewise, then takes the lock; it is held until `*ret_fd` is closed. */

@@ -4,6 +4,7 @@
 
 #include "agent/packages/changes.h"
 #include "agent/packages/command.h"
+#include "agent/packages/line.h"
 #include "agent/packages/paths.h"
 #include "agent/packages/way_back.h"
 
@@ -87,6 +88,20 @@ struct agent_packages_tools {
     int (*const *restore_steps)(struct agent_packages_restoration *restoration,
                                 struct bl_error *err);
 };
+
+/* A tool was not done when its time was over; `at` is what it was doing, length 0 when nobody knows. */
+int agent_packages_job_blame_late(struct agent_packages_job *job, const char *what,
+                                  const struct agent_packages_line *at, struct bl_error *err)
+    BL_CHECKED;
+
+/*
+ * Fresh metadata in CACHE_DIR/`directory`, by one job at a time; what is younger than a minute is
+ * fresh. `update` fetches it.
+ */
+int agent_packages_refresh(struct agent_packages_job *job, const char *directory,
+                           int (*update)(struct agent_packages_job *job, int directory_fd,
+                                         struct bl_error *err),
+                           struct bl_error *err) BL_CHECKED;
 
 /* ---- package files (store.c) -------------------------------------------------------------- */
 

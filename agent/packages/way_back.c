@@ -6,7 +6,8 @@
 #include "agent/packages/changes.h"
 
 const char *const agent_packages_leftover_suffixes[AGENT_PACKAGES_LEFTOVERS] = {
-    ".dpkg-new", ".dpkg-dist", ".dpkg-old", ".dpkg-bak", ".ucf-dist", ".ucf-old",
+    ".dpkg-new", ".dpkg-dist", ".dpkg-old", ".dpkg-bak", ".ucf-dist",
+    ".ucf-old",  ".rpmnew",    ".rpmsave",  ".rpmorig",
 };
 
 static const struct proto_field former_fields[] = {

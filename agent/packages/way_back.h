@@ -24,15 +24,15 @@ struct agent_packages_former {
     const char *from_arch;   /* of the former package; "" when there was none */
     const char *new_file;    /* in packages/; "" for a removal */
     const char *former_file; /* in way-back/; "" when it was not installed */
-    bool requested;          /* by the plan; otherwise apt brought it along */
+    bool requested;          /* by the plan; otherwise it came along */
     bool held, automatic;    /* the former marks */
     bool residual;           /* not installed, but its configuration files were there */
     bool rebuilt;            /* former_file was rebuilt from the installed files */
 };
 
-/* What dpkg and ucf may leave beside a configuration file; bit i: it was there before. */
+/* What dpkg, ucf and rpm may leave beside a configuration file; bit i: it was there before. */
 enum {
-    AGENT_PACKAGES_LEFTOVERS = 6
+    AGENT_PACKAGES_LEFTOVERS = 9
 };
 extern const char *const agent_packages_leftover_suffixes[AGENT_PACKAGES_LEFTOVERS];
 

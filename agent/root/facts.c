@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "agent/txn/manager.h"
 #include "common/file.h"
 #include "common/text.h"
 #include "proto/message.h"
@@ -67,6 +68,8 @@ void agent_facts_read(struct agent_facts *ret_facts)
     or_unknown(ret_facts->os_version, sizeof(ret_facts->os_version));
     or_unknown(ret_facts->kernel, sizeof(ret_facts->kernel));
     or_unknown(ret_facts->arch, sizeof(ret_facts->arch));
-    ret_facts->package_manager =
-        bl_file_exists(AT_FDCWD, "/usr/bin/dpkg", &ignored) > 0 ? PROTO_APT : PROTO_DNF;
+    /* Of a host with neither, each job says so. */
+    ret_facts->package_manager = agent_txn_manager_find("");
+    if (ret_facts->package_manager == 0)
+        ret_facts->package_manager = PROTO_DNF;
 }

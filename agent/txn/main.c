@@ -17,6 +17,7 @@
 
 #include "agent/packages/process.h"
 #include "agent/txn/ballast.h"
+#include "agent/txn/manager.h"
 #include "agent/txn/phase.h"
 #include "common/file.h"
 #include "common/text.h"
@@ -136,9 +137,22 @@ static int check_history(struct agent_packages_job *job, uint32_t phase, struct 
                                "the change was interrupted and is not begun a second time");
 }
 
+static const struct agent_packages_backend *choose_backend(void)
+{
+    switch (agent_txn_manager_find("")) {
+    case PROTO_APT:
+        return &agent_packages_apt;
+    case PROTO_DNF:
+        return &agent_packages_dnf;
+    default:
+        return NULL;
+    }
+}
+
 static int run(struct agent_packages_job *job, const struct options *options, uint32_t phase,
                struct bl_error *err)
 {
+    const struct agent_packages_backend *backend = choose_backend();
     PROTO_AUTO_ARENA arena = {0};
     struct bl_error ignored = {0};
     struct agent_txn_task task;
@@ -158,10 +172,15 @@ static int run(struct agent_packages_job *job, const struct options *options, ui
     /* The agent may be dead. Without room the package manager says best what it lacks. */
     if (phase == AGENT_TXN_RESTORE)
         (void)!agent_ballast_find_room(options->state_dir, &ignored);
-    r = agent_packages_apt.prepare(job, err);
+    if (backend == NULL) {
+        return agent_packages_fail(job, err, "no_package_manager",
+                                   "belay works with apt and with dnf 4 (/usr/bin/dnf-3)",
+                                   -EOPNOTSUPP, "this host has neither apt nor dnf 4");
+    }
+    r = backend->prepare(job, err);
     if (r < 0)
         return bl_wrap(err, "prepare '%s'", options->cache_dir);
-    agent_txn_phase_run(&agent_packages_apt, job, &task, &arena);
+    agent_txn_phase_run(backend, job, &task, &arena);
 
     r = save_result(job, err);
 

@@ -130,8 +130,7 @@ static int check_database(struct phase *p, struct bl_error *err)
     if (r < 0)
         return r;
     if (!p->job->result->audit_clean) {
-        return agent_packages_fail(p->job, err, "package_database_broken",
-                                   "`dpkg --configure -a`, `apt-get -f install`, `dpkg --audit`",
+        return agent_packages_fail(p->job, err, "package_database_broken", p->backend->audit_remedy,
                                    -EUCLEAN, "the package database has half done packages");
     }
 

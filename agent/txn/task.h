@@ -77,11 +77,11 @@ struct agent_txn_finding { /* why a host is blocked or a phase failed, and what 
 /*
  * `result` is OK only when everything the phase promises is true; `code` and `reason` then are "".
  * Codes of a failed phase:
- *   bad_task internal no_space lock_held package_database_broken
+ *   bad_task internal no_space lock_held package_database_broken no_package_manager
  *   refresh_failed resolve_failed package_not_found version_not_found package_held too_many_packages
  *   pinned_set_differs removal_not_allowed downgrade_not_allowed
  *   fetch_failed no_way_back change_not_rehearsed way_back_not_rehearsed
- *   postinst_failed dpkg_interrupted dpkg_failed apt_failed change_timed_out change_incomplete
+ *   postinst_failed dpkg_interrupted dpkg_failed apt_failed dnf_failed change_timed_out change_incomplete
  *   restore_incomplete; INSPECT, as findings of a result that is OK: file_changed
  */
 struct agent_txn_result {
@@ -140,8 +140,8 @@ enum agent_txn_file {
     AGENT_TXN_FILE_TASK = 1,
     AGENT_TXN_FILE_STARTED, /* exists: the phase may have had effects */
     AGENT_TXN_FILE_RESULT,
-    AGENT_TXN_FILE_LOG,      /* what apt and dpkg said, for people */
-    AGENT_TXN_FILE_PROGRESS, /* apt's Status-Fd lines; grows while the package manager works */
+    AGENT_TXN_FILE_LOG,      /* what the package manager said, for people */
+    AGENT_TXN_FILE_PROGRESS, /* apt's Status-Fd lines while it works; empty with dnf */
 };
 void agent_txn_file_name(uint32_t phase, enum agent_txn_file file,
                          char ret_name[AGENT_TXN_NAME_BYTES]);

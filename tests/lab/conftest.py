@@ -92,18 +92,30 @@ def bare_fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fleet]]
 @pytest.fixture
 def fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fleet]]:
     """Makes fleets with belay: fleet(hosts=3) has a running controller, and all hosts are joined with role=web."""
-
-    def join(fleet: Fleet, labels: dict[str, str] | None = None) -> None:
-        fleet.belay.set_up_controller()
-        fleet.belay.join(fleet.hosts, labels or {"role": "web"})
-
-    yield from _fleets(request, lambda hosts=3: Fleet(hosts, product=True), join)
+    yield from _fleets(request, lambda hosts=3: Fleet(hosts, product=True), _join)
 
 
 @pytest.fixture
 def installed_fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fleet]]:
     """Makes fleets on which belay is installed and nothing else is done: installed_fleet(hosts=1)."""
     yield from _fleets(request, lambda hosts=3: Fleet(hosts, product=True), lambda fleet: None)
+
+
+@pytest.fixture
+def installed_dnf_fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fleet]]:
+    """As installed_fleet, of hosts with dnf and rpm."""
+    yield from _fleets(request, lambda hosts=3: Fleet(hosts, product=True, dnf=True), lambda fleet: None)
+
+
+@pytest.fixture
+def dnf_fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fleet]]:
+    """As fleet, of hosts with dnf and rpm."""
+    yield from _fleets(request, lambda hosts=3: Fleet(hosts, product=True, dnf=True), _join)
+
+
+def _join(fleet: Fleet, labels: dict[str, str] | None = None) -> None:
+    fleet.belay.set_up_controller()
+    fleet.belay.join(fleet.hosts, labels or {"role": "web"})
 
 
 def _fleets(

@@ -46,7 +46,9 @@ def test_a_change_and_its_way_back(lab: Fleet, version: str) -> None:
     lab.repository.publish("1.0", f"demo={version}")
     pins = job.stage("demo")
     assert packages_of(host) == before
-    assert job.run("upgrade", pins=pins).ok
+    upgrade = job.run("upgrade", pins=pins)
+    assert upgrade.ok
+    assert any(f"{CONFFILE}.dpkg-dist" in note for note in upgrade.notes) == (version == "2.3")
     assert host.dpkg("demo") == f"ii {version}"
     assert host.read(CONFFILE) == "setting = mine\n"
     assert_taken_back(job, before)

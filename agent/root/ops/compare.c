@@ -38,7 +38,8 @@ void agent_findings_add(struct agent_findings *findings, enum proto_grade grade,
 bool agent_compare_is_exempt(const char *unit, const struct agent_lease_record *quiesced)
 {
     static const char *const prefixes[] = {
-        "belay-", "user@", "user-runtime-dir@", "run-", "session-", "apt-daily", "dpkg-db-backup",
+        "belay-",   "user@",     "user-runtime-dir@", "run-",
+        "session-", "apt-daily", "dnf-makecache",     "dpkg-db-backup",
     };
 
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {

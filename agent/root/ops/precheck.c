@@ -48,7 +48,8 @@ static void check_room(const char *path, uint64_t needed_bytes, struct agent_fin
         (void)snprintf(what, sizeof(what), "%s has %llu MiB free of %llu MiB that it may take",
                        path, (unsigned long long)(free_bytes >> 20),
                        (unsigned long long)(needed_bytes >> 20));
-        block(findings, "no_room", what, "make room, for instance with apt-get clean");
+        block(findings, "no_room", what,
+              "make room, for instance with `apt-get clean` or `dnf clean all`");
     }
     if (room.f_files > 0 && room.f_favail < FILES_RESERVE) {
         (void)snprintf(what, sizeof(what), "%s has room for only %llu more files", path,
@@ -101,7 +102,7 @@ static void check_packages(const struct agent_txn_result *stage, struct agent_fi
 {
     if (!stage->audit_clean) {
         block(findings, "package_database_broken", "a package is half installed",
-              "dpkg --audit names it; repair it, then try again");
+              "`dpkg --audit` or `dnf check --duplicates` names it; repair it, then try again");
     }
     if (!stage->way_back_complete) {
         block(findings, "no_way_back", "the way back is not complete",

@@ -11,10 +11,10 @@ from itertools import count
 from pathlib import Path
 
 from belaycli import Belay
-from harness import images
+from harness import images, rpm_images
 from harness.command import LabError, run
 from harness.host import BOOT_SECONDS, Host, Network
-from harness.repository import Repository
+from harness.repository import Repository, RpmRepository
 from harness.space import FLEET_PREFIX, LAB, is_populated, lab_cgroup, traces_of_fleets
 
 OUTSIDE, BASTION, CONTROLLER = 1, 2, 10
@@ -35,8 +35,9 @@ def _next_number() -> int:
 class Fleet:
     """`ctl` and h1, h2, ...: booted, with demo 1.0 running on each host."""
 
-    def __init__(self, hosts: int = 3, *, product: bool = True) -> None:
-        """With `product`, the project's packages are installed; nothing is joined yet."""
+    def __init__(self, hosts: int = 3, *, product: bool = True, dnf: bool = False) -> None:
+        """With `product`, the project's packages are installed; nothing is joined yet. With `dnf`, the hosts have dnf and
+        rpm instead of apt and dpkg; the controller stays as it is."""
         if not 0 <= hosts <= HOSTS_MAX:
             raise LabError(f"a fleet has 0 to {HOSTS_MAX} hosts, not {hosts}")
         number = _next_number()
@@ -45,11 +46,15 @@ class Fleet:
         self.folder = LAB / self.name
         self.outside = self._address(OUTSIDE)
         self.bastion = self._address(BASTION)
-        store, on_host, on_controller = _layers(product)
+        on_host, on_controller = _layers(product, dnf)
         self.folder.mkdir()
         octets = {"ctl": CONTROLLER, **{f"h{index}": CONTROLLER + index for index in range(1, hosts + 1)}}
         self._plug(octets)
-        self.repository = Repository(store, self.folder, self.outside)
+        self.repository = (
+            RpmRepository(rpm_images.store(), self.folder, self.outside)
+            if dnf
+            else Repository(images.apt_store(), self.folder, self.outside)
+        )
         names = {"repository": self.outside, "controller": self._address(CONTROLLER)}
         names |= {name: self._address(octet) for name, octet in octets.items()}
         self._all = {
@@ -103,7 +108,7 @@ class Fleet:
             (folder / "console").write_text(host.console())
             (folder / "processes").write_text(host.processes())
             (folder / "packages").write_text("".join(f"{name} {state}\n" for name, state in host.packages().items()))
-            for kept in ("var/lib/belay", "etc/belay", "var/log/apt", "var/log/dpkg.log"):
+            for kept in ("var/lib/belay", "etc/belay", "var/log/apt", "var/log/dpkg.log", "var/log/dnf.log"):
                 _keep(host.root / kept, folder / kept)
         if self._has_product and self.ctl.is_running():
             for words in (("hosts", "list"), ("status", "latest"), ("report", "latest"), ("audit",)):
@@ -156,17 +161,18 @@ class Fleet:
             run(["ip", "-n", f"{bridge}-{name}", "-batch", "-"], stdin="\n".join(commands) + "\n")
 
 
-def _layers(product: bool) -> tuple[Path, list[Path], list[Path]]:
-    """The APT store, and the layers of a host and of the controller."""
+def _layers(product: bool, dnf: bool) -> tuple[list[Path], list[Path]]:
+    """The layers of a host and of the controller."""
+    kind = rpm_images if dnf else images
     if product:
-        return images.apt_store(), images.agent(), images.controller()
-    return images.apt_store(), images.target(), images.host()
+        return kind.agent(), images.controller()
+    return kind.target(), images.host()
 
 
 def _keep(source: Path, target: Path) -> None:
     """Copy files for people to read; not packages, and no secrets."""
     if source.is_dir():
-        hidden = shutil.ignore_patterns("*.deb", "*.key", "lists", "*.sock")
+        hidden = shutil.ignore_patterns("*.deb", "*.rpm", "*.key", "lists", "*.sock")
         shutil.copytree(source, target, symlinks=True, ignore=hidden, dirs_exist_ok=True)
     elif source.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -34,17 +34,6 @@ PACKAGES = (
     " libmicrohttpd12"
 ).split()
 
-MMDEBSTRAP = [
-    "mmdebstrap",
-    "--quiet",
-    "--mode=root",
-    "--variant=apt",
-    '--aptopt=Apt::Install-Recommends "false"',
-    f"--include={','.join(PACKAGES)}",
-    '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/resolv.conf && : >"$1"/etc/resolv.conf',
-    '--customize-hook=: >"$1"/etc/machine-id',
-]
-
 ORDINARY_USER = "ops"
 BREAKGLASS_USER, BREAKGLASS_GROUP = "medic", "breakglass"
 
@@ -117,27 +106,46 @@ def base() -> Path:
     """Debian itself. Needs the network when it is not cached, so the runner calls this before it enters the lab and
     hands the answer over, in BELAY_LAB_BASE: the week may end meanwhile."""
     found = os.environ.get("BELAY_LAB_BASE")
-    if found:
-        return Path(found)
+    return Path(found) if found else debian("base", PACKAGES)
+
+
+def debian(kind: str, packages: list[str]) -> Path:
+    """A Debian with these packages."""
+    command = [
+        "mmdebstrap",
+        "--quiet",
+        "--mode=root",
+        "--variant=apt",
+        '--aptopt=Apt::Install-Recommends "false"',
+        f"--include={','.join(packages)}",
+        '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/resolv.conf && : >"$1"/etc/resolv.conf',
+        '--customize-hook=: >"$1"/etc/machine-id',
+    ]
 
     def build(folder: Path) -> None:
         # Killed with its parent, and all its mounts with it.
         space = "setpriv --pdeathsig=KILL unshare --mount --pid --fork --kill-child=KILL --mount-proc".split()
-        print(f"lab: building the {DEBIAN} image (once a week, about half a minute)", flush=True)
-        run([*space, *MMDEBSTRAP, DEBIAN, str(folder / "tree")], timeout=900)
+        print(f"lab: building the {DEBIAN} image '{kind}' (once a week, about half a minute)", flush=True)
+        run([*space, *command, DEBIAN, str(folder / "tree")], timeout=900)
 
     year, week, _ = date.today().isocalendar()
-    return cache.obtain("base", cache.key_of("\n".join(MMDEBSTRAP), DEBIAN, f"{year}-{week}"), build) / "tree"
+    return cache.obtain(kind, cache.key_of("\n".join(command), DEBIAN, f"{year}-{week}"), build) / "tree"
+
+
+def put_keys(files: Path) -> None:
+    """What PREPARE_HOST installs."""
+    for name in ("id.pub", "hostkey", "hostkey.pub"):
+        shutil.copy(ssh_keys() / name, files)
+    shutil.copy(apt_store() / "lab.gpg", files)
+
+
+def keys_key() -> str:
+    """Names the content of what put_keys() puts."""
+    return cache.key_of(ssh_keys() / "id.pub", apt_store() / "lab.gpg")
 
 
 def host() -> list[Path]:
-    def put_keys(files: Path) -> None:
-        for name in ("id.pub", "hostkey", "hostkey.pub"):
-            shutil.copy(ssh_keys() / name, files)
-        shutil.copy(apt_store() / "lab.gpg", files)
-
-    keys = cache.key_of(ssh_keys() / "id.pub", apt_store() / "lab.gpg")
-    return _layer("host", [base()], PREPARE_HOST, put_keys, keys)
+    return layer("host", [base()], PREPARE_HOST, put_keys, keys_key())
 
 
 def target() -> list[Path]:
@@ -148,15 +156,15 @@ def target() -> list[Path]:
             shutil.copy(apt_store() / "pool" / name, files)
 
     install = _apt_install(*initial)
-    return _layer("target", host(), install, put_debs, apt_store().name)
+    return layer("target", host(), install, put_debs, apt_store().name)
 
 
 def controller() -> list[Path]:
-    return _with_product("controller", host())
+    return with_product("controller", host())
 
 
 def agent() -> list[Path]:
-    return _with_product("agent", target())
+    return with_product("agent", target())
 
 
 @functools.cache
@@ -182,7 +190,8 @@ def _source_key() -> str:
     return cache.key_of("\0".join(names), *(path for path in files if path.is_file()))
 
 
-def _with_product(side: str, below: list[Path]) -> list[Path]:
+def with_product(side: str, below: list[Path], kind: str | None = None, then: str = "") -> list[Path]:
+    """The layer with the project's package; `then` is a script that comes after."""
     found = sorted(product_debs().glob(f"belay-{side}_*.deb"))
     if len(found) != 1:
         raise LabError(f"expected one belay-{side}_*.deb in {product_debs()}, found {[deb.name for deb in found]}")
@@ -190,7 +199,7 @@ def _with_product(side: str, below: list[Path]) -> list[Path]:
     def put_deb(files: Path) -> None:
         shutil.copy(found[0], files)
 
-    return _layer(side, below, _apt_install(found[0].name), put_deb, cache.key_of(found[0]))
+    return layer(kind or side, below, _apt_install(found[0].name) + then, put_deb, cache.key_of(found[0]))
 
 
 def _apt_install(*names: str) -> str:
@@ -199,7 +208,7 @@ def _apt_install(*names: str) -> str:
     return f"{apt_get} install {files} >/dev/null\napt-get clean\n"
 
 
-def _layer(kind: str, below: list[Path], script: str, put_files: Callable[[Path], None], files_key: str) -> list[Path]:
+def layer(kind: str, below: list[Path], script: str, put_files: Callable[[Path], None], files_key: str) -> list[Path]:
     """Run a shell script as root in the stack `below`, with files in /srv/lab; what it changed is the new layer."""
 
     def build(folder: Path) -> None:

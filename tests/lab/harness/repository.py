@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A signed APT repository whose visible versions a test changes while hosts look at it."""
+"""A signed repository, for apt or for dnf, whose visible versions a test changes while hosts look at it."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
 import shutil
+import tempfile
 import threading
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +19,8 @@ HTTP_PORT = 80
 
 class Repository:
     """One fleet's own view of the pool, served over HTTP from memory; publish() replaces it in one step."""
+
+    PATTERN = "%(name)s_%(version)s_all.deb"
 
     def __init__(self, store: Path, folder: Path, address: str) -> None:
         self._pool = store / "pool"
@@ -36,17 +39,10 @@ class Repository:
 
     def publish(self, *specs: str) -> None:
         """Make exactly these versions visible: 'VERSION' is that version of everything, 'NAME=VERSION' only one."""
-        debs = sorted({deb for spec in specs for deb in self._find(spec)})
-        packages = "\n".join(deb.with_suffix(".stanza").read_text() for deb in debs).encode()
-        indices = {"Packages": packages, "Packages.gz": gzip.compress(packages, mtime=0)}
-        release = self._release(indices)
+        packages = sorted({path for spec in specs for path in self._find(spec)})
+        files = {path.name: path.read_bytes() for path in packages}
         with self._publishing:
-            signed = run(
-                ["gpg", "--batch", "--quiet", "--homedir", str(self._gnupg), "--clearsign", "--output", "-"],
-                stdin=release,
-            ).out
-        files = {deb.name: deb.read_bytes() for deb in debs}
-        self._files = {**indices, **files, "Release": release.encode(), "InRelease": signed.encode()}
+            self._files = {**self._index(packages), **files}
 
     def add(self, name: str, content: bytes) -> None:
         """Serve one more file, or another content for one: a tampered index, for example. publish() undoes it."""
@@ -64,16 +60,44 @@ class Repository:
 
     def _find(self, spec: str) -> list[Path]:
         name, _, version = spec.rpartition("=")
-        debs = list(self._pool.glob(f"{name or '*'}_{version}_all.deb"))
-        if not debs:
+        packages = list(self._pool.glob(self.PATTERN % {"name": name or "*", "version": version}))
+        if not packages:
             raise LabError(f"no package for '{spec}' in the lab's pool")
-        return debs
+        return packages
+
+    def _index(self, debs: list[Path]) -> dict[str, bytes]:
+        """The files that describe these packages, signed."""
+        packages = "\n".join(deb.with_suffix(".stanza").read_text() for deb in debs).encode()
+        indices = {"Packages": packages, "Packages.gz": gzip.compress(packages, mtime=0)}
+        release = self._release(indices)
+        signed = self._sign(["--clearsign"], release)
+        return {**indices, "Release": release.encode(), "InRelease": signed}
+
+    def _sign(self, how: list[str], text: str) -> bytes:
+        gpg = ["gpg", "--batch", "--quiet", "--homedir", str(self._gnupg)]
+        return run([*gpg, *how, "--output", "-"], stdin=text).out.encode()
 
     @staticmethod
     def _release(indices: dict[str, bytes]) -> str:
         head = f"Origin: Lab\nSuite: lab\nCodename: lab\nArchitectures: all amd64\nDate: {formatdate(usegmt=True)}\n"
         sums = [f" {hashlib.sha256(content).hexdigest()} {len(content)} {name}\n" for name, content in indices.items()]
         return f"{head}SHA256:\n{''.join(sums)}"
+
+
+class RpmRepository(Repository):
+    """The same for dnf."""
+
+    PATTERN = "%(name)s-%(version)s-1.noarch.rpm"
+
+    def _index(self, packages: list[Path]) -> dict[str, bytes]:
+        with tempfile.TemporaryDirectory(dir=self._gnupg.parent) as name:
+            folder = Path(name)
+            for package in packages:
+                shutil.copy(package, folder)
+            run(["createrepo_c", "--quiet", "--no-database", "--simple-md-filenames", str(folder)])
+            files = {f"repodata/{path.name}": path.read_bytes() for path in (folder / "repodata").iterdir()}
+        signed = self._sign(["--armor", "--detach-sign"], files["repodata/repomd.xml"].decode())
+        return {**files, "repodata/repomd.xml.asc": signed}
 
 
 class _Server(ThreadingHTTPServer):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 
-from harness import cache, images, probe, space
+from harness import cache, images, probe, rpm_images, space
 
 EXIT_SKIPPED = 77
 
@@ -24,6 +24,7 @@ def run_in_lab(program: list[str]) -> int:
     space.sweep_cgroups()
     cache.prune()
     os.environ["BELAY_LAB_BASE"] = str(images.base())
+    os.environ["BELAY_LAB_RPM_BASE"] = str(rpm_images.base())
     code, left = space.run_inside(program)
     left += map(str, space.sweep_cgroups())
     for trace in left:

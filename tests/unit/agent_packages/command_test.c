@@ -213,6 +213,39 @@ static void a_script_left_behind_does_not_keep_the_lock(void **state)
     assert_int_equal(status, 0); /* by itself: only its script was killed */
 }
 
+static void put_pid(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "we");
+
+    if (file == NULL || fputs(text, file) < 0 || fclose(file) != 0)
+        abort();
+}
+
+/* dnf leaves its file behind when it is killed: only a living process holds anything. */
+static void a_pid_file_counts_while_its_process_lives(void **state)
+{
+    char path[160], text[32];
+    pid_t pid;
+
+    (void)snprintf(path, sizeof(path), "%s/rpmdb_lock.pid", d.path);
+    assert_int_equal(agent_packages_process_await_pid_file(&d.job, path, 0, false, &err), 0);
+    (void)snprintf(text, sizeof(text), "%d", (int)getpid());
+    put_pid(path, text);
+    assert_int_equal(agent_packages_process_await_pid_file(&d.job, path, 30, false, &err), -EAGAIN);
+    assert_string_equal(d.job.code, "lock_held");
+    assert_non_null(strstr(err.text, "(agent_packages_)"));
+
+    pid = fork();
+    if (pid == 0)
+        _exit(0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    (void)snprintf(text, sizeof(text), "%d", (int)pid);
+    put_pid(path, text);
+    assert_int_equal(agent_packages_process_await_pid_file(&d.job, path, 0, false, &err), 0);
+    put_pid(path, "nobody");
+    assert_int_equal(agent_packages_process_await_pid_file(&d.job, path, 0, false, &err), 0);
+}
+
 static void a_lock_is_taken_once(void **state)
 {
     char path[160];
@@ -245,6 +278,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_held_lock_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(a_script_left_behind_does_not_keep_the_lock, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_pid_file_counts_while_its_process_lives, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lock_is_taken_once, setup, teardown),
     };
 

@@ -125,11 +125,15 @@ static void only_our_own_leftovers_go(void **state)
     write_file("demo.conf.dpkg-old", "from last year\n", 0644);
     kept = keep();
     write_file("demo.conf.dpkg-dist", "theirs\n", 0644);
-    write_file("demo.conf.dpkg-new", "theirs\n", 0644);
+    write_file("demo.conf.rpmnew", "theirs\n", 0644);
+    agent_packages_conffile_note_leftovers(&d.job, &kept);
+    assert_int_equal(d.result.notes_count, 2);
+    assert_non_null(strstr(d.result.notes[0].text, "demo.conf.dpkg-dist"));
+    assert_non_null(strstr(d.result.notes[1].text, "demo.conf.rpmnew"));
     assert_int_equal(agent_packages_conffile_restore(&d.job, &kept, &err), 0);
     assert_file("demo.conf.dpkg-old", "from last year\n", 0644);
     assert_int_equal(bl_file_exists(etc_fd, "demo.conf.dpkg-dist", &err), 0);
-    assert_int_equal(bl_file_exists(etc_fd, "demo.conf.dpkg-new", &err), 0);
+    assert_int_equal(bl_file_exists(etc_fd, "demo.conf.rpmnew", &err), 0);
 }
 
 static void a_link_is_followed_when_it_is_recorded(void **state)

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/packages/dnf.h"
+#include "common/file.h"
+#include "common/text.h"
+
+/* What holds of all packages of the host: is one there twice, which are locked? */
+#define MAIN_CONFIG "/etc/dnf/dnf.conf"
+#define LOCK_CONFIG "/etc/dnf/plugins/versionlock.conf"
+#define LOCK_LIST   "/etc/dnf/plugins/versionlock.list"
+
+enum {
+    CONFIG_BYTES_MAX = 1024 * 1024
+};
+
+static int compare(const void *a, const void *b)
+{
+    const struct agent_packages_rpm *left = a, *right = b;
+    int order = strcmp(left->name, right->name);
+
+    return order != 0 ? order : strcmp(left->arch, right->arch);
+}
+
+/* Kernels and what belongs to them are there in several versions, and the keys of repositories. */
+static int may_be_many(struct agent_packages_job *job, const struct agent_packages_rpm *rpm,
+                       bool *ret_many, struct bl_error *err)
+{
+    const char *argv[] = {AGENT_PACKAGES_RPM, "-q", "--provides", "--", rpm->name, NULL};
+    struct agent_packages_output output;
+    int r;
+
+    *ret_many = strcmp(rpm->name, "gpg-pubkey") == 0 || strcmp(rpm->name, "kernel") == 0;
+    if (*ret_many)
+        return 0;
+    r = agent_packages_ask(job, argv, &output, err);
+    if (r < 0)
+        return r;
+    *ret_many = strstr(output.text, "installonlypkg(") != NULL ||
+                strstr(output.text, "multiversion(") != NULL;
+
+    return 0;
+}
+
+int agent_packages_dnf_audit(struct agent_packages_job *job, bool *ret_clean, struct bl_error *err)
+{
+    static const char *const argv[] = {AGENT_PACKAGES_RPM, "-qa", "--qf",
+                                       AGENT_PACKAGES_RPM_QUERY_FORMAT, NULL};
+    struct agent_packages_output output;
+    struct agent_packages_rpms rpms;
+    int r;
+
+    r = agent_packages_ask(job, argv, &output, err);
+    if (r < 0)
+        return r;
+    if (output.status != 0)
+        return agent_packages_dnf_blame(job, "rpm -qa", &output, err);
+    r = agent_packages_dnf_parse_rpms(job->memory, output.text, &rpms, err);
+    if (r < 0)
+        return r;
+    if (rpms.count > 1)
+        qsort(rpms.list, rpms.count, sizeof(*rpms.list), compare);
+    *ret_clean = true;
+    for (uint32_t i = 1; *ret_clean && i < rpms.count; i++) {
+        if (compare(&rpms.list[i - 1], &rpms.list[i]) != 0)
+            continue;
+        r = may_be_many(job, &rpms.list[i], ret_clean, err);
+        if (r < 0)
+            return r;
+    }
+
+    return 0;
+}
+
+int agent_packages_dnf_locks(struct agent_packages_job *job, const char **ret_text,
+                             struct bl_error *err)
+{
+    BL_AUTO_FREE char *config = NULL;
+    BL_AUTO_FREE char *list = NULL;
+    struct bl_error unused = {0};
+    struct agent_packages_line path;
+    char name[AGENT_TXN_PATH_BYTES_MAX] = LOCK_LIST;
+    size_t size_bytes;
+    int r;
+
+    *ret_text = "";
+    /* The plugin is a package of its own; where it is not installed nothing is locked. */
+    if (bl_file_read(AT_FDCWD, LOCK_CONFIG, CONFIG_BYTES_MAX, &config, &size_bytes, &unused) < 0)
+        return 0;
+    path = agent_packages_dnf_find_setting(config, "locklist");
+    if (path.length > 0 &&
+        bl_text_format(name, sizeof(name), "%.*s", (int)path.length, path.text) < 0)
+        return bl_fail(err, -EMSGSIZE, "'" LOCK_CONFIG "': path too long");
+    r = bl_file_read(AT_FDCWD, name, CONFIG_BYTES_MAX, &list, &size_bytes, err);
+    if (r == -ENOENT)
+        return 0;
+    if (r < 0)
+        return bl_wrap(err, "what versionlock holds");
+
+    return agent_packages_memory_copy(job->memory, list, size_bytes, ret_text, err);
+}
+
+void agent_packages_dnf_note_excludes(struct agent_packages_job *job)
+{
+    static const char *const keys[] = {"excludepkgs", "exclude"};
+    BL_AUTO_FREE char *config = NULL;
+    struct bl_error unused = {0};
+    size_t size_bytes;
+
+    if (bl_file_read(AT_FDCWD, MAIN_CONFIG, CONFIG_BYTES_MAX, &config, &size_bytes, &unused) < 0)
+        return;
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        struct agent_packages_line value = agent_packages_dnf_find_setting(config, keys[i]);
+
+        if (value.length > 0) {
+            agent_packages_job_note(job, "excluded by " MAIN_CONFIG ": %.*s",
+                                    value.length > 400 ? 400 : (int)value.length, value.text);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lab's packages (harness/debs.py) once more as RPMs, with the same names, versions and faults.
+
+They differ where rpm does: demo 2.2 stays installed although its %post fails, since rpm only warns; demo 2.6 is stopped
+by its %pre, before anything of it is unpacked; the release is always 1, and the configuration file is noreplace.
+
+lab-release  stands for all that the hosts really have from Debian: without it nothing of an RPM could be resolved
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from harness import debs
+from harness.command import run
+from harness.debs import Package
+
+RELEASE = "1"
+SIGNER = "Lab RPM <rpm@example.invalid>"
+BASE = "lab-release-9-1.noarch.rpm"
+
+# As the macros %systemd_post, %systemd_preun and %systemd_postun_with_restart do it.
+SPEC = """Name: %(name)s
+Version: %(version)s
+Release: %(release)s
+Summary: lab package %(name)s
+License: MIT
+BuildArch: noarch
+AutoReqProv: no
+%(fields)s
+%%description
+lab package %(name)s %(version)s
+%%install
+cp -a %(tree)s/. %%{buildroot}/
+%%files
+/usr/lib/%(name)s
+%(unit_file)s
+%%config(noreplace) /etc/%(name)s/%(name)s.conf
+%(pre)s
+%%post
+%(post)s
+%(service)s
+"""
+SERVICE = """if [ $1 -eq 1 ]; then
+    systemctl --no-reload preset %(name)s.service >/dev/null 2>&1 || :
+    [ ! -d /run/systemd/system ] || { systemctl daemon-reload; systemctl start %(name)s.service; } >/dev/null 2>&1 || :
+fi
+%%preun
+if [ $1 -eq 0 ]; then systemctl --no-reload disable --now %(name)s.service >/dev/null 2>&1 || :; fi
+%%postun
+if [ -d /run/systemd/system ]; then
+    systemctl daemon-reload >/dev/null 2>&1 || :
+    [ $1 -eq 0 ] || systemctl try-restart %(name)s.service >/dev/null 2>&1 || :
+fi
+"""
+BASE_SPEC = """Name: lab-release
+Version: 9
+Release: 1
+Summary: what the lab's hosts have from Debian
+License: MIT
+BuildArch: noarch
+Provides: system-release = 9
+Provides: system-release(releasever) = 9
+Provides: /bin/sh
+Provides: systemd = 252
+%description
+The base of a lab host.
+%files
+"""
+
+
+def file_name(package: Package) -> str:
+    return f"{package.name}-{package.version}-{RELEASE}.noarch.rpm"
+
+
+def all_packages() -> Iterator[Package]:
+    for package in debs.all_packages():
+        requires = {"Requires": text.replace("(", "").replace(")", "") for text in package.fields.values()}
+        yield replace(package, prerm=":", fields=requires)
+
+
+def build_all(pool: Path, work: Path, gnupg: Path) -> None:
+    """Make and sign every package in `pool`."""
+    work.mkdir()
+    specs = [_spec(package, work) for package in all_packages()]
+    specs.append(work / "lab-release.spec")
+    specs[-1].write_text(BASE_SPEC)
+    settings = {
+        "_topdir": str(work),
+        "_rpmdir": str(pool),
+        "_rpmfilename": "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
+        "_binary_payload": "w1.gzdio",
+        "_dbpath": str(work / "db"),
+    }
+    run(["rpmbuild", "-bb", "--quiet", *_defines(settings), *map(str, specs)], timeout=120)
+    sign = {"_gpg_name": SIGNER, "_gpg_path": str(gnupg), "__gpg": "/usr/bin/gpg"}
+    run(["rpmsign", *_defines(sign), "--addsign", *map(str, sorted(pool.glob("*.rpm")))], timeout=120)
+
+
+def _defines(settings: dict[str, str]) -> list[str]:
+    return [word for name, value in settings.items() for word in ("--define", f"{name} {value}")]
+
+
+def _spec(package: Package, work: Path) -> Path:
+    name, tree = package.name, work / f"{package.name}-{package.version}"
+
+    def put(path: str, text: str, mode: int = 0o644) -> None:
+        target = tree / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+        target.chmod(mode)
+
+    put(f"usr/lib/{name}/version", f"{package.version}\n")
+    put(f"etc/{name}/{name}.conf", f"setting = {package.setting}\n")
+    unit_file = service = ""
+    if package.program is not None:
+        put(f"usr/lib/{name}/{name}", package.program, 0o755)
+        unit_file = f"/usr/lib/systemd/system/{name}.service"
+        put(unit_file.lstrip("/"), debs.UNIT % {"name": name, "version": package.version})
+        service = SERVICE % {"name": name}
+    spec = tree.with_suffix(f"{tree.suffix}.spec")
+    stopped = (name, package.version) == ("demo", "2.6")
+    spec.write_text(
+        SPEC
+        % {
+            "name": name,
+            "version": package.version,
+            "release": RELEASE,
+            "fields": "".join(f"{key}: {value}\n" for key, value in package.fields.items()),
+            "tree": tree,
+            "unit_file": unit_file,
+            "pre": "%pre\necho '%pre says no' >&2\nexit 1\n" if stopped else "",
+            "post": package.postinst.replace("%", "%%"),
+            "service": service,
+        }
+    )
+    return spec
