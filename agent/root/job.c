@@ -79,28 +79,6 @@ static int make_work(struct agent_host *host, const uint8_t id[AGENT_JOB_ID_BYTE
     return 0;
 }
 
-static int64_t at_least_1(uint64_t duration_ms)
-{
-    return duration_ms > 0 ? (int64_t)duration_ms : 1;
-}
-
-/* The schema keeps all durations far below what an int64_t holds. */
-static struct agent_job_limits limits_of(const struct proto_manifest *manifest, struct bl_wall now)
-{
-    int64_t left_ms = manifest->not_after_ms - now.ms;
-
-    return (struct agent_job_limits){
-        .stage_ms = at_least_1(manifest->stage_ms),
-        .ready_ms = left_ms > 0 ? left_ms : 1, /* an order that expired is not begun any more */
-        .confirm_within_ms = at_least_1(manifest->confirm_within_ms),
-        .watch_ms = at_least_1(manifest->watch_ms),
-        .keep_way_back_ms = at_least_1(manifest->keep_way_back_ms),
-        .quiesce = manifest->quiesce_units_count > 0 || manifest->quiesce_timers_count > 0 ||
-                   manifest->backup_units_count > 0,
-        .ssh_lock = manifest->ssh_lock,
-    };
-}
-
 /* ---- recording --------------------------------------------------------------------------- */
 
 static struct proto_report describe(const struct agent_jobs *jobs,
@@ -366,16 +344,16 @@ static int take_up(struct agent_jobs *jobs, const struct agent_journal_job *save
     return 0;
 }
 
-/* The controller must not wait for what can't come. */
-static int report_way_back_gone(struct agent_jobs *jobs,
-                                const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], const char *who,
-                                struct bl_error *err)
+/* The controller must not wait for what can't come; what is back already is said to be so. */
+static int report_way_back_gone(struct agent_jobs *jobs, const struct agent_journal_job *asked,
+                                const char *who, struct bl_error *err)
 {
+    bool is_back = asked->job.state == PROTO_JOB_REVERTED || !asked->job.changed;
     struct proto_report report = {
         .moment = PROTO_MOMENT_STATE,
-        .state = PROTO_JOB_REVERT_FAILED,
-        .code = "way_back_gone",
-        .reason = "a later change stands on this one, or it was taken back already",
+        .state = is_back ? asked->job.state : (uint32_t)PROTO_JOB_REVERT_FAILED,
+        .code = is_back ? asked->job.code : "way_back_gone",
+        .reason = is_back ? asked->job.reason : "a later change stands on this one",
         .wall_ms = bl_wall_now().ms,
         .mono_ms = (uint64_t)bl_mono_now().ms,
         .boot_id = jobs->host->boot_id,
@@ -384,7 +362,7 @@ static int report_way_back_gone(struct agent_jobs *jobs,
         .reports = &report, .reports_count = 1, .what = "job", .who = who};
     int r;
 
-    memcpy(report.rollout_id, rollout_id, sizeof(report.rollout_id));
+    memcpy(report.rollout_id, asked->rollout_id, sizeof(report.rollout_id));
     r = agent_journal_write(jobs->host->journal, &write, err);
     if (r < 0)
         return r;
@@ -406,8 +384,10 @@ static int take_back(struct agent_jobs *jobs, const uint8_t rollout_id[PROTO_ROL
     r = agent_journal_load_base(jobs->host->journal, &arena, &saved, err);
     if (r < 0)
         return r;
-    if (r == 0 || memcmp(saved.id, job_id, sizeof(job_id)) != 0)
-        return report_way_back_gone(jobs, rollout_id, who, err);
+    if (r == 0 || memcmp(saved.id, job_id, sizeof(job_id)) != 0) {
+        r = agent_journal_load_job(jobs->host->journal, job_id, &arena, &saved, err);
+        return r <= 0 ? r : report_way_back_gone(jobs, &saved, who, err);
+    }
 
     r = agent_journal_raise(jobs->host->journal, job_id, err);
     if (r < 0)
@@ -476,7 +456,7 @@ int agent_jobs_take(struct agent_jobs *jobs, const struct proto_offer *offer,
     }
 
     event.now = bl_mono_now();
-    limits = limits_of(&work->manifest, bl_wall_now());
+    limits = agent_order_limits(&work->manifest, bl_wall_now());
     agent_job_init(&work->job, &limits);
     agent_job_step(&work->job, &event, &effects);
     jobs->work = work;

@@ -70,7 +70,8 @@ bool agent_jobs_tell(struct agent_jobs *jobs, struct agent_job_event event, cons
 /*
  * The way back of `rollout_id`, which may be an older job than the newest: the one that the host
  * stands on (agent_journal_load_base) is taken up again and told. Any other committed one is
- * reported as `revert_failed` with the cause: what lies beneath a later change can't be pulled out.
+ * reported as `revert_failed` with the cause: what lies beneath a later change can't be pulled out;
+ * one that is back already, or never changed anything, by its own end.
  * While another job is open the answer waits for its end; a restart forgets the wish, and the
  * controller repeats it.
  */

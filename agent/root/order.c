@@ -318,3 +318,26 @@ int agent_order_verify(const struct agent_order_context *context, const struct p
 
     return check_fresh(context, ret_order, err);
 }
+
+static int64_t at_least_1(uint64_t duration_ms)
+{
+    return duration_ms > 0 ? (int64_t)duration_ms : 1;
+}
+
+/* The schema keeps all durations far below what an int64_t holds. */
+struct agent_job_limits agent_order_limits(const struct proto_manifest *manifest,
+                                           struct bl_wall now)
+{
+    int64_t left_ms = manifest->not_after_ms - now.ms;
+
+    return (struct agent_job_limits){
+        .stage_ms = at_least_1(manifest->stage_ms),
+        .ready_ms = left_ms > 0 ? left_ms : 1, /* an order that expired is not begun any more */
+        .confirm_within_ms = at_least_1(manifest->confirm_within_ms),
+        .watch_ms = at_least_1(manifest->watch_ms),
+        .keep_way_back_ms = at_least_1(manifest->keep_way_back_ms),
+        .quiesce = manifest->quiesce_units_count > 0 || manifest->quiesce_timers_count > 0 ||
+                   manifest->backup_units_count > 0,
+        .ssh_lock = manifest->ssh_lock,
+    };
+}

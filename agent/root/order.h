@@ -52,6 +52,10 @@ int agent_order_verify(const struct agent_order_context *context, const struct p
 /* The job's name on this host: first bytes of BLAKE2b-256 of the manifest. */
 void agent_order_job_id(struct proto_bytes manifest, uint8_t ret_job_id[AGENT_JOB_ID_BYTES]);
 
+/* What it allows a job that is taken now. */
+struct agent_job_limits agent_order_limits(const struct proto_manifest *manifest,
+                                           struct bl_wall now);
+
 /* What the manifest does, at least what it claims: removal, downgrade and kernel are high. */
 enum proto_risk agent_order_risk(const struct proto_manifest *manifest);
 

@@ -66,6 +66,7 @@ struct ctl_rollout_host {
     bool started; /* START was ordered */
     bool touched; /* this rollout may have changed it: it was started, or says that it runs */
     bool revert_wanted;
+    bool went_back; /* lost, since what it reported is void: CTL_ROLLOUT_HOST_WENT_BACK */
     bool lost;      /* was silent beyond its deadline: shown as it is, but no longer waited for */
     uint64_t nonce; /* of PROBATION; 0 = no commit due */
     struct bl_mono deadline; /* LOST when it passes without news; ms 0 = none */

@@ -137,6 +137,7 @@ static void move(struct ctl_rollout *rollout, uint32_t host_index, uint32_t to,
 
     count_out(rollout, host);
     bl_sm_move(host_rows, HOST_ROW_COUNT, &host->state, to);
+    host->went_back = false;
     if (to == CTL_HOST_LOST)
         host->lost = true;
     if (host_rows[to].final)
@@ -256,6 +257,9 @@ void ctl_host_report(struct ctl_rollout *rollout, const struct ctl_rollout_event
     } else if (is_news) {
         (void)ctl_host_emit(effects, CTL_ROLLOUT_CHANGED, event->host);
     }
+    /* It took the job after all, when CANCEL had passed it already. */
+    if (is_news && event->job_state <= PROTO_JOB_READY && is_in(host, TO(CANCELLED) | TO(LOST)))
+        ctl_host_repeat_order(rollout, event->host, effects);
 
     if (to == CTL_HOST_PROBATION && host->state == CTL_HOST_PROBATION && event->nonce != 0) {
         is_news = is_news || host->nonce != event->nonce;
@@ -324,6 +328,7 @@ void ctl_host_go_back(struct ctl_rollout *rollout, uint32_t host_index, struct b
         return;
 
     move(rollout, host_index, is_begun_anew ? CTL_HOST_WAITING : CTL_HOST_LOST, effects);
+    host->went_back = !is_begun_anew;
     if (is_begun_anew && host->deadline.ms == 0)
         ctl_host_renew_deadline(rollout, host_index, now);
     if (!is_begun_anew)
@@ -354,8 +359,10 @@ void ctl_host_repeat_order(const struct ctl_rollout *rollout, uint32_t host_inde
         if (host->revert_wanted)
             (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_REVERT, host_index);
         break;
-    case CTL_HOST_CANCELLED:
-        if (!host->touched && !job_ended)
+    case CTL_HOST_REFUSED:
+    case CTL_HOST_BLOCKED:
+    case CTL_HOST_CANCELLED: /* not heard of yet, or its disk went back to before the end */
+        if (!job_ended)
             (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_CANCEL, host_index);
         break;
     case CTL_HOST_LOST: /* too late to start: what can still be undone without harm is */
@@ -367,8 +374,6 @@ void ctl_host_repeat_order(const struct ctl_rollout *rollout, uint32_t host_inde
     case CTL_HOST_COMMITTED:
     case CTL_HOST_REVERTED:
     case CTL_HOST_REVERT_FAILED:
-    case CTL_HOST_REFUSED:
-    case CTL_HOST_BLOCKED:
         break;
     }
 }

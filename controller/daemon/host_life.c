@@ -50,9 +50,9 @@ static int take_back(struct ctl_engine *engine, const struct ctl_fleet_host *hos
     event.host = ctl_run_index_of(run, host->id);
     if (event.host == CTL_ROLLOUT_ALL)
         return 0;
-    r = ctl_run_note_went_back(run, event.host, host->life, err);
+    ctl_run_note_went_back(run, event.host, host->life);
 
-    return r < 0 ? r : ctl_engine_step(engine, run, event, err);
+    return ctl_engine_step(engine, run, event, err);
 }
 
 /* What was reported up to and with `last_seq` the host still knows. */

@@ -98,21 +98,14 @@ static void forget_cause(struct ctl_run_host *member)
     member->code = member->reason = NULL;
 }
 
-int ctl_run_note_went_back(struct ctl_run *run, uint32_t index, uint32_t life, struct bl_error *err)
+void ctl_run_note_went_back(struct ctl_run *run, uint32_t index, uint32_t life)
 {
     struct ctl_run_host *member = &run->members[index];
-    int r;
 
     member->life = life;
-    member->step = 0;
-    r = replace_text(&member->code, "went_back", err);
-    if (r >= 0)
-        r = replace_text(&member->reason,
-                         "came back as it was before its last reports: a snapshot was restored, or "
-                         "its disk was lost",
-                         err);
-
-    return r;
+    member->step = member->said_state = 0;
+    forget_cause(member);
+    run->changed = true;
 }
 
 int ctl_run_note_report(struct ctl_run *run, uint32_t index, const struct proto_report *report,
@@ -242,9 +235,10 @@ static int replay(void *userdata, const struct ctl_rollout_event *event, struct 
         return bl_fail(err, -EUCLEAN, "store: an event of a rollout is damaged");
     ctl_run_step(run, event, at);
 
-    return event->type == CTL_ROLLOUT_HOST_WENT_BACK
-               ? ctl_run_note_went_back(run, event->host, (uint32_t)event->nonce, err)
-               : 0;
+    if (event->type == CTL_ROLLOUT_HOST_WENT_BACK)
+        ctl_run_note_went_back(run, event->host, (uint32_t)event->nonce);
+
+    return 0;
 }
 
 static int take_report(void *userdata, const struct ctl_store_report *stored, struct bl_error *err)

@@ -65,9 +65,8 @@ void ctl_run_step(struct ctl_run *run, const struct ctl_rollout_event *event, st
 int ctl_run_note_report(struct ctl_run *run, uint32_t index, const struct proto_report *report,
                         struct bl_wall received, struct bl_error *err) BL_CHECKED;
 
-/* What is shown of a host whose reports are void. */
-int ctl_run_note_went_back(struct ctl_run *run, uint32_t index, uint32_t life, struct bl_error *err)
-    BL_CHECKED;
+/* Nothing is shown any more of what a host reported before this life. */
+void ctl_run_note_went_back(struct ctl_run *run, uint32_t index, uint32_t life);
 
 /* The index of the host in the rollout, or CTL_ROLLOUT_ALL when it is not in it. */
 uint32_t ctl_run_index_of(const struct ctl_run *run, const uint8_t host_id[PROTO_HOST_ID_BYTES]);

@@ -143,9 +143,17 @@ static json_t *view_mono(struct bl_mono mono)
 }
 
 /* When it was revoked is not asked: it may have been silent before. Both are true. */
-const char *ctl_view_lost_reason(const struct ctl_fleet_host *host)
+const char *ctl_view_lost_reason(const struct ctl_rollout_host *state,
+                                 const struct ctl_run_host *member, const char **ret_code)
 {
-    return host->standing == CTL_STANDING_REVOKED
+    if (state->went_back) {
+        *ret_code = "went_back";
+        return "came back as it was before its last reports: a snapshot was restored, or its disk "
+               "was lost";
+    }
+    *ret_code = "lost";
+
+    return member->host->standing == CTL_STANDING_REVOKED
                ? "its end was not heard of until its deadline; its key was revoked"
                : "its end was not heard of until its deadline";
 }
@@ -153,10 +161,8 @@ const char *ctl_view_lost_reason(const struct ctl_fleet_host *host)
 static const char *host_reason(const struct ctl_rollout_host *state,
                                const struct ctl_run_host *member, const char **ret_code)
 {
-    if (state->state == CTL_HOST_LOST) {
-        *ret_code = "lost";
-        return ctl_view_lost_reason(member->host);
-    }
+    if (state->state == CTL_HOST_LOST)
+        return ctl_view_lost_reason(state, member, ret_code);
     if (member->host->standing == CTL_STANDING_REVOKED && !ctl_host_state_is_final(state->state)) {
         *ret_code = "revoked";
         return "its key was revoked: nothing it says is taken in; at its deadline it is lost";

@@ -128,9 +128,13 @@ static int read_story(struct ctl_engine *engine, struct story *story, struct bl_
 
 static json_t *view_cause(const struct ctl_rollout_host *state, const struct ctl_run_host *member)
 {
-    if (state->state == CTL_HOST_LOST)
-        return json_pack("{s:s, s:s}", "code", "lost", "reason",
-                         ctl_view_lost_reason(member->host));
+    const char *code;
+
+    if (state->state == CTL_HOST_LOST) {
+        const char *reason = ctl_view_lost_reason(state, member, &code);
+
+        return json_pack("{s:s, s:s}", "code", code, "reason", reason);
+    }
     if (!state->failed && (state->state <= CTL_HOST_PROBATION ||
                            state->state == CTL_HOST_COMMITTED || member->code == NULL))
         return json_null(); /* what a host says on its way to a good end is no cause of one */

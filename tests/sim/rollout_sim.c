@@ -3,7 +3,7 @@
  * Runs a rollout against a made-up fleet. The fault model: belayd dies before it stored an event or
  * between any two effects, and comes back by replaying what it stored; hosts go offline, lose the
  * orders sent meanwhile, keep their reports, come back late or never; they refuse, block, fail in
- * every grade, can't go back; reports come twice; some hosts report nonsense. People pause, resume,
+ * every grade, can't go back; their disks are put back to snapshots; reports come twice; some hosts report nonsense. People pause, resume,
  * abort and roll back at any time.
  *
  * Rules are checked at the moment an order leaves, against what was observed in the made-up world.
@@ -29,6 +29,7 @@ static void check_same(const struct world *w, const struct ctl_rollout *a,
         SIM_CHECK(&w->chance, x->grade == y->grade && x->failed == y->failed);
         SIM_CHECK(&w->chance,
                   x->touched == y->touched && x->started == y->started && x->lost == y->lost);
+        SIM_CHECK(&w->chance, x->went_back == y->went_back);
         SIM_CHECK(&w->chance, x->revert_wanted == y->revert_wanted && x->nonce == y->nonce);
         SIM_CHECK(&w->chance, x->deadline.ms == y->deadline.ms);
     }
@@ -78,10 +79,11 @@ static void check_order(struct world *w, const struct ctl_rollout_effect *order)
         break;
     case CTL_ROLLOUT_SEND_COMMIT:
         SIM_CHECK(&w->chance, !host->was_told_back && order->nonce != 0);
-        SIM_CHECK(&w->chance, host->lies || order->nonce == host->nonce);
+        SIM_CHECK(&w->chance, host->lies || host->went_back || order->nonce == host->nonce);
         break;
     case CTL_ROLLOUT_SEND_CANCEL:
-        SIM_CHECK(&w->chance, !host->was_started || w->live_hosts[order->host].lost);
+        SIM_CHECK(&w->chance, !host->was_started || w->live_hosts[order->host].lost ||
+                                  ctl_host_state_is_final(w->live_hosts[order->host].state));
         break;
     case CTL_ROLLOUT_SEND_REVERT:
         SIM_CHECK(&w->chance, host->was_told_back);
@@ -138,6 +140,9 @@ static void observe(struct world *w)
         /* Nobody waits for whom is lost or cancelled, nor for ever for who contradicts himself. */
         host->is_known_final =
             world_is_final(said) || known->lost || host->lies || known->state == CTL_HOST_CANCELLED;
+        /* Who never began has ended as it had, whatever its disk knows of that. */
+        if (said == 0 && ctl_host_state_is_final(known->state))
+            host->is_known_final = true;
         /* One host taken back in a soak counts as failed, and the soak goes on. */
         if (known->wave + 1 == w->wave_started && !host->is_known_final &&
             !(host->was_told_back && w->soak_is_watched))
@@ -319,6 +324,37 @@ static void lie(struct world *w)
                                        .nonce = sim_below(&w->chance, 2)});
 }
 
+/*
+ * A host comes back with the disk of some time before, what it has not delivered is gone, and its
+ * HELLO tells so, again after each crash until that is stored.
+ */
+static void go_back(struct world *w)
+{
+    uint32_t index = sim_below(&w->chance, w->host_count);
+    struct host *host = &w->hosts[index];
+    bool was_committed = host->truth == PROTO_JOB_COMMITTED;
+
+    if (!host->is_online || host->dies || host->lies || host->truth == 0)
+        return;
+
+    host->truth =
+        host->truth > PROTO_JOB_READY && sim_percent(&w->chance, 30) ? PROTO_JOB_READY : 0;
+    host->outbox_count = 0;
+    host->deliver_ms = host->next_ms = SIM_NEVER;
+    host->nonce = 0;
+    host->commit_got = false;
+    if (was_committed && sim_percent(&w->chance, 50)) {
+        host->truth = PROTO_JOB_PROBATION;
+        host->next_ms = world_soon_ms(w);
+    }
+    host->went_back = true;
+    while (!take_event(
+        w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_HOST_WENT_BACK, .host = index}))
+        continue;
+    host->went_back = false;
+    deliver(w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_HOST_SEEN, .host = index});
+}
+
 static void turn_host(struct world *w, uint32_t index)
 {
     struct host *host = &w->hosts[index];
@@ -460,6 +496,8 @@ static void run_seed(uint64_t seed)
             people_act(&w);
         if (!w.is_calm && sim_percent(&w.chance, 5))
             lie(&w);
+        if (!w.is_calm && sim_percent(&w.chance, 1))
+            go_back(&w);
         if (w.is_calm && w.live.paused)
             deliver(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_RESUME});
         goes_on = pass_time(&w);

@@ -33,6 +33,7 @@ struct host {
     int64_t deliver_ms;
     uint64_t nonce;
     bool commit_got;
+    bool went_back; /* and belayd has not stored that yet */
     /* Fates. */
     bool dies, lies, refuses, blocks, fails, cannot_go_back;
     uint32_t grade;

@@ -5,7 +5,7 @@
  *   waves 1/0 10/1                     hosts/failures allowed, wave by wave; hosts are h1, h2, ...
  *   limits soak=30m failures=1         before the first event
  *   submit | restart | time | pause | resume | abort | rollback [h2 | wave 1]
- *   h1 says STATE [nonce] [minor|functional|severe] | h1 seen | exit code?
+ *   h1 says STATE [nonce] [minor|functional|severe] | h1 seen | h1 went back | exit code?
  */
 #include <stdio.h>
 #include <string.h>
@@ -113,6 +113,10 @@ static bool parse_host(const struct machine *m, const char *line, struct ctl_rol
     line += used;
     if (strcmp(line, "seen") == 0) {
         event->type = CTL_ROLLOUT_HOST_SEEN;
+        return true;
+    }
+    if (strcmp(line, "went back") == 0) {
+        event->type = CTL_ROLLOUT_HOST_WENT_BACK;
         return true;
     }
 

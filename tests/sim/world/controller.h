@@ -25,6 +25,8 @@ const struct proto_trust *sim_people_trust(void);
 void sim_people_open(void);
 void sim_people_close(void);
 /* No plan is open and none will come. */
+/* A rollout of theirs is under way. */
+bool sim_people_are_busy(void);
 bool sim_people_are_done(void);
 uint64_t sim_people_rollouts(void); /* submitted so far */
 

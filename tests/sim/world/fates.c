@@ -11,8 +11,8 @@
 enum {
     BUSY_MS_MIN = 200, /* between two moments of a machine that has a job */
     BUSY_MS_MAX = 60 * 1000,
-    IDLE_MS_MIN = 5 * 60 * 1000,
-    IDLE_MS_MAX = 2 * 3600 * 1000,
+    IDLE_MS_MIN = 60 * 1000,
+    IDLE_MS_MAX = 30 * 60 * 1000,
     CLONE_MS_MAX = 3600 * 1000,
     JUMP_MS_MIN = 1000,
 };
@@ -103,17 +103,26 @@ static void strike_rescue(uint32_t host)
     }
 }
 
+/* Most can go wrong while something is being done; a host that is off or waits for others does nothing. */
+static bool is_at_work(uint32_t host)
+{
+    return sim_machine(host)->is_up && sim_host_has_job(host) &&
+           sim_host_truth(host)->job_state != PROTO_JOB_READY;
+}
+
 static void on_host_moment(void *userdata, uint64_t index)
 {
     uint32_t host = (uint32_t)index;
-    bool is_busy = sim_host_has_job(host);
+    bool is_busy = is_at_work(host);
 
     if (sim_is_calm())
         return;
     strike_clock(host);
     strike_network(host);
-    strike_machine(host);
-    strike_rescue(host);
+    if (sim_machine(host)->is_up) {
+        strike_machine(host);
+        strike_rescue(host);
+    }
     (void)sim_after(sim_draw_log(SIM_DRAW_SYSTEM, host, is_busy ? BUSY_MS_MIN : IDLE_MS_MIN,
                                  is_busy ? BUSY_MS_MAX : IDLE_MS_MAX),
                     on_host_moment, NULL, host);
@@ -145,6 +154,8 @@ static void strike_people(void)
 
 static void on_controller_moment(void *userdata, uint64_t argument)
 {
+    bool is_busy;
+
     if (sim_is_calm())
         return;
     strike_clock(SIM_CONTROLLER);
@@ -155,7 +166,10 @@ static void on_controller_moment(void *userdata, uint64_t argument)
         sim_controller_power_cut();
     if (sim_fault(SIM_FAULT_CONTROLLER_AWAY, SIM_CONTROLLER))
         sim_controller_go_away();
-    (void)sim_after(sim_draw_log(SIM_DRAW_SYSTEM, SIM_CONTROLLER, BUSY_MS_MIN, 2 * BUSY_MS_MAX),
+    is_busy = sim_people_are_busy();
+    (void)sim_after(sim_draw_log(SIM_DRAW_SYSTEM, SIM_CONTROLLER,
+                                 is_busy ? BUSY_MS_MIN : IDLE_MS_MIN,
+                                 is_busy ? 2 * BUSY_MS_MAX : IDLE_MS_MAX),
                     on_controller_moment, NULL, 0);
 }
 

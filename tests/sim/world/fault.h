@@ -60,7 +60,8 @@
     X(PERSON_SUBMITS_TWICE, "person submits again")                              \
     X(FORGED_ORDER, "forged order") /* by who holds the controller */            \
     X(AGENT_UPGRADED, "agent upgraded")                                          \
-    X(SAME_TICK, "deadline in the tick of its answer")
+    X(SAME_TICK, "deadline in the tick of its answer")                           \
+    X(POWER_CUT_WRITING, "power cut while writing") /* at a write or a sync */
 
 enum sim_fault {
 #define X(name, text) SIM_FAULT_##name,

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "tests/sim/world/chance.h"
+#include "tests/sim/world/controller.h"
+#include "tests/sim/world/host.h"
 #include "tests/sim/world/machines.h"
 
 /* 2026-01-01T00:00:00Z: true wall clock at world time 0. */
@@ -16,10 +18,31 @@ static struct {
 
 /* ---- faults of a disk strike the process that uses it ---- */
 
+static void cut_power(void *userdata, uint64_t argument)
+{
+    const struct sim_machine *machine = userdata;
+
+    if (machine->index == SIM_CONTROLLER)
+        sim_controller_power_cut();
+    else
+        sim_host_power_cut(machine->index);
+}
+
+/* The process is gone at once; what else is lost follows when control is back in the world. */
+static bool is_cut_off(struct sim_machine *machine)
+{
+    if (!sim_fault(SIM_FAULT_POWER_CUT_WRITING, machine->index))
+        return false;
+    sim_process_kill(sim_current);
+    (void)sim_after(0, cut_power, machine, machine->index);
+
+    return true;
+}
+
 static enum sim_disk_verdict before(void *userdata, enum sim_disk_op op, const char *file,
                                     int64_t offset, size_t size_bytes)
 {
-    const struct sim_machine *machine = userdata;
+    struct sim_machine *machine = userdata;
 
     if (sim_current == NULL)
         return SIM_DISK_GO_ON;
@@ -28,6 +51,8 @@ static enum sim_disk_verdict before(void *userdata, enum sim_disk_op op, const c
     if (op == SIM_DISK_READ)
         return sim_fault(SIM_FAULT_READ_FAILED, machine->index) ? SIM_DISK_FAIL : SIM_DISK_GO_ON;
     if (!sim_process_may_act())
+        return SIM_DISK_DEAD;
+    if ((op == SIM_DISK_SYNC || op == SIM_DISK_WRITE) && is_cut_off(machine))
         return SIM_DISK_DEAD;
     if (op == SIM_DISK_SYNC)
         return sim_fault(SIM_FAULT_SYNC_FAILED, machine->index) ? SIM_DISK_FAIL : SIM_DISK_GO_ON;

@@ -174,6 +174,16 @@ static bool is_over(const struct desk *desk)
     return desk->state == DESK_REFUSED || (desk->state == DESK_TAKEN && desk->is_at_rest);
 }
 
+bool sim_people_are_busy(void)
+{
+    for (uint32_t i = 0; i < people.desk_count; i++) {
+        if (!is_over(&people.desks[i]))
+            return true;
+    }
+
+    return false;
+}
+
 /* Half of the next ones come while the ones before are under way. */
 static void on_next(void *userdata, uint64_t argument)
 {

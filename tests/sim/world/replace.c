@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/random.h"
 #include "controller/daemon/log.h"
+#include "tests/sim/world/hosts.h"
 #include "tests/sim/world/world.h"
 
 enum {
@@ -102,6 +103,9 @@ int sd_journal_print_with_location(int priority, const char *file, const char *l
     va_start(args, format);
     tell(format, args);
     va_end(args);
+    /* What is that bad somebody reads. */
+    if (priority <= LOG_CRIT && !sim_current->is_dead && here() != SIM_CONTROLLER)
+        sim_agent_call_person(sim_host(here()));
 
     return 0;
 }

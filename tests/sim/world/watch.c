@@ -64,10 +64,8 @@ int __wrap_agent_journal_write(struct agent_journal *journal,
     struct sim_host *h = sim_here();
     int r = __real_agent_journal_write(journal, write, err);
 
-    if (r < 0 && !sim_current->is_dead) {
+    if (r < 0 && !sim_current->is_dead)
         sim_tell(h->index, "the journal fails: %s", err->text);
-        sim_agent_call_person(h);
-    }
     if (r < 0 || sim_current->is_dead)
         return r;
     h->records += write->reports_count;

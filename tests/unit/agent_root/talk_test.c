@@ -4,9 +4,11 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -286,6 +288,32 @@ static void test_reports_are_sent_again_until_acknowledged(void **state)
     assert_int_equal(message.report.seq, 2);
 }
 
+/* The disk takes nothing more: an acknowledgement is the only thing that is written, and fails. */
+static void test_a_journal_that_fails_at_an_acknowledgement_halts(void **state)
+{
+    struct world *world = *state;
+    struct proto_message message, ack = {.kind = PROTO_REPORT_ACK};
+    const struct sigaction ignored = {.sa_handler = SIG_IGN};
+    struct rlimit before, tiny;
+
+    write_report(world, "one");
+    send_up(world, 1);
+    expect(world, PROTO_HELLO, &message);
+    welcome(world);
+    expect(world, PROTO_REPORT, &message);
+    assert_false(agent_jobs_is_halted(world->jobs));
+
+    ack.report_ack.seq = 1;
+    assert_int_equal(sigaction(SIGXFSZ, &ignored, NULL), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    tiny = (struct rlimit){.rlim_cur = 1, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tiny), 0);
+    tell(world, &ack);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_false(agent_journal_is_whole(world->host.journal));
+    assert_true(agent_jobs_is_halted(world->jobs));
+}
+
 static void test_orders_need_a_welcome(void **state)
 {
     struct world *world = *state;
@@ -419,6 +447,7 @@ int main(void)
         CASE(test_a_hello_without_answer_is_said_over_a_new_connection),
         CASE(test_ping_is_answered_at_once),
         CASE(test_reports_are_sent_again_until_acknowledged),
+        CASE(test_a_journal_that_fails_at_an_acknowledgement_halts),
         CASE(test_orders_need_a_welcome),
         CASE(test_orders_of_unknown_jobs_are_nothing),
         CASE(test_messages_for_controllers_are_dropped),

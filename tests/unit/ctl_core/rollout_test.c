@@ -138,6 +138,46 @@ static void a_rollback_finds_whom_nobody_knew_of(void **state)
     assert_int_equal(rollout.state, CTL_ROLLOUT_ROLLED_BACK);
 }
 
+static void go_back(int64_t now_ms, uint32_t host)
+{
+    assert_true(
+        give(now_ms, (struct ctl_rollout_event){.type = CTL_ROLLOUT_HOST_WENT_BACK, .host = host}));
+}
+
+/* Who was started is lost until it says what it is; that it failed stays. */
+static void who_went_back_is_known_no_more(void **state)
+{
+    begin(2, 1, 3);
+    (void)say(2, 0, PROTO_JOB_READY);
+    (void)say(2, 1, PROTO_JOB_READY);
+    (void)say(3, 0, PROTO_JOB_PROBATION);
+    (void)say(4, 0, PROTO_JOB_COMMITTED);
+    go_back(5, 0);
+    assert_int_equal(hosts[0].state, CTL_HOST_LOST);
+    assert_true(hosts[0].failed);
+    assert_int_equal(hosts[0].job_state, 0);
+    (void)say(6, 0, PROTO_JOB_REVERTED);
+    assert_int_equal(hosts[0].state, CTL_HOST_REVERTED);
+    assert_true(hosts[0].failed);
+    go_back(7, 0);
+    assert_int_equal(hosts[0].state, CTL_HOST_LOST);
+    assert_int_equal(rollout.failed_count, 1);
+}
+
+/* Who was not started stages again, and is waited for as long as anybody. */
+static void who_went_back_before_its_start_begins_anew(void **state)
+{
+    begin(2, 1, 3);
+    (void)say(2, 0, PROTO_JOB_READY);
+    go_back(3, 0);
+    assert_int_equal(hosts[0].state, CTL_HOST_WAITING);
+    assert_false(hosts[0].failed);
+    (void)say(4, 1, PROTO_JOB_READY);
+    assert_int_equal(rollout.state, CTL_ROLLOUT_STAGING);
+    (void)say(5, 0, PROTO_JOB_READY);
+    assert_int_equal(rollout.state, CTL_ROLLOUT_RUNNING);
+}
+
 static void a_rollout_of_the_largest_size_fits(void **state)
 {
     uint32_t counts[CTL_HOST_STATE_LAST + 1];
@@ -185,6 +225,8 @@ int main(void)
         cmocka_unit_test(out_of_range_scopes_are_ignored),
         cmocka_unit_test(nobody_started_is_rolled_back_at_once),
         cmocka_unit_test(a_rollback_finds_whom_nobody_knew_of),
+        cmocka_unit_test(who_went_back_is_known_no_more),
+        cmocka_unit_test(who_went_back_before_its_start_begins_anew),
         cmocka_unit_test(a_rollout_of_the_largest_size_fits),
         cmocka_unit_test(names_are_stable),
     };

@@ -53,6 +53,7 @@ static int take_host(void *userdata, const struct ctl_store_host *host, struct b
     assert_int_equal(host->last_seen.ms, 6);
     assert_true(host->clock_offset_known);
     assert_int_equal(host->clock_offset_ms, -8);
+    assert_int_equal(host->life, 3);
     return 0;
 }
 
@@ -75,6 +76,7 @@ static void test_hosts_outlive_the_daemon(void **state)
     host.standing = CTL_STANDING_REVOKED;
     host.clock_offset_known = true;
     host.clock_offset_ms = -8;
+    host.life = 3;
     assert_int_equal(ctl_store_save_host(store, &host, &err), 0);
     assert_int_equal(ctl_store_commit(store, &err), 0);
     open_again();
@@ -281,6 +283,133 @@ static void test_double_reports_are_dropped(void **state)
     assert_int_equal(count, 2);
 }
 
+static struct ctl_store_report report_of(uint32_t life, uint64_t seq, uint8_t rollout)
+{
+    return (struct ctl_store_report){
+        .host_id = {1},
+        .life = life,
+        .report = {.seq = seq,
+                   .rollout_id = {rollout, 9},
+                   .moment = PROTO_MOMENT_END,
+                   .state = PROTO_JOB_VERIFYING,
+                   .step = PROTO_STEP_VERIFY,
+                   .mono_ms = 1000 + seq,
+                   .code = "",
+                   .reason = "",
+                   .boot_id = "boot"},
+    };
+}
+
+static int add_report(uint32_t life, uint64_t seq, uint8_t rollout)
+{
+    const struct ctl_store_report stored = report_of(life, seq, rollout);
+
+    return ctl_store_add_report(store, &stored, &err);
+}
+
+static uint64_t last_seq(uint32_t life)
+{
+    const uint8_t host_id[PROTO_HOST_ID_BYTES] = {1};
+    uint64_t seq = UINT64_MAX;
+
+    assert_int_equal(ctl_store_last_seq(store, host_id, life, &seq, &err), 0);
+    return seq;
+}
+
+/* A number is used once in each life of a host. */
+static void test_another_report_under_a_used_number_contradicts(void **state)
+{
+    struct ctl_store_report other = report_of(0, 1, 9);
+
+    assert_int_equal(last_seq(0), 0);
+    assert_int_equal(add_report(0, 1, 9), CTL_STORED_NOW);
+    assert_int_equal(add_report(0, 7, 9), CTL_STORED_NOW);
+    assert_int_equal(add_report(0, 1, 9), CTL_STORED_BEFORE);
+    assert_int_equal(add_report(0, 1, 8), CTL_STORED_CONTRADICTS);
+    other.report.mono_ms++;
+    assert_int_equal(ctl_store_add_report(store, &other, &err), CTL_STORED_CONTRADICTS);
+    other = report_of(0, 1, 9);
+    other.report.boot_id = "next";
+    assert_int_equal(ctl_store_add_report(store, &other, &err), CTL_STORED_CONTRADICTS);
+    other = report_of(0, 1, 9);
+    other.report.state = PROTO_JOB_PROBATION;
+    assert_int_equal(ctl_store_add_report(store, &other, &err), CTL_STORED_CONTRADICTS);
+    assert_int_equal(add_report(1, 1, 8), CTL_STORED_NOW);
+    open_again();
+    assert_int_equal(last_seq(0), 7);
+    assert_int_equal(last_seq(1), 1);
+    assert_int_equal(last_seq(2), 0);
+}
+
+static int take_told(void *userdata, const uint8_t id[PROTO_ROLLOUT_ID_BYTES], struct bl_error *e)
+{
+    unsigned *sum = userdata;
+
+    *sum += id[0];
+    return 0;
+}
+
+static void test_the_rollouts_of_lost_reports_are_each_named_once(void **state)
+{
+    const uint8_t host_id[PROTO_HOST_ID_BYTES] = {1};
+    unsigned sum = 0;
+
+    (void)add_report(0, 1, 100);
+    (void)add_report(0, 2, 10);
+    (void)add_report(0, 3, 10);
+    (void)add_report(0, 4, 1);
+    (void)add_report(1, 5, 50);
+    assert_int_equal(ctl_store_each_rollout_told(store, host_id, 0, 1, take_told, &sum, &err), 0);
+    assert_int_equal(sum, 11);
+}
+
+static int take_life(void *userdata, const struct ctl_store_report *stored, struct bl_error *e)
+{
+    unsigned *count = userdata;
+
+    (*count)++;
+    assert_int_equal(stored->life, 0);
+    assert_int_equal(stored->report.seq, 5);
+    assert_int_equal(stored->report.state, PROTO_JOB_PROBATION);
+    assert_string_equal(stored->report.reason, "served");
+    assert_int_equal(stored->clock_offset_ms, -2);
+    return 0;
+}
+
+/* As the version before left it: its reports are those of the first life. */
+static void test_reports_of_an_older_store_are_kept(void **state)
+{
+    unsigned count = 0;
+    char path[TEMP_BYTES + 16];
+    sqlite3 *db;
+
+    store = ctl_store_close(store);
+    (void)snprintf(path, sizeof(path), "%s/store.db", dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(
+            db,
+            "DROP TABLE reports; ALTER TABLE hosts DROP COLUMN life;"
+            "CREATE TABLE reports (host BLOB NOT NULL, seq INTEGER NOT NULL,"
+            " rollout BLOB NOT NULL, moment INTEGER NOT NULL, state INTEGER NOT NULL,"
+            " step INTEGER NOT NULL, result INTEGER NOT NULL, grade INTEGER NOT NULL,"
+            " code TEXT NOT NULL, reason TEXT NOT NULL, wall_ms INTEGER NOT NULL,"
+            " mono_ms INTEGER NOT NULL, boot_id TEXT NOT NULL, nonce INTEGER NOT NULL,"
+            " received_ms INTEGER NOT NULL, clock_offset_ms INTEGER NOT NULL,"
+            " PRIMARY KEY (host, seq)) WITHOUT ROWID;"
+            "CREATE INDEX reports_by_rollout ON reports (rollout, host, seq);"
+            "INSERT INTO reports VALUES (zeroblob(32), 5, x'0909000000000000', 1, 12, 0, 0, 0,"
+            " 'c', 'served', 1, 2, 'boot', 3, 4, -2);"
+            "PRAGMA user_version = 2;",
+            NULL, NULL, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    if (ctl_store_open(dir, &store, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(ctl_store_each_report(store, rollout_id, take_life, &count, &err), 0);
+    assert_int_equal(count, 1);
+}
+
 static void add_audit(const char *verb)
 {
     const struct ctl_store_audit row = {
@@ -347,6 +476,9 @@ int main(void)
         STORE_TEST(test_rollouts_outlive_the_daemon),
         STORE_TEST(test_events_come_back_in_order),
         STORE_TEST(test_double_reports_are_dropped),
+        STORE_TEST(test_another_report_under_a_used_number_contradicts),
+        STORE_TEST(test_the_rollouts_of_lost_reports_are_each_named_once),
+        STORE_TEST(test_reports_of_an_older_store_are_kept),
         STORE_TEST(test_audit_chain_tells_of_a_change),
         STORE_TEST(test_uncommitted_is_gone),
     };
