@@ -130,7 +130,15 @@ static int see_to(const struct agent_lease_places *places, const char *name, con
     if (r > 0 && strcmp(record.boot_id, boot_id) == 0)
         return arm_again(places, name, agent_lease_left_ms(&record, boot_id), err);
 
-    return release_and_tell(places, name, err);
+    r = release_and_tell(places, name, err);
+    if (r < 0) {
+        struct bl_error ignored = {0};
+
+        /* Its timer went with the boot that is over: without one nobody would try again. */
+        (void)!arm_again(places, name, AGENT_LEASE_RETRY_MS, &ignored);
+    }
+
+    return r;
 }
 
 int agent_release_at_boot(const struct agent_lease_places *places, struct bl_error *err)
