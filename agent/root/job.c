@@ -344,30 +344,47 @@ static int take_up(struct agent_jobs *jobs, const struct agent_journal_job *save
     return 0;
 }
 
-/* The controller must not wait for what can't come; what is back already is said to be so. */
-static int report_way_back_gone(struct agent_jobs *jobs, const struct agent_journal_job *asked,
-                                const char *who, struct bl_error *err)
+/* One report without a record: of a job that may be an older one than the newest. */
+static int report_of(struct agent_jobs *jobs, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                     struct proto_report report, const char *who, struct bl_error *err)
 {
-    bool is_back = asked->job.state == PROTO_JOB_REVERTED || !asked->job.changed;
-    struct proto_report report = {
-        .moment = PROTO_MOMENT_STATE,
-        .state = is_back ? asked->job.state : (uint32_t)PROTO_JOB_REVERT_FAILED,
-        .code = is_back ? asked->job.code : "way_back_gone",
-        .reason = is_back ? asked->job.reason : "a later change stands on this one",
-        .wall_ms = bl_wall_now().ms,
-        .mono_ms = (uint64_t)bl_mono_now().ms,
-        .boot_id = jobs->host->boot_id,
-    };
     const struct agent_journal_write write = {
         .reports = &report, .reports_count = 1, .what = "job", .who = who};
     int r;
 
-    memcpy(report.rollout_id, asked->rollout_id, sizeof(report.rollout_id));
+    report.moment = PROTO_MOMENT_STATE;
+    report.wall_ms = bl_wall_now().ms;
+    report.mono_ms = (uint64_t)bl_mono_now().ms;
+    report.boot_id = jobs->host->boot_id;
+    memcpy(report.rollout_id, rollout_id, sizeof(report.rollout_id));
     r = agent_journal_write(jobs->host->journal, &write, err);
     if (r < 0)
         return r;
     jobs->handler->reported(jobs->handler->userdata);
     return 0;
+}
+
+static struct proto_report state_of(const struct agent_job *job)
+{
+    return (struct proto_report){
+        .state = job->state,
+        .grade = job->grade,
+        .nonce = job->state == PROTO_JOB_PROBATION && job->link_new ? job->nonce : 0,
+        .code = job->code,
+        .reason = job->reason,
+    };
+}
+
+/* The controller must not wait for what can't come; what is back already is said to be so. */
+static int report_way_back_gone(struct agent_jobs *jobs, const struct agent_journal_job *asked,
+                                const char *who, struct bl_error *err)
+{
+    bool is_back = asked->job.state == PROTO_JOB_REVERTED || !asked->job.changed;
+    const struct proto_report gone = {.state = PROTO_JOB_REVERT_FAILED,
+                                      .code = "way_back_gone",
+                                      .reason = "a later change stands on this one"};
+
+    return report_of(jobs, asked->rollout_id, is_back ? state_of(&asked->job) : gone, who, err);
 }
 
 static int take_back(struct agent_jobs *jobs, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
@@ -487,27 +504,23 @@ int agent_jobs_resume(struct agent_jobs *jobs, struct bl_error *err)
     return take_up(jobs, &saved, err);
 }
 
-void agent_jobs_repeat(struct agent_jobs *jobs)
+int agent_jobs_repeat(struct agent_jobs *jobs, const uint8_t job_id[AGENT_JOB_ID_BYTES],
+                      struct bl_error *err)
 {
-    const struct agent_job *job = &jobs->work->job;
-    struct agent_job_effects effects = {.count = 1};
-    struct agent_job_effect *effect = &effects.list[0];
-    struct bl_error err = {0};
+    const struct agent_work *work = jobs->work;
+    PROTO_AUTO_ARENA arena = {0};
+    struct agent_journal_job saved;
+    int r;
 
-    effect->type = AGENT_JOB_RECORD;
-    effect->moment = PROTO_MOMENT_STATE;
-    effect->state = (enum proto_job_state)job->state;
-    effect->grade = (enum proto_grade)job->grade;
-    effect->nonce = job->state == PROTO_JOB_PROBATION && job->link_new ? job->nonce : 0;
-    bl_text_copy(effect->code, sizeof(effect->code), job->code);
-    bl_text_copy(effect->reason, sizeof(effect->reason), job->reason);
-    if (jobs->halted)
-        return;
-    if (record(jobs, &effects, NULL, "", &err) < 0) {
-        halt(jobs, &err);
-    } else {
-        jobs->handler->reported(jobs->handler->userdata);
+    if (work != NULL && memcmp(work->id, job_id, AGENT_JOB_ID_BYTES) == 0) {
+        r = report_of(jobs, work->rollout_id, state_of(&work->job), "", err);
+        return r < 0 ? r : 1;
     }
+    r = agent_journal_load_job(jobs->host->journal, job_id, &arena, &saved, err);
+    if (r <= 0)
+        return r;
+    r = report_of(jobs, saved.rollout_id, state_of(&saved.job), "", err);
+    return r < 0 ? r : 1;
 }
 
 /* ---- life and answers -------------------------------------------------------------------- */

@@ -78,7 +78,11 @@ bool agent_jobs_tell(struct agent_jobs *jobs, struct agent_job_event event, cons
 void agent_jobs_take_back(struct agent_jobs *jobs, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
                           struct agent_job_event event, const char *who);
 
-/* Queues one report of the job's present state: for an offer that came again. */
-void agent_jobs_repeat(struct agent_jobs *jobs);
+/*
+ * For an offer that came again, also of a job before the newest: queues one report of its present
+ * state. 1, or 0 when this job was never taken here.
+ */
+int agent_jobs_repeat(struct agent_jobs *jobs, const uint8_t job_id[AGENT_JOB_ID_BYTES],
+                      struct bl_error *err) BL_CHECKED;
 
 #endif

@@ -273,16 +273,20 @@ static void on_offer(struct agent_talk *talk, const struct proto_message *messag
     PROTO_AUTO_ARENA arena = {0};
     struct bl_error err = {0};
     struct agent_order order;
-    int r;
+    bool is_newest;
+    int r = 0;
 
     if (agent_jobs_is_halted(talk->jobs))
         return;
     agent_order_job_id(offer->manifest, job_id);
-    if (work != NULL && memcmp(work->id, job_id, sizeof(job_id)) == 0) {
-        agent_jobs_repeat(talk->jobs);
+    is_newest = work != NULL && memcmp(work->id, job_id, sizeof(job_id)) == 0;
+    /* What became of a job is no refusal of it, but a stranger could ask for it as often. */
+    if (is_newest || may_record_refusal(talk))
+        r = agent_jobs_repeat(talk->jobs, job_id, &err);
+    if (r > 0)
         return;
-    }
-    r = judge(talk, offer, &arena, &order, &err);
+    if (r == 0)
+        r = judge(talk, offer, &arena, &order, &err);
     if (r >= 0 && order.refusal != AGENT_REFUSAL_NONE) {
         refuse(talk, &order);
     } else if (r >= 0) {
