@@ -49,9 +49,9 @@ def message(kind: int, body: list[Any]) -> bytes:
     return pack([VERSION, kind, body])
 
 
-def hello(host_name: str) -> bytes:
+def hello(host_name: str, next_seq: int = 1) -> bytes:
     words = ["0.1.0", BOOT_ID, host_name, "debian", "12", "6.1", "amd64"]
-    return message(HELLO, [*words, 1, NOW_MS, bytes(8), 0, 1])
+    return message(HELLO, [*words, 1, NOW_MS, bytes(8), 0, 1, next_seq - 1, next_seq])
 
 
 def report(rollout: str, state: int, seq: int) -> bytes:

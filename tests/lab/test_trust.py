@@ -135,7 +135,7 @@ def test_nobody_speaks_for_another_host(fleet: MakeFleet) -> None:
         for turn, routing_id in enumerate((None, bytes.fromhex(before["id"]), b"h1")):
             door = mallory.connect(routing_id=routing_id)
             assert door.handshake() == "succeeded"
-            door.send(peer.hello("h1"))
+            door.send(peer.hello("h1", next_seq=2 * turn + 1))
             door.receive_kind(peer.WELCOME)  # as itself
             assert shown(lab, mallory.key)["connected"]
             for lie, state in enumerate((peer.COMMITTED, peer.REVERTED), 1):

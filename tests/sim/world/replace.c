@@ -85,7 +85,7 @@ int __wrap_open64(const char *path, int flags, ...)
 
 /* ---- logs ---- */
 
-static void tell(const char *fmt, va_list args)
+static void BL_PRINTF(1, 0) tell(const char *fmt, va_list args)
 {
     char line[LINE_BYTES];
 

@@ -112,7 +112,7 @@ static void share(struct lock *lock, const void *holder)
             return;
         }
     }
-    BL_ASSERT(!"more connections than one process has");
+    BL_ASSERT(false); /* more connections than one process has */
 }
 
 int vfs_shm_lock(struct vfs_shm *shm, const void *holder, int first, int count, int flags)
