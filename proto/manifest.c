@@ -6,6 +6,7 @@
 
 #include "common/address.h"
 #include "common/text.h"
+#include "proto/memory.h"
 
 /* The tables are what people sign: a field is never moved, removed or given another meaning. */
 
@@ -29,7 +30,7 @@ static const struct proto_field pin_fields[] = {
 const struct proto_schema proto_pin_schema = PROTO_SCHEMA(struct proto_pin, pin_fields);
 
 static const struct proto_field kind_fields[] = {
-    PROTO_FIELD_LIST(struct proto_kind, pins, PROTO_PACKAGES_MAX, &proto_pin_schema),
+    PROTO_FIELD_BYTES(struct proto_kind, members, PROTO_MEMBERS_BYTES_MAX),
 };
 static const struct proto_schema kind_schema = PROTO_SCHEMA(struct proto_kind, kind_fields);
 
@@ -60,6 +61,7 @@ static const struct proto_field manifest_fields[] = {
     PROTO_FIELD_FIXED(M, targets_root),
     PROTO_FIELD_U64_MAX(M, targets_count, PROTO_TARGETS_MAX),
     PROTO_FIELD_LIST(M, packages, PROTO_PACKAGES_MAX, &proto_package_schema),
+    PROTO_FIELD_LIST(M, pins, PROTO_PINS_MAX, &proto_pin_schema),
     PROTO_FIELD_LIST(M, kinds, PROTO_KINDS_MAX, &kind_schema),
     PROTO_FIELD_BOOL(M, allow_remove),
     PROTO_FIELD_BOOL(M, allow_downgrade),
@@ -103,6 +105,52 @@ const char *proto_sessions_name(uint32_t sessions)
 const char *proto_transport_name(uint32_t transport)
 {
     return transport_names[transport <= PROTO_UDP ? transport : 0];
+}
+
+int proto_pin_compare(const struct proto_pin *a, const struct proto_pin *b)
+{
+    int order = strcmp(a->name, b->name);
+
+    if (order == 0)
+        order = strcmp(a->arch, b->arch);
+    if (order == 0) {
+        order = strcmp(a->version != NULL ? a->version : "", b->version != NULL ? b->version : "");
+    }
+    if (order == 0)
+        order = a->action < b->action ? -1 : a->action > b->action;
+
+    return order < 0 ? -1 : order > 0;
+}
+
+bool proto_kind_has(const struct proto_kind *kind, uint32_t pin)
+{
+    return pin / 8 < kind->members.size_bytes &&
+           (kind->members.data[pin / 8] >> (pin % 8) & 1) != 0;
+}
+
+int proto_manifest_transaction(const struct proto_manifest *manifest, uint32_t kind,
+                               struct proto_arena *arena, struct proto_transaction *ret_transaction,
+                               struct bl_error *err)
+{
+    struct proto_transaction transaction = {0};
+    size_t room_bytes = manifest->pins_count * sizeof(*transaction.pins);
+    void *room;
+    int r;
+
+    BL_ASSERT(kind < manifest->kinds_count);
+
+    proto_arena_allow(arena, room_bytes);
+    r = proto_arena_take(arena, room_bytes, &room, err);
+    if (r < 0)
+        return r;
+    transaction.pins = room;
+    for (uint32_t i = 0; i < manifest->pins_count; i++) {
+        if (proto_kind_has(&manifest->kinds[kind], i))
+            transaction.pins[transaction.pins_count++] = manifest->pins[i];
+    }
+    *ret_transaction = transaction;
+
+    return 0;
 }
 
 /* ---- what the tables cannot say; `code` is -EPROTO for foreign bytes, -EINVAL for a person ---- */
@@ -169,26 +217,55 @@ static int check_pin(const struct proto_manifest *m, const struct proto_pin *pin
     return 0;
 }
 
+static bool is_same_package(const struct proto_pin *a, const struct proto_pin *b)
+{
+    return strcmp(a->name, b->name) == 0 && strcmp(a->arch, b->arch) == 0;
+}
+
+/* Each pin is sound, in its place, and somebody's. */
+static int check_pins(const struct proto_manifest *m, int code, struct bl_error *err)
+{
+    for (uint32_t i = 0; i < m->pins_count; i++) {
+        const struct proto_pin *pin = &m->pins[i];
+        bool is_used = false;
+        int r = check_pin(m, pin, code, err);
+
+        if (r < 0)
+            return bl_wrap(err, "pins[%u]", i);
+        if (i > 0 && proto_pin_compare(&m->pins[i - 1], pin) >= 0)
+            return bl_fail(err, code, "pins[%u]: '%s' is out of order", i, pin->name);
+        for (uint32_t k = 0; !is_used && k < m->kinds_count; k++)
+            is_used = proto_kind_has(&m->kinds[k], i);
+        if (!is_used)
+            return bl_fail(err, code, "pins[%u]: '%s' is of no kind", i, pin->name);
+    }
+
+    return 0;
+}
+
 static int check_kind(const struct proto_manifest *m, const struct proto_kind *kind, int code,
                       struct bl_error *err)
 {
-    int r;
+    const struct proto_pin *last = NULL;
+    uint32_t bits = (uint32_t)kind->members.size_bytes * 8;
 
-    if (kind->pins_count == 0)
-        return bl_fail(err, code, "has no pins");
-    for (uint32_t i = 0; i < kind->pins_count; i++) {
-        const struct proto_pin *pin = &kind->pins[i];
-
-        r = check_pin(m, pin, code, err);
-        if (r < 0)
-            return r;
-        /* Quadratic, but the manifest's own size keeps the number of pins low. */
-        for (uint32_t j = 0; j < i; j++) {
-            if (strcmp(kind->pins[j].name, pin->name) == 0 &&
-                strcmp(kind->pins[j].arch, pin->arch) == 0)
-                return bl_fail(err, code, "'%s:%s' is pinned twice", pin->name, pin->arch);
-        }
+    if (kind->members.size_bytes != ((size_t)m->pins_count + 7) / 8) {
+        return bl_fail(err, code, "has %zu bytes of members for %u pins", kind->members.size_bytes,
+                       m->pins_count);
     }
+    for (uint32_t i = 0; i < bits; i++) {
+        if (!proto_kind_has(kind, i))
+            continue;
+        if (i >= m->pins_count)
+            return bl_fail(err, code, "has pin %u of %u", i, m->pins_count);
+        /* The pins are sorted: two of one package have no other package between them. */
+        if (last != NULL && is_same_package(last, &m->pins[i])) {
+            return bl_fail(err, code, "'%s:%s' is pinned twice", m->pins[i].name, m->pins[i].arch);
+        }
+        last = &m->pins[i];
+    }
+    if (last == NULL)
+        return bl_fail(err, code, "has no pins");
 
     return 0;
 }
@@ -212,7 +289,7 @@ static int check_change(const struct proto_manifest *m, int code, struct bl_erro
             return bl_wrap(err, "kinds[%u]", i);
     }
 
-    return 0;
+    return check_pins(m, code, err);
 }
 
 static bool is_endpoint(const char *text)

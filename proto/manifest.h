@@ -14,10 +14,12 @@
 
 enum {
     PROTO_MANIFEST_FORMAT = 1,
-    PROTO_MANIFEST_BYTES_MAX = 96 * 1024,
+    PROTO_MANIFEST_BYTES_MAX = 240 * 1024,
     PROTO_NAME_BYTES_MAX = 128,
-    PROTO_KINDS_MAX = 32,
-    PROTO_PACKAGES_MAX = 512,
+    PROTO_KINDS_MAX = 64,
+    PROTO_PACKAGES_MAX = 512, /* requests: what people type */
+    PROTO_PINS_MAX = 4096,    /* different ones in a manifest; changes of one host */
+    PROTO_MEMBERS_BYTES_MAX = PROTO_PINS_MAX / 8,
     PROTO_UNITS_MAX = 64,
     PROTO_PORTS_MAX = 64,
     PROTO_SIGNATURES_MAX = 8,
@@ -55,7 +57,15 @@ struct proto_pin { /* one line of the exact transaction that `belay preview` saw
     uint32_t action;     /* enum proto_action */
 };
 
-struct proto_kind { /* hosts that resolved to the same transaction */
+/*
+ * Hosts that resolved to the same transaction. Kinds have most pins in common, so each pin is in
+ * the manifest once, and a kind says which of them are its own: bit i % 8 of byte i / 8 for pin i.
+ */
+struct proto_kind {
+    struct proto_bytes members; /* exactly one bit a pin, rounded up to bytes with zeros */
+};
+
+struct proto_transaction { /* the pins of one kind */
     struct proto_pin *pins;
     uint32_t pins_count;
 };
@@ -82,6 +92,8 @@ struct proto_manifest {
     /* change */
     struct proto_package *packages;
     uint32_t packages_count;
+    struct proto_pin *pins; /* of all kinds; by name, arch, version, action; none twice */
+    uint32_t pins_count;
     struct proto_kind *kinds;
     uint32_t kinds_count;
     bool allow_remove, allow_downgrade;
@@ -128,8 +140,9 @@ extern const struct proto_schema proto_signature_schema;
 
 /*
  * Decodes and checks what the schema cannot say: format, ranges (durations up to 366 days, a
- * lease above 0), ordered times, kinds not empty and without doubles, removals and downgrades only
- * where they are allowed, names that may become names of packages, units, groups, addresses.
+ * lease above 0), ordered times, pins sorted and each of some kind, kinds not empty and without
+ * doubles, removals and downgrades only where they are allowed, names that may become names of
+ * packages, units, groups, addresses.
  * -EBADMSG, -EMSGSIZE, or -EPROTO when it decodes but is not allowed.
  */
 int proto_manifest_decode(const void *data, size_t size_bytes, struct proto_arena *arena,
@@ -138,6 +151,15 @@ int proto_manifest_decode(const void *data, size_t size_bytes, struct proto_aren
 /* Same checks (-EINVAL), then encodes. On failure nothing was appended. */
 int proto_manifest_encode(const struct proto_manifest *manifest, struct proto_buffer *buffer,
                           struct bl_error *err) BL_CHECKED;
+
+/* -1, 0 or 1: the order of a manifest's pins. */
+int proto_pin_compare(const struct proto_pin *a, const struct proto_pin *b);
+/* Is pin number `pin` one of the kind's? */
+bool proto_kind_has(const struct proto_kind *kind, uint32_t pin);
+/* What one of the kinds of a checked manifest does; the list is in `arena`, its texts are shared. */
+int proto_manifest_transaction(const struct proto_manifest *manifest, uint32_t kind,
+                               struct proto_arena *arena, struct proto_transaction *ret_transaction,
+                               struct bl_error *err) BL_CHECKED;
 
 /* Names as in plan files: "packages", "filesystem", "machine"; "keep" ...; "tcp", "udp"; or "?". */
 const char *proto_revert_class_name(uint32_t revert_class);

@@ -48,7 +48,7 @@ static const struct proto_field query_result_fields[] = {
     PROTO_FIELD_ENUM(struct proto_query_result, result, PROTO_RESULT_UNKNOWN),
     TEXT_OPT(proto_query_result, code, PROTO_CODE_BYTES_MAX),
     TEXT_OPT(proto_query_result, reason, PROTO_REASON_BYTES_MAX),
-    PROTO_FIELD_LIST(struct proto_query_result, changes, PROTO_PACKAGES_MAX, &change_schema),
+    PROTO_FIELD_LIST(struct proto_query_result, changes, PROTO_PINS_MAX, &change_schema),
     PROTO_FIELD_LIST(struct proto_query_result, notes, PROTO_NOTES_MAX, &proto_text_schema),
 };
 

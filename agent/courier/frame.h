@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "proto/message.h"
 
@@ -22,6 +23,18 @@ enum {
     AGENT_FRAME_BYTES_MAX = 1 + PROTO_MESSAGE_BYTES_MAX,
     AGENT_FRAME_UP_BYTES = 1 + 8,
 };
+
+/*
+ * Lets `fd` send the largest frame at once: a packet must fit into the buffer of its sender, and the
+ * one that a socket begins with is smaller. The kernel gives twice what is asked for, up to twice
+ * net.core.wmem_max, which is enough unless somebody made that smaller.
+ */
+static inline void agent_frame_make_room(int fd)
+{
+    const int room_bytes = AGENT_FRAME_BYTES_MAX;
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room_bytes, sizeof(room_bytes));
+}
 
 static inline void agent_frame_encode_up(uint64_t generation,
                                          uint8_t ret_frame[AGENT_FRAME_UP_BYTES])

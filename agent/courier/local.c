@@ -135,6 +135,7 @@ static int connect_now(struct agent_local *local, struct bl_error *err)
         return bl_fail(err, -errno, "socket: %s", strerror(errno));
     if (connect(fd, (const struct sockaddr *)&local->address, sizeof(local->address)) < 0)
         return bl_fail(err, -errno, "connect: %s", strerror(errno));
+    agent_frame_make_room(fd);
     r = sd_event_add_io(local->event, &local->io, fd, EPOLLIN, on_io, local);
     if (r < 0)
         return bl_fail(err, r, "watch: %s", strerror(-r));

@@ -66,13 +66,16 @@ static int make_work(struct agent_host *host, const uint8_t id[AGENT_JOB_ID_BYTE
         r = bl_fail(err, -EUCLEAN, "the manifest has no transaction %llu",
                     (unsigned long long)kind);
     }
+    if (r >= 0) {
+        r = proto_manifest_transaction(&work->manifest, (uint32_t)kind, &work->arena,
+                                       &work->transaction, err);
+    }
     if (r >= 0)
         r = agent_txn_job_make(host->state_dir, work->id_text, &work->dir_fd, err);
     if (r < 0) {
         (void)free_work(work);
         return bl_wrap(err, "job");
     }
-    work->kind = &work->manifest.kinds[kind];
     memcpy(work->rollout_id, work->manifest.rollout_id, sizeof(work->rollout_id));
 
     *ret_work = work;

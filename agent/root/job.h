@@ -17,7 +17,7 @@ struct agent_work {
     char id_text[AGENT_JOB_ID_TEXT_BYTES];
     uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES];
     struct proto_manifest manifest;
-    const struct proto_kind *kind; /* the transaction of this host */
+    struct proto_transaction transaction; /* of this host */
     int64_t accepted_wall_ms;
     int dir_fd; /* jobs/JOB */
     struct agent_job job;

@@ -130,16 +130,12 @@ static bool is_boot_package(const char *name)
 
 enum proto_risk agent_order_risk(const struct proto_manifest *manifest)
 {
-    for (uint32_t k = 0; k < manifest->kinds_count; k++) {
-        const struct proto_kind *kind = &manifest->kinds[k];
+    for (uint32_t i = 0; i < manifest->pins_count; i++) {
+        const struct proto_pin *pin = &manifest->pins[i];
 
-        for (uint32_t p = 0; p < kind->pins_count; p++) {
-            const struct proto_pin *pin = &kind->pins[p];
-
-            if (pin->action == PROTO_ACTION_REMOVE || pin->action == PROTO_ACTION_DOWNGRADE ||
-                is_boot_package(pin->name))
-                return PROTO_RISK_HIGH;
-        }
+        if (pin->action == PROTO_ACTION_REMOVE || pin->action == PROTO_ACTION_DOWNGRADE ||
+            is_boot_package(pin->name))
+            return PROTO_RISK_HIGH;
     }
 
     return (enum proto_risk)manifest->risk;

@@ -58,7 +58,7 @@ static void answer_with(struct agent_query *query, const struct agent_txn_result
             result->notes_count < PROTO_NOTES_MAX ? result->notes_count : PROTO_NOTES_MAX,
     };
 
-    if (message.changes_count > PROTO_PACKAGES_MAX) {
+    if (message.changes_count > PROTO_PINS_MAX) {
         answer(query, query->query_id, "too_many_packages",
                "this change is larger than one manifest may be");
         return;

@@ -143,6 +143,7 @@ static int on_listen(sd_event_source *source, int fd, uint32_t revents, void *us
     }
 
     drop_peer(wire);
+    agent_frame_make_room(peer_fd);
     wire->peer_fd = BL_TAKE_FD(peer_fd);
     r = sd_event_add_io(wire->loop, &wire->peer_source, wire->peer_fd, EPOLLIN, on_peer, wire);
     if (r < 0) {

@@ -86,10 +86,10 @@ static int resolve(struct phase *p, struct agent_packages_changes *ret_changes,
         return agent_packages_job_pass(p->job, "refresh_failed", "see the log of the phase", r);
     if ((r = p->backend->resolve(p->job, p->task, ret_changes, err)) < 0)
         return agent_packages_job_pass(p->job, "resolve_failed", "see the log of the phase", r);
-    if (ret_changes->count > PROTO_PACKAGES_MAX) {
+    if (ret_changes->count > PROTO_PINS_MAX) {
         return agent_packages_fail(p->job, err, "too_many_packages", "split the plan", -EMSGSIZE,
                                    "%u packages at once, above the limit of %d", ret_changes->count,
-                                   PROTO_PACKAGES_MAX);
+                                   PROTO_PINS_MAX);
     }
     result->changes = ret_changes->list;
     result->changes_count = ret_changes->count;

@@ -15,7 +15,7 @@
 enum {
     AGENT_TXN_FORMAT = 1,
     AGENT_TXN_JOB_CHARS = 32, /* lower-case hex digits */
-    AGENT_TXN_FILE_BYTES_MAX = 1024 * 1024,
+    AGENT_TXN_FILE_BYTES_MAX = 4 * 1024 * 1024,
     AGENT_TXN_NAME_BYTES = 32,  /* of a file in the job directory, with the NUL */
     AGENT_TXN_UNIT_BYTES = 80,  /* of a unit name, with the NUL */
     AGENT_TXN_LINES_MAX = 4096, /* changes, pins, packages in an inventory */

@@ -38,7 +38,10 @@ void ctl_limits_of(const struct ctl_plan *plan, uint32_t wave_count, struct ctl_
 /* Everything that a manifest points to, while it is encoded. */
 struct pieces {
     struct proto_package *packages;
+    struct proto_pin *pins; /* of all kinds, sorted, none twice */
+    uint32_t pins_count;
     struct proto_kind kinds[PROTO_KINDS_MAX];
+    uint8_t members[PROTO_KINDS_MAX][PROTO_MEMBERS_BYTES_MAX];
     struct proto_text *texts; /* all lists of texts, one behind the other */
     uint32_t texts_used;
     struct proto_port *ports;
@@ -47,8 +50,7 @@ struct pieces {
 
 static void release_pieces(struct pieces *pieces)
 {
-    for (uint32_t i = 0; i < PROTO_KINDS_MAX; i++)
-        free(pieces->kinds[i].pins);
+    free(pieces->pins);
     free(pieces->packages);
     free(pieces->texts);
     free(pieces->ports);
@@ -65,24 +67,68 @@ static uint32_t action_from_name(const char *name)
     return 0; /* the encoder refuses it */
 }
 
-static int put_kind(const json_t *pins, struct proto_kind *ret_kind, struct bl_error *err)
+static struct proto_pin pin_of(const json_t *pin)
 {
-    size_t count = json_array_size(pins);
-    const json_t *pin;
-    size_t i;
+    return (struct proto_pin){.name = ctl_json_text(pin, "name"),
+                              .arch = ctl_json_text(pin, "arch"),
+                              .version = ctl_json_text(pin, "version"),
+                              .action = action_from_name(ctl_json_text(pin, "action"))};
+}
 
-    ret_kind->pins = calloc(count + 1, sizeof(*ret_kind->pins));
-    if (ret_kind->pins == NULL)
+static int compare_pins(const void *a, const void *b)
+{
+    return proto_pin_compare(a, b);
+}
+
+/* The pins of all kinds, each once. */
+static int put_pins(const struct ctl_preview *preview, struct pieces *pieces, struct bl_error *err)
+{
+    size_t count = 0;
+    uint32_t kept = 0;
+
+    for (uint32_t k = 0; k < preview->kind_count; k++)
+        count += json_array_size(preview->kinds[k]);
+    pieces->pins = calloc(count + 1, sizeof(*pieces->pins));
+    if (pieces->pins == NULL)
         return bl_fail(err, -ENOMEM, "out of memory for the manifest");
-    json_array_foreach (pins, i, pin)
-        ret_kind->pins[i] =
-            (struct proto_pin){.name = ctl_json_text(pin, "name"),
-                               .arch = ctl_json_text(pin, "arch"),
-                               .version = ctl_json_text(pin, "version"),
-                               .action = action_from_name(ctl_json_text(pin, "action"))};
-    ret_kind->pins_count = (uint32_t)count;
+    count = 0;
+    for (uint32_t k = 0; k < preview->kind_count; k++) {
+        for (size_t i = 0; i < json_array_size(preview->kinds[k]); i++)
+            pieces->pins[count++] = pin_of(json_array_get(preview->kinds[k], i));
+    }
+    qsort(pieces->pins, count, sizeof(*pieces->pins), compare_pins);
+    for (size_t i = 0; i < count; i++) {
+        if (kept == 0 || proto_pin_compare(&pieces->pins[kept - 1], &pieces->pins[i]) != 0)
+            pieces->pins[kept++] = pieces->pins[i];
+    }
+    if (kept > PROTO_PINS_MAX) {
+        return bl_fail(err, -EMSGSIZE,
+                       "the hosts would do %u different things to packages, above the limit of "
+                       "%d: split the plan",
+                       (unsigned)kept, PROTO_PINS_MAX);
+    }
+    pieces->pins_count = kept;
 
     return 0;
+}
+
+static void put_kind(const json_t *pins, struct pieces *pieces, uint32_t kind)
+{
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach (pins, i, item) {
+        const struct proto_pin pin = pin_of(item);
+        const struct proto_pin *found =
+            bsearch(&pin, pieces->pins, pieces->pins_count, sizeof(*pieces->pins), compare_pins);
+        size_t place;
+
+        BL_ASSERT(found != NULL);
+        place = (size_t)(found - pieces->pins);
+        pieces->members[kind][place / 8] |= (uint8_t)(1U << (place % 8));
+    }
+    pieces->kinds[kind].members = (struct proto_bytes){
+        .data = pieces->members[kind], .size_bytes = ((size_t)pieces->pins_count + 7) / 8};
 }
 
 static void put_texts(struct pieces *pieces, const struct ctl_plan_texts *from,
@@ -130,6 +176,8 @@ static int put_lists(const struct ctl_plan *plan, struct pieces *pieces,
 static int put_change(const struct ctl_plan *plan, const struct ctl_preview *preview,
                       struct pieces *pieces, struct proto_manifest *manifest, struct bl_error *err)
 {
+    int r;
+
     pieces->packages = calloc(plan->packages_count + 1, sizeof(*pieces->packages));
     if (pieces->packages == NULL)
         return bl_fail(err, -ENOMEM, "out of memory for the manifest");
@@ -137,14 +185,15 @@ static int put_change(const struct ctl_plan *plan, const struct ctl_preview *pre
         pieces->packages[i] = (struct proto_package){.name = plan->packages[i].name,
                                                      .version = plan->packages[i].version};
     }
-    for (uint32_t i = 0; i < preview->kind_count; i++) {
-        int r = put_kind(preview->kinds[i], &pieces->kinds[i], err);
-
-        if (r < 0)
-            return r;
-    }
+    r = put_pins(preview, pieces, err);
+    if (r < 0)
+        return r;
+    for (uint32_t i = 0; i < preview->kind_count; i++)
+        put_kind(preview->kinds[i], pieces, i);
     manifest->packages = pieces->packages;
     manifest->packages_count = plan->packages_count;
+    manifest->pins = pieces->pins;
+    manifest->pins_count = pieces->pins_count;
     manifest->kinds = pieces->kinds;
     manifest->kinds_count = preview->kind_count;
     manifest->allow_remove = plan->allow_remove;

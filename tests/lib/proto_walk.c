@@ -215,15 +215,14 @@ void walk_assert_equal(const struct proto_schema *schema, const void *a, const v
 void walk_sample_manifest(struct proto_manifest *ret_manifest)
 {
     static struct proto_package packages[] = {{"openssh-server", ""}, {"libc6:i386", "2.36-9"}};
-    static struct proto_pin first[] = {
-        {"openssh-server", "amd64", "1:9.2p1-2+deb12u3", PROTO_ACTION_UPGRADE},
+    static struct proto_pin pins[] = {
         {"openssh-client", "amd64", "1:9.2p1-2+deb12u3", PROTO_ACTION_UPGRADE},
-    };
-    static struct proto_pin second[] = {
+        {"openssh-server", "amd64", "1:9.2p1-2+deb12u3", PROTO_ACTION_UPGRADE},
         {"openssh-server", "arm64", "1:9.2p1-2+deb12u2", PROTO_ACTION_DOWNGRADE},
         {"telnetd", "all", "", PROTO_ACTION_REMOVE},
     };
-    static struct proto_kind kinds[] = {{first, 2}, {second, 2}};
+    static struct proto_kind kinds[] = {{{(const uint8_t *)"\x03", 1}},
+                                        {{(const uint8_t *)"\x0c", 1}}};
     static struct proto_text units[] = {{"cron.service"}, {"backup-*"}};
     static struct proto_text groups[] = {{"sre"}};
     static struct proto_text from[] = {{"192.0.2.0/24"}, {"2001:db8::1"}};
@@ -242,6 +241,8 @@ void walk_sample_manifest(struct proto_manifest *ret_manifest)
         .targets_count = 3,
         .packages = packages,
         .packages_count = 2,
+        .pins = pins,
+        .pins_count = 4,
         .kinds = kinds,
         .kinds_count = 2,
         .allow_remove = true,

@@ -171,12 +171,12 @@ static void check_database(const struct agent_txn_result *now, struct agent_find
     }
 }
 
-void agent_compare_pins(const struct proto_kind *kind, const struct agent_txn_result *now,
-                        struct agent_findings *findings)
+void agent_compare_pins(const struct proto_transaction *transaction,
+                        const struct agent_txn_result *now, struct agent_findings *findings)
 {
     check_database(now, findings);
-    for (uint32_t i = 0; i < kind->pins_count; i++) {
-        const struct proto_pin *pin = &kind->pins[i];
+    for (uint32_t i = 0; i < transaction->pins_count; i++) {
+        const struct proto_pin *pin = &transaction->pins[i];
         const struct agent_txn_item *item = find_item(now, pin->name, pin->arch);
         bool is_there = item != NULL && item->status != AGENT_TXN_STATUS_ABSENT;
 

@@ -34,8 +34,8 @@ void agent_compare_ports(const struct agent_baseline *baseline,
                          const struct proto_manifest *manifest, struct agent_findings *findings);
 
 /* The packages as INSPECT saw them against the signed transaction. */
-void agent_compare_pins(const struct proto_kind *kind, const struct agent_txn_result *now,
-                        struct agent_findings *findings);
+void agent_compare_pins(const struct proto_transaction *transaction,
+                        const struct agent_txn_result *now, struct agent_findings *findings);
 
 /*
  * The packages and configuration files as INSPECT saw them against those before the change, and the

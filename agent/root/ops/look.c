@@ -86,7 +86,7 @@ static int compare_packages(struct agent_look *look, const struct agent_txn_resu
     int r;
 
     if (!look->task.restored) {
-        agent_compare_pins(look->work->kind, now, &look->findings);
+        agent_compare_pins(&look->work->transaction, now, &look->findings);
         return 0;
     }
     r = agent_txn_result_load(look->work->dir_fd, AGENT_TXN_STAGE, &arena, &before, err);
@@ -124,8 +124,8 @@ int agent_look_start(struct agent_host *host, const struct agent_work *work,
 {
     const struct agent_txn_task inspect = {.format = AGENT_TXN_FORMAT,
                                            .phase = AGENT_TXN_INSPECT,
-                                           .pins = work->kind->pins,
-                                           .pins_count = work->kind->pins_count,
+                                           .pins = work->transaction.pins,
+                                           .pins_count = work->transaction.pins_count,
                                            .verify_files = task->verify_files,
                                            .deadline_ms = INSPECT_DEADLINE_MS};
     struct agent_look *look = calloc(1, sizeof(*look));

@@ -31,8 +31,8 @@ struct agent_txn_task agent_op_restore_task(const struct agent_work *work)
 {
     return (struct agent_txn_task){.format = AGENT_TXN_FORMAT,
                                    .phase = AGENT_TXN_RESTORE,
-                                   .pins = work->kind->pins,
-                                   .pins_count = work->kind->pins_count,
+                                   .pins = work->transaction.pins,
+                                   .pins_count = work->transaction.pins_count,
                                    .lock_wait_ms = RESTORE_LOCK_WAIT_MS};
 }
 
@@ -101,8 +101,8 @@ static int start_stage(struct agent_op_run *run, struct bl_error *err)
                                         .phase = AGENT_TXN_STAGE,
                                         .packages = manifest->packages,
                                         .packages_count = manifest->packages_count,
-                                        .pins = run->work->kind->pins,
-                                        .pins_count = run->work->kind->pins_count,
+                                        .pins = run->work->transaction.pins,
+                                        .pins_count = run->work->transaction.pins_count,
                                         .allow_remove = manifest->allow_remove,
                                         .allow_downgrade = manifest->allow_downgrade,
                                         .deadline_ms = manifest->stage_ms,
@@ -121,8 +121,8 @@ static int start_upgrade(struct agent_op_run *run, struct bl_error *err)
     const struct proto_manifest *manifest = &run->work->manifest;
     const struct agent_txn_task task = {.format = AGENT_TXN_FORMAT,
                                         .phase = AGENT_TXN_UPGRADE,
-                                        .pins = run->work->kind->pins,
-                                        .pins_count = run->work->kind->pins_count,
+                                        .pins = run->work->transaction.pins,
+                                        .pins_count = run->work->transaction.pins_count,
                                         .allow_remove = manifest->allow_remove,
                                         .allow_downgrade = manifest->allow_downgrade,
                                         .deadline_ms = manifest->change_ms,

@@ -147,7 +147,8 @@ static void write_manifest(struct sim_plan *plan, uint32_t number)
     static struct proto_pin pins[] = {
         {.name = "nginx", .arch = "amd64", .version = "2", .action = PROTO_ACTION_UPGRADE},
         {.name = "openssl", .arch = "amd64", .version = "3", .action = PROTO_ACTION_UPGRADE}};
-    static struct proto_kind kinds[KINDS] = {{pins, 1}, {pins, 2}};
+    static struct proto_kind kinds[KINDS] = {{{(const uint8_t *)"\x01", 1}},
+                                             {{(const uint8_t *)"\x03", 1}}};
     static struct proto_text units[] = {{"nginx.service"}}, jobs[] = {{"cron.service"}};
     static struct proto_port ports[] = {{.transport = PROTO_TCP, .port = 80}};
     struct proto_manifest manifest = {
@@ -158,6 +159,8 @@ static void write_manifest(struct sim_plan *plan, uint32_t number)
         .targets_count = plan->rollout.hosts_count,
         .packages = packages,
         .packages_count = 1,
+        .pins = pins,
+        .pins_count = 2,
         .kinds = kinds,
         .kinds_count = KINDS,
         .revert_class = PROTO_REVERT_PACKAGES,

@@ -107,6 +107,7 @@ static void accept_courier(struct world *world)
         turn(world);
         world->agent_fd = accept4(world->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     }
+    agent_frame_make_room(world->agent_fd);
 }
 
 /* The next frame at the agent's end; 0 bytes: the courier hung up. */

@@ -134,40 +134,40 @@ static struct agent_txn_result result_of(struct agent_txn_item *item)
 static void test_pins(void **state)
 {
     struct proto_pin pin = {"nginx", "amd64", "2", PROTO_ACTION_UPGRADE};
-    const struct proto_kind kind = {&pin, 1};
+    const struct proto_transaction transaction = {&pin, 1};
     struct agent_txn_item item = item_of("2", AGENT_TXN_STATUS_OK);
     struct agent_txn_result now = result_of(&item);
     struct agent_findings findings = {0};
 
-    agent_compare_pins(&kind, &now, &findings);
+    agent_compare_pins(&transaction, &now, &findings);
     assert_int_equal(findings.count, 0);
 
     item.status = AGENT_TXN_STATUS_HALF;
-    agent_compare_pins(&kind, &now, &findings);
+    agent_compare_pins(&transaction, &now, &findings);
     assert_string_equal(findings.code, "package_half_done");
 
     findings = (struct agent_findings){0};
     item = item_of("1", AGENT_TXN_STATUS_OK);
-    agent_compare_pins(&kind, &now, &findings);
+    agent_compare_pins(&transaction, &now, &findings);
     assert_string_equal(findings.code, "version_differs");
 
     findings = (struct agent_findings){0};
     now.inventory_count = 0;
-    agent_compare_pins(&kind, &now, &findings);
+    agent_compare_pins(&transaction, &now, &findings);
     assert_string_equal(findings.code, "version_differs");
 
     findings = (struct agent_findings){0};
     pin.action = PROTO_ACTION_REMOVE;
-    agent_compare_pins(&kind, &now, &findings);
+    agent_compare_pins(&transaction, &now, &findings);
     assert_int_equal(findings.count, 0);
     now.inventory_count = 1;
-    agent_compare_pins(&kind, &now, &findings);
+    agent_compare_pins(&transaction, &now, &findings);
     assert_string_equal(findings.code, "version_differs");
 
     findings = (struct agent_findings){0};
     now.inventory_count = 0;
     now.audit_clean = false;
-    agent_compare_pins(&kind, &now, &findings);
+    agent_compare_pins(&transaction, &now, &findings);
     assert_string_equal(findings.code, "package_database_broken");
 }
 

@@ -39,7 +39,7 @@ static void encode_manifest(struct world *world)
     struct proto_package package = {.name = "nginx", .version = ""};
     struct proto_pin pin = {
         .name = "nginx", .arch = "amd64", .version = "2", .action = PROTO_ACTION_UPGRADE};
-    struct proto_kind kind = {.pins = &pin, .pins_count = 1};
+    struct proto_kind kind = {.members = {(const uint8_t *)"\x01", 1}};
     struct proto_manifest manifest = {
         .format = PROTO_MANIFEST_FORMAT,
         .plan = "nginx",
@@ -50,6 +50,8 @@ static void encode_manifest(struct world *world)
         .targets_count = 1,
         .packages = &package,
         .packages_count = 1,
+        .pins = &pin,
+        .pins_count = 1,
         .kinds = &kind,
         .kinds_count = 1,
         .revert_class = PROTO_REVERT_PACKAGES,

@@ -77,7 +77,7 @@ static void make_manifest(struct world *world)
     world->package = (struct proto_package){.name = "nginx", .version = ""};
     world->pin = (struct proto_pin){
         .name = "nginx", .arch = "amd64", .version = "1.24.0-2", .action = PROTO_ACTION_UPGRADE};
-    world->kind = (struct proto_kind){.pins = &world->pin, .pins_count = 1};
+    world->kind = (struct proto_kind){.members = {(const uint8_t *)"\x01", 1}};
     world->manifest = (struct proto_manifest){
         .format = PROTO_MANIFEST_FORMAT,
         .rollout_id = {1, 2, 3},
@@ -88,6 +88,8 @@ static void make_manifest(struct world *world)
         .counter = (uint64_t)NOW_MS,
         .packages = &world->package,
         .packages_count = 1,
+        .pins = &world->pin,
+        .pins_count = 1,
         .kinds = &world->kind,
         .kinds_count = 1,
         .revert_class = PROTO_REVERT_PACKAGES,

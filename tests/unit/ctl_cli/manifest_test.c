@@ -136,6 +136,7 @@ static void builds_what_a_host_decodes(void **state)
     const struct bl_wall now = {.ms = INT64_C(1800000000000)};
     PROTO_AUTO_BUFFER bytes = {0};
     PROTO_AUTO_ARENA arena = {0};
+    struct proto_transaction transaction;
     struct proto_manifest manifest;
     struct bl_error err = {0};
 
@@ -152,9 +153,10 @@ static void builds_what_a_host_decodes(void **state)
     assert_int_equal(manifest.packages_count, 2);
     assert_string_equal(manifest.packages[1].version, "1.2-3");
     assert_int_equal(manifest.kinds_count, 2);
-    assert_int_equal(manifest.kinds[0].pins_count, 2);
-    assert_string_equal(manifest.kinds[0].pins[0].name, "libssl3"); /* sorted */
-    assert_string_equal(manifest.kinds[0].pins[1].version, "3.0-2");
+    assert_int_equal(proto_manifest_transaction(&manifest, 0, &arena, &transaction, &err), 0);
+    assert_int_equal(transaction.pins_count, 2);
+    assert_string_equal(transaction.pins[0].name, "libssl3"); /* sorted */
+    assert_string_equal(transaction.pins[1].version, "3.0-2");
     assert_true(manifest.allow_remove);
     assert_false(manifest.allow_downgrade);
     assert_int_equal(manifest.revert_class, PROTO_REVERT_PACKAGES);

@@ -341,7 +341,7 @@ static void encode_manifest(const struct world *world, const struct submission_w
     struct proto_package package = {.name = "nginx", .version = ""};
     struct proto_pin pin = {
         .name = "nginx", .arch = "amd64", .version = "2", .action = PROTO_ACTION_UPGRADE};
-    struct proto_kind kind = {.pins = &pin, .pins_count = 1};
+    struct proto_kind kind = {.members = {(const uint8_t *)"\x01", 1}};
     struct proto_target targets[WORLD_HOSTS_MAX];
     struct proto_manifest manifest = {
         .format = PROTO_MANIFEST_FORMAT,
@@ -355,6 +355,8 @@ static void encode_manifest(const struct world *world, const struct submission_w
         .targets_count = hosts_count,
         .packages = &package,
         .packages_count = 1,
+        .pins = &pin,
+        .pins_count = 1,
         .kinds = &kind,
         .kinds_count = 1,
         .revert_class = PROTO_REVERT_PACKAGES,

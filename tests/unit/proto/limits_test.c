@@ -9,7 +9,7 @@
 #include "tests/lib/unit.h"
 
 enum {
-    LONG_BYTES = 128 * 1024,
+    LONG_BYTES = 256 * 1024,
     ITEMS_MAX = 1024,
     FIELDS_MAX = 64,
 };

@@ -2,6 +2,7 @@
 #include "proto/manifest.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/lib/proto_walk.h"
@@ -79,9 +80,11 @@ static void times_are_bounded(void **state)
 /* One kind with these pins must be refused. */
 static void refused_pins(struct proto_pin *pins, uint32_t count, const char *wanted)
 {
-    struct proto_kind kinds[] = {{pins, count}};
+    static const uint8_t all[] = {0xff};
+    uint8_t members[] = {(uint8_t)(all[0] >> (8 - count))};
+    struct proto_kind kinds[] = {{{members, 1}}};
 
-    REFUSED(wanted, m.kinds = kinds; m.kinds_count = 1);
+    REFUSED(wanted, m.pins = pins; m.pins_count = count; m.kinds = kinds; m.kinds_count = 1);
 }
 
 static void kinds_hold_exact_pins(void **state)
@@ -100,13 +103,14 @@ static void kinds_hold_exact_pins(void **state)
         "not a package name", "not a package name", "not a version",
     };
     struct proto_pin twice[] = {{"a1", "amd64", "1.0", PROTO_ACTION_UPGRADE},
-                                {"a1", "i386", "1.0", PROTO_ACTION_UPGRADE},
-                                {"a1", "amd64", "1.1", PROTO_ACTION_UPGRADE}};
+                                {"a1", "amd64", "1.1", PROTO_ACTION_UPGRADE},
+                                {"a1", "i386", "1.0", PROTO_ACTION_UPGRADE}};
+    struct proto_pin unsorted[] = {twice[2], twice[0]};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         refused_pins(&bad[i], 1, wanted[i]);
     refused_pins(twice, 3, "'a1:amd64' is pinned twice");
-    refused_pins(twice, 0, "has no pins");
+    refused_pins(unsorted, 2, "pins[1]: 'a1' is out of order");
     REFUSED("kinds: none", m.kinds_count = 0);
     REFUSED("packages: none", m.packages_count = 0);
 }
@@ -150,29 +154,114 @@ static void names_are_checked(void **state)
     REFUSED("verify_ports[0]", m.verify_ports = port; m.verify_ports_count = 1);
 }
 
+/* Kind `members` must be refused, with the sample's four pins. */
+static void refused_members(const void *members, size_t size_bytes, const char *wanted)
+{
+    struct proto_kind kinds[2] = {{{members, size_bytes}}, {{(const uint8_t *)"\x0f", 1}}};
+
+    REFUSED(wanted, m.kinds = kinds; m.kinds_count = 2);
+}
+
+static void members_are_bits_of_pins(void **state)
+{
+    struct proto_kind one = {{(const uint8_t *)"\x07", 1}};
+
+    refused_members("\x01\x00", 2, "has 2 bytes of members for 4 pins");
+    refused_members("", 0, "has 0 bytes of members for 4 pins");
+    refused_members("\x00", 1, "kinds[0]: has no pins");
+    refused_members("\x11", 1, "kinds[0]: has pin 4 of 4");
+    REFUSED("pins[3]: 'telnetd' is of no kind", m.kinds = &one; m.kinds_count = 1);
+}
+
+static void a_kind_gives_its_transaction(void **state)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    struct proto_manifest m;
+    struct proto_transaction transaction;
+    struct bl_error err = {0};
+
+    walk_sample_manifest(&m);
+    assert_int_equal(proto_manifest_transaction(&m, 1, &arena, &transaction, &err), 0);
+    assert_int_equal(transaction.pins_count, 2);
+    assert_string_equal(transaction.pins[0].arch, "arm64");
+    assert_string_equal(transaction.pins[1].name, "telnetd");
+}
+
+/* Pins as those of a whole distribution: names of 18 bytes, versions of 20. */
+static void make_pins(struct proto_pin *pins, char (*names)[32], uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "libpackage-%04u-dev", (unsigned)(i % 10000));
+        pins[i] =
+            (struct proto_pin){names[i], "amd64", "1:2.36.9-9+deb12u10", PROTO_ACTION_UPGRADE};
+    }
+}
+
+/* A host's 1,500 upgrades, and as many kinds of hosts as there may be, each without another one. */
+static void a_whole_distribution_fits(void **state)
+{
+    enum {
+        COUNT = 1500,
+        BYTES = (COUNT + 7) / 8
+    };
+    static struct proto_pin pins[COUNT];
+    static char names[COUNT][32];
+    static uint8_t members[PROTO_KINDS_MAX][BYTES];
+    struct proto_kind kinds[PROTO_KINDS_MAX];
+    PROTO_AUTO_ARENA arena = {0};
+    PROTO_AUTO_BUFFER buffer = {0};
+    struct proto_transaction transaction;
+    struct proto_manifest m, out;
+    struct bl_error err = {0};
+
+    make_pins(pins, names, COUNT);
+    for (uint32_t k = 0; k < PROTO_KINDS_MAX; k++) {
+        memset(members[k], 0xff, BYTES);
+        members[k][BYTES - 1] = 0x0f;
+        members[k][k / 8] ^= (uint8_t)(1U << (k % 8));
+        kinds[k].members = (struct proto_bytes){members[k], BYTES};
+    }
+    walk_sample_manifest(&m);
+    m.pins = pins;
+    m.pins_count = COUNT;
+    m.kinds = kinds;
+    m.kinds_count = PROTO_KINDS_MAX;
+    if (proto_manifest_encode(&m, &buffer, &err) < 0 ||
+        proto_manifest_decode(buffer.data, buffer.size_bytes, &arena, &out, &err) < 0 ||
+        proto_manifest_transaction(&out, 63, &arena, &transaction, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_true(arena.used_bytes < (size_t)1024 * 1024 + 4 * buffer.size_bytes);
+    assert_int_equal(transaction.pins_count, COUNT - 1);
+    assert_string_equal(transaction.pins[62].name, names[62]);
+    assert_string_equal(transaction.pins[63].name, names[64]);
+}
+
 static void too_large_is_refused(void **state)
 {
-    static struct proto_pin pins[PROTO_PACKAGES_MAX];
-    static char names[PROTO_PACKAGES_MAX][101];
+    static struct proto_pin pins[PROTO_PINS_MAX];
+    static char names[PROTO_PINS_MAX][PROTO_NAME_BYTES_MAX + 1];
+    static uint8_t members[PROTO_MEMBERS_BYTES_MAX];
     static char large[PROTO_MANIFEST_BYTES_MAX + 1];
-    struct proto_kind kinds[2] = {{pins, PROTO_PACKAGES_MAX}, {pins, PROTO_PACKAGES_MAX}};
+    struct proto_kind kind = {{members, sizeof(members)}};
     PROTO_AUTO_ARENA arena = {0};
     PROTO_AUTO_BUFFER buffer = {0};
     struct proto_manifest m;
     struct bl_error err = {0};
 
-    for (size_t i = 0; i < PROTO_PACKAGES_MAX; i++) {
-        memset(names[i], 'a', 100);
-        names[i][0] = (char)('a' + i % 26);
-        names[i][1] = (char)('a' + i / 26 % 26);
+    for (size_t i = 0; i < PROTO_PINS_MAX; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "n%04u%0*u", (unsigned)i, 100, 0U);
         pins[i] = (struct proto_pin){names[i], "amd64", "1.0", PROTO_ACTION_UPGRADE};
     }
+    memset(members, 0xff, sizeof(members));
     walk_sample_manifest(&m);
-    m.kinds = kinds;
+    m.pins = pins;
+    m.pins_count = PROTO_PINS_MAX;
+    m.kinds = &kind;
     m.kinds_count = 1;
-    assert_int_equal(proto_manifest_encode(&m, &buffer, &err), 0);
-    m.kinds_count = 2;
     assert_int_equal(proto_manifest_encode(&m, &buffer, &err), -EMSGSIZE);
+    m.pins_count = 2000;
+    kind.members.size_bytes = 250;
+    assert_int_equal(proto_manifest_encode(&m, &buffer, &err), 0);
 
     assert_int_equal(proto_manifest_decode(large, sizeof(large), &arena, &m, &err), -EMSGSIZE);
 }
@@ -206,10 +295,17 @@ static void words_have_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_good_one_comes_back),      cmocka_unit_test(the_head_makes_sense),
-        cmocka_unit_test(times_are_bounded),          cmocka_unit_test(kinds_hold_exact_pins),
-        cmocka_unit_test(packages_are_named_plainly), cmocka_unit_test(removals_need_leave),
-        cmocka_unit_test(names_are_checked),          cmocka_unit_test(too_large_is_refused),
+        cmocka_unit_test(a_good_one_comes_back),
+        cmocka_unit_test(the_head_makes_sense),
+        cmocka_unit_test(times_are_bounded),
+        cmocka_unit_test(kinds_hold_exact_pins),
+        cmocka_unit_test(packages_are_named_plainly),
+        cmocka_unit_test(removals_need_leave),
+        cmocka_unit_test(members_are_bits_of_pins),
+        cmocka_unit_test(a_kind_gives_its_transaction),
+        cmocka_unit_test(a_whole_distribution_fits),
+        cmocka_unit_test(names_are_checked),
+        cmocka_unit_test(too_large_is_refused),
         cmocka_unit_test(words_have_names),
     };
 

@@ -2,6 +2,7 @@
 #include "proto/message.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/memory.h"
@@ -103,23 +104,50 @@ static void foreign_heads_are_told_apart(void **state)
 static void too_large_is_refused_both_ways(void **state)
 {
     static char reason[PROTO_NAME_BYTES_MAX + 1];
-    static struct proto_change changes[PROTO_PACKAGES_MAX];
+    static struct proto_change changes[PROTO_PINS_MAX];
     static const char large[PROTO_MESSAGE_BYTES_MAX + 1];
     struct proto_message message = {.kind = PROTO_QUERY_RESULT};
     PROTO_AUTO_BUFFER buffer = {0};
     struct bl_error err = {0};
 
     memset(reason, 'r', sizeof(reason) - 1);
-    for (size_t i = 0; i < PROTO_PACKAGES_MAX; i++)
+    for (size_t i = 0; i < PROTO_PINS_MAX; i++)
         changes[i] = (struct proto_change){reason, reason, reason, reason, PROTO_ACTION_UPGRADE};
     message.query_result = (struct proto_query_result){
-        .result = PROTO_RESULT_OK, .changes = changes, .changes_count = PROTO_PACKAGES_MAX};
+        .result = PROTO_RESULT_OK, .changes = changes, .changes_count = PROTO_PINS_MAX};
     assert_int_equal(proto_message_encode(&message, &buffer, &err), -EMSGSIZE);
     assert_int_equal(buffer.size_bytes, 0);
     message.query_result.changes_count = 200;
     assert_int_equal(proto_message_encode(&message, &buffer, &err), 0);
 
     assert_int_equal(decode(large, sizeof(large)), -EMSGSIZE);
+}
+
+/* What a host with a whole distribution to upgrade answers. */
+static void a_whole_distribution_fits(void **state)
+{
+    enum {
+        COUNT = 1500
+    };
+    static struct proto_change changes[COUNT];
+    static char names[COUNT][32];
+    struct proto_message message = {.kind = PROTO_QUERY_RESULT}, out;
+    PROTO_AUTO_ARENA arena = {0};
+    PROTO_AUTO_BUFFER buffer = {0};
+    struct bl_error err = {0};
+
+    for (uint32_t i = 0; i < COUNT; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "python3-package-%04u-dbg", (unsigned)i);
+        changes[i] = (struct proto_change){names[i], "x86_64", "1:4.18.0+dfsg-553.el9_4.2",
+                                           "1:4.18.0+dfsg-553.el9_4.3", PROTO_ACTION_UPGRADE};
+    }
+    message.query_result = (struct proto_query_result){
+        .result = PROTO_RESULT_OK, .changes = changes, .changes_count = COUNT};
+    if (proto_message_encode(&message, &buffer, &err) < 0 ||
+        proto_message_decode(buffer.data, buffer.size_bytes, &arena, &out, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(out.query_result.changes_count, COUNT);
+    assert_true(arena.used_bytes < (size_t)1024 * 1024 + 4 * buffer.size_bytes);
 }
 
 static void errors_name_the_field(void **state)
@@ -144,6 +172,7 @@ int main(void)
         cmocka_unit_test(no_prefix_and_no_tail),
         cmocka_unit_test(foreign_heads_are_told_apart),
         cmocka_unit_test(too_large_is_refused_both_ways),
+        cmocka_unit_test(a_whole_distribution_fits),
         cmocka_unit_test(errors_name_the_field),
     };
 
