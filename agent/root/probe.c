@@ -2,47 +2,20 @@
 #include "agent/root/probe.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "common/file.h"
-
-enum {
-    NAME_BYTES = 48,
-};
+#include "agent/root/ask.h"
 
 struct agent_probe_ask {
-    struct agent_host *host;
     struct agent_probe_caller caller;
-    struct agent_units_call *call;
-    int dir_fd;
-    char unit[NAME_BYTES], task[NAME_BYTES], result[NAME_BYTES];
+    struct agent_ask *ask;
 };
 
-/* Each question has a number of its own, also after a restart: a late answer meets no other one. */
-static void name_question(struct agent_probe_ask *ask)
+static int decode(const void *data, size_t bytes, struct proto_arena *arena,
+                  struct agent_probe_result *ret_result, struct bl_error *err)
 {
-    static unsigned count;
-    unsigned long long number = (unsigned long long)bl_mono_now().ms * 1000 + count++ % 1000;
+    int r = proto_decode(&agent_probe_result_schema, data, bytes, arena, ret_result, err);
 
-    (void)snprintf(ask->unit, sizeof(ask->unit), "belay-probe@%llu.service", number);
-    (void)snprintf(ask->task, sizeof(ask->task), "%llu.task", number);
-    (void)snprintf(ask->result, sizeof(ask->result), "%llu.result", number);
-}
-
-static int load_result(struct agent_probe_ask *ask, struct proto_arena *arena,
-                       struct agent_probe_result *ret_result, struct bl_error *err)
-{
-    BL_AUTO_FREE char *data = NULL;
-    size_t bytes = 0;
-    int r;
-
-    r = bl_file_read(ask->dir_fd, ask->result, AGENT_PROBE_RESULT_BYTES_MAX, &data, &bytes, err);
-    if (r < 0)
-        return r;
-    r = proto_decode(&agent_probe_result_schema, data, bytes, arena, ret_result, err);
     if (r < 0)
         return r;
     if (ret_result->format != AGENT_PROBE_FORMAT)
@@ -51,71 +24,44 @@ static int load_result(struct agent_probe_ask *ask, struct proto_arena *arena,
     return 0;
 }
 
-static void on_ended(void *userdata, const struct agent_units_answer *answer)
+static void on_answer(void *userdata, const void *data, size_t data_bytes, const char *why)
 {
-    struct agent_probe_ask *ask = userdata;
+    struct agent_probe_ask *probe = userdata;
     PROTO_AUTO_ARENA arena = {0};
     struct agent_probe_result result;
     struct bl_error err = {0};
 
-    ask->call = NULL;
-    if (answer->end == AGENT_UNITS_FAILED) {
-        ask->caller.done(ask->caller.userdata, NULL, answer->why);
-    } else if (load_result(ask, &arena, &result, &err) < 0) {
-        ask->caller.done(ask->caller.userdata, NULL, err.text);
+    if (data == NULL) {
+        probe->caller.done(probe->caller.userdata, NULL, why);
+    } else if (decode(data, data_bytes, &arena, &result, &err) < 0) {
+        probe->caller.done(probe->caller.userdata, NULL, err.text);
     } else {
-        ask->caller.done(ask->caller.userdata, &result, "");
+        probe->caller.done(probe->caller.userdata, &result, "");
     }
-}
-
-static int write_task(struct agent_probe_ask *ask, const struct agent_probe_task *task,
-                      struct bl_error *err)
-{
-    PROTO_AUTO_BUFFER bytes = {0};
-    char path[512];
-    int r;
-
-    r = snprintf(path, sizeof(path), "%s/probe", ask->host->run_dir);
-    if (r < 0 || (size_t)r >= sizeof(path))
-        return bl_fail(err, -ENAMETOOLONG, "'%s': name too long", ask->host->run_dir);
-    r = bl_dir_make(AT_FDCWD, path, 0700, err);
-    if (r < 0)
-        return r;
-    ask->dir_fd = bl_dir_open(AT_FDCWD, path, err);
-    if (ask->dir_fd < 0)
-        return ask->dir_fd;
-    r = proto_encode(&agent_probe_task_schema, task, &bytes, err);
-    if (r < 0)
-        return r;
-
-    return bl_file_replace(ask->dir_fd, ask->task, bytes.data, bytes.size_bytes, err);
 }
 
 int agent_probe_start(struct agent_host *host, const struct agent_probe_task *task,
                       const struct agent_probe_caller *caller, struct agent_probe_ask **ret_ask,
                       struct bl_error *err)
 {
-    struct agent_probe_ask *ask = calloc(1, sizeof(*ask));
+    struct agent_probe_ask *probe = calloc(1, sizeof(*probe));
+    const struct agent_ask_task question = {.folder = "probe",
+                                            .schema = &agent_probe_task_schema,
+                                            .record = task,
+                                            .answer_bytes_max = AGENT_PROBE_RESULT_BYTES_MAX};
+    const struct agent_ask_caller asker = {probe, on_answer};
     int r;
 
-    if (ask == NULL)
+    if (probe == NULL)
         return bl_fail(err, -ENOMEM, "no memory for a look at the network");
-    ask->host = host;
-    ask->caller = *caller;
-    ask->dir_fd = -1;
-    name_question(ask);
-    r = write_task(ask, task, err);
-    if (r >= 0) {
-        r = agent_units_run(host->units, ask->unit, on_ended, ask, &ask->call);
-        if (r < 0)
-            r = bl_fail(err, r, "start '%s': %s", ask->unit, strerror(-r));
-    }
+    probe->caller = *caller;
+    r = agent_ask_start(host, &question, &asker, &probe->ask, err);
     if (r < 0) {
-        (void)agent_probe_free(ask);
-        return bl_wrap(err, "probe");
+        free(probe);
+        return r;
     }
 
-    *ret_ask = ask;
+    *ret_ask = probe;
     return 0;
 }
 
@@ -123,12 +69,7 @@ struct agent_probe_ask *agent_probe_free(struct agent_probe_ask *ask)
 {
     if (ask == NULL)
         return NULL;
-    ask->call = agent_units_drop(ask->call);
-    if (ask->dir_fd >= 0) { /* what stays behind lies in /run and harms nobody */
-        (void)unlinkat(ask->dir_fd, ask->task, 0);
-        (void)unlinkat(ask->dir_fd, ask->result, 0);
-    }
-    bl_close_fd(&ask->dir_fd);
+    (void)agent_ask_free(ask->ask);
     free(ask);
     return NULL;
 }

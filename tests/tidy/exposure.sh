@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # How exposed each unit is, as systemd itself judges it (0 best, 10 worst), against a ceiling for each.
-# The units that run the package manager can't be hardened but are started by PID 1 only.
+# The units that run the package manager, or programs of the host's administrator, can't be hardened but are started by PID 1 only.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 bad=0
@@ -20,4 +20,5 @@ check belayd.service 15
 check belay-probe@.service 15
 check belay-agent.service 20
 check belay-txn@.service 93
+check belay-errand@.service 93
 exit $bad
