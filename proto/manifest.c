@@ -40,6 +40,12 @@ static const struct proto_field port_fields[] = {
 };
 static const struct proto_schema port_schema = PROTO_SCHEMA(struct proto_port, port_fields);
 
+static const struct proto_field grade_fields[] = {
+    PROTO_FIELD_TEXT(struct proto_grade_rule, code, PROTO_NAME_BYTES_MAX),
+    PROTO_FIELD_ENUM(struct proto_grade_rule, grade, PROTO_GRADE_IGNORE),
+};
+static const struct proto_schema grade_schema = PROTO_SCHEMA(struct proto_grade_rule, grade_fields);
+
 static const struct proto_field signature_fields[] = {
     PROTO_FIELD_FIXED(struct proto_signature, key),
     PROTO_FIELD_FIXED(struct proto_signature, signature),
@@ -77,6 +83,7 @@ static const struct proto_field manifest_fields[] = {
     PROTO_FIELD_U64(M, lease_ms),
     TEXTS(verify_units),
     PROTO_FIELD_LIST(M, verify_ports, PROTO_PORTS_MAX, &port_schema),
+    PROTO_FIELD_LIST(M, verify_grades, PROTO_GRADES_MAX, &grade_schema),
     PROTO_FIELD_U64(M, stage_ms),
     PROTO_FIELD_U64(M, change_ms),
     PROTO_FIELD_U64(M, verify_settle_ms),
@@ -333,9 +340,25 @@ static int check_texts(const struct proto_manifest *m, int code, struct bl_error
                 return bl_fail(err, code, "%s[%u]: is not %s", lists[i].name, j, lists[i].wanted);
         }
     }
+
+    return 0;
+}
+
+static int check_verify(const struct proto_manifest *m, int code, struct bl_error *err)
+{
     for (uint32_t i = 0; i < m->verify_ports_count; i++) {
         if (m->verify_ports[i].port == 0)
             return bl_fail(err, code, "verify_ports[%u]: is 0", i);
+    }
+    for (uint32_t i = 0; i < m->verify_grades_count; i++) {
+        const char *name = m->verify_grades[i].code;
+
+        if (proto_finding_find(name) == NULL)
+            return bl_fail(err, code, "verify_grades[%u]: there is no finding '%s'", i, name);
+        for (uint32_t j = 0; j < i; j++) {
+            if (strcmp(m->verify_grades[j].code, name) == 0)
+                return bl_fail(err, code, "verify_grades[%u]: '%s' twice", i, name);
+        }
     }
 
     return 0;
@@ -377,6 +400,8 @@ static int check_manifest(const struct proto_manifest *m, int code, struct bl_er
         r = check_change(m, code, err);
     if (r >= 0)
         r = check_texts(m, code, err);
+    if (r >= 0)
+        r = check_verify(m, code, err);
     if (r >= 0)
         r = check_durations(m, code, err);
     if (r < 0)

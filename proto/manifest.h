@@ -2,6 +2,7 @@
 #ifndef PROTO_MANIFEST_H
 #define PROTO_MANIFEST_H
 
+#include "proto/finding.h"
 #include "proto/ids.h"
 #include "proto/schema.h"
 #include "proto/words.h"
@@ -22,6 +23,7 @@ enum {
     PROTO_MEMBERS_BYTES_MAX = PROTO_PINS_MAX / 8,
     PROTO_UNITS_MAX = 64,
     PROTO_PORTS_MAX = 64,
+    PROTO_GRADES_MAX = 64,
     PROTO_SIGNATURES_MAX = 8,
     PROTO_PROOF_MAX = 24, /* levels of the tree */
     PROTO_TARGETS_MAX = 1 << PROTO_PROOF_MAX,
@@ -79,6 +81,11 @@ struct proto_port {
     uint64_t port;      /* 1..65535 */
 };
 
+struct proto_grade_rule { /* how bad the plan takes one finding to be */
+    const char *code;     /* of proto/finding.h */
+    uint32_t grade;       /* enum proto_grade, or PROTO_GRADE_IGNORE */
+};
+
 struct proto_manifest {
     uint64_t format; /* PROTO_MANIFEST_FORMAT */
     uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES];
@@ -120,6 +127,8 @@ struct proto_manifest {
     uint32_t verify_units_count;
     struct proto_port *verify_ports;
     uint32_t verify_ports_count;
+    struct proto_grade_rule *verify_grades; /* where they are not those of proto/finding.h */
+    uint32_t verify_grades_count;
 
     /* time limits */
     uint64_t stage_ms, change_ms, verify_settle_ms, confirm_within_ms, watch_ms, keep_way_back_ms;
@@ -141,8 +150,8 @@ extern const struct proto_schema proto_signature_schema;
 /*
  * Decodes and checks what the schema cannot say: format, ranges (durations up to 366 days, a
  * lease above 0), ordered times, pins sorted and each of some kind, kinds not empty and without
- * doubles, removals and downgrades only where they are allowed, names that may become names of
- * packages, units, groups, addresses.
+ * doubles, removals and downgrades only where they are allowed, findings that exist, names that may
+ * become names of packages, units, groups, addresses.
  * -EBADMSG, -EMSGSIZE, or -EPROTO when it decodes but is not allowed.
  */
 int proto_manifest_decode(const void *data, size_t size_bytes, struct proto_arena *arena,

@@ -55,7 +55,7 @@ static const struct proto_field query_result_fields[] = {
 static const struct proto_field report_fields[] = {
     PROTO_FIELD_U64(struct proto_report, seq),
     PROTO_FIELD_FIXED(struct proto_report, rollout_id),
-    PROTO_FIELD_ENUM(struct proto_report, moment, PROTO_MOMENT_END),
+    PROTO_FIELD_ENUM(struct proto_report, moment, PROTO_MOMENT_LAST),
     PROTO_FIELD_ENUM(struct proto_report, state, PROTO_JOB_STATE_LAST),
     PROTO_FIELD_ENUM_OPT(struct proto_report, step, PROTO_STEP_LAST),
     PROTO_FIELD_ENUM_OPT(struct proto_report, result, PROTO_RESULT_UNKNOWN),

@@ -67,7 +67,9 @@ enum proto_grade {
 enum proto_moment {
     PROTO_MOMENT_STATE = 1,
     PROTO_MOMENT_BEGIN,
-    PROTO_MOMENT_END
+    PROTO_MOMENT_END,
+    PROTO_MOMENT_NOTE, /* one of the things that a step found; before its end */
+    PROTO_MOMENT_LAST = PROTO_MOMENT_NOTE,
 };
 enum proto_result {
     PROTO_RESULT_OK = 1,

@@ -167,9 +167,10 @@ static void show_row_json(FILE *out, const struct agent_rescue_row *row)
     put_json_pair(out, "step", step_name(row->step));
     (void)fputs(", ", out);
     put_json_pair(out, "moment",
-                  row->moment == PROTO_MOMENT_BEGIN ? "begin"
-                  : row->moment == PROTO_MOMENT_END ? "end"
-                                                    : "state");
+                  row->moment == PROTO_MOMENT_BEGIN  ? "begin"
+                  : row->moment == PROTO_MOMENT_END  ? "end"
+                  : row->moment == PROTO_MOMENT_NOTE ? "note"
+                                                     : "state");
     (void)fputs(", ", out);
     put_json_pair(out, "result", row->result != 0 ? proto_result_name(row->result) : "");
     (void)fputs(", ", out);
@@ -188,9 +189,10 @@ static void show_row(FILE *out, const struct agent_rescue_row *row)
     bl_wall_to_text((struct bl_wall){row->wall_ms}, time);
     (void)fprintf(out, "%s  %-10s %-12s %-11s %-6s %s%s%s%s\n", time,
                   row->state != 0 ? state_name(row->state) : row->what, step_name(row->step),
-                  row->moment == PROTO_MOMENT_BEGIN ? "begins"
-                  : row->moment == PROTO_MOMENT_END ? "ends"
-                                                    : "",
+                  row->moment == PROTO_MOMENT_BEGIN  ? "begins"
+                  : row->moment == PROTO_MOMENT_END  ? "ends"
+                  : row->moment == PROTO_MOMENT_NOTE ? "finds"
+                                                     : "",
                   row->result != 0 ? proto_result_name(row->result) : "", row->code,
                   row->reason[0] != '\0' ? ": " : "", row->reason,
                   row->who[0] != '\0' ? " <-" : "");

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <systemd/sd-journal.h>
 
+#include "agent/root/job_report.h"
 #include "agent/root/ops/op.h"
 #include "agent/root/prune.h"
 #include "agent/root/renew.h"
@@ -34,6 +35,13 @@ struct agent_jobs {
 
 static void on_step_done(void *userdata, enum proto_step step,
                          const struct agent_op_outcome *outcome);
+
+/* What comes with an event besides what the core needs to know. */
+struct telling {
+    const char *who;                        /* for the audit trail, "" = nobody */
+    const struct agent_journal_job *accept; /* the job that is taken, or NULL */
+    const struct agent_op_outcome *outcome; /* of the step that ended, or NULL */
+};
 
 /* ---- the job as the core's limits and an open directory ---------------------------------- */
 
@@ -84,66 +92,32 @@ static int make_work(struct agent_host *host, const uint8_t id[AGENT_JOB_ID_BYTE
 
 /* ---- recording --------------------------------------------------------------------------- */
 
-static struct proto_report describe(const struct agent_jobs *jobs,
-                                    const struct agent_job_effect *effect)
-{
-    struct proto_report report = {
-        .moment = effect->moment,
-        .state = effect->state,
-        .step = effect->step,
-        .result = effect->result,
-        .grade = effect->grade,
-        .code = effect->code,
-        .reason = effect->reason,
-        .wall_ms = bl_wall_now().ms,
-        .mono_ms = (uint64_t)bl_mono_now().ms,
-        .boot_id = jobs->host->boot_id,
-        .nonce = effect->nonce,
-    };
-
-    memcpy(report.rollout_id, jobs->work->rollout_id, sizeof(report.rollout_id));
-    return report;
-}
-
-/* For people; the journal is the record. */
-static void log_report(const struct agent_jobs *jobs, const struct proto_report *report)
-{
-    char what[64] = "";
-    int level = report->result == PROTO_RESULT_OK || report->result == 0 ? LOG_INFO : LOG_WARNING;
-
-    if (report->moment == PROTO_MOMENT_BEGIN)
-        (void)snprintf(what, sizeof(what), ", %s begins", proto_step_name(report->step));
-    if (report->moment == PROTO_MOMENT_END)
-        (void)snprintf(what, sizeof(what), ", %s: %s", proto_step_name(report->step),
-                       proto_result_name(report->result));
-    (void)sd_journal_send(
-        "MESSAGE=Job %s: %s%s%s%s", jobs->work->id_text, proto_job_state_name(report->state), what,
-        report->reason[0] != '\0' ? ": " : "", report->reason, "PRIORITY=%d", level, "BELAY_JOB=%s",
-        jobs->work->id_text, "BELAY_CODE=%s", report->code, NULL);
-}
-
 /*
  * All records of one step of the core in one transaction: what they tell is true together or not at
  * all, and everything that others could see comes after it.
  */
 static int record(struct agent_jobs *jobs, const struct agent_job_effects *effects,
-                  const struct agent_journal_job *accept, const char *who, struct bl_error *err)
+                  const struct telling *telling, struct bl_error *err)
 {
-    struct proto_report reports[AGENT_JOB_EFFECTS_MAX];
-    struct agent_journal_write write = {.accept = accept,
+    struct proto_report reports[AGENT_FINDINGS_MAX + AGENT_JOB_EFFECTS_MAX];
+    struct agent_journal_write write = {.accept = telling->accept,
                                         .job_id = jobs->work->id,
                                         .job = &jobs->work->job,
                                         .boot_id = jobs->host->boot_id,
                                         .reports = reports,
                                         .what = "job",
-                                        .who = who};
+                                        .who = telling->who};
+    uint32_t notes_count =
+        agent_job_describe_notes(jobs->host, jobs->work, effects, telling->outcome, reports);
     int r;
 
+    write.reports_count = notes_count;
     for (uint32_t i = 0; i < effects->count; i++) {
         if (effects->list[i].type == AGENT_JOB_RECORD)
-            reports[write.reports_count++] = describe(jobs, &effects->list[i]);
+            reports[write.reports_count++] =
+                agent_job_describe_effect(jobs->host, jobs->work, &effects->list[i]);
     }
-    if (write.reports_count == 0)
+    if (write.reports_count == notes_count)
         return 0;
 
     /* What follows needs room, too: a step that fails for the want of it turns back what is good. */
@@ -153,7 +127,7 @@ static int record(struct agent_jobs *jobs, const struct agent_job_effects *effec
     if (r < 0)
         return r;
     for (uint32_t i = 0; i < write.reports_count; i++)
-        log_report(jobs, &reports[i]);
+        agent_job_log(jobs->work, &reports[i]);
 
     return 0;
 }
@@ -270,7 +244,8 @@ static bool perform(struct agent_jobs *jobs, const struct agent_job_effects *eff
     return recorded;
 }
 
-bool agent_jobs_tell(struct agent_jobs *jobs, struct agent_job_event event, const char *who)
+static bool tell(struct agent_jobs *jobs, struct agent_job_event event,
+                 const struct telling *telling)
 {
     struct agent_job_effects effects;
     struct bl_error err = {0};
@@ -280,7 +255,7 @@ bool agent_jobs_tell(struct agent_jobs *jobs, struct agent_job_event event, cons
 
     event.now = bl_mono_now();
     agent_job_step(&jobs->work->job, &event, &effects);
-    if (record(jobs, &effects, NULL, who, &err) < 0) {
+    if (record(jobs, &effects, telling, &err) < 0) {
         halt(jobs, &err);
         return false;
     }
@@ -288,21 +263,28 @@ bool agent_jobs_tell(struct agent_jobs *jobs, struct agent_job_event event, cons
     return perform(jobs, &effects);
 }
 
+bool agent_jobs_tell(struct agent_jobs *jobs, struct agent_job_event event, const char *who)
+{
+    return tell(jobs, event, &(struct telling){.who = who});
+}
+
 static void on_step_done(void *userdata, enum proto_step step,
                          const struct agent_op_outcome *outcome)
 {
     struct agent_jobs *jobs = userdata;
+    struct agent_finding *notes = BL_TAKE_PTR(jobs->run->notes);
 
     /* The outcome is a copy on the caller's stack, so the run may go first. */
     jobs->run = agent_op_free(jobs->run);
-    (void)agent_jobs_tell(jobs,
-                          (struct agent_job_event){.type = AGENT_JOB_STEP_ENDED,
-                                                   .step = step,
-                                                   .result = outcome->result,
-                                                   .grade = outcome->grade,
-                                                   .code = outcome->code,
-                                                   .reason = outcome->reason},
-                          "");
+    (void)tell(jobs,
+               (struct agent_job_event){.type = AGENT_JOB_STEP_ENDED,
+                                        .step = step,
+                                        .result = outcome->result,
+                                        .grade = outcome->grade,
+                                        .code = outcome->code,
+                                        .reason = outcome->reason},
+               &(struct telling){.who = "", .outcome = outcome});
+    free(notes);
 }
 
 /* ---- taking and taking up ---------------------------------------------------------------- */
@@ -480,7 +462,7 @@ int agent_jobs_take(struct agent_jobs *jobs, const struct proto_offer *offer,
     agent_job_init(&work->job, &limits);
     agent_job_step(&work->job, &event, &effects);
     jobs->work = work;
-    r = record(jobs, &effects, &accept, "", err);
+    r = record(jobs, &effects, &(struct telling){.who = "", .accept = &accept}, err);
     if (r < 0) {
         jobs->work = former;
         (void)free_work(work);

@@ -7,7 +7,7 @@
 #include "controller/cli/say.h"
 #include "controller/outside/json.h"
 #include "controller/outside/out.h"
-#include "proto/words.h"
+#include "proto/finding.h"
 
 static void print_derived(const struct ctl_plan *plan)
 {
@@ -62,6 +62,26 @@ static void print_excluded(const struct ctl_plan *plan)
     }
 }
 
+/* What the plan takes more lightly than belay does, the worst above all, is said aloud. */
+static bool is_taken_lightly(const struct ctl_plan_grade *rule)
+{
+    return rule->grade == PROTO_GRADE_IGNORE ||
+           rule->grade < (uint32_t)proto_finding_find(rule->code)->grade;
+}
+
+static void print_lightly_taken(const struct ctl_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->verify.grades_count; i++) {
+        const struct ctl_plan_grade *rule = &plan->verify.grades[i];
+
+        if (is_taken_lightly(rule)) {
+            (void)printf("\nnote: verify.grades: %s: %s instead of %s\n", rule->code,
+                         proto_finding_grade_name(rule->grade),
+                         proto_grade_name(proto_finding_find(rule->code)->grade));
+        }
+    }
+}
+
 static void print_good(const char *path, const struct ctl_plan *plan)
 {
     ctl_out_put(stdout, path);
@@ -72,6 +92,25 @@ static void print_good(const char *path, const struct ctl_plan *plan)
     print_derived(plan);
     print_rounding(plan);
     print_excluded(plan);
+    print_lightly_taken(plan);
+}
+
+static json_t *list_lightly_taken(const struct ctl_plan *plan)
+{
+    json_t *list = json_array();
+
+    for (uint32_t i = 0; i < plan->verify.grades_count; i++) {
+        const struct ctl_plan_grade *rule = &plan->verify.grades[i];
+
+        if (is_taken_lightly(rule)) {
+            (void)json_array_append_new(
+                list, json_pack("{s:s, s:s, s:s}", "code", rule->code, "grade",
+                                proto_finding_grade_name(rule->grade), "default",
+                                proto_grade_name(proto_finding_find(rule->code)->grade)));
+        }
+    }
+
+    return list;
 }
 
 static void out_json(const struct ctl_plan_file *file, bool good, const struct bl_error *err)
@@ -79,6 +118,10 @@ static void out_json(const struct ctl_plan_file *file, bool good, const struct b
     json_t *problems = json_array(), *derived = json_array();
     CTL_AUTO_JSON *answer = json_pack("{s:s, s:b, s:o, s:o}", "file", file->path, "good", good,
                                       "problems", problems, "derived", derived);
+
+    if (good) {
+        (void)json_object_set_new(answer, "taken_lightly", list_lightly_taken(file->plan));
+    }
 
     for (uint32_t i = 0; i < file->problems->count; i++) {
         const struct ctl_plan_problem *problem = &file->problems->list[i];

@@ -45,6 +45,7 @@ struct pieces {
     struct proto_text *texts; /* all lists of texts, one behind the other */
     uint32_t texts_used;
     struct proto_port *ports;
+    struct proto_grade_rule *grades;
     struct proto_target *targets;
 };
 
@@ -54,6 +55,7 @@ static void release_pieces(struct pieces *pieces)
     free(pieces->packages);
     free(pieces->texts);
     free(pieces->ports);
+    free(pieces->grades);
     free(pieces->targets);
 }
 
@@ -150,8 +152,7 @@ static int put_lists(const struct ctl_plan *plan, struct pieces *pieces,
                          plan->witnesses.count;
 
     pieces->texts = calloc(texts_count + 1, sizeof(*pieces->texts));
-    pieces->ports = calloc(plan->verify.ports_count + 1, sizeof(*pieces->ports));
-    if (pieces->texts == NULL || pieces->ports == NULL)
+    if (pieces->texts == NULL)
         return bl_fail(err, -ENOMEM, "out of memory for the manifest");
 
     put_texts(pieces, &quiesce->units, &manifest->quiesce_units, &manifest->quiesce_units_count);
@@ -163,12 +164,28 @@ static int put_lists(const struct ctl_plan *plan, struct pieces *pieces,
               &manifest->ssh_keep_from_count);
     put_texts(pieces, &plan->verify.units, &manifest->verify_units, &manifest->verify_units_count);
     put_texts(pieces, &plan->witnesses, &manifest->witnesses, &manifest->witnesses_count);
-    for (uint32_t i = 0; i < plan->verify.ports_count; i++) {
-        pieces->ports[i] = (struct proto_port){.transport = plan->verify.ports[i].transport,
-                                               .port = plan->verify.ports[i].port};
+    return 0;
+}
+
+static int put_verify(const struct ctl_plan_verify *verify, struct pieces *pieces,
+                      struct proto_manifest *manifest, struct bl_error *err)
+{
+    pieces->ports = calloc(verify->ports_count + 1, sizeof(*pieces->ports));
+    pieces->grades = calloc(verify->grades_count + 1, sizeof(*pieces->grades));
+    if (pieces->ports == NULL || pieces->grades == NULL)
+        return bl_fail(err, -ENOMEM, "out of memory for the manifest");
+    for (uint32_t i = 0; i < verify->ports_count; i++) {
+        pieces->ports[i] = (struct proto_port){.transport = verify->ports[i].transport,
+                                               .port = verify->ports[i].port};
+    }
+    for (uint32_t i = 0; i < verify->grades_count; i++) {
+        pieces->grades[i] = (struct proto_grade_rule){.code = verify->grades[i].code,
+                                                      .grade = verify->grades[i].grade};
     }
     manifest->verify_ports = pieces->ports;
-    manifest->verify_ports_count = plan->verify.ports_count;
+    manifest->verify_ports_count = verify->ports_count;
+    manifest->verify_grades = pieces->grades;
+    manifest->verify_grades_count = verify->grades_count;
 
     return 0;
 }
@@ -257,6 +274,9 @@ int ctl_manifest_build(const struct ctl_plan *plan, const struct ctl_preview *pr
     if (r < 0)
         return r;
     r = put_lists(plan, &pieces, &manifest, err);
+    if (r < 0)
+        return r;
+    r = put_verify(&plan->verify, &pieces, &manifest, err);
     if (r < 0)
         return r;
     r = put_targets(preview, &pieces, &manifest, err);

@@ -117,8 +117,10 @@ int ctl_run_note_report(struct ctl_run *run, uint32_t index, const struct proto_
     if (received.ms > member->changed_at.ms)
         member->changed_at = received;
     member->reports_count++;
-    member->step = report->moment == PROTO_MOMENT_BEGIN ? report->step : 0;
     run->changed = true;
+    if (report->moment == PROTO_MOMENT_NOTE)
+        return 0; /* a part of what the step's end says as a whole */
+    member->step = report->moment == PROTO_MOMENT_BEGIN ? report->step : 0;
     if (report->moment == PROTO_MOMENT_STATE && report->state != member->said_state) {
         member->said_state = report->state;
         forget_cause(member);

@@ -8,7 +8,7 @@
 #include "controller/daemon/view.h"
 
 struct host_story {
-    json_t *states, *steps;
+    json_t *states, *steps, *findings;
     json_t *open_steps[PROTO_STEP_LAST + 1]; /* borrowed from `steps`: begun, not ended */
 };
 
@@ -81,6 +81,21 @@ static int add_state(struct host_story *host, const struct ctl_store_report *sto
     return 0;
 }
 
+static int add_finding(struct host_story *host, const struct ctl_store_report *stored,
+                       struct bl_error *err)
+{
+    const struct proto_report *report = &stored->report;
+    json_t *finding = json_pack("{s:s, s:o, s:s, s:s, s:s}", "step", proto_step_name(report->step),
+                                "at", corrected(stored), "grade",
+                                report->grade != 0 ? proto_grade_name(report->grade) : "", "code",
+                                report->code, "reason", report->reason);
+
+    if (finding == NULL || json_array_append_new(host->findings, finding) < 0)
+        return bl_fail(err, -ENOMEM, "report: no memory");
+
+    return 0;
+}
+
 static int take_report(void *userdata, const struct ctl_store_report *stored, struct bl_error *err)
 {
     struct story *story = userdata;
@@ -94,6 +109,8 @@ static int take_report(void *userdata, const struct ctl_store_report *stored, st
         return add_state(&story->hosts[index], stored, err);
     if (!has_step)
         return 0;
+    if (report->moment == PROTO_MOMENT_NOTE)
+        return add_finding(&story->hosts[index], stored, err);
     if (report->moment == PROTO_MOMENT_BEGIN)
         return add_step(&story->hosts[index], stored, err);
 
@@ -105,6 +122,7 @@ static void free_story(struct story *story)
     for (uint32_t i = 0; story->hosts != NULL && i < story->run->rollout.host_count; i++) {
         json_decref(story->hosts[i].states);
         json_decref(story->hosts[i].steps);
+        json_decref(story->hosts[i].findings);
     }
     free(story->hosts);
 }
@@ -119,7 +137,9 @@ static int read_story(struct ctl_engine *engine, struct story *story, struct bl_
     for (uint32_t i = 0; i < count; i++) {
         story->hosts[i].states = json_array();
         story->hosts[i].steps = json_array();
-        if (story->hosts[i].states == NULL || story->hosts[i].steps == NULL)
+        story->hosts[i].findings = json_array();
+        if (story->hosts[i].states == NULL || story->hosts[i].steps == NULL ||
+            story->hosts[i].findings == NULL)
             return bl_fail(err, -ENOMEM, "report: no memory");
     }
 
@@ -150,7 +170,7 @@ static json_t *view_story(const struct ctl_run *run, uint32_t index, const struc
     const struct ctl_rollout_host *state = &run->hosts[index];
     const struct ctl_run_host *member = &run->members[index];
 
-    return json_pack("{s:s, s:o, s:i, s:i, s:s, s:s, s:o, s:s, s:o, s:O, s:O}", "name",
+    return json_pack("{s:s, s:o, s:i, s:i, s:s, s:s, s:o, s:s, s:o, s:O, s:O, s:O}", "name",
                      member->host->name, "id", ctl_view_hex(member->host->id, PROTO_HOST_ID_BYTES),
                      "wave", state->wave + 1, "kind", member->kind, "state",
                      ctl_host_state_name(state->state), "job_state",
@@ -159,7 +179,7 @@ static json_t *view_story(const struct ctl_run *run, uint32_t index, const struc
                      state->grade != 0 ? proto_grade_name(state->grade) : "", "clock_offset_ms",
                      member->host->clock_offset_known ? json_integer(member->host->clock_offset_ms)
                                                       : json_null(),
-                     "states", host->states, "steps", host->steps);
+                     "states", host->states, "steps", host->steps, "findings", host->findings);
 }
 
 int ctl_view_report(struct ctl_engine *engine, const struct ctl_run *run, json_t **ret_report,

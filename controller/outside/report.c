@@ -238,6 +238,29 @@ static void put_steps(const struct page *page, const json_t *host)
     put_table(page, &table);
 }
 
+/* What the steps found, one by one; an answer that is no fault has no grade. */
+static void put_findings(const struct page *page, const json_t *host)
+{
+    const json_t *findings = json_object_get(host, "findings"), *finding;
+    CTL_AUTO_TABLE table = {0};
+    size_t i;
+
+    if (json_array_size(findings) == 0)
+        return;
+    (void)fputc('\n', page->to);
+    ctl_table_begin(&table, 4);
+    ctl_table_row(&table, (const char *const[]){"FOUND BY", "GRADE", "FINDING", "WHAT"});
+    json_array_foreach (findings, i, finding) {
+        const char *grade = ctl_json_text(finding, "grade");
+
+        ctl_table_row(&table, (const char *const[]){ctl_json_text(finding, "step"),
+                                                    grade[0] != '\0' ? grade : "-",
+                                                    ctl_json_text(finding, "code"),
+                                                    ctl_json_text(finding, "reason")});
+    }
+    put_table(page, &table);
+}
+
 /* The socket calls it `state`; to readers it is the state in which the host ended. */
 static void name_end_states(json_t *document)
 {
@@ -264,6 +287,8 @@ void ctl_report_write(json_t *document, enum ctl_report_format format, FILE *to)
     put_hosts(&page, hosts);
     if (page.is_markdown)
         (void)fputs("## steps\n\nTimes are UTC, by the controller's clock.\n\n", to);
-    json_array_foreach (hosts, i, host)
+    json_array_foreach (hosts, i, host) {
         put_steps(&page, host);
+        put_findings(&page, host);
+    }
 }

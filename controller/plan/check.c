@@ -27,6 +27,23 @@ void ctl_plan_add_problem(struct ctl_plan_problems *problems,
     problems->count++;
 }
 
+void ctl_plan_add_problem_at(struct ctl_plan_problems *problems, const struct bl_yaml_node *node,
+                             const char *meant, const char *fmt, ...)
+{
+    struct ctl_plan_problem record = {.line = node->key != NULL ? node->key_line : node->line};
+    va_list args;
+
+    if (node->kind == BL_YAML_SCALAR && node->line > record.line)
+        record.line = node->line;
+    bl_yaml_path(node, record.field, sizeof(record.field));
+    va_start(args, fmt);
+    (void)vsnprintf(record.what, sizeof(record.what), fmt, args);
+    va_end(args);
+    if (meant != NULL)
+        (void)snprintf(record.meant, sizeof(record.meant), "%s", meant);
+    ctl_plan_add_problem(problems, &record);
+}
+
 bool ctl_plan_is_package_group(const char *word)
 {
     static const char *const groups[] = {"security", "all", "kernel"};

@@ -8,6 +8,12 @@
 void ctl_plan_add_problem(struct ctl_plan_problems *problems,
                           const struct ctl_plan_problem *problem);
 
+struct bl_yaml_node;
+
+/* The same, of the line and field of `node`; `meant` may be NULL. */
+void ctl_plan_add_problem_at(struct ctl_plan_problems *problems, const struct bl_yaml_node *node,
+                             const char *meant, const char *fmt, ...) BL_PRINTF(4, 5);
+
 /* Name, and version unless NULL; refuses what needs a reboot, which this version cannot do. */
 int ctl_plan_check_package(const char *name, const char *version, struct bl_error *err) BL_CHECKED;
 

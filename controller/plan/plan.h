@@ -23,6 +23,7 @@ enum {
     CTL_PLAN_LABELS_MAX = 16,
     CTL_PLAN_WAVES_MAX = 64,
     CTL_PLAN_DERIVED_MAX = 32,
+    CTL_PLAN_FINDINGS_MAX = 64, /* in the table of proto/finding.h */
     CTL_PLAN_FIELD_BYTES_MAX = 96,
     CTL_PLAN_NAME_BYTES_MAX = 64,
 };
@@ -47,6 +48,11 @@ struct ctl_plan_package {
 struct ctl_plan_port {
     uint32_t transport; /* enum proto_transport */
     uint64_t port;
+};
+
+struct ctl_plan_grade { /* verify.grades */
+    const char *code;   /* of proto/finding.h */
+    uint32_t grade;     /* enum proto_grade, or PROTO_GRADE_IGNORE */
 };
 
 enum ctl_plan_reboot {
@@ -83,6 +89,8 @@ struct ctl_plan_verify {
     struct ctl_plan_texts units;
     struct ctl_plan_port *ports;
     uint32_t ports_count;
+    struct ctl_plan_grade *grades;
+    uint32_t grades_count;
     int64_t settle_ms;
 };
 

@@ -29,19 +29,13 @@ static void *slot(struct reader *reader, const struct ctl_plan_field *field)
 static BL_PRINTF(4, 5) void problem(struct reader *reader, const struct bl_yaml_node *node,
                                     const char *meant, const char *fmt, ...)
 {
-    struct ctl_plan_problem record = {0};
+    char what[sizeof(reader->problems->list[0].what)];
     va_list args;
 
-    record.line = node->key != NULL ? node->key_line : node->line;
-    if (node->kind == BL_YAML_SCALAR && node->line > record.line)
-        record.line = node->line;
-    bl_yaml_path(node, record.field, sizeof(record.field));
     va_start(args, fmt);
-    (void)vsnprintf(record.what, sizeof(record.what), fmt, args);
+    (void)vsnprintf(what, sizeof(what), fmt, args);
     va_end(args);
-    if (meant != NULL)
-        (void)snprintf(record.meant, sizeof(record.meant), "%s", meant);
-    ctl_plan_add_problem(reader->problems, &record);
+    ctl_plan_add_problem_at(reader->problems, node, meant, "%s", what);
 }
 
 static bool expect(struct reader *reader, const struct bl_yaml_node *node, enum bl_yaml_kind kind,
@@ -301,33 +295,11 @@ static void read_labels(struct reader *reader, const struct ctl_plan_field *fiel
     }
 }
 
-static void read_ports(struct reader *reader, const struct ctl_plan_field *field,
-                       const struct bl_yaml_node *node)
+static void read_verify(struct reader *reader, const struct ctl_plan_field *field,
+                        const struct bl_yaml_node *node)
 {
-    struct ctl_plan_verify *verify = &reader->plan->verify;
-    uint32_t count = 0;
-
-    if (!begin_list(reader, field, node, &count) || count == 0)
-        return;
-    verify->ports = calloc(count, sizeof(*verify->ports));
-    if (verify->ports == NULL) {
+    if (ctl_plan_read_verify(field, node, &reader->plan->verify, reader->problems) < 0)
         reader->out_of_memory = true;
-        return;
-    }
-    for (const struct bl_yaml_node *item = node->child; item != NULL; item = item->next) {
-        struct ctl_plan_port *port = &verify->ports[verify->ports_count];
-        struct bl_error err = {0};
-
-        if (!expect(reader, item, BL_YAML_SCALAR, "a port such as tcp/443"))
-            continue;
-        if (ctl_plan_parse_port(item->text, &port->transport, &port->port, &err) < 0) {
-            problem(reader, item, NULL, "%s", err.text);
-        } else if (has_twice(item)) {
-            problem(reader, item, NULL, "'%.80s' is listed twice", item->text);
-        } else {
-            verify->ports_count++;
-        }
-    }
 }
 
 /* "name" or "name=version"; *ret_package owns a copy that is cut in two. */
@@ -421,8 +393,8 @@ static void read_field(struct reader *reader, const struct ctl_plan_field *field
         [CTL_PLAN_DURATION] = read_duration, [CTL_PLAN_SHARE] = read_share,
         [CTL_PLAN_SHARES] = read_waves,      [CTL_PLAN_TEXTS] = read_texts,
         [CTL_PLAN_LABELS] = read_labels,     [CTL_PLAN_PACKAGES] = read_packages,
-        [CTL_PLAN_PORTS] = read_ports,       [CTL_PLAN_SECTION] = read_section,
-        [CTL_PLAN_SWITCHED] = read_switched,
+        [CTL_PLAN_PORTS] = read_verify,      [CTL_PLAN_SECTION] = read_section,
+        [CTL_PLAN_SWITCHED] = read_switched, [CTL_PLAN_GRADES] = read_verify,
     };
     struct bl_error err = {0};
 
@@ -547,9 +519,8 @@ void ctl_plan_release(struct ctl_plan *plan)
     for (uint32_t i = 0; i < plan->packages_count; i++)
         free(plan->packages[i].name);
     free(plan->packages);
-    free(plan->verify.ports);
+    ctl_plan_release_verify(&plan->verify);
     plan->yaml = bl_yaml_free(plan->yaml);
     plan->packages = NULL;
-    plan->verify.ports = NULL;
-    plan->packages_count = plan->verify.ports_count = 0;
+    plan->packages_count = 0;
 }

@@ -139,6 +139,7 @@ static const struct ctl_plan_field verify_rows[] = {
      .kind = CTL_PLAN_DURATION,
      .given = CTL_PLAN_GIVEN_SETTLE,
      .offset = AT(verify.settle_ms)},
+    {.name = "grades", .kind = CTL_PLAN_GRADES, .limit = PROTO_GRADES_MAX},
     {.name = "http", .kind = CTL_PLAN_NOT_YET},
     {.name = "run", .kind = CTL_PLAN_NOT_YET},
 };

@@ -19,6 +19,7 @@ enum ctl_plan_kind {
     CTL_PLAN_LABELS,   /* hosts.match */
     CTL_PLAN_PACKAGES, /* change.packages */
     CTL_PLAN_PORTS,    /* verify.ports */
+    CTL_PLAN_GRADES,   /* verify.grades */
     CTL_PLAN_SECTION,  /* a map of `fields` */
     CTL_PLAN_SWITCHED, /* a section, or 'no'; bool: not switched off */
     CTL_PLAN_NOT_YET,  /* known to the design, refused by this version */
@@ -66,6 +67,17 @@ struct ctl_plan_field {
 };
 
 extern const struct ctl_plan_field ctl_plan_root; /* a SECTION */
+
+struct bl_yaml_node;
+
+/*
+ * Reads a list or map of `verify` into the plan, by `field->kind`, with a problem for each mistake.
+ * -ENOMEM, else 0.
+ */
+int ctl_plan_read_verify(const struct ctl_plan_field *field, const struct bl_yaml_node *node,
+                         struct ctl_plan_verify *verify, struct ctl_plan_problems *problems)
+    BL_CHECKED;
+void ctl_plan_release_verify(struct ctl_plan_verify *verify);
 
 /* Fills in what was not given. Needs a known risk. */
 void ctl_plan_fill_defaults(struct ctl_plan *plan);

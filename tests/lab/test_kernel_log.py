@@ -29,7 +29,7 @@ def test_only_a_new_kernel_message_turns_a_change_back(fleet: MakeFleet) -> None
     assert h1.kernel_log().count(KERNEL_BUG) == 2
     assert code == Exit.HOSTS_FAILED, bad
     (told,) = bad["hosts"]
-    assert (told["state"], told["cause"]["code"]) == ("reverted", "kernel_log")
+    assert (told["state"], told["cause"]["code"]) == ("reverted", "kernel_broken")
     assert KERNEL_BUG in told["cause"]["reason"]
     assert h1.state() == before
     assert KERNEL_BUG in lab.belay("why", "h1").out

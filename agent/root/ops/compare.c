@@ -1,37 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/root/ops/compare.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-
-#include "common/text.h"
-
-void agent_findings_add(struct agent_findings *findings, enum proto_grade grade, const char *code,
-                        const char *fmt, ...)
-{
-    char line[AGENT_JOB_REASON_BYTES_MAX + 1], former[sizeof(findings->text)];
-    bool is_worst = grade > findings->grade;
-    struct bl_text text;
-    va_list args;
-
-    va_start(args, fmt);
-    (void)vsnprintf(line, sizeof(line), fmt, args);
-    va_end(args);
-    bl_text_copy(former, sizeof(former), findings->text);
-    bl_text_init(&text, findings->text, sizeof(findings->text));
-    bl_text_add(&text, is_worst ? line : former);
-    if (findings->count > 0) {
-        bl_text_add(&text, "; ");
-        bl_text_add(&text, is_worst ? former : line);
-    }
-
-    findings->count++;
-    if (is_worst) {
-        findings->grade = grade;
-        bl_text_copy(findings->code, sizeof(findings->code), code);
-    }
-}
 
 /* ---- units ------------------------------------------------------------------------------- */
 
@@ -55,12 +25,12 @@ bool agent_compare_is_exempt(const char *unit, const struct agent_lease_record *
 }
 
 /* A service that runs only on demand ends by itself when nobody asks for it any more. */
-static enum proto_grade grade_of_stopped(const struct agent_unit *unit)
+static const char *code_of_stopped(const struct agent_unit *unit)
 {
     size_t length = strlen(unit->name), suffix = strlen(".service");
     bool is_service = length > suffix && strcmp(unit->name + length - suffix, ".service") == 0;
 
-    return is_service && !unit->enabled ? PROTO_GRADE_MINOR : PROTO_GRADE_FUNCTIONAL;
+    return is_service && !unit->enabled ? "unit_idle" : "unit_stopped";
 }
 
 void agent_compare_units(const struct agent_baseline *baseline, const struct agent_units_list *now,
@@ -73,8 +43,7 @@ void agent_compare_units(const struct agent_baseline *baseline, const struct age
         if (unit->state != AGENT_UNIT_FAILED || agent_compare_is_exempt(unit->name, quiesced))
             continue;
         if (before == NULL || before->state != AGENT_UNIT_FAILED) {
-            agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "unit_failed", "%s failed",
-                               unit->name);
+            agent_findings_found(findings, "unit_failed", "%s failed", unit->name);
         }
     }
     for (uint32_t i = 0; i < baseline->units_count; i++) {
@@ -84,12 +53,11 @@ void agent_compare_units(const struct agent_baseline *baseline, const struct age
         if (before->state != AGENT_UNIT_ACTIVE || agent_compare_is_exempt(before->name, quiesced))
             continue;
         if (unit == NULL) {
-            agent_findings_add(findings, grade_of_stopped(before), "unit_stopped",
-                               "%s was active and is not", before->name);
+            agent_findings_found(findings, code_of_stopped(before), "%s was active and is not",
+                                 before->name);
         } else if (unit->state != AGENT_UNIT_ACTIVE && unit->state != AGENT_UNIT_FAILED) {
-            agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "unit_not_up",
-                               "%s was active and is %s", before->name,
-                               agent_unit_state_name(unit->state));
+            agent_findings_found(findings, "unit_not_up", "%s was active and is %s", before->name,
+                                 agent_unit_state_name(unit->state));
         }
     }
 }
@@ -124,9 +92,9 @@ void agent_compare_ports(const struct agent_baseline *baseline,
         const struct proto_port *port = &manifest->verify_ports[i];
 
         if (!listens(now->listeners, now->listeners_count, port->transport, port->port)) {
-            agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "port_closed",
-                               "nobody listens on %s/%llu", proto_transport_name(port->transport),
-                               (unsigned long long)port->port);
+            agent_findings_found(findings, "port_closed", "nobody listens on %s/%llu",
+                                 proto_transport_name(port->transport),
+                                 (unsigned long long)port->port);
         }
     }
     for (uint32_t i = 0; i < baseline->listeners_count; i++) {
@@ -137,9 +105,9 @@ void agent_compare_ports(const struct agent_baseline *baseline,
             listens(baseline->listeners, i, before->transport, before->port))
             continue;
         if (!listens(now->listeners, now->listeners_count, before->transport, before->port)) {
-            agent_findings_add(
-                findings, PROTO_GRADE_FUNCTIONAL, "port_gone", "%s/%llu was listened on and is not",
-                proto_transport_name(before->transport), (unsigned long long)before->port);
+            agent_findings_found(findings, "port_gone", "%s/%llu was listened on and is not",
+                                 proto_transport_name(before->transport),
+                                 (unsigned long long)before->port);
         }
     }
 }
@@ -161,13 +129,11 @@ static const struct agent_txn_item *find_item(const struct agent_txn_result *res
 static void check_database(const struct agent_txn_result *now, struct agent_findings *findings)
 {
     if (now->result != PROTO_RESULT_OK) {
-        agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL,
-                           now->code[0] != '\0' ? now->code : "packages_unknown", "%s",
-                           now->reason);
+        agent_findings_found(findings, "packages_unknown", "%s: %s", now->code, now->reason);
     }
     if (!now->audit_clean) {
-        agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "package_database_broken",
-                           "the package database has something half done");
+        agent_findings_found(findings, "package_database_broken",
+                             "the package database has something half done");
     }
 }
 
@@ -182,16 +148,14 @@ void agent_compare_pins(const struct proto_transaction *transaction,
 
         if (pin->action == PROTO_ACTION_REMOVE) {
             if (is_there) {
-                agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "version_differs",
-                                   "%s is still there", pin->name);
+                agent_findings_found(findings, "version_differs", "%s is still there", pin->name);
             }
         } else if (!is_there || strcmp(item->version, pin->version) != 0) {
-            agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "version_differs",
-                               "%s is %s instead of %s", pin->name,
-                               is_there ? item->version : "absent", pin->version);
+            agent_findings_found(findings, "version_differs", "%s is %s instead of %s", pin->name,
+                                 is_there ? item->version : "absent", pin->version);
         } else if (item->status != AGENT_TXN_STATUS_OK) {
-            agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "package_half_done",
-                               "%s is not fully installed", pin->name);
+            agent_findings_found(findings, "package_half_done", "%s is not fully installed",
+                                 pin->name);
         }
     }
 }
@@ -208,13 +172,12 @@ static void compare_conffiles(const struct agent_txn_result *before,
         if (at < now->conffiles_count && strcmp(now->conffiles[at].path, then->path) == 0)
             file = &now->conffiles[at];
         if ((file != NULL && file->present) != then->present) {
-            agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "conffile_differs", "%s %s",
-                               then->path, then->present ? "is gone" : "was not there before");
+            agent_findings_found(findings, "conffile_differs", "%s %s", then->path,
+                                 then->present ? "is gone" : "was not there before");
         } else if (then->present &&
                    (memcmp(file->digest, then->digest, sizeof(file->digest)) != 0 ||
                     file->mode != then->mode || file->uid != then->uid || file->gid != then->gid)) {
-            agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "conffile_differs",
-                               "%s is not as it was", then->path);
+            agent_findings_found(findings, "conffile_differs", "%s is not as it was", then->path);
         }
     }
 }
@@ -236,8 +199,8 @@ static void report_changed_files(const struct agent_txn_result *now,
         first = first != NULL ? first : &now->findings[i];
     }
     if (first != NULL) {
-        agent_findings_add(findings, PROTO_GRADE_MINOR, "file_changed", "%s, and %u more files",
-                           first->reason, others);
+        agent_findings_found(findings, "file_changed", "%s, and %u more files", first->reason,
+                             others);
     }
 }
 
@@ -252,16 +215,15 @@ void agent_compare_restored(const struct agent_txn_result *before,
         bool is_there = item != NULL && item->status != AGENT_TXN_STATUS_ABSENT;
 
         if (was_there != is_there || (was_there && strcmp(item->version, then->version) != 0)) {
-            agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "version_differs",
-                               "%s is %s instead of %s", then->name,
-                               is_there ? item->version : "absent",
-                               was_there ? then->version : "absent");
+            agent_findings_found(findings, "version_differs", "%s is %s instead of %s", then->name,
+                                 is_there ? item->version : "absent",
+                                 was_there ? then->version : "absent");
         } else if (was_there && item->status != then->status) {
-            agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "package_half_done",
-                               "%s is not fully installed", then->name);
+            agent_findings_found(findings, "package_half_done", "%s is not fully installed",
+                                 then->name);
         } else if (was_there && (item->held != then->held || item->automatic != then->automatic)) {
-            agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "marks_differ",
-                               "%s has other marks than before", then->name);
+            agent_findings_found(findings, "marks_differ", "%s has other marks than before",
+                                 then->name);
         }
     }
     compare_conffiles(before, now, findings);
@@ -270,9 +232,15 @@ void agent_compare_restored(const struct agent_txn_result *before,
 
 void agent_compare_kernel_log(const struct agent_kernel_log *log, struct agent_findings *findings)
 {
+    static const char *const codes[] = {
+        [PROTO_GRADE_MINOR] = "kernel_error",
+        [PROTO_GRADE_FUNCTIONAL] = "kernel_log",
+        [PROTO_GRADE_SEVERE] = "kernel_broken",
+    };
+
     if (log->lines > 0) {
-        agent_findings_add(findings, log->grade, "kernel_log",
-                           "%u kernel message(s) of level err or worse, the worst: %s", log->lines,
-                           log->worst);
+        agent_findings_found(findings, codes[log->grade],
+                             "%u kernel message(s) of level err or worse, the worst: %s",
+                             log->lines, log->worst);
     }
 }

@@ -4,21 +4,13 @@
 
 #include "agent/root/kernel_log.h"
 #include "agent/root/ops/baseline.h"
+#include "agent/root/ops/findings.h"
 #include "agent/txn/task.h"
 
 /*
  * What differs between then and now, or between now and what was signed, and how bad that is.
  * Looks at records only, so that every rule can be tested without a host.
  */
-struct agent_findings {
-    uint32_t count;
-    enum proto_grade grade;                    /* the worst; 0 = none */
-    char code[AGENT_JOB_CODE_BYTES_MAX + 1];   /* of the first of the worst */
-    char text[AGENT_JOB_REASON_BYTES_MAX + 1]; /* the worst first, cut */
-};
-
-void agent_findings_add(struct agent_findings *findings, enum proto_grade grade, const char *code,
-                        const char *fmt, ...) BL_PRINTF(4, 5);
 
 /* Units that stop and start for reasons of their own: ours, sessions, one-shot housekeeping. */
 bool agent_compare_is_exempt(const char *unit, const struct agent_lease_record *quiesced);

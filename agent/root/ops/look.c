@@ -137,6 +137,8 @@ int agent_look_start(struct agent_host *host, const struct agent_work *work,
     look->host = host;
     look->work = work;
     look->task = *task;
+    look->findings.manifest = &work->manifest;
+    look->findings.restored = task->restored;
     look->caller = *caller;
     look->job = (struct agent_phase_job){work->id_text, work->dir_fd};
     r = agent_baseline_load(work->dir_fd, &look->arena, &look->baseline, err);

@@ -22,8 +22,10 @@ static const struct agent_op *const ops[PROTO_STEP_LAST + 1] = {
 static int on_end(sd_event_source *source, void *userdata)
 {
     struct agent_op_run *run = userdata;
-    const struct agent_op_outcome outcome = run->outcome;
+    struct agent_op_outcome outcome = run->outcome;
 
+    outcome.notes = run->notes;
+    outcome.notes_count = run->notes_count;
     run->caller.done(run->caller.userdata, run->op->step, &outcome);
     return 0;
 }
@@ -70,9 +72,31 @@ struct agent_op_run *agent_op_free(struct agent_op_run *run)
     if (run->op->stop != NULL)
         run->op->stop(run);
     sd_event_source_disable_unref(run->end);
+    free(run->notes);
     free(run->state);
     free(run);
     return NULL;
+}
+
+void agent_op_note(struct agent_op_run *run, const struct agent_findings *findings)
+{
+    size_t count = (size_t)run->notes_count + findings->list_count;
+    struct agent_finding *notes;
+
+    if (run->outcome.result != 0 || findings->list_count == 0)
+        return;
+    notes = reallocarray(run->notes, count, sizeof(*notes));
+    if (notes == NULL)
+        return;
+    run->notes = notes;
+    for (uint32_t i = 0; i < findings->list_count; i++) {
+        const struct agent_finding *from = &findings->list[i];
+        struct agent_finding *to = &notes[run->notes_count++];
+
+        to->grade = from->grade;
+        bl_text_escape(to->code, sizeof(to->code), from->code, strlen(from->code));
+        bl_text_escape(to->text, sizeof(to->text), from->text, strlen(from->text));
+    }
 }
 
 void agent_op_end(struct agent_op_run *run, enum proto_result result, enum proto_grade grade,

@@ -4,6 +4,7 @@
 
 #include "agent/root/host.h"
 #include "agent/root/job.h"
+#include "agent/root/ops/findings.h"
 #include "proto/words.h"
 
 /*
@@ -27,6 +28,9 @@ struct agent_op_outcome {
     enum proto_grade grade;
     char code[AGENT_JOB_CODE_BYTES_MAX + 1];
     char reason[AGENT_JOB_REASON_BYTES_MAX + 1];
+    /* What it found, one by one, each to be recorded before the end. Lent for the call of `done`. */
+    const struct agent_finding *notes;
+    uint32_t notes_count;
 };
 
 struct agent_op_caller {
@@ -43,6 +47,8 @@ struct agent_op_run {
     struct agent_op_caller caller;
     sd_event_source *end; /* calls back from the loop */
     struct agent_op_outcome outcome;
+    struct agent_finding *notes;
+    uint32_t notes_count;
 };
 
 /* Borrows host and work until the run is freed. `done` never comes from inside the call. */
@@ -58,6 +64,12 @@ void agent_op_fail(struct agent_op_run *run, const char *code, const char *fmt, 
 /* `grade` is for VERIFY, 0 otherwise. */
 void agent_op_end(struct agent_op_run *run, enum proto_result result, enum proto_grade grade,
                   const char *code, const char *reason);
+
+/*
+ * Before the end: keeps a copy of each finding for the record. Findings that can't be kept are
+ * lost for the record, and change nothing of the end.
+ */
+void agent_op_note(struct agent_op_run *run, const struct agent_findings *findings);
 
 extern const struct agent_op agent_op_stage, agent_op_baseline, agent_op_precheck, agent_op_quiesce,
     agent_op_ssh_lock, agent_op_arm, agent_op_upgrade, agent_op_verify, agent_op_restore,

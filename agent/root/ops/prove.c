@@ -51,14 +51,18 @@ static void on_look(void *userdata, const struct agent_findings *findings, const
 
     if (why[0] != '\0') {
         agent_op_end(run, PROTO_RESULT_UNKNOWN, 0, "prove_unknown", why);
-    } else if (found.grade <= PROTO_GRADE_MINOR) {
-        agent_op_succeed(run, "%s", found.count == 0 ? "exactly as before the change" : found.text);
-    } else if (state->is_second) {
+        return;
+    }
+    if (found.grade > PROTO_GRADE_MINOR && !state->is_second) {
+        state->look = agent_look_free(state->look);
+        if (look_later(run, &err) >= 0)
+            return;
+    }
+    agent_op_note(run, &found);
+    if (found.grade > PROTO_GRADE_MINOR) {
         agent_op_end(run, PROTO_RESULT_FAILED, 0, found.code, found.text);
     } else {
-        state->look = agent_look_free(state->look);
-        if (look_later(run, &err) < 0)
-            agent_op_end(run, PROTO_RESULT_FAILED, 0, found.code, found.text);
+        agent_op_succeed(run, "%s", found.count == 0 ? "exactly as before the change" : found.text);
     }
 }
 

@@ -26,6 +26,7 @@ struct verify_state {
 
 static void end_by_findings(struct agent_op_run *run, const struct agent_findings *findings)
 {
+    agent_op_note(run, findings);
     if (findings->grade == 0) {
         agent_op_succeed(run, "as before, but for what was signed");
     } else {
@@ -37,17 +38,13 @@ static void on_look(void *userdata, const struct agent_findings *findings, const
 {
     struct agent_op_run *run = userdata;
     struct verify_state *state = run->state;
-    struct agent_findings all = *findings;
 
     if (why[0] != '\0') {
         agent_op_end(run, PROTO_RESULT_UNKNOWN, PROTO_GRADE_FUNCTIONAL, "verify_unknown", why);
         return;
     }
-    if (state->findings.count > 0) {
-        agent_findings_add(&all, state->findings.grade, state->findings.code, "%s",
-                           state->findings.text);
-    }
-    end_by_findings(run, &all);
+    agent_findings_join(&state->findings, findings);
+    end_by_findings(run, &state->findings);
 }
 
 static void fail_to_ask(struct agent_op_run *run, const char *why)
@@ -73,13 +70,12 @@ static void judge(struct verify_state *state, uint32_t index, const char *name,
     const struct seen *seen = &state->seen[index];
 
     if (unit == NULL || unit->state != AGENT_UNIT_ACTIVE) {
-        agent_findings_add(&state->findings, PROTO_GRADE_FUNCTIONAL, "unit_not_up",
-                           "%s of the plan is %s", name,
-                           unit == NULL ? "inactive" : agent_unit_state_name(unit->state));
+        agent_findings_found(&state->findings, "unit_not_up", "%s of the plan is %s", name,
+                             unit == NULL ? "inactive" : agent_unit_state_name(unit->state));
     } else if (unit->restarts > seen->restarts ||
                (seen->was_active && unit->main_pid != seen->main_pid)) {
-        agent_findings_add(&state->findings, PROTO_GRADE_FUNCTIONAL, "unit_restarts",
-                           "%s of the plan did not stay up", name);
+        agent_findings_found(&state->findings, "unit_restarts", "%s of the plan did not stay up",
+                             name);
     }
 }
 
@@ -103,8 +99,7 @@ static void on_units(void *userdata, const struct agent_units_answer *answer)
             continue;
         }
         if (unit != NULL && unit->state == AGENT_UNIT_FAILED) {
-            agent_findings_add(&state->findings, PROTO_GRADE_FUNCTIONAL, "unit_failed",
-                               "%s of the plan failed", name);
+            agent_findings_found(&state->findings, "unit_failed", "%s of the plan failed", name);
         }
         state->seen[i] =
             (struct seen){.main_pid = unit != NULL ? unit->main_pid : 0,
@@ -153,6 +148,7 @@ static int start(struct agent_op_run *run, struct bl_error *err)
     struct verify_state *state = run->state;
     int r;
 
+    state->findings.manifest = &run->work->manifest;
     r = agent_units_watch(run->host->units, on_failed, run, &state->watch);
     if (r >= 0)
         r = agent_units_list(run->host->units, on_units, run, &state->call);

@@ -125,11 +125,10 @@ static void compare(const struct agent_look *look, struct agent_findings *findin
                            "the packages are not as they should be");
     }
     if (now->is_broken) {
-        agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, "unit_lost",
-                           "a service that ran does not");
+        agent_findings_found(findings, "unit_stopped", "a service that ran does not");
     }
     if (findings->count == 0 && sim_draw_percent(SIM_DRAW_UNIT, h->index, MINOR_PERCENT))
-        agent_findings_add(findings, PROTO_GRADE_MINOR, "file_changed", "a file has changed");
+        agent_findings_found(findings, "file_changed", "a file has changed");
 }
 
 static int on_looked(sd_event_source *source, uint64_t usec, void *userdata)

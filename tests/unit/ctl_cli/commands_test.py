@@ -198,6 +198,14 @@ class Check(Desk):
         self.assertRegex(done.stdout, r"soak +5m +\(risk: low\)")
         self.assertIn("failures_allowed rounds to 0 in wave 1 of 1 host", done.stdout)
 
+    def test_says_which_findings_are_taken_lightly(self):
+        plan = self.write_plan(PLAN + "verify: { grades: { kernel_broken: ignore, unit_idle: severe } }\n")
+        done = self.expect(0, "check", plan)
+        self.assertIn("verify.grades: kernel_broken: ignore instead of severe", done.stdout)
+        self.assertNotIn("unit_idle", done.stdout)
+        told = json.loads(self.expect(0, "check", plan, "--json").stdout)
+        self.assertEqual(told["taken_lightly"], [{"code": "kernel_broken", "grade": "ignore", "default": "severe"}])
+
     def test_needs_no_controller(self):
         self.expect(0, "check", self.write_plan(), "--socket", "/nonexistent")
         self.expect(1, "check", "/nonexistent")

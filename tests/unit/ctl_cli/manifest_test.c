@@ -24,7 +24,8 @@ static const char plan_text[] =
     "waves: [ 1, rest ]\nsoak: 1m\nfailures_allowed: 1\n"
     "quiesce: { units: [ cron.service ], timers: [ '*backup*' ], backups: [ 'pg*' ], wait: 2m }\n"
     "ssh_lock: { keep: { groups: [ ops ], from: [ 10.0.9.5 ] }, sessions: end, lease: 3h }\n"
-    "verify: { units: [ nginx.service ], ports: [ tcp/443 ], settle: 4s }\n"
+    "verify: { units: [ nginx.service ], ports: [ tcp/443 ], settle: 4s,\n"
+    "  grades: { unit_idle: ignore } }\n"
     "stage_within: 5m\nchange_within: 6m\nconfirm_within: 7m\nwatch: 8m\nkeep_way_back: 9d\n"
     "witnesses: [ '10.0.0.1:53' ]\n";
 
@@ -171,6 +172,9 @@ static void builds_what_a_host_decodes(void **state)
     assert_int_equal(manifest.lease_ms, 10800000);
     assert_string_equal(manifest.verify_units[0].text, "nginx.service");
     assert_int_equal(manifest.verify_ports[0].port, 443);
+    assert_int_equal(manifest.verify_grades_count, 1);
+    assert_string_equal(manifest.verify_grades[0].code, "unit_idle");
+    assert_int_equal(manifest.verify_grades[0].grade, PROTO_GRADE_IGNORE);
     assert_int_equal(manifest.stage_ms, 300000);
     assert_int_equal(manifest.change_ms, 360000);
     assert_int_equal(manifest.verify_settle_ms, 4000);

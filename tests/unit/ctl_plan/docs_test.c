@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/plan/plan.h"
+#include "proto/finding.h"
 #include "tests/lib/unit.h"
 
 /* docs/plan.md against the table of keys: each is described, each has an example, all are right. */
@@ -139,12 +140,38 @@ static void each_key_is_in_the_manual(void **state)
     free(page);
 }
 
+/* The table of findings, row by row and in its order. */
+static void each_finding_is_in_the_table(void **state)
+{
+    char *docs = read_file(PLAN_DOCS);
+    const char *at = strstr(docs, "| finding | grade |");
+    const struct proto_finding *finding;
+
+    assert_non_null(at);
+    at = strstr(at, "|---|---|---|\n");
+    assert_non_null(at);
+    at += strlen("|---|---|---|\n");
+    for (uint32_t row = 0; (finding = proto_finding_at(row)) != NULL; row++) {
+        char line[256];
+
+        (void)snprintf(line, sizeof(line), "| `%s` | %s | %s |\n", finding->code,
+                       proto_grade_name(finding->grade), finding->why);
+        if (strncmp(at, line, strlen(line)) != 0)
+            fail_msg("docs/plan.md: expected %sbut there is %.*s", line, (int)strcspn(at, "\n"),
+                     at);
+        at += strlen(line);
+    }
+    assert_int_not_equal(*at, '|');
+    free(docs);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_example_is_a_plan),
         cmocka_unit_test(each_key_is_described_and_shown),
         cmocka_unit_test(each_key_is_in_the_manual),
+        cmocka_unit_test(each_finding_is_in_the_table),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

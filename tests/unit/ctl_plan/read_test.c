@@ -171,6 +171,15 @@ static const struct mistake {
      "p.yaml:7: field 'verify.ports[0]': '443' is not a port: write tcp/443 or udp/53\n"
      "p.yaml:7: field 'verify.ports[1]': 'tcp/0': ports go from 1 to 65535\n"
      "p.yaml:7: field 'verify.ports[3]': 'tcp/443' is listed twice"},
+    {GOOD "verify:\n  grades: { unit_idel: ignore, zzzzzzzz: minor, unit_idle: mild }\n",
+     "p.yaml:6: field 'verify.grades.unit_idel': there is no finding of this name: docs/plan.md "
+     "lists them; did you mean 'unit_idle'?\n"
+     "p.yaml:6: field 'verify.grades.zzzzzzzz': there is no finding of this name: docs/plan.md "
+     "lists them\n"
+     "p.yaml:6: field 'verify.grades.unit_idle': 'mild' is not one of minor, functional, severe, "
+     "ignore"},
+    {GOOD "verify:\n  grades: [ unit_idle ]\n",
+     "p.yaml:6: field 'verify.grades': must be findings and grades: { unit_idle: ignore }"},
     {GOOD "witnesses: [ 'example.org:443', '10.0.0.1', '10.0.0.1:443', '[::1]:443' ]\n",
      "p.yaml:5: field 'witnesses[0]': 'example.org:443' is not ADDRESS:PORT with an IP address "
      "(IPv6 in brackets)\n"
@@ -231,7 +240,8 @@ static void reads_a_whole_plan(void **state)
         "waves: [ 1, 10%, 0.5%, rest ]\nsoak: 1h30m\nfailures_allowed: 2\n"
         "quiesce: { units: [ cron.service ], timers: [ '*backup*' ], backups: [], wait: 5m }\n"
         "ssh_lock: { keep: { groups: [ breakglass ], from: [ 10.0.9.5 ] }, sessions: end, lease: 3h }\n"
-        "verify: { units: [ nginx.service ], ports: [ tcp/443, udp/53 ], settle: 3s }\n"
+        "verify: { units: [ nginx.service ], ports: [ tcp/443, udp/53 ], settle: 3s,\n"
+        "  grades: { kernel_broken: ignore, unit_idle: severe } }\n"
         "stage_within: 1m\nchange_within: 2m\nconfirm_within: 3m\nwatch: 0s\nkeep_way_back: 2d\n"
         "promises: { downtime: 30m, rollback_starts: 20m, restored: 2h }\n"
         "witnesses: [ '10.0.0.1:443' ]\n");
@@ -270,6 +280,10 @@ static void reads_a_whole_plan(void **state)
     assert_int_equal(plan->verify.ports[1].transport, PROTO_UDP);
     assert_int_equal(plan->verify.ports[1].port, 53);
     assert_int_equal(plan->verify.settle_ms, 3000);
+    assert_int_equal(plan->verify.grades_count, 2);
+    assert_string_equal(plan->verify.grades[0].code, "kernel_broken");
+    assert_int_equal(plan->verify.grades[0].grade, PROTO_GRADE_IGNORE);
+    assert_int_equal(plan->verify.grades[1].grade, PROTO_GRADE_SEVERE);
     assert_int_equal(plan->stage_within_ms, 60000);
     assert_int_equal(plan->change_within_ms, 120000);
     assert_int_equal(plan->confirm_within_ms, 180000);

@@ -154,6 +154,17 @@ static void names_are_checked(void **state)
     REFUSED("verify_ports[0]", m.verify_ports = port; m.verify_ports_count = 1);
 }
 
+static void grades_are_of_findings_that_exist(void **state)
+{
+    struct proto_grade_rule unknown[] = {{"unit_idel", PROTO_GRADE_IGNORE}};
+    struct proto_grade_rule twice[] = {{"unit_idle", PROTO_GRADE_IGNORE},
+                                       {"unit_idle", PROTO_GRADE_SEVERE}};
+
+    REFUSED("there is no finding 'unit_idel'", m.verify_grades = unknown;
+            m.verify_grades_count = 1);
+    REFUSED("'unit_idle' twice", m.verify_grades = twice; m.verify_grades_count = 2);
+}
+
 /* Kind `members` must be refused, with the sample's four pins. */
 static void refused_members(const void *members, size_t size_bytes, const char *wanted)
 {
@@ -305,6 +316,7 @@ int main(void)
         cmocka_unit_test(a_kind_gives_its_transaction),
         cmocka_unit_test(a_whole_distribution_fits),
         cmocka_unit_test(names_are_checked),
+        cmocka_unit_test(grades_are_of_findings_that_exist),
         cmocka_unit_test(too_large_is_refused),
         cmocka_unit_test(words_have_names),
     };

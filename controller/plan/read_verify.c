@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The lists and maps below `verify`: what must be right after a change, and how bad it is if not. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/text.h"
+#include "common/yaml.h"
+#include "controller/plan/check.h"
+#include "controller/plan/schema.h"
+#include "proto/finding.h"
+
+struct list {
+    const struct ctl_plan_field *field;
+    const struct bl_yaml_node *node;
+    struct ctl_plan_verify *verify;
+    struct ctl_plan_problems *problems;
+};
+
+static bool expect(const struct list *list, const struct bl_yaml_node *node, enum bl_yaml_kind kind,
+                   const char *what)
+{
+    if (node->kind == kind)
+        return true;
+    ctl_plan_add_problem_at(list->problems, node, NULL, "must be %s", what);
+
+    return false;
+}
+
+static bool has_twice(const struct bl_yaml_node *item)
+{
+    for (const struct bl_yaml_node *before = item->parent->child; before != item;
+         before = before->next) {
+        if (before->kind == BL_YAML_SCALAR && strcmp(before->text, item->text) == 0)
+            return true;
+    }
+
+    return false;
+}
+
+/* ---- ports ------------------------------------------------------------------------------- */
+
+static void read_port(const struct list *list, const struct bl_yaml_node *item)
+{
+    struct ctl_plan_port *port = &list->verify->ports[list->verify->ports_count];
+    struct bl_error err = {0};
+
+    if (!expect(list, item, BL_YAML_SCALAR, "a port such as tcp/443"))
+        return;
+    if (ctl_plan_parse_port(item->text, &port->transport, &port->port, &err) < 0) {
+        ctl_plan_add_problem_at(list->problems, item, NULL, "%s", err.text);
+    } else if (has_twice(item)) {
+        ctl_plan_add_problem_at(list->problems, item, NULL, "'%.80s' is listed twice", item->text);
+    } else {
+        list->verify->ports_count++;
+    }
+}
+
+/* ---- grades ------------------------------------------------------------------------------ */
+
+static const char *nearest_finding(const char *code)
+{
+    const char *codes[CTL_PLAN_FINDINGS_MAX];
+    uint32_t count = 0;
+
+    for (const struct proto_finding *row; (row = proto_finding_at(count)) != NULL; count++) {
+        BL_ASSERT(count < CTL_PLAN_FINDINGS_MAX);
+        codes[count] = row->code;
+    }
+
+    return bl_text_nearest(code, codes, count);
+}
+
+static uint32_t grade_from_text(const char *text)
+{
+    for (uint32_t grade = PROTO_GRADE_MINOR; grade <= PROTO_GRADE_IGNORE; grade++) {
+        if (strcmp(text, proto_finding_grade_name(grade)) == 0)
+            return grade;
+    }
+
+    return 0;
+}
+
+static void read_grade(const struct list *list, const struct bl_yaml_node *item)
+{
+    struct ctl_plan_verify *verify = list->verify;
+    uint32_t grade;
+
+    if (!expect(list, item, BL_YAML_SCALAR, "minor, functional, severe or ignore"))
+        return;
+    grade = grade_from_text(item->text);
+    if (proto_finding_find(item->key) == NULL) {
+        ctl_plan_add_problem_at(list->problems, item, nearest_finding(item->key),
+                                "there is no finding of this name: docs/plan.md lists them");
+    } else if (grade == 0) {
+        ctl_plan_add_problem_at(list->problems, item, NULL,
+                                "'%.40s' is not one of minor, functional, severe, ignore",
+                                item->text);
+    } else {
+        verify->grades[verify->grades_count++] =
+            (struct ctl_plan_grade){.code = item->key, .grade = grade};
+    }
+}
+
+/* ---- all of them ------------------------------------------------------------------------- */
+
+struct kind {
+    enum bl_yaml_kind is;
+    const char *what;
+    size_t item_bytes;
+    void (*read)(const struct list *list, const struct bl_yaml_node *item);
+};
+
+static const struct kind *kind_of(const struct ctl_plan_field *field)
+{
+    static const struct kind ports = {BL_YAML_LIST, "a list: [ … ]", sizeof(struct ctl_plan_port),
+                                      read_port};
+    static const struct kind grades = {BL_YAML_MAP, "findings and grades: { unit_idle: ignore }",
+                                       sizeof(struct ctl_plan_grade), read_grade};
+
+    return field->kind == CTL_PLAN_PORTS ? &ports : &grades;
+}
+
+static void **slot_of(const struct ctl_plan_field *field, struct ctl_plan_verify *verify)
+{
+    return field->kind == CTL_PLAN_PORTS ? (void **)&verify->ports : (void **)&verify->grades;
+}
+
+int ctl_plan_read_verify(const struct ctl_plan_field *field, const struct bl_yaml_node *node,
+                         struct ctl_plan_verify *verify, struct ctl_plan_problems *problems)
+{
+    const struct list list = {field, node, verify, problems};
+    const struct kind *kind = kind_of(field);
+    void **slot = slot_of(field, verify);
+    uint32_t count = 0;
+
+    if (!expect(&list, node, kind->is, kind->what))
+        return 0;
+    for (const struct bl_yaml_node *item = node->child; item != NULL; item = item->next)
+        count++;
+    if (count > field->limit) {
+        ctl_plan_add_problem_at(problems, node, NULL, "has %u items; %u at most", (unsigned)count,
+                                (unsigned)field->limit);
+        return 0;
+    }
+    if (count == 0)
+        return 0;
+    *slot = calloc(count, kind->item_bytes);
+    if (*slot == NULL)
+        return -ENOMEM;
+    for (const struct bl_yaml_node *item = node->child; item != NULL; item = item->next)
+        kind->read(&list, item);
+
+    return 0;
+}
+
+void ctl_plan_release_verify(struct ctl_plan_verify *verify)
+{
+    free(verify->ports);
+    free(verify->grades);
+    verify->ports = NULL;
+    verify->grades = NULL;
+    verify->ports_count = verify->grades_count = 0;
+}

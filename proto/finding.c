@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/finding.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define MINOR      PROTO_GRADE_MINOR
+#define FUNCTIONAL PROTO_GRADE_FUNCTIONAL
+#define SEVERE     PROTO_GRADE_SEVERE
+
+/* Sorted by code; docs/plan.md has the same table, and a test compares the two. */
+static const struct proto_finding findings[] = {
+    {"conffile_differs", FUNCTIONAL, true, "a configuration file did not come back as it was"},
+    {"file_changed", MINOR, true, "a package's file differs, perhaps since long before"},
+    {"kernel_broken", SEVERE, false, "the kernel reports a bug, a lockup or a disk it gave up on"},
+    {"kernel_error", MINOR, false, "the kernel logged an error; most concern one device"},
+    {"kernel_log", FUNCTIONAL, false, "the kernel logged something critical or worse"},
+    {"marks_differ", FUNCTIONAL, true, "a hold or an auto mark did not come back"},
+    {"package_database_broken", FUNCTIONAL, true, "the package database has something half done"},
+    {"package_half_done", FUNCTIONAL, true, "a package is not fully installed"},
+    {"packages_unknown", FUNCTIONAL, true, "the packages could not be looked at"},
+    {"port_closed", FUNCTIONAL, false, "nobody listens on a port of the plan"},
+    {"port_gone", FUNCTIONAL, false, "nobody listens on a port that was served"},
+    {"unit_failed", FUNCTIONAL, false, "a unit failed that had not"},
+    {"unit_idle", MINOR, false, "a service that runs only on demand has ended"},
+    {"unit_not_up", FUNCTIONAL, false, "a unit that ran is still starting or stopping"},
+    {"unit_restarts", FUNCTIONAL, false, "a service does not stay up"},
+    {"unit_stopped", FUNCTIONAL, false, "a unit that ran does not"},
+    {"version_differs", FUNCTIONAL, true, "a package is not in the version that was signed"},
+};
+
+enum {
+    FINDING_COUNT = sizeof(findings) / sizeof(findings[0]),
+};
+
+const struct proto_finding *proto_finding_at(uint32_t row)
+{
+    return row < FINDING_COUNT ? &findings[row] : NULL;
+}
+
+const struct proto_finding *proto_finding_find(const char *code)
+{
+    for (uint32_t i = 0; i < FINDING_COUNT; i++) {
+        if (strcmp(findings[i].code, code) == 0)
+            return &findings[i];
+    }
+
+    return NULL;
+}
+
+const char *proto_finding_grade_name(uint32_t grade)
+{
+    return grade == PROTO_GRADE_IGNORE ? "ignore" : proto_grade_name(grade);
+}
