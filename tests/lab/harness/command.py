@@ -120,7 +120,9 @@ def _kill(child: subprocess.Popen[str]) -> tuple[str, str]:
         return "", "(output lost: something still holds the pipes)"
 
 
-def wait_for(what: str, predicate: Callable[[], Answer], timeout: float = 10) -> Answer:
+def wait_for(
+    what: str, predicate: Callable[[], Answer], timeout: float = 10, every: float = POLL_SECONDS
+) -> Answer:
     """Ask until the answer is true and return it. A LabError counts as "not yet"."""
     timeout = limited(timeout)
     deadline = time.monotonic() + timeout
@@ -134,4 +136,4 @@ def wait_for(what: str, predicate: Callable[[], Answer], timeout: float = 10) ->
             last = str(error)
         if time.monotonic() >= deadline:
             raise LabError(f"waited {timeout:g} s for: {what}; the last answer was {last}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(every)
