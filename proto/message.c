@@ -68,6 +68,18 @@ static const struct proto_field report_fields[] = {
     PROTO_FIELD_U64(struct proto_report, nonce),
 };
 
+static const struct proto_field progress_fields[] = {
+    PROTO_FIELD_FIXED(struct proto_progress, rollout_id),
+    PROTO_FIELD_ENUM(struct proto_progress, step, PROTO_STEP_LAST),
+    PROTO_FIELD_U64(struct proto_progress, packages_done),
+    PROTO_FIELD_U64(struct proto_progress, packages_total),
+    PROTO_FIELD_U64(struct proto_progress, bytes_done),
+    PROTO_FIELD_U64(struct proto_progress, bytes_total),
+    TEXT_OPT(proto_progress, what, PROTO_NAME_BYTES_MAX),
+    TEXT_OPT(proto_progress, script, PROTO_NAME_BYTES_MAX),
+    PROTO_FIELD_U64(struct proto_progress, script_ms),
+};
+
 static const struct proto_field enroll_fields[] = {
     PROTO_FIELD_FIXED(struct proto_enroll, token),
     TEXT(proto_enroll, host_name, PROTO_HOST_NAME_BYTES_MAX),
@@ -136,6 +148,7 @@ static const struct kind_row kinds[] = {
     [PROTO_QUERY_RESULT] = ROW("query_result", query_result),
     [PROTO_REPORT] = ROW("report", report),
     [PROTO_ENROLL] = ROW("enroll", enroll),
+    [PROTO_PROGRESS] = ROW("progress", progress),
     [PROTO_WELCOME] = ROW("welcome", welcome),
     [PROTO_PING] = ROW("ping", ping),
     [PROTO_QUERY] = ROW("query", query),

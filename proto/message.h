@@ -26,6 +26,7 @@ enum proto_kind_of_message {
     PROTO_QUERY_RESULT = 3,
     PROTO_REPORT = 4,
     PROTO_ENROLL = 5,
+    PROTO_PROGRESS = 6,
     /* controller to host */
     PROTO_WELCOME = 32,
     PROTO_PING = 33,
@@ -89,6 +90,20 @@ struct proto_report {
     uint64_t mono_ms; /* CLOCK_BOOTTIME */
     const char *boot_id;
     uint64_t nonce; /* PROBATION: what COMMIT must carry; otherwise 0 */
+};
+
+/*
+ * How far a package run is, for people who look on: sent at most once a second, never again, and
+ * dropped where it finds no room. No decision may depend on it.
+ */
+struct proto_progress {
+    uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES];
+    uint32_t step;                          /* STAGE: it downloads; UPGRADE; RESTORE */
+    uint64_t packages_done, packages_total; /* of the change, or of what is downloaded */
+    uint64_t bytes_done, bytes_total;       /* downloaded; total 0: not known */
+    const char *what;                       /* the package it is at; "" = not known */
+    const char *script;                     /* that keeps it waiting for long; "" = none */
+    uint64_t script_ms;                     /* for how long it has been running */
 };
 
 struct proto_enroll {
@@ -155,6 +170,7 @@ struct proto_message {
         struct proto_query_result query_result;
         struct proto_report report;
         struct proto_enroll enroll;
+        struct proto_progress progress;
         struct proto_enroll_reply enroll_reply;
         struct proto_welcome welcome;
         struct proto_ping ping;

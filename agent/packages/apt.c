@@ -38,6 +38,7 @@ const struct agent_packages_tools agent_packages_apt_tools = {
     .conffiles = agent_packages_apt_conffiles,
     .stand = agent_packages_apt_stand,
     .rehearse_forward = agent_packages_apt_rehearse_forward,
+    .parse_progress = agent_packages_apt_parse_progress,
     .change = agent_packages_apt_change,
     .has_failed = has_failed,
     .blame = agent_packages_apt_blame,

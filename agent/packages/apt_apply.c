@@ -134,14 +134,21 @@ int agent_packages_apt_set_marks(struct agent_packages_job *job,
 }
 
 int agent_packages_apt_change(struct agent_packages_job *job,
-                              const struct agent_packages_way_back *way_back, int progress_fd,
+                              const struct agent_packages_way_back *way_back, int status_fd,
                               struct agent_packages_output *ret_output, struct bl_error *err)
 {
     static const char *const install[] = {"--allow-downgrades", "-oAPT::Status-Fd=3", "install",
                                           "--", NULL};
-    struct agent_packages_command command = {
-        .to_log = true, .progress_fd = progress_fd, .patience = AGENT_PACKAGES_STOP_SCRIPTS};
+    struct agent_packages_command command = {.to_log = true,
+                                             .progress_fd = status_fd,
+                                             .patience = AGENT_PACKAGES_STOP_SCRIPTS,
+                                             .is_watched = true};
     int r;
+
+    r = agent_packages_progress_of_change(job, way_back, agent_packages_apt_parse_progress,
+                                          status_fd, err);
+    if (r < 0)
+        return r;
 
     if ((r = agent_packages_apt_begin(job, AGENT_PACKAGES_APT_FILES, &command.args, err)) < 0 ||
         (r = agent_packages_args_add_all(job, &command.args, install, err)) < 0 ||

@@ -73,16 +73,20 @@ static int run_change(struct agent_packages_job *job, const struct agent_package
                       const struct agent_packages_way_back *way_back,
                       struct agent_packages_output *ret_output, struct bl_error *err)
 {
-    BL_AUTO_FD int progress_fd = -1;
+    BL_AUTO_FD int status_fd = -1;
     char name[AGENT_TXN_NAME_BYTES];
+    int r;
 
-    agent_txn_file_name(AGENT_TXN_UPGRADE, AGENT_TXN_FILE_PROGRESS, name);
-    progress_fd =
-        openat(job->job_fd, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (progress_fd < 0)
+    agent_txn_file_name(AGENT_TXN_UPGRADE, AGENT_TXN_FILE_STATUS, name);
+    status_fd =
+        openat(job->job_fd, name, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (status_fd < 0)
         return bl_fail(err, -errno, "open '%s': %s", name, strerror(errno));
 
-    return tools->change(job, way_back, progress_fd, ret_output, err);
+    r = tools->change(job, way_back, status_fd, ret_output, err);
+    agent_packages_progress_end(job);
+
+    return r;
 }
 
 static int check_after(struct agent_packages_job *job, const struct agent_packages_tools *tools,

@@ -11,12 +11,14 @@
 #include <unistd.h>
 
 #include "agent/packages/process.h"
+#include "agent/packages/progress.h"
 #include "common/spawn.h"
 
 enum {
     CAPTURE_BYTES = 16 * 1024 * 1024,
     LOG_TAIL_BYTES = 1024 * 1024,
     LOOK_MS = 60 * 1000,
+    WATCH_MS = 1000, /* between two looks at how far it is */
     PATIENCE_MS = 10 * 1000, /* between two signals */
     PATIENCE_ROUNDS_MAX = 60,
     TERM_ROUNDS = 2, /* then SIGKILL */
@@ -112,6 +114,29 @@ static void nudge(const struct agent_packages_command *command, const struct bl_
     }
 }
 
+/* As bl_spawn_wait(); one that is watched is looked at meanwhile. */
+static int wait_for(struct agent_packages_job *job, const struct agent_packages_command *command,
+                    struct bl_child *child, int64_t wait_ms, struct bl_exit *ret_end,
+                    struct bl_error *err)
+{
+    struct bl_mono end = bl_mono_after(bl_mono_now(), wait_ms);
+
+    if (!command->is_watched)
+        return bl_spawn_wait(child, wait_ms, ret_end, err);
+    for (;;) {
+        int64_t left_ms = end.ms - bl_mono_now().ms;
+        int64_t slice_ms = wait_ms < 0 || left_ms > WATCH_MS ? WATCH_MS : left_ms;
+        int r = bl_spawn_wait(child, slice_ms > 0 ? slice_ms : 0, ret_end, err);
+
+        if (r != -ETIMEDOUT)
+            return r;
+        agent_packages_progress_look(job, child->pid, child->output, child->output_bytes);
+        if (wait_ms >= 0 && bl_mono_reached(bl_mono_now(), end))
+            return r;
+        *err = (struct bl_error){0};
+    }
+}
+
 static int await(struct agent_packages_job *job, const struct agent_packages_command *command,
                  struct bl_child *child, struct agent_packages_output *output, struct bl_error *err)
 {
@@ -120,11 +145,11 @@ static int await(struct agent_packages_job *job, const struct agent_packages_com
     int64_t wait_ms = look ? LOOK_MS : agent_packages_job_left_ms(job);
     int r;
 
-    r = bl_spawn_wait(child, wait_ms, &end, err);
+    r = wait_for(job, command, child, wait_ms, &end, err);
     for (int round = 0; r == -ETIMEDOUT && round < PATIENCE_ROUNDS_MAX; round++) {
         output->late = true;
         nudge(command, child, round);
-        r = bl_spawn_wait(child, PATIENCE_MS, &end, err);
+        r = wait_for(job, command, child, PATIENCE_MS, &end, err);
     }
     if (r == -ETIMEDOUT) {
         return agent_packages_fail(job, err, "change_timed_out", "see what the process waits for",

@@ -42,6 +42,7 @@ struct agent_packages_command {
     bool to_log;                     /* output goes to the log as it comes; else it is captured */
     int progress_fd;                 /* becomes descriptor 3 of the tool; 0 = none */
     enum agent_packages_patience patience;
+    bool is_watched; /* job->progress looks on while it runs */
 };
 
 struct agent_packages_output {

@@ -54,16 +54,21 @@ int agent_packages_dnf_stand(struct agent_packages_job *job,
     return 0;
 }
 
-/* dnf has no lines of progress for programs: the progress file stays empty. */
+/* dnf has no lines of progress for programs: the status file stays empty, the log tells. */
 int agent_packages_dnf_change(struct agent_packages_job *job,
-                              const struct agent_packages_way_back *way_back, int progress_fd,
+                              const struct agent_packages_way_back *way_back, int status_fd,
                               struct agent_packages_output *ret_output, struct bl_error *err)
 {
     static const char *const install[] = {"-y", "--allowerasing", "install", "--", NULL};
     struct agent_packages_command command = {.to_log = true,
-                                             .patience = AGENT_PACKAGES_STOP_SCRIPTS};
+                                             .patience = AGENT_PACKAGES_STOP_SCRIPTS,
+                                             .is_watched = true};
     int r;
 
+    r = agent_packages_progress_of_change(job, way_back, agent_packages_dnf_parse_progress,
+                                          job->log_fd, err);
+    if (r < 0)
+        return r;
     if ((r = agent_packages_dnf_begin(job, AGENT_PACKAGES_DNF_FILES, &command.args, err)) < 0 ||
         (r = agent_packages_args_add_all(job, &command.args, install, err)) < 0 ||
         (r = agent_packages_dnf_add_new(job, &command.args, way_back, err)) < 0)

@@ -69,7 +69,8 @@ int agent_packages_dnf_download(struct agent_packages_job *job,
 {
     static const char *const only[] = {"-y", "--allowerasing",
                                        "--setopt=*.gpgkey=", "--downloadonly", NULL};
-    struct agent_packages_command command = {.patience = AGENT_PACKAGES_STOP_TOOL};
+    struct agent_packages_command command = {.patience = AGENT_PACKAGES_STOP_TOOL,
+                                             .is_watched = true};
     int r;
 
     if ((r = agent_packages_dnf_begin(job, AGENT_PACKAGES_DNF_REPOSITORIES, &command.args, err)) <

@@ -6,6 +6,8 @@
 #include "agent/txn/task.h"
 #include "common/clock.h"
 
+struct agent_packages_progress;
+
 /* What every function of a package backend works with: one phase of one job. */
 struct agent_packages_job {
     struct agent_packages_memory *memory; /* everything in `result` lives here */
@@ -17,6 +19,7 @@ struct agent_packages_job {
     int log_fd;              /* PHASE.log, O_RDWR | O_APPEND */
     struct bl_mono deadline; /* of the phase; ms 0: none */
     int64_t lock_wait_ms;
+    struct agent_packages_progress *progress; /* NULL: nobody looks on */
     const char *code;   /* the stable name of what failed; NULL while nothing has */
     const char *remedy; /* what a person can do about it; NULL when there is nothing to say */
 };

@@ -22,6 +22,7 @@ enum {
     OWN_TERM_MS = 10 * 1000, /* from the first SIGTERM to SIGKILL */
     NAME_BYTES = 32,
     PID_BYTES_MAX = 64,
+    COMMAND_BYTES = 4096,
 };
 
 struct process {
@@ -29,6 +30,9 @@ struct process {
     char name[NAME_BYTES];
     bool below; /* descends from the ancestor */
 };
+
+/* No memory to ask for when time is over; this program has one thread. */
+static struct process all_processes[PROCESSES_MAX];
 
 static ssize_t read_proc(pid_t pid, const char *what, char *ret_text, size_t size_bytes)
 {
@@ -142,15 +146,60 @@ static void signal_process(const struct process *process, int number)
 
 void agent_packages_process_end_scripts(pid_t ancestor, int number)
 {
-    static struct process processes[PROCESSES_MAX]; /* no memory to ask for when time is over */
-    size_t count;
+    size_t count = list_processes(all_processes, PROCESSES_MAX);
 
-    count = list_processes(processes, PROCESSES_MAX);
-    mark_descendants(processes, count, ancestor);
+    mark_descendants(all_processes, count, ancestor);
     for (size_t i = 0; i < count; i++) {
-        if (processes[i].below && !is_package_manager(processes[i].name))
-            signal_process(&processes[i], number);
+        if (all_processes[i].below && !is_package_manager(all_processes[i].name))
+            signal_process(&all_processes[i], number);
     }
+}
+
+/* "/bin/sh /var/lib/dpkg/info/demo.postinst configure 1.0": the part that names the script. */
+static void name_script(pid_t pid, char ret_name[AGENT_PACKAGES_SCRIPT_NAME_BYTES])
+{
+    static const char folder[] = "/var/lib/dpkg/";
+    char text[COMMAND_BYTES];
+    ssize_t n = read_proc(pid, "cmdline", text, sizeof(text));
+
+    ret_name[0] = '\0';
+    for (ssize_t at = 0; at < n; at += (ssize_t)strlen(text + at) + 1) {
+        if (strncmp(text + at, folder, strlen(folder)) == 0) {
+            const char *name = strrchr(text + at, '/') + 1;
+
+            bl_text_escape(ret_name, AGENT_PACKAGES_SCRIPT_NAME_BYTES, name, strlen(name));
+            return;
+        }
+    }
+}
+
+static bool is_manager_of(const struct process *processes, size_t count, pid_t ancestor, pid_t pid)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (processes[i].pid == pid)
+            return (processes[i].below || pid == ancestor) && is_package_manager(processes[i].name);
+    }
+
+    return false;
+}
+
+bool agent_packages_process_find_script(pid_t ancestor, struct agent_packages_script *ret_script)
+{
+    size_t count = list_processes(all_processes, PROCESSES_MAX);
+
+    mark_descendants(all_processes, count, ancestor);
+    for (size_t i = 0; i < count; i++) {
+        const struct process *process = &all_processes[i];
+
+        if (!process->below || is_package_manager(process->name) ||
+            !is_manager_of(all_processes, count, ancestor, process->parent))
+            continue;
+        ret_script->pid = process->pid;
+        name_script(process->pid, ret_script->name);
+        return true;
+    }
+
+    return false;
 }
 
 /* 0: free. Otherwise the holder, or -1 when the kernel cannot tell (another pid namespace). */

@@ -14,6 +14,16 @@
  */
 void agent_packages_process_end_scripts(pid_t ancestor, int number);
 
+enum {
+    AGENT_PACKAGES_SCRIPT_NAME_BYTES = 64,
+};
+struct agent_packages_script {
+    pid_t pid;
+    char name[AGENT_PACKAGES_SCRIPT_NAME_BYTES]; /* "demo.postinst"; "" where rpm made it up */
+};
+/* The maintainer script or hook that the package manager below `ancestor` waits for, if any. */
+bool agent_packages_process_find_script(pid_t ancestor, struct agent_packages_script *ret_script);
+
 /*
  * Waits until nobody holds a lock on the file `path` (fcntl locks, as apt and dpkg take them). A
  * file that is missing is free. At most `wait_ms` and never past the deadline; then -EAGAIN, code

@@ -32,7 +32,7 @@ int agent_packages_restoration_run(struct agent_packages_restoration *r,
                                    struct agent_packages_args args, struct bl_error *err)
 {
     struct agent_packages_command command = {
-        .args = args, .to_log = true, .patience = AGENT_PACKAGES_STOP_SCRIPTS};
+        .args = args, .to_log = true, .patience = AGENT_PACKAGES_STOP_SCRIPTS, .is_watched = true};
     struct agent_packages_output output;
     int result;
 
@@ -109,7 +109,12 @@ int agent_packages_restore(struct agent_packages_job *job, const struct agent_pa
     if (result < 0)
         return result;
     r.off = place;
+    result = agent_packages_progress_of_change(job, way_back, tools->parse_progress, job->log_fd,
+                                               err);
+    if (result < 0)
+        return result;
     take_steps(&r, &first);
+    agent_packages_progress_end(job);
 
     /* What an attempt complained of on the way no longer matters; what is now does. */
     job->code = NULL;

@@ -171,7 +171,9 @@ int agent_packages_download(struct agent_packages_job *job,
         return r;
     wanted_count = (uint32_t)r;
 
+    agent_packages_progress_of_download(job, incoming, wanted_count, 0, tools->parse_download_size);
     r = tools->download(job, missing, wanted_count, former, incoming, ret_output, err);
+    agent_packages_progress_end(job);
     if (r < 0)
         return r;
 

@@ -6,6 +6,7 @@
 #include "agent/packages/command.h"
 #include "agent/packages/line.h"
 #include "agent/packages/paths.h"
+#include "agent/packages/progress.h"
 #include "agent/packages/way_back.h"
 
 /*
@@ -57,6 +58,8 @@ struct agent_packages_tools {
     int (*download)(struct agent_packages_job *job, const struct agent_packages_wanted *wanted,
                     uint32_t wanted_count, bool former, const char *incoming,
                     struct agent_packages_output *ret_output, struct bl_error *err);
+    /* Where the sum of what it downloads shows in what it prints; NULL: it is not there. */
+    agent_packages_parse_download_size parse_download_size;
     /* Directories of the host that may hold former packages; may add none. */
     int (*list_caches)(struct agent_packages_job *job, struct agent_packages_paths *paths,
                        struct bl_error *err);
@@ -73,8 +76,9 @@ struct agent_packages_tools {
     int (*rehearse_forward)(struct agent_packages_job *job,
                             const struct agent_packages_way_back *way_back, struct bl_error *err);
     /* Runs the change; what it says is judged by the shared part and by `blame`. */
+    agent_packages_parse_progress parse_progress;
     int (*change)(struct agent_packages_job *job, const struct agent_packages_way_back *way_back,
-                  int progress_fd, struct agent_packages_output *ret_output, struct bl_error *err);
+                  int status_fd, struct agent_packages_output *ret_output, struct bl_error *err);
     /* A failure that the tool tells of but its exit code does not: true, and how to blame it. */
     bool (*has_failed)(const struct agent_packages_output *output);
     /* Turns a tool's failure into the job's: code, remedy and the line that says why. */

@@ -78,6 +78,7 @@ static const struct proto_field reply_rows[] = {
     PROTO_FIELD_BOOL(T, step_running),
     PROTO_FIELD_BOOL(T, held),
     PROTO_FIELD_BOOL(T, changed),
+    PROTO_FIELD_TEXT_OPT(T, progress, AGENT_RESCUE_TEXT_BYTES_MAX),
     PROTO_FIELD_TEXT_OPT(T, code, PROTO_CODE_BYTES_MAX),
     PROTO_FIELD_TEXT_OPT(T, reason, PROTO_REASON_BYTES_MAX),
     PROTO_FIELD_I64(T, accepted_wall_ms),

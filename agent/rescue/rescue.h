@@ -62,6 +62,7 @@ struct agent_rescue_reply {
     const char *rollout, *job, *plan; /* hex; hex; the plan's name */
     uint32_t state, step, grade;
     bool step_running, held, changed;
+    const char *progress; /* of a package run, in words; "" = none, or not known */
     const char *code, *reason;
     int64_t accepted_wall_ms;
     struct agent_rescue_lease *leases;

@@ -86,6 +86,8 @@ static void put_json_job(FILE *out, const struct agent_rescue_reply *reply)
     (void)fprintf(out, ", \"step_running\": %s, \"held\": %s, \"changed\": %s, ",
                   json_bool(reply->step_running), json_bool(reply->held),
                   json_bool(reply->changed));
+    put_json_pair(out, "progress", reply->progress);
+    (void)fputs(", ", out);
     put_json_pair(out, "code", reply->code);
     (void)fputs(", ", out);
     put_json_pair(out, "reason", reply->reason);
@@ -132,6 +134,8 @@ static void show_status(FILE *out, const struct agent_rescue_reply *reply)
                       reply->step_running ? ", running " : "",
                       reply->step_running ? step_name(reply->step) : "",
                       reply->held ? ", HELD by a person: no automatic way back" : "");
+        if (reply->progress[0] != '\0')
+            (void)fprintf(out, "progress    %s\n", reply->progress);
         if (reply->grade != 0)
             (void)fprintf(out, "grade       %s\n", grade_name(reply->grade));
         if (reply->code[0] != '\0')

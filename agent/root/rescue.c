@@ -10,10 +10,12 @@
 
 #include "agent/lease/ssh_lock.h"
 #include "agent/rescue/rescue.h"
+#include "agent/root/progress.h"
 #include "agent/root/socket.h"
 #include "common/file.h"
 #include "common/hex.h"
 #include "common/text.h"
+#include "proto/progress.h"
 
 enum {
     GUESTS_MAX = 8, /* one more, and who has been silent for longest is shown the door */
@@ -43,6 +45,7 @@ struct answer {
     struct agent_rescue_reply reply;
     char text[AGENT_RESCUE_TEXT_BYTES_MAX + 1];
     char rollout[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)];
+    char progress[PROTO_PROGRESS_TEXT_BYTES];
     struct agent_lease_info infos[AGENT_LEASE_KINDS];
     struct agent_rescue_lease leases[AGENT_LEASE_KINDS];
     struct agent_rescue_row rows[AGENT_RESCUE_ROWS_MAX];
@@ -92,6 +95,7 @@ static void list_leases(struct agent_rescue *rescue, struct answer *answer)
 static void tell_status(struct agent_rescue *rescue, struct answer *answer)
 {
     const struct agent_work *work = agent_jobs_work(rescue->jobs);
+    struct proto_progress progress;
     struct agent_rescue_reply *reply = &answer->reply;
 
     reply->done = true;
@@ -112,6 +116,10 @@ static void tell_status(struct agent_rescue *rescue, struct answer *answer)
     reply->step_running = work->job.step_running;
     reply->held = work->job.held;
     reply->changed = work->job.changed;
+    if (agent_progress_read(work, &answer->arena, &progress)) {
+        proto_progress_describe(&progress, answer->progress);
+        reply->progress = answer->progress;
+    }
     reply->code = work->job.code;
     reply->reason = work->job.reason;
     reply->accepted_wall_ms = work->accepted_wall_ms;

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "agent/root/facts.h"
+#include "agent/root/progress.h"
 #include "agent/root/query.h"
 #include "agent/root/trust.h"
 #include "common/text.h"
@@ -29,6 +30,7 @@ struct agent_talk {
     struct agent_wire *wire;
     struct agent_wire_handler wire_handler;
     struct agent_query *query;
+    struct agent_progress *progress;
     struct agent_facts facts;
     bool greeted;              /* our HELLO went out on this connection */
     bool welcomed;             /* and the controller has answered it */
@@ -137,6 +139,8 @@ void agent_talk_flush(struct agent_talk *talk)
     uint64_t seq = 0;
     int r = 0;
 
+    if (talk->jobs != NULL)
+        agent_progress_follow(talk->progress, talk->jobs);
     while (talk->welcomed && agent_wire_is_up(talk->wire)) {
         r = agent_journal_next_report(talk->host->journal, talk->sent_seq, &seq, &message, &err);
         if (r <= 0)
@@ -149,6 +153,15 @@ void agent_talk_flush(struct agent_talk *talk)
         tell_trouble(talk, "The outbox cannot be read", &err);
 }
 
+/* Not again, when there is no room: by then there is something newer to tell. */
+static int on_progress(void *userdata, const struct proto_progress *progress)
+{
+    struct agent_talk *talk = userdata;
+    const struct proto_message message = {.kind = PROTO_PROGRESS, .progress = *progress};
+
+    return agent_talk_is_up(talk) ? send_message(talk, &message) : -ENOTCONN;
+}
+
 /* ---- what we hear ------------------------------------------------------------------------ */
 
 static void on_welcome(struct agent_talk *talk, const struct proto_message *message)
@@ -159,6 +172,7 @@ static void on_welcome(struct agent_talk *talk, const struct proto_message *mess
     if (talk->welcomed)
         talk->sent_seq = 0;
     talk->welcomed = true;
+    agent_progress_forget(talk->progress);
     (void)sd_event_source_set_enabled(talk->patience, SD_EVENT_OFF);
     talk->host->clock_known = true;
     talk->host->clock_offset_ms = message->welcome.wall_ms - bl_wall_now().ms;
@@ -453,6 +467,8 @@ int agent_talk_new(struct agent_host *host, const struct agent_wire_config *conf
                                                      .writable = on_writable};
     r = agent_query_new(host, on_query_result, talk, &talk->query, err);
     if (r >= 0)
+        r = agent_progress_new(host, on_progress, talk, &talk->progress, err);
+    if (r >= 0)
         r = agent_wire_new(config, &talk->wire_handler, host->loop, &talk->wire, err);
     if (r >= 0)
         r = make_timer(talk, err);
@@ -471,6 +487,7 @@ struct agent_talk *agent_talk_free(struct agent_talk *talk)
         return NULL;
     sd_event_source_disable_unref(talk->patience);
     talk->query = agent_query_free(talk->query);
+    talk->progress = agent_progress_free(talk->progress);
     talk->wire = agent_wire_free(talk->wire);
     free(talk);
     return NULL;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "agent/packages/process.h"
+#include "agent/packages/progress.h"
 #include "agent/txn/ballast.h"
 #include "agent/txn/manager.h"
 #include "agent/txn/phase.h"
@@ -164,6 +165,7 @@ static int run(struct agent_packages_job *job, const struct options *options, ui
     if (task.deadline_ms > 0)
         job->deadline = bl_mono_after(bl_mono_now(), (int64_t)task.deadline_ms);
     job->lock_wait_ms = (int64_t)task.lock_wait_ms;
+    agent_packages_progress_begin(job, task.deadline_ms);
 
     r = agent_txn_started_save(job->job_fd, phase, err);
     if (r < 0)
@@ -207,10 +209,12 @@ static int perform(const struct options *options, struct bl_error *err)
     BL_AUTO_FD int lock_fd = -1;
     BL_AUTO_FD int log_fd = -1;
     struct agent_txn_result result = {.started_ms = bl_wall_now().ms};
+    struct agent_packages_progress progress = {0};
     struct agent_packages_job job = {.memory = &memory,
                                      .result = &result,
                                      .state_dir = options->state_dir,
-                                     .cache_dir = options->cache_dir};
+                                     .cache_dir = options->cache_dir,
+                                     .progress = &progress};
     struct bl_error cause;
     char name[AGENT_TXN_JOB_CHARS + 1];
     char path[AGENT_TXN_PATH_BYTES_MAX / 2];

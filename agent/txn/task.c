@@ -158,12 +158,12 @@ void agent_txn_file_name(uint32_t phase, enum agent_txn_file file,
     static const char *const kinds[] = {
         [AGENT_TXN_FILE_TASK] = "task",         [AGENT_TXN_FILE_STARTED] = "started",
         [AGENT_TXN_FILE_RESULT] = "result",     [AGENT_TXN_FILE_LOG] = "log",
-        [AGENT_TXN_FILE_PROGRESS] = "progress",
+        [AGENT_TXN_FILE_STATUS] = "status",     [AGENT_TXN_FILE_PROGRESS] = "progress",
     };
     int r;
 
     BL_ASSERT(agent_txn_phase_name(phase) != NULL);
-    BL_ASSERT(file >= AGENT_TXN_FILE_TASK && file <= AGENT_TXN_FILE_PROGRESS);
+    BL_ASSERT(file >= AGENT_TXN_FILE_TASK && file <= AGENT_TXN_FILE_LAST);
 
     r = snprintf(ret_name, AGENT_TXN_NAME_BYTES, "%s.%s", agent_txn_phase_name(phase), kinds[file]);
     BL_ASSERT(r > 0 && r < AGENT_TXN_NAME_BYTES);

@@ -141,7 +141,9 @@ enum agent_txn_file {
     AGENT_TXN_FILE_STARTED, /* exists: the phase may have had effects */
     AGENT_TXN_FILE_RESULT,
     AGENT_TXN_FILE_LOG,      /* what the package manager said, for people */
-    AGENT_TXN_FILE_PROGRESS, /* apt's Status-Fd lines while it works; empty with dnf */
+    AGENT_TXN_FILE_STATUS,   /* apt's Status-Fd lines while it works; empty with dnf */
+    AGENT_TXN_FILE_PROGRESS, /* how far it is: agent/txn/progress.h */
+    AGENT_TXN_FILE_LAST = AGENT_TXN_FILE_PROGRESS,
 };
 void agent_txn_file_name(uint32_t phase, enum agent_txn_file file,
                          char ret_name[AGENT_TXN_NAME_BYTES]);

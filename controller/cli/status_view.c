@@ -9,6 +9,7 @@
 
 enum {
     TIME_TEXT_BYTES = 9, /* "06:40:12" */
+    STATE_BYTES = 512,   /* of a host, in words */
 };
 
 static bool is_any(const char *word, const char *const *words)
@@ -155,17 +156,18 @@ static bool is_interesting(const json_t *host)
     return ctl_json_bool(host, "failed") || !is_any(ctl_json_text(host, "state"), boring);
 }
 
-/* "changing: upgrade", "waiting, not connected" */
+/* "running, changing: upgrade, upgrading 34/120, nginx", "waiting, not connected" */
 static void describe_host(const json_t *host, char *ret_text, size_t text_bytes)
 {
     const char *job_state = ctl_json_text(host, "job_state"), *step = ctl_json_text(host, "step");
     const char *state = ctl_json_text(host, "state");
+    const char *progress = ctl_json_text(json_object_get(host, "progress"), "text");
     bool is_lost = strcmp(state, "lost") == 0;
 
-    (void)snprintf(ret_text, text_bytes, "%s%s%s%s%s%s", state,
+    (void)snprintf(ret_text, text_bytes, "%s%s%s%s%s%s%s%s", state,
                    job_state[0] != '\0' && strcmp(job_state, state) != 0 ? ", " : "",
                    job_state[0] != '\0' && strcmp(job_state, state) != 0 ? job_state : "",
-                   step[0] != '\0' ? ": " : "", step,
+                   step[0] != '\0' ? ": " : "", step, progress[0] != '\0' ? ", " : "", progress,
                    ctl_json_bool(host, "connected") || is_lost ? "" : ", not connected");
 }
 
@@ -179,7 +181,7 @@ static void print_hosts(const json_t *status, const struct ctl_view *view, FILE 
     ctl_table_begin(&table, 4);
     ctl_table_row(&table, (const char *const[]){"HOST", "WAVE", "STATE", "REASON"});
     json_array_foreach (json_object_get(status, "hosts"), i, host) {
-        char wave[24], state[160];
+        char wave[24], state[STATE_BYTES];
 
         if (!is_interesting(host))
             continue;
@@ -230,6 +232,11 @@ static bool differs(const json_t *before, const json_t *after, const char *key)
     return !json_equal(json_object_get(before, key), json_object_get(after, key));
 }
 
+static const char *hanging_script(const json_t *host)
+{
+    return ctl_json_text(json_object_get(host, "progress"), "script");
+}
+
 void ctl_view_changes(const json_t *before, const json_t *status, struct bl_wall now, FILE *to)
 {
     char at[TIME_TEXT_BYTES];
@@ -239,11 +246,12 @@ void ctl_view_changes(const json_t *before, const json_t *status, struct bl_wall
     time_of_day(now, at);
     json_array_foreach (json_object_get(status, "hosts"), i, host) {
         const json_t *old = find_host(before, ctl_json_text(host, "id"), i);
-        char state[160];
+        char state[STATE_BYTES];
 
-        /* Connections come and go; only what the job does is news. */
+        /* Connections come and go; only what the job does is news, and a script that hangs. */
         if (!differs(old, host, "state") && !differs(old, host, "job_state") &&
-            !differs(old, host, "step"))
+            !differs(old, host, "step") &&
+            strcmp(hanging_script(old), hanging_script(host)) == 0)
             continue;
         describe_host(host, state, sizeof(state));
         (void)fprintf(to, "%sZ ", at);

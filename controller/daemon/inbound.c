@@ -404,6 +404,27 @@ static int on_report(struct ctl_engine *engine, struct ctl_fleet_host *host,
     return queue_ack(engine, host, report->seq, err);
 }
 
+/*
+ * For those who look on, and lost when there are none: neither stored nor told to the machine, and
+ * no rollout is read from the store for it.
+ */
+static void on_progress(struct ctl_engine *engine, const struct ctl_fleet_host *host,
+                        const struct proto_progress *progress)
+{
+    for (uint32_t i = 0; i < engine->run_count; i++) {
+        struct ctl_run *run = engine->runs[i];
+        uint32_t index;
+
+        if (memcmp(run->id, progress->rollout_id, sizeof(run->id)) != 0)
+            continue;
+        index = ctl_run_index_of(run, host->id);
+        if (index != CTL_ROLLOUT_ALL && ctl_run_note_progress(run, index, progress) &&
+            engine->watcher.changed != NULL)
+            engine->watcher.changed(engine->watcher.userdata, run);
+        return;
+    }
+}
+
 static int dispatch(struct ctl_engine *engine, struct ctl_fleet_host *host,
                     const struct ctl_link_peer *peer, const struct proto_message *message,
                     struct bl_error *err)
@@ -423,6 +444,8 @@ static int dispatch(struct ctl_engine *engine, struct ctl_fleet_host *host,
         ctl_ask_take_pong(host, &message->pong);
     else if (message->kind == PROTO_QUERY_RESULT)
         ctl_ask_take_result(host, &message->query_result);
+    else if (message->kind == PROTO_PROGRESS)
+        on_progress(engine, host, &message->progress);
     else if (message->kind == PROTO_REPORT)
         return on_report(engine, host, &message->report, err);
 

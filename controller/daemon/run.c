@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/text.h"
+
 enum {
     EFFECTS_BESIDE_HOSTS = 4, /* see struct ctl_rollout_effects */
     EFFECTS_PER_HOST = 3,
@@ -104,6 +106,7 @@ void ctl_run_note_went_back(struct ctl_run *run, uint32_t index, uint32_t life)
 
     member->life = life;
     member->step = member->said_state = 0;
+    member->progress = (struct ctl_run_progress){0};
     forget_cause(member);
     run->changed = true;
 }
@@ -121,6 +124,7 @@ int ctl_run_note_report(struct ctl_run *run, uint32_t index, const struct proto_
     if (report->moment == PROTO_MOMENT_NOTE)
         return 0; /* a part of what the step's end says as a whole */
     member->step = report->moment == PROTO_MOMENT_BEGIN ? report->step : 0;
+    member->progress = (struct ctl_run_progress){0};
     if (report->moment == PROTO_MOMENT_STATE && report->state != member->said_state) {
         member->said_state = report->state;
         forget_cause(member);
@@ -135,6 +139,23 @@ int ctl_run_note_report(struct ctl_run *run, uint32_t index, const struct proto_
         r = replace_text(&member->reason, report->reason, err);
 
     return r;
+}
+
+bool ctl_run_note_progress(struct ctl_run *run, uint32_t index,
+                           const struct proto_progress *progress)
+{
+    struct ctl_run_progress *kept = &run->members[index].progress;
+
+    if (progress->step != run->members[index].step)
+        return false;
+    kept->is_known = true;
+    kept->last = *progress;
+    bl_text_copy(kept->what, sizeof(kept->what), progress->what);
+    bl_text_copy(kept->script, sizeof(kept->script), progress->script);
+    kept->last.what = kept->what;
+    kept->last.script = kept->script;
+
+    return true;
 }
 
 /* ---- loading ---- */

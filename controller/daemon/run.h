@@ -8,6 +8,7 @@
 #include "controller/daemon/fleet.h"
 #include "controller/daemon/store.h"
 #include "proto/manifest.h"
+#include "proto/progress.h"
 
 enum {
     CTL_RUN_REPORTS_MAX = 10000, /* of one host: a job has some dozens */
@@ -17,10 +18,17 @@ enum {
  * One rollout in memory: the machine of controller/core, rebuilt from its stored events, and beside
  * it what people want to see of each host. Nothing in here decides.
  */
+struct ctl_run_progress { /* of the step that runs; never stored */
+    bool is_known;
+    struct proto_progress last; /* its texts are the two below */
+    char what[PROTO_NAME_BYTES_MAX + 1], script[PROTO_NAME_BYTES_MAX + 1];
+};
+
 struct ctl_run_host {
     struct ctl_fleet_host *host;
     uint32_t kind;
     uint32_t step;             /* enum proto_step that runs; 0 = none */
+    struct ctl_run_progress progress;
     uint32_t said_state;       /* enum proto_job_state of its last report of one; 0 = none */
     uint32_t reports_count;    /* that are stored */
     struct bl_wall changed_at; /* ms 0 = never */
@@ -64,6 +72,13 @@ void ctl_run_step(struct ctl_run *run, const struct ctl_rollout_event *event, st
 /* Keeps what is shown of a host in step with its report. */
 int ctl_run_note_report(struct ctl_run *run, uint32_t index, const struct proto_report *report,
                         struct bl_wall received, struct bl_error *err) BL_CHECKED;
+
+/*
+ * Keeps what a host says on the way, until its next report. False when it is nothing new, or of
+ * another step than the one whose begin it reported.
+ */
+bool ctl_run_note_progress(struct ctl_run *run, uint32_t index,
+                           const struct proto_progress *progress);
 
 /* Nothing is shown any more of what a host reported before this life. */
 void ctl_run_note_went_back(struct ctl_run *run, uint32_t index, uint32_t life);

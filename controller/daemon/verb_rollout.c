@@ -12,7 +12,7 @@ enum {
     LIST_DEFAULT = 50,
     LIST_MAX = 10000,
     NEXT_BYTES = 96,
-    FACT_BYTES = 96,
+    FACT_BYTES = PROTO_PROGRESS_TEXT_BYTES,
 };
 
 static int take_row(void *userdata, const struct ctl_store_rollout *row, struct bl_error *err)
@@ -273,6 +273,12 @@ static void why_host(struct ctl_call *call, const struct ctl_fleet_host *host)
     add_fact(facts, "plan", "%.80s", run->plan_name);
     add_fact(facts, "wave", "%u of %u", run->hosts[index].wave + 1, run->rollout.wave_count);
     add_fact(facts, "connected", "%s", ctl_fleet_is_connected(host) ? "yes" : "no");
+    if (run->members[index].progress.is_known) {
+        char text[PROTO_PROGRESS_TEXT_BYTES];
+
+        proto_progress_describe(&run->members[index].progress.last, text);
+        add_fact(facts, "progress", "%s", text);
+    }
     add_fact(facts, "counts as failed", "%s", run->hosts[index].failed ? "yes" : "no");
     ctl_reply(call,
               json_pack("{s:s, s:s, s:O, s:O, s:O, s:O, s:s, s:o}", "kind", "host", "name",

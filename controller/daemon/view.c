@@ -176,6 +176,22 @@ static const char *host_reason(const struct ctl_rollout_host *state,
     return member->reason != NULL ? member->reason : "";
 }
 
+json_t *ctl_view_progress(const struct ctl_run_host *member)
+{
+    const struct proto_progress *last = &member->progress.last;
+    char text[PROTO_PROGRESS_TEXT_BYTES];
+
+    if (!member->progress.is_known)
+        return json_null();
+    proto_progress_describe(last, text);
+
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:I}", "text", text, "packages_done",
+                     (json_int_t)last->packages_done, "packages_total",
+                     (json_int_t)last->packages_total, "bytes_done", (json_int_t)last->bytes_done,
+                     "bytes_total", (json_int_t)last->bytes_total, "what", last->what, "script",
+                     last->script, "script_ms", (json_int_t)last->script_ms);
+}
+
 static json_t *view_run_host(const struct ctl_run *run, uint32_t index)
 {
     const struct ctl_rollout_host *state = &run->hosts[index];
@@ -183,11 +199,12 @@ static json_t *view_run_host(const struct ctl_run *run, uint32_t index)
     const char *code, *reason = host_reason(state, member, &code);
 
     return json_pack(
-        "{s:o, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:o, s:o}", "id",
+        "{s:o, s:s, s:i, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:b, s:b, s:o, s:o}", "id",
         ctl_view_hex(member->host->id, PROTO_HOST_ID_BYTES), "name", member->host->name, "wave",
         state->wave + 1, "state", ctl_host_state_name(state->state), "job_state",
         state->job_state != 0 ? proto_job_state_name(state->job_state) : "", "step",
-        member->step != 0 ? proto_step_name(member->step) : "", "grade",
+        member->step != 0 ? proto_step_name(member->step) : "", "progress",
+        ctl_view_progress(member), "grade",
         state->grade != 0 ? proto_grade_name(state->grade) : "", "code", code, "reason", reason,
         "failed", state->failed, "connected", ctl_fleet_is_connected(member->host), "deadline",
         view_mono(state->deadline), "changed_at", ctl_view_wall(member->changed_at));

@@ -24,6 +24,9 @@ int ctl_view_leases(struct ctl_engine *engine, const struct ctl_run *run,
                     bool (*wants)(void *userdata, const struct ctl_fleet_host *host),
                     void *userdata, json_t *leases, struct bl_error *err) BL_CHECKED;
 
+/* How far the package run of a host is, or null. */
+json_t *ctl_view_progress(const struct ctl_run_host *member);
+
 /* Why a host of a rollout is lost: its journal went back, it was silent, or did not end in time. */
 const char *ctl_view_lost_reason(const struct ctl_rollout_host *state,
                                  const struct ctl_run_host *member, const char **ret_code);

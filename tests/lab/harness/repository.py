@@ -30,6 +30,7 @@ class Repository:
         self._publishing = threading.Lock()
         self.is_down = False
         """When true, every request is answered with 503."""
+        self._held: dict[str, threading.Event] = {}
         self.requests: list[tuple[str, str]] = []
         """(client's address, file's name) of every request so far."""
         self._server = _Server((address, HTTP_PORT), _Handler)
@@ -52,7 +53,20 @@ class Repository:
         """What is served under this name."""
         return self._files.get(name)
 
+    def hold(self, name: str) -> None:
+        """From now on only the first half of this file is sent, and the rest when it is let go."""
+        self._held[name] = threading.Event()
+
+    def let_go(self, name: str) -> None:
+        self._held.pop(name).set()
+
+    def wait_until_let_go(self, name: str) -> None:
+        if name in self._held:
+            self._held[name].wait()
+
     def close(self) -> None:
+        for name in list(self._held):
+            self.let_go(name)
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -125,7 +139,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content)
+        half = len(content) // 2
+        self.wfile.write(content[:half])
+        repository.wait_until_let_go(name)
+        self.wfile.write(content[half:])
 
     def log_message(self, format: str, *args: object) -> None:
         """Requests are kept in Repository.requests, not printed."""

@@ -9,12 +9,14 @@
 
 #include "agent/root/ops/baseline.h"
 #include "agent/root/prune.h"
+#include "agent/txn/progress.h"
 #include "common/text.h"
 #include "tests/sim/world/hosts.h"
 #include "tests/sim/world/wraps.h"
 
 enum {
     DESCRIPTOR_BASE = 1 << 28, /* no real descriptor is so high: to close it is harmless */
+    PROGRESS_MS = 20 * 1000,
 };
 
 struct sim_job_dir *sim_dir_find(struct sim_host *h, const char *id)
@@ -146,6 +148,24 @@ int __wrap_agent_txn_phase_clear(int job_fd, uint32_t phase, struct bl_error *er
     files->has_result = false;
 
     return 0;
+}
+
+/* A package run that is under way has something new to say every 20 s. */
+bool __wrap_agent_txn_progress_load(int job_fd, uint32_t phase, struct proto_arena *arena,
+                                    struct proto_progress *ret_progress)
+{
+    const struct sim_phase_files *files = files_of(job_fd, phase);
+
+    if (files == NULL || !files->has_started || files->has_result)
+        return false;
+    *ret_progress =
+        (struct proto_progress){.step = agent_txn_progress_step(phase),
+                                .packages_done = (uint64_t)bl_mono_now().ms / PROGRESS_MS % 50,
+                                .packages_total = 50,
+                                .what = "demo",
+                                .script = ""};
+
+    return true;
 }
 
 /* ---- agent/root/prune.c ---- */

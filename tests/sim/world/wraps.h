@@ -5,6 +5,7 @@
 #include "agent/lease/lease.h"
 #include "agent/root/job.h"
 #include "agent/txn/task.h"
+#include "proto/message.h"
 
 /*
  * What the linker's --wrap puts in the place of single functions of the agent, as replace.h tells.
@@ -31,6 +32,8 @@ int __wrap_agent_txn_result_load(int job_fd, uint32_t phase, struct proto_arena 
                                  struct agent_txn_result *ret_result, struct bl_error *err);
 int __wrap_agent_txn_started_load(int job_fd, uint32_t phase, struct bl_error *err);
 int __wrap_agent_txn_phase_clear(int job_fd, uint32_t phase, struct bl_error *err);
+bool __wrap_agent_txn_progress_load(int job_fd, uint32_t phase, struct proto_arena *arena,
+                                    struct proto_progress *ret_progress);
 
 int __wrap_agent_lease_save(const struct agent_lease_places *places, const char *name,
                             const struct agent_lease_record *record, struct bl_error *err);

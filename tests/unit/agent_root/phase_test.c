@@ -109,7 +109,7 @@ static int tear_down(void **state)
     world->phase = agent_phase_free(world->phase);
     assert_null(call);
     for (uint32_t phase = AGENT_TXN_QUERY; phase <= AGENT_TXN_PHASE_LAST; phase++) {
-        for (int file = AGENT_TXN_FILE_TASK; file <= AGENT_TXN_FILE_PROGRESS; file++) {
+        for (int file = AGENT_TXN_FILE_TASK; file <= AGENT_TXN_FILE_LAST; file++) {
             char name[AGENT_TXN_NAME_BYTES];
 
             agent_txn_file_name(phase, (enum agent_txn_file)file, name);

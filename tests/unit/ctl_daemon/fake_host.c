@@ -99,6 +99,14 @@ void fake_host_send_again(struct fake_host *host)
         send_report(host, seq);
 }
 
+void fake_host_progress(struct fake_host *host, const struct proto_progress *progress)
+{
+    struct proto_message message = {.kind = PROTO_PROGRESS, .progress = *progress};
+
+    memcpy(message.progress.rollout_id, host->rollout_id, sizeof(host->rollout_id));
+    send_message(host, &message);
+}
+
 void fake_host_report(struct fake_host *host, const struct proto_report *report)
 {
     struct proto_report *stored;

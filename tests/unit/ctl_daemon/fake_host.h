@@ -57,6 +57,9 @@ void fake_host_send_again(struct fake_host *host);
 /* Appends a report and sends it. */
 void fake_host_report(struct fake_host *host, const struct proto_report *report);
 
+/* Says how far it is, as an agent does: without number, and never again. */
+void fake_host_progress(struct fake_host *host, const struct proto_progress *progress);
+
 /* Asks to be enrolled over the enrolment door, without waiting. */
 void fake_host_send_enroll(struct fake_host *host, const uint8_t token[PROTO_TOKEN_BYTES]);
 /* The outcome that has come in, or 0. */

@@ -96,10 +96,100 @@ static void test_who_does_not_read_gets_no_more_documents(void **state)
     assert_in_range(most_bytes, 1, 4096); /* one is below two kilobytes */
 }
 
+/* The progress of web1 as `status` shows it, once `ready` holds of it. */
+static json_t *wait_progress(bool (*ready)(const json_t *progress))
+{
+    struct bl_mono end = bl_mono_after(bl_mono_now(), 10 * 1000);
+
+    for (;;) {
+        json_t *status = world_ask_verb(&world, "status"), *progress;
+
+        progress = json_incref(json_object_get(json_host(status, "web1"), "progress"));
+        json_decref(status);
+        if (ready(progress))
+            return progress;
+        json_decref(progress);
+        assert_false(bl_mono_reached(bl_mono_now(), end));
+        world_turn(&world);
+    }
+}
+
+static bool is_there(const json_t *progress)
+{
+    return json_is_object(progress);
+}
+
+static bool is_gone(const json_t *progress)
+{
+    return json_is_null(progress);
+}
+
+static bool has_script(const json_t *progress)
+{
+    return is_there(progress) && json_word(progress, "script")[0] != '\0';
+}
+
+/* Of the step that runs, in memory alone: gone with its end, and after a restart. */
+static void test_progress_is_shown_while_its_step_runs(void **state)
+{
+    static const uint8_t unknown_id[PROTO_ROLLOUT_ID_BYTES] = {0xee};
+    const struct proto_report begin = {.moment = PROTO_MOMENT_BEGIN,
+                                       .state = PROTO_JOB_CHANGING,
+                                       .step = PROTO_STEP_UPGRADE};
+    const struct proto_report end = {.moment = PROTO_MOMENT_END,
+                                     .state = PROTO_JOB_CHANGING,
+                                     .step = PROTO_STEP_UPGRADE,
+                                     .result = PROTO_RESULT_OK};
+    struct proto_progress now = {.step = PROTO_STEP_STAGE, .what = "nginx", .script = ""};
+    uint8_t known_id[PROTO_ROLLOUT_ID_BYTES];
+    struct fake_host *host;
+    json_t *progress;
+    char id[17];
+
+    host = world_add_host(&world, "web1");
+    (void)world_add_host(&world, "web2");
+    host->end = FAKE_SILENT;
+    submit(id);
+    while (host->starts == 0)
+        world_turn(&world);
+    world_report(&world, host, &begin);
+    json_decref(wait_progress(is_gone));
+
+    fake_host_progress(host, &now); /* of another step */
+    now.step = PROTO_STEP_UPGRADE;
+    memcpy(known_id, host->rollout_id, sizeof(known_id));
+    memcpy(host->rollout_id, unknown_id, sizeof(unknown_id));
+    fake_host_progress(host, &now); /* of another rollout */
+    memcpy(host->rollout_id, known_id, sizeof(known_id));
+    now.packages_done = 34;
+    now.packages_total = 120;
+    fake_host_progress(host, &now);
+    progress = wait_progress(is_there);
+    assert_string_equal(json_word(progress, "text"), "upgrading 34/120, nginx");
+    assert_int_equal(json_number(progress, "packages_done"), 34);
+    json_decref(progress);
+
+    now.script = "nginx.postinst";
+    now.script_ms = 130000;
+    fake_host_progress(host, &now);
+    progress = wait_progress(has_script);
+    assert_string_equal(json_word(progress, "text"),
+                        "upgrading 34/120, nginx; nginx.postinst has been running for 2 min");
+    json_decref(progress);
+
+    world_report(&world, host, &end);
+    json_decref(wait_progress(is_gone));
+    fake_host_progress(host, &now); /* it came late */
+    world_report(&world, host, &begin);
+    json_decref(wait_progress(is_gone));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_watch_tells_each_change_and_ends, open_world,
+                                        close_world),
+        cmocka_unit_test_setup_teardown(test_progress_is_shown_while_its_step_runs, open_world,
                                         close_world),
         cmocka_unit_test_setup_teardown(test_who_does_not_read_gets_no_more_documents, open_world,
                                         close_world),
