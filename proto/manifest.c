@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/address.h"
+#include "common/path.h"
 #include "common/text.h"
 #include "proto/memory.h"
 
@@ -72,6 +73,8 @@ static const struct proto_field manifest_fields[] = {
     PROTO_FIELD_BOOL(M, allow_remove),
     PROTO_FIELD_BOOL(M, allow_downgrade),
     PROTO_FIELD_ENUM(M, revert_class, PROTO_REVERT_MACHINE),
+    PROTO_FIELD_BOOL(M, revert_accepted),
+    TEXTS(revert_paths),
     TEXTS(quiesce_units),
     TEXTS(quiesce_timers),
     TEXTS(backup_units),
@@ -220,6 +223,12 @@ static int check_pin(const struct proto_manifest *m, const struct proto_pin *pin
         return bl_fail(err, code, "'%s' is to be removed, but removing is not allowed", pin->name);
     if (pin->action == PROTO_ACTION_DOWNGRADE && !m->allow_downgrade)
         return bl_fail(err, code, "'%s' is to be downgraded, but that is not allowed", pin->name);
+    if (!m->revert_accepted && proto_pin_is_one_way(pin->name, pin->action)) {
+        return bl_fail(err, code,
+                       "'%s' is not supported on its former version again: accept that with "
+                       "`change: { revert: packages }`",
+                       pin->name);
+    }
 
     return 0;
 }
@@ -314,6 +323,26 @@ static bool is_unit(const char *text)
            (strpbrk(text, "*?[") != NULL && bl_text_is_unit_glob(text));
 }
 
+static int check_revert_paths(const struct proto_manifest *m, int code, struct bl_error *err)
+{
+    static const char *const refused[] = PROTO_REVERT_PATHS_REFUSED;
+
+    for (uint32_t i = 0; i < m->revert_paths_count; i++) {
+        const char *path = m->revert_paths[i].text;
+
+        if (bl_path_check_outside(path, refused, err) < 0) {
+            err->code = code;
+            return bl_wrap(err, "revert_paths[%u]", i);
+        }
+        for (uint32_t j = 0; j < m->revert_paths_count; j++) {
+            if (i != j && bl_path_is_within(path, m->revert_paths[j].text))
+                return bl_fail(err, code, "revert_paths[%u]: lies in revert_paths[%u]", i, j);
+        }
+    }
+
+    return 0;
+}
+
 static int check_texts(const struct proto_manifest *m, int code, struct bl_error *err)
 {
     const struct {
@@ -398,6 +427,8 @@ static int check_manifest(const struct proto_manifest *m, int code, struct bl_er
     r = check_head(m, code, err);
     if (r >= 0)
         r = check_change(m, code, err);
+    if (r >= 0)
+        r = check_revert_paths(m, code, err);
     if (r >= 0)
         r = check_texts(m, code, err);
     if (r >= 0)

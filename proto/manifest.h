@@ -37,6 +37,18 @@ enum proto_revert_class {
     PROTO_REVERT_FILESYSTEM,
     PROTO_REVERT_MACHINE
 };
+/*
+ * What a plan cannot have put back, neither itself nor what holds it: what is no file, belay's own,
+ * the package databases, and where the lock of SSH lies while a host changes. Ends with NULL.
+ */
+#define PROTO_REVERT_PATHS_REFUSED                                                                 \
+    {                                                                                              \
+        "/proc", "/sys", "/dev", "/run", "/var/run", "/etc/belay", "/usr/libexec/belay",           \
+            "/var/lib/belay", "/var/cache/belay", "/var/lib/dpkg", "/var/lib/apt", "/var/lib/rpm", \
+            "/usr/lib/sysimage", "/var/lib/dnf", "/etc/ssh/sshd_config.d", "/var/log/journal",     \
+            NULL                                                                                   \
+    }
+
 enum proto_sessions {
     PROTO_SESSIONS_KEEP = 1,
     PROTO_SESSIONS_WARN,
@@ -105,6 +117,9 @@ struct proto_manifest {
     uint32_t kinds_count;
     bool allow_remove, allow_downgrade;
     uint32_t revert_class;
+    bool revert_accepted;            /* the plan names the class itself: see proto_pin_is_one_way */
+    struct proto_text *revert_paths; /* files and trees that are put back besides the packages */
+    uint32_t revert_paths_count;
 
     /* isolate */
     struct proto_text *quiesce_units; /* exact unit names, or glob for services */
@@ -135,6 +150,13 @@ struct proto_manifest {
     struct proto_text *witnesses; /* "ADDRESS:PORT", besides gateway and resolver */
     uint32_t witnesses_count;
 };
+
+/*
+ * A package that its distribution does not support taking back to a former version: glibc, dbus,
+ * systemd, SELinux policies, the package manager. A manifest that changes one must say that its
+ * people accept a way back by packages all the same. `action`: enum proto_action.
+ */
+bool proto_pin_is_one_way(const char *name, uint32_t action);
 
 extern const struct proto_schema proto_manifest_schema;
 extern const struct proto_schema proto_pin_schema;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/packages/keep.h"
 #include "common/file.h"
 #include "common/text.h"
 
@@ -167,7 +168,8 @@ static int run_stage(struct phase *p, struct bl_error *err)
         return agent_packages_job_pass(p->job, "fetch_failed", "see the log of the phase", r);
     if ((r = p->backend->collect(p->job, p->task, &changes, &way_back, err)) < 0)
         return agent_packages_job_pass(p->job, "no_way_back", "see the log of the phase", r);
-    if ((r = p->backend->rehearse(p->job, &way_back, err)) < 0 ||
+    if ((r = agent_packages_keep(p->job, p->task, err)) < 0 ||
+        (r = p->backend->rehearse(p->job, &way_back, err)) < 0 ||
         (r = p->backend->inspect(p->job, &changes, /* verify_files= */ false, err)) < 0 ||
         (r = agent_packages_way_back_save(p->job->job_fd, &way_back, err)) < 0)
         return r;
@@ -209,11 +211,31 @@ static int run_upgrade(struct phase *p, struct proto_arena *arena, struct bl_err
 
     if ((r = load_way_back(p, arena, &way_back, &staged, err)) < 0 ||
         (r = compare_with_pins(p, &staged, err)) < 0 ||
-        (r = p->backend->await_lock(p->job, /* end_own= */ false, err)) < 0)
+        (r = p->backend->await_lock(p->job, /* end_own= */ false, err)) < 0 ||
+        (r = agent_packages_keep_again(p->job, err)) < 0)
         return r;
     r = p->backend->apply(p->job, &way_back, err);
+    agent_packages_keep_note_after(p->job);
 
     return inspect_after(p, &staged, r, err);
+}
+
+/* First the packages, whose scripts change settings; then settings and paths, whatever became of them. */
+static int restore_all(struct phase *p, const struct agent_packages_way_back *way_back,
+                       struct bl_error *err)
+{
+    struct bl_error own = {0};
+    int begun = agent_packages_keep_begin_restore(p->job, &own);
+    int r = p->backend->restore(p->job, way_back, err);
+    struct bl_error *kept_err = r < 0 ? &own : err;
+    int kept;
+
+    if (begun < 0)
+        agent_packages_job_note(p->job, "the settings before the way back: %s", own.text);
+    own = (struct bl_error){0};
+    kept = agent_packages_keep_put_back(p->job, kept_err);
+
+    return r < 0 ? r : kept;
 }
 
 static int run_restore(struct phase *p, struct proto_arena *arena, struct bl_error *err)
@@ -225,7 +247,7 @@ static int run_restore(struct phase *p, struct proto_arena *arena, struct bl_err
     if ((r = load_way_back(p, arena, &way_back, &staged, err)) < 0 ||
         (r = p->backend->await_lock(p->job, /* end_own= */ true, err)) < 0)
         return r;
-    r = p->backend->restore(p->job, &way_back, err);
+    r = restore_all(p, &way_back, err);
 
     return inspect_after(p, &staged, r, err);
 }
@@ -235,7 +257,10 @@ static int run_inspect(struct phase *p, struct bl_error *err)
     struct agent_packages_changes changes;
     int r = pins_as_changes(p, &changes, err);
 
-    return r < 0 ? r : p->backend->inspect(p->job, &changes, p->task->verify_files, err);
+    if (r >= 0)
+        r = p->backend->inspect(p->job, &changes, p->task->verify_files, err);
+
+    return r < 0 || !p->task->prove ? r : agent_packages_keep_prove(p->job, err);
 }
 
 void agent_txn_phase_fail(struct agent_packages_job *job, const struct bl_error *err)

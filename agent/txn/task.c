@@ -57,7 +57,9 @@ static const struct proto_field task_fields[] = {
     PROTO_FIELD_LIST(struct agent_txn_task, pins, AGENT_TXN_LINES_MAX, &proto_pin_schema),
     PROTO_FIELD_BOOL(struct agent_txn_task, allow_remove),
     PROTO_FIELD_BOOL(struct agent_txn_task, allow_downgrade),
+    PROTO_FIELD_LIST(struct agent_txn_task, keep, PROTO_UNITS_MAX, &proto_text_schema),
     PROTO_FIELD_BOOL(struct agent_txn_task, verify_files),
+    PROTO_FIELD_BOOL(struct agent_txn_task, prove),
     PROTO_FIELD_U64(struct agent_txn_task, deadline_ms),
     PROTO_FIELD_U64(struct agent_txn_task, lock_wait_ms),
 };

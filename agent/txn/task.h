@@ -42,7 +42,10 @@ struct agent_txn_task {
     struct proto_pin *pins; /* STAGE, UPGRADE: the signed set; INSPECT: which packages to look at */
     uint32_t pins_count;
     bool allow_remove, allow_downgrade;
+    struct proto_text *keep; /* STAGE: paths that the way back puts back besides the packages */
+    uint32_t keep_count;
     bool verify_files;     /* INSPECT: compare the packages' files with their digests as well */
+    bool prove;            /* INSPECT: compare with what was kept: paths, settings */
     uint64_t deadline_ms;  /* from the start of the phase; 0 = none */
     uint64_t lock_wait_ms; /* longest wait for the package manager's lock; 0 = do not wait */
 };
@@ -82,7 +85,8 @@ struct agent_txn_finding { /* why a host is blocked or a phase failed, and what 
  *   pinned_set_differs removal_not_allowed downgrade_not_allowed
  *   fetch_failed no_way_back change_not_rehearsed way_back_not_rehearsed
  *   postinst_failed dpkg_interrupted dpkg_failed apt_failed dnf_failed change_timed_out change_incomplete
- *   restore_incomplete; INSPECT, as findings of a result that is OK: file_changed
+ *   restore_incomplete; INSPECT, as findings of a result that is OK: file_changed path_differs
+ *   setting_differs
  */
 struct agent_txn_result {
     uint64_t format; /* AGENT_TXN_FORMAT */

@@ -149,7 +149,7 @@ static int put_lists(const struct ctl_plan *plan, struct pieces *pieces,
     size_t texts_count = (size_t)quiesce->units.count + quiesce->timers.count +
                          quiesce->backups.count + plan->ssh.keep_groups.count +
                          plan->ssh.keep_from.count + plan->verify.units.count +
-                         plan->witnesses.count;
+                         plan->witnesses.count + plan->revert_paths.count;
 
     pieces->texts = calloc(texts_count + 1, sizeof(*pieces->texts));
     if (pieces->texts == NULL)
@@ -163,6 +163,7 @@ static int put_lists(const struct ctl_plan *plan, struct pieces *pieces,
     put_texts(pieces, &plan->ssh.keep_from, &manifest->ssh_keep_from,
               &manifest->ssh_keep_from_count);
     put_texts(pieces, &plan->verify.units, &manifest->verify_units, &manifest->verify_units_count);
+    put_texts(pieces, &plan->revert_paths, &manifest->revert_paths, &manifest->revert_paths_count);
     put_texts(pieces, &plan->witnesses, &manifest->witnesses, &manifest->witnesses_count);
     return 0;
 }
@@ -216,6 +217,7 @@ static int put_change(const struct ctl_plan *plan, const struct ctl_preview *pre
     manifest->allow_remove = plan->allow_remove;
     manifest->allow_downgrade = plan->allow_downgrade;
     manifest->revert_class = plan->revert_class;
+    manifest->revert_accepted = plan->revert_accepted;
 
     return 0;
 }

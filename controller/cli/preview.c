@@ -71,6 +71,43 @@ static json_t *pins_of(const json_t *changes)
     return pins;
 }
 
+/* Would a package change that its distribution does not support taking back? */
+static const char *find_one_way(const json_t *changes)
+{
+    const json_t *change;
+    size_t i;
+
+    json_array_foreach (changes, i, change) {
+        uint32_t action =
+            strcmp(ctl_json_text(change, "action"), proto_action_name(PROTO_ACTION_INSTALL)) == 0
+                ? PROTO_ACTION_INSTALL
+                : PROTO_ACTION_UPGRADE;
+
+        if (proto_pin_is_one_way(ctl_json_text(change, "name"), action))
+            return ctl_json_text(change, "name");
+    }
+
+    return NULL;
+}
+
+/* Known before anybody signs: every host would refuse the manifest. */
+static void block_one_way(json_t *answer, struct ctl_preview_host *host)
+{
+    const char *name = find_one_way(json_object_get(answer, "changes"));
+
+    if (name == NULL || host->standing != CTL_PREVIEW_TARGET)
+        return;
+    host->standing = CTL_PREVIEW_BLOCKER;
+    host->code = "way_back_unsupported";
+    (void)json_object_set_new(
+        answer, "reason",
+        json_sprintf("%.80s would change, and no distribution supports taking that back to its "
+                     "former version: write `change: { revert: packages }` to accept a way back "
+                     "by packages all the same",
+                     name));
+    host->reason = ctl_json_text(answer, "reason");
+}
+
 static int read_host(json_t *answer, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
                      struct ctl_preview_host *ret_host, struct bl_error *err)
 {
@@ -205,6 +242,8 @@ int ctl_preview_make(const struct ctl_plan *plan, json_t *answers, struct ctl_pr
         r = read_host(json_array_get(answers, i), preview->rollout_id, host, err);
         if (r < 0)
             return r;
+        if (!plan->revert_accepted)
+            block_one_way(json_array_get(answers, i), host);
         preview->host_count++;
         preview->target_count += host->standing == CTL_PREVIEW_TARGET;
         preview->current_count += host->standing == CTL_PREVIEW_CURRENT;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/path.h"
 #include "common/text.h"
 #include "common/yaml.h"
 #include "controller/plan/schema.h"
@@ -120,6 +121,19 @@ static bool is_given(const struct ctl_plan *plan, uint32_t given)
     return (plan->given & given) != 0;
 }
 
+static void check_revert_paths(const struct ctl_plan *plan, struct ctl_plan_problems *problems)
+{
+    const struct ctl_plan_texts *paths = &plan->revert_paths;
+
+    for (uint32_t i = 0; i < paths->count; i++) {
+        for (uint32_t j = 0; j < paths->count; j++) {
+            if (i != j && bl_path_is_within(paths->items[i], paths->items[j]))
+                problem(plan, problems, "change.revert_paths", "'%.60s' lies in '%.60s': drop one",
+                        paths->items[i], paths->items[j]);
+        }
+    }
+}
+
 void ctl_plan_check_whole(const struct ctl_plan *plan, struct ctl_plan_problems *problems)
 {
     const uint32_t keep = CTL_PLAN_GIVEN_KEEP_GROUPS | CTL_PLAN_GIVEN_KEEP_FROM;
@@ -136,6 +150,7 @@ void ctl_plan_check_whole(const struct ctl_plan *plan, struct ctl_plan_problems 
         problem(plan, problems, "ssh_lock.keep",
                 "keeps nobody: name a group or an address, or write 'ssh_lock: no'");
     }
+    check_revert_paths(plan, problems);
     if (is_given(plan, CTL_PLAN_GIVEN_LEASE) && is_given(plan, CTL_PLAN_GIVEN_CHANGE) &&
         plan->ssh.lease_ms < plan->change_within_ms) {
         problem(plan, problems, "ssh_lock.lease",

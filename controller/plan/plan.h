@@ -107,6 +107,8 @@ struct ctl_plan {
     bool allow_remove, allow_downgrade;
     uint32_t reboot;       /* enum ctl_plan_reboot */
     uint32_t revert_class; /* enum proto_revert_class */
+    bool revert_accepted;  /* somebody wrote it */
+    struct ctl_plan_texts revert_paths;
     struct ctl_plan_share waves[CTL_PLAN_WAVES_MAX];
     uint32_t waves_count;
     int64_t soak_ms;

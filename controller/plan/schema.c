@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "controller/plan/schema.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "common/path.h"
 #include "common/text.h"
 #include "proto/manifest.h"
 
@@ -24,6 +27,18 @@ _Static_assert(PROTO_RISK_LOW == 1 && PROTO_RISK_HIGH == 3, "risks are in the or
 _Static_assert(CTL_PLAN_REBOOT_NEVER == 1, "reboots are in the order of the enum");
 _Static_assert(PROTO_REVERT_PACKAGES == 1, "reverts are in the order of the enum");
 _Static_assert(PROTO_SESSIONS_KEEP == 1 && PROTO_SESSIONS_END == 3, "sessions as in the enum");
+
+static int check_revert_path(const char *text, struct bl_error *err)
+{
+    static const char *const refused[] = PROTO_REVERT_PATHS_REFUSED;
+
+    if (strlen(text) > PROTO_TEXT_BYTES_MAX) {
+        return bl_fail(err, -EINVAL, "a path of %zu bytes; %d at most", strlen(text),
+                       PROTO_TEXT_BYTES_MAX);
+    }
+
+    return bl_path_check_outside(text, refused, err);
+}
 
 static int check_name(const char *text, struct bl_error *err)
 {
@@ -72,6 +87,11 @@ static const struct ctl_plan_field change_rows[] = {
      .given = CTL_PLAN_GIVEN_REVERT,
      .offset = AT(revert_class),
      CHOICES(reverts)},
+    {.name = "revert_paths",
+     .kind = CTL_PLAN_TEXTS,
+     .offset = AT(revert_paths),
+     .limit = PROTO_UNITS_MAX,
+     .check = check_revert_path},
 };
 
 static const struct ctl_plan_field quiesce_rows[] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.command import LabError, wait_for
@@ -113,13 +114,15 @@ class Job:
         pins: list[tuple[object, ...]] | None = None,
         deadline: float = 0,
         lock_wait: float = 20,
+        keep: Sequence[str] = (),
         **allow: bool,
     ) -> None:
         """Write the task, forget an earlier run, start the unit and return."""
         requests = [(name, version) for name, _, version in (text.partition("=") for text in packages or [])]
         task = [
             *(FORMAT, PHASES[phase], requests, pins or []),
-            *(allow.get("remove", False), allow.get("downgrade", False), False),
+            *(allow.get("remove", False), allow.get("downgrade", False)),
+            *([(path,) for path in keep], False, phase == "inspect"),
             *(int(deadline * 1000), int(lock_wait * 1000)),
         ]
         for kind in ("result", "started"):
@@ -153,11 +156,11 @@ class Job:
         assert result is not None, self.host.journal(self.unit(phase))
         return result
 
-    def stage(self, *packages: str, **allow: bool) -> list[tuple[object, ...]]:
+    def stage(self, *packages: str, keep: Sequence[str] = (), **allow: bool) -> list[tuple[object, ...]]:
         """Ask what would happen, stage exactly that, and hand out the pins."""
         query = self.run("query", list(packages), **allow)
         assert query.ok, query
-        staged = self.run("stage", list(packages), query.pins, **allow)
+        staged = self.run("stage", list(packages), query.pins, keep=keep, **allow)
         assert staged.ok and staged.way_back_complete, staged
         return query.pins
 

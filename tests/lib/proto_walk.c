@@ -224,6 +224,7 @@ void walk_sample_manifest(struct proto_manifest *ret_manifest)
     static struct proto_kind kinds[] = {{{(const uint8_t *)"\x03", 1}},
                                         {{(const uint8_t *)"\x0c", 1}}};
     static struct proto_text units[] = {{"cron.service"}, {"backup-*"}};
+    static struct proto_text paths[] = {{"/usr/local/bin"}, {"/srv/shop/etc/shop.conf"}};
     static struct proto_text groups[] = {{"sre"}};
     static struct proto_text from[] = {{"192.0.2.0/24"}, {"2001:db8::1"}};
     static struct proto_text witnesses[] = {{"192.0.2.1:443"}, {"[2001:db8::1]:53"}};
@@ -249,6 +250,9 @@ void walk_sample_manifest(struct proto_manifest *ret_manifest)
         .allow_remove = true,
         .allow_downgrade = true,
         .revert_class = PROTO_REVERT_PACKAGES,
+        .revert_accepted = true,
+        .revert_paths = paths,
+        .revert_paths_count = 2,
         .quiesce_units = units,
         .quiesce_units_count = 2,
         .quiesce_timers = units,

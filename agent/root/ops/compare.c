@@ -204,6 +204,18 @@ static void report_changed_files(const struct agent_txn_result *now,
     }
 }
 
+/* The paths of the plan and the settings, which INSPECT itself compared with what was kept. */
+static void report_kept(const struct agent_txn_result *now, struct agent_findings *findings)
+{
+    for (uint32_t i = 0; i < now->findings_count; i++) {
+        const struct agent_txn_finding *finding = &now->findings[i];
+
+        if (strcmp(finding->code, "path_differs") == 0 ||
+            strcmp(finding->code, "setting_differs") == 0)
+            agent_findings_found(findings, finding->code, "%s", finding->reason);
+    }
+}
+
 void agent_compare_restored(const struct agent_txn_result *before,
                             const struct agent_txn_result *now, struct agent_findings *findings)
 {
@@ -227,6 +239,7 @@ void agent_compare_restored(const struct agent_txn_result *before,
         }
     }
     compare_conffiles(before, now, findings);
+    report_kept(now, findings);
     report_changed_files(now, findings);
 }
 

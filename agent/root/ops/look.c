@@ -127,6 +127,7 @@ int agent_look_start(struct agent_host *host, const struct agent_work *work,
                                            .pins = work->transaction.pins,
                                            .pins_count = work->transaction.pins_count,
                                            .verify_files = task->verify_files,
+                                           .prove = task->restored,
                                            .deadline_ms = INSPECT_DEADLINE_MS};
     struct agent_look *look = calloc(1, sizeof(*look));
     const struct agent_phase_caller phase_caller = {look, on_phase};

@@ -105,6 +105,8 @@ static int start_stage(struct agent_op_run *run, struct bl_error *err)
                                         .pins_count = run->work->transaction.pins_count,
                                         .allow_remove = manifest->allow_remove,
                                         .allow_downgrade = manifest->allow_downgrade,
+                                        .keep = manifest->revert_paths,
+                                        .keep_count = manifest->revert_paths_count,
                                         .deadline_ms = manifest->stage_ms,
                                         .lock_wait_ms = lock_wait_of(manifest->stage_ms)};
     struct bl_error why = {0};

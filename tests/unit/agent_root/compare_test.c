@@ -240,6 +240,23 @@ static void test_changed_files_of_restored_packages_are_told(void **state)
                         "/usr/sbin/nginx is not what its package brought, and 1 more files");
 }
 
+static void test_each_path_and_setting_that_differs_is_named(void **state)
+{
+    struct agent_txn_finding differ[] = {
+        {"path_differs", "/srv/shop.conf has another content", ""},
+        {"setting_differs", "/etc/alternatives/editor leads elsewhere", ""}};
+    const struct agent_txn_result before = {0};
+    const struct agent_txn_result now = {
+        .result = PROTO_RESULT_OK, .audit_clean = true, .findings = differ, .findings_count = 2};
+    struct agent_findings findings = {0};
+
+    agent_compare_restored(&before, &now, &findings);
+    assert_int_equal(findings.count, 2);
+    assert_int_equal(findings.grade, PROTO_GRADE_FUNCTIONAL);
+    assert_string_equal(findings.code, "path_differs");
+    assert_non_null(strstr(findings.text, "/etc/alternatives/editor leads elsewhere"));
+}
+
 static void test_the_worst_finding_leads(void **state)
 {
     struct agent_findings findings = {0};
@@ -281,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_pins),
         cmocka_unit_test(test_restored),
         cmocka_unit_test(test_changed_files_of_restored_packages_are_told),
+        cmocka_unit_test(test_each_path_and_setting_that_differs_is_named),
         cmocka_unit_test(test_the_worst_finding_leads),
         cmocka_unit_test(test_kernel_messages_are_graded),
     };

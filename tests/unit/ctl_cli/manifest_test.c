@@ -20,7 +20,8 @@
 
 static const char plan_text[] =
     "plan: openssl\nrisk: low\nhosts: { list: [ a, b, c, d, e ] }\n"
-    "change: { packages: [ openssl, nginx=1.2-3 ], allow: { remove: yes } }\n"
+    "change: { packages: [ openssl, nginx=1.2-3 ], allow: { remove: yes },\n"
+    "  revert_paths: [ /usr/local/bin ] }\n"
     "waves: [ 1, rest ]\nsoak: 1m\nfailures_allowed: 1\n"
     "quiesce: { units: [ cron.service ], timers: [ '*backup*' ], backups: [ 'pg*' ], wait: 2m }\n"
     "ssh_lock: { keep: { groups: [ ops ], from: [ 10.0.9.5 ] }, sessions: end, lease: 3h }\n"
@@ -118,6 +119,35 @@ static void sorts_hosts_by_what_they_would_do(void **state)
                            sizeof(preview->hosts[i].order)) < 0);
 }
 
+/* F28: nobody signs by accident what cannot be taken back with the distribution's support. */
+static void what_only_goes_one_way_must_be_accepted(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct ctl_plan plan = fixture->plan;
+
+    for (int accepted = 0; accepted < 2; accepted++) {
+        json_t *answers = fleet();
+        struct ctl_preview preview = {0};
+        struct bl_error err = {0};
+
+        (void)json_object_set_new(
+            json_array_get(json_object_get(json_array_get(answers, 0), "changes"), 0), "name",
+            json_string("libc6"));
+        plan.revert_accepted = accepted == 1;
+        assert_int_equal(ctl_preview_make(&plan, answers, &preview, &err), 0);
+        assert_int_equal(preview.target_count, accepted == 1 ? 3 : 2);
+        assert_int_equal(preview.blocker_count, accepted == 1 ? 1 : 2);
+        if (accepted == 0) {
+            const struct ctl_preview_host *blocker = &preview.hosts[preview.host_count - 2];
+
+            assert_string_equal(blocker->code, "way_back_unsupported");
+            assert_non_null(strstr(blocker->reason, "libc6"));
+            assert_non_null(strstr(blocker->reason, "`change: { revert: packages }`"));
+        }
+        ctl_preview_release(&preview);
+    }
+}
+
 static void orders_by_host_and_rollout(void **state)
 {
     const struct fixture *fixture = *state;
@@ -161,6 +191,9 @@ static void builds_what_a_host_decodes(void **state)
     assert_true(manifest.allow_remove);
     assert_false(manifest.allow_downgrade);
     assert_int_equal(manifest.revert_class, PROTO_REVERT_PACKAGES);
+    assert_false(manifest.revert_accepted);
+    assert_int_equal(manifest.revert_paths_count, 1);
+    assert_string_equal(manifest.revert_paths[0].text, "/usr/local/bin");
     assert_string_equal(manifest.quiesce_units[0].text, "cron.service");
     assert_string_equal(manifest.quiesce_timers[0].text, "*backup*");
     assert_string_equal(manifest.backup_units[0].text, "pg*");
@@ -296,6 +329,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(sorts_hosts_by_what_they_would_do, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_only_goes_one_way_must_be_accepted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(orders_by_host_and_rollout, set_up, tear_down),
         cmocka_unit_test_setup_teardown(builds_what_a_host_decodes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(proves_each_target_and_nobody_else, set_up, tear_down),

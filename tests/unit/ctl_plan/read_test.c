@@ -108,6 +108,19 @@ static const struct mistake {
      "p.yaml:6: field 'change.reboot': 'always' is not one of never, if-needed\n"
      "p.yaml:7: field 'change.revert': 'machine' is not built yet: this version knows only "
      "'packages'"},
+    {"plan: p\nrisk: low\nhosts: { list: [ h ] }\nchange:\n  packages: [ a ]\n  revert_paths:\n"
+     "  - srv\n  - /\n  - /srv/../etc\n  - /etc\n  - /proc/1\n  - /srv\n  - /srv/a\n  - /srv\n",
+     "p.yaml:6: field 'change.revert_paths': '/srv/a' lies in '/srv': drop one\n"
+     "p.yaml:7: field 'change.revert_paths[0]': 'srv' is no absolute path\n"
+     "p.yaml:8: field 'change.revert_paths[1]': '/' is not in plain form: no '//', no '.' or '..', "
+     "no '/' at the end\n"
+     "p.yaml:9: field 'change.revert_paths[2]': '/srv/../etc' is not in plain form: no '//', no '.' "
+     "or '..', no '/' at the end\n"
+     "p.yaml:10: field 'change.revert_paths[3]': '/etc' holds '/etc/belay', which is never put back: "
+     "name less\n"
+     "p.yaml:11: field 'change.revert_paths[4]': '/proc/1' lies in '/proc', which is never put "
+     "back\n"
+     "p.yaml:14: field 'change.revert_paths[7]': '/srv' is listed twice"},
     /* waves */
     {GOOD "waves: []\n", "p.yaml:5: field 'waves': is empty: [ rest ] upgrades all hosts at once"},
     {GOOD "waves: 10%\n", "p.yaml:5: field 'waves': must be a list: [ … ]"},
@@ -237,6 +250,7 @@ static void reads_a_whole_plan(void **state)
         "hosts: { match: { role: web, env: prod }, list: [ db1 ], exclude: [ web9 ] }\n"
         "change:\n  packages: [ openssl, nginx=1.24.0-2 ]\n"
         "  allow: { remove: yes, downgrade: no }\n  reboot: if-needed\n  revert: packages\n"
+        "  revert_paths: [ /usr/local/bin, /etc/shop.conf ]\n"
         "waves: [ 1, 10%, 0.5%, rest ]\nsoak: 1h30m\nfailures_allowed: 2\n"
         "quiesce: { units: [ cron.service ], timers: [ '*backup*' ], backups: [], wait: 5m }\n"
         "ssh_lock: { keep: { groups: [ breakglass ], from: [ 10.0.9.5 ] }, sessions: end, lease: 3h }\n"
@@ -263,6 +277,9 @@ static void reads_a_whole_plan(void **state)
     assert_false(plan->allow_downgrade);
     assert_int_equal(plan->reboot, CTL_PLAN_REBOOT_IF_NEEDED);
     assert_int_equal(plan->revert_class, PROTO_REVERT_PACKAGES);
+    assert_true(plan->revert_accepted);
+    assert_int_equal(plan->revert_paths.count, 2);
+    assert_string_equal(plan->revert_paths.items[1], "/etc/shop.conf");
     assert_int_equal(plan->waves_count, 4);
     assert_false(plan->waves[0].is_percent);
     assert_int_equal(plan->waves[1].value, 1000);

@@ -134,6 +134,51 @@ static void removals_need_leave(void **state)
     REFUSED("downgraded", m.allow_downgrade = false);
 }
 
+/* F28 */
+static void what_only_goes_one_way_needs_leave(void **state)
+{
+    static const struct {
+        const char *name;
+        uint32_t action;
+        bool one_way;
+    } cases[] = {
+        {"libc6", PROTO_ACTION_UPGRADE, true},
+        {"glibc", PROTO_ACTION_UPGRADE, true},
+        {"glibc-common", PROTO_ACTION_REMOVE, true},
+        {"dbus", PROTO_ACTION_DOWNGRADE, true},
+        {"systemd", PROTO_ACTION_UPGRADE, true},
+        {"systemd-udev", PROTO_ACTION_UPGRADE, true},
+        {"selinux-policy-targeted", PROTO_ACTION_UPGRADE, true},
+        {"libc6", PROTO_ACTION_INSTALL, false},
+        {"openssl", PROTO_ACTION_UPGRADE, false},
+        {"libc", PROTO_ACTION_UPGRADE, false},
+        {"glib2", PROTO_ACTION_UPGRADE, false},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(proto_pin_is_one_way(cases[i].name, cases[i].action), cases[i].one_way);
+    struct proto_pin pins[] = {{"libc6", "amd64", "2.36-9", PROTO_ACTION_UPGRADE}};
+
+    static const uint8_t member[] = {0x01};
+    struct proto_kind kinds[] = {{{member, 1}}};
+
+    REFUSED("`change: { revert: packages }`", m.revert_accepted = false; m.pins = pins;
+            m.pins_count = 1; m.kinds = kinds; m.kinds_count = 1);
+}
+
+static void paths_to_put_back_are_plain_and_apart(void **state)
+{
+    static const char *const bad[] = {"srv", "/", "/srv/", "/a/../b", "/proc/1", "/var", "/etc"};
+    struct proto_text nested[] = {{"/srv/a"}, {"/srv"}};
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct proto_text paths[] = {{bad[i]}};
+
+        REFUSED("revert_paths[0]", m.revert_paths = paths; m.revert_paths_count = 1);
+    }
+    REFUSED("lies in revert_paths[1]", m.revert_paths = nested; m.revert_paths_count = 2);
+}
+
 static void names_are_checked(void **state)
 {
     struct proto_text path[] = {{"../../etc/passwd"}};
@@ -315,6 +360,8 @@ int main(void)
         cmocka_unit_test(members_are_bits_of_pins),
         cmocka_unit_test(a_kind_gives_its_transaction),
         cmocka_unit_test(a_whole_distribution_fits),
+        cmocka_unit_test(what_only_goes_one_way_needs_leave),
+        cmocka_unit_test(paths_to_put_back_are_plain_and_apart),
         cmocka_unit_test(names_are_checked),
         cmocka_unit_test(grades_are_of_findings_that_exist),
         cmocka_unit_test(too_large_is_refused),
