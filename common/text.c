@@ -301,6 +301,18 @@ bool bl_text_is_version(const char *text)
            text[strlen(text) - 1] != '-';
 }
 
+bool bl_text_is_package_glob(const char *text)
+{
+    return is_made_of(text, "+._-*?[]", PACKAGE_BYTES_MAX) && strpbrk(text, "*?[") != NULL &&
+           text[0] != ']' && text[strlen(text) - 1] != '-';
+}
+
+bool bl_text_is_version_glob(const char *text)
+{
+    return is_made_of(text, ".+~_^:-*?[]", PACKAGE_BYTES_MAX) && strpbrk(text, "*?[") != NULL &&
+           text[0] != ']' && text[strlen(text) - 1] != '-';
+}
+
 static unsigned least_of(unsigned a, unsigned b)
 {
     return a < b ? a : b;

@@ -58,6 +58,9 @@ bool bl_text_is_unit_name(const char *text);    /* "cron.service", "belay-txn@j-
 bool bl_text_is_unit_glob(const char *text);    /* as unit name, with * ? [] and without suffix */
 bool bl_text_is_package_name(const char *text); /* "g++", "libc6:i386"; not "foo-", not "foo/x" */
 bool bl_text_is_version(const char *text);      /* "1:2.3~rc1-4+b1"; not "1.0-" */
+/* As the two above, without an architecture, and with at least one of * ? [ in it. */
+bool bl_text_is_package_glob(const char *text);
+bool bl_text_is_version_glob(const char *text);
 
 /* How many letters differ (insert, remove, replace, swap of neighbours); long texts are cut. */
 unsigned bl_text_distance(const char *a, const char *b);

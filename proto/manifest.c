@@ -67,11 +67,15 @@ static const struct proto_field manifest_fields[] = {
     PROTO_FIELD_U64(M, counter),
     PROTO_FIELD_FIXED(M, targets_root),
     PROTO_FIELD_U64_MAX(M, targets_count, PROTO_TARGETS_MAX),
+    PROTO_FIELD_ENUM(M, package_set, PROTO_SET_ALL),
     PROTO_FIELD_LIST(M, packages, PROTO_PACKAGES_MAX, &proto_package_schema),
+    PROTO_FIELD_LIST(M, excludes, PROTO_EXCLUDES_MAX, &proto_text_schema),
     PROTO_FIELD_LIST(M, pins, PROTO_PINS_MAX, &proto_pin_schema),
     PROTO_FIELD_LIST(M, kinds, PROTO_KINDS_MAX, &kind_schema),
     PROTO_FIELD_BOOL(M, allow_remove),
     PROTO_FIELD_BOOL(M, allow_downgrade),
+    PROTO_FIELD_BOOL(M, allow_new),
+    PROTO_FIELD_BOOL(M, ignore_phasing),
     PROTO_FIELD_ENUM(M, revert_class, PROTO_REVERT_MACHINE),
     PROTO_FIELD_BOOL(M, revert_accepted),
     TEXTS(revert_paths),
@@ -99,12 +103,18 @@ const struct proto_schema proto_manifest_schema =
     PROTO_SCHEMA(struct proto_manifest, manifest_fields);
 
 static const char *const revert_class_names[] = {"?", "packages", "filesystem", "machine"};
+static const char *const package_set_names[] = {"?", "named", "security", "all"};
 static const char *const sessions_names[] = {"?", "keep", "warn", "end"};
 static const char *const transport_names[] = {"?", "tcp", "udp"};
 
 const char *proto_revert_class_name(uint32_t revert_class)
 {
     return revert_class_names[revert_class <= PROTO_REVERT_MACHINE ? revert_class : 0];
+}
+
+const char *proto_package_set_name(uint32_t package_set)
+{
+    return package_set_names[package_set <= PROTO_SET_ALL ? package_set : 0];
 }
 
 const char *proto_sessions_name(uint32_t sessions)
@@ -197,13 +207,48 @@ static int check_head(const struct proto_manifest *m, int code, struct bl_error 
 
 static int check_package(const struct proto_package *package, int code, struct bl_error *err)
 {
-    if (!bl_text_is_package_name(package->name))
+    if (!bl_text_is_package_name(package->name) && !bl_text_is_package_glob(package->name))
         return bl_fail(err, code, "'%s' is not a package name", package->name);
     if (package->version != NULL && package->version[0] != '\0' &&
-        !bl_text_is_version(package->version))
+        !bl_text_is_version(package->version) && !bl_text_is_version_glob(package->version))
         return bl_fail(err, code, "'%s' is not a version of '%s'", package->version, package->name);
 
     return 0;
+}
+
+int proto_check_request(uint32_t package_set, const struct proto_package *packages,
+                        uint32_t packages_count, const struct proto_text *excludes,
+                        uint32_t excludes_count, int code, struct bl_error *err)
+{
+    if (package_set == PROTO_SET_NAMED && packages_count == 0)
+        return bl_fail(err, code, "packages: none");
+    if (package_set != PROTO_SET_NAMED && packages_count > 0) {
+        return bl_fail(err, code, "packages: some, and '%s' besides",
+                       proto_package_set_name(package_set));
+    }
+    for (uint32_t i = 0; i < packages_count; i++) {
+        int r = check_package(&packages[i], code, err);
+
+        if (r < 0)
+            return bl_wrap(err, "packages[%u]", i);
+    }
+    for (uint32_t i = 0; i < excludes_count; i++) {
+        if (!bl_text_is_package_name(excludes[i].text) &&
+            !bl_text_is_package_glob(excludes[i].text))
+            return bl_fail(err, code, "excludes[%u]: is no pattern over names of packages", i);
+    }
+
+    return 0;
+}
+
+static bool is_excluded(const struct proto_manifest *m, const char *name)
+{
+    for (uint32_t i = 0; i < m->excludes_count; i++) {
+        if (bl_text_matches(m->excludes[i].text, name))
+            return true;
+    }
+
+    return false;
 }
 
 static int check_pin(const struct proto_manifest *m, const struct proto_pin *pin, int code,
@@ -229,6 +274,10 @@ static int check_pin(const struct proto_manifest *m, const struct proto_pin *pin
                        "`change: { revert: packages }`",
                        pin->name);
     }
+    if (pin->action == PROTO_ACTION_INSTALL && !m->allow_new)
+        return bl_fail(err, code, "'%s' is new, but new packages are not allowed", pin->name);
+    if (is_excluded(m, pin->name))
+        return bl_fail(err, code, "'%s' is excluded", pin->name);
 
     return 0;
 }
@@ -290,13 +339,10 @@ static int check_change(const struct proto_manifest *m, int code, struct bl_erro
 {
     int r;
 
-    if (m->packages_count == 0)
-        return bl_fail(err, code, "packages: none");
-    for (uint32_t i = 0; i < m->packages_count; i++) {
-        r = check_package(&m->packages[i], code, err);
-        if (r < 0)
-            return bl_wrap(err, "packages[%u]", i);
-    }
+    r = proto_check_request(m->package_set, m->packages, m->packages_count, m->excludes,
+                            m->excludes_count, code, err);
+    if (r < 0)
+        return r;
     if (m->kinds_count == 0)
         return bl_fail(err, code, "kinds: none");
     for (uint32_t i = 0; i < m->kinds_count; i++) {

@@ -19,7 +19,8 @@ enum {
     PROTO_NAME_BYTES_MAX = 128,
     PROTO_KINDS_MAX = 64,
     PROTO_PACKAGES_MAX = 512, /* requests: what people type */
-    PROTO_PINS_MAX = 4096,    /* different ones in a manifest; changes of one host */
+    PROTO_EXCLUDES_MAX = 64,
+    PROTO_PINS_MAX = 4096, /* different ones in a manifest; changes of one host */
     PROTO_MEMBERS_BYTES_MAX = PROTO_PINS_MAX / 8,
     PROTO_UNITS_MAX = 64,
     PROTO_PORTS_MAX = 64,
@@ -59,9 +60,15 @@ enum proto_transport {
     PROTO_UDP
 };
 
-struct proto_package { /* a request of the plan: what people typed */
-    const char *name;
-    const char *version; /* "" = the newest the host's repositories offer */
+enum proto_package_set { /* what a plan asks for */
+    PROTO_SET_NAMED = 1, /* the packages that it names */
+    PROTO_SET_SECURITY,  /* what the distribution published as security updates */
+    PROTO_SET_ALL,       /* everything that can be upgraded */
+};
+
+struct proto_package {   /* a request of the plan: what people typed */
+    const char *name;    /* a pattern means installed packages only */
+    const char *version; /* "" = the newest the host's repositories offer; may be a pattern */
 };
 
 struct proto_pin { /* one line of the exact transaction that `belay preview` saw */
@@ -109,13 +116,18 @@ struct proto_manifest {
     uint64_t targets_count;
 
     /* change */
-    struct proto_package *packages;
+    uint32_t package_set;           /* enum proto_package_set */
+    struct proto_package *packages; /* of SET_NAMED; otherwise none */
     uint32_t packages_count;
+    struct proto_text *excludes; /* patterns over names of packages that stay as they are */
+    uint32_t excludes_count;
     struct proto_pin *pins; /* of all kinds; by name, arch, version, action; none twice */
     uint32_t pins_count;
     struct proto_kind *kinds;
     uint32_t kinds_count;
     bool allow_remove, allow_downgrade;
+    bool allow_new;      /* packages that were not installed */
+    bool ignore_phasing; /* take phased updates whose turn this host is not yet */
     uint32_t revert_class;
     bool revert_accepted;            /* the plan names the class itself: see proto_pin_is_one_way */
     struct proto_text *revert_paths; /* files and trees that are put back besides the packages */
@@ -179,6 +191,14 @@ extern const struct proto_schema proto_signature_schema;
 int proto_manifest_decode(const void *data, size_t size_bytes, struct proto_arena *arena,
                           struct proto_manifest *ret_manifest, struct bl_error *err) BL_CHECKED;
 
+/*
+ * What is asked for, as manifest, query and task hold it: packages exactly when they are named, and
+ * names, versions and patterns that may become arguments. `code` is what a bad one is answered with.
+ */
+int proto_check_request(uint32_t package_set, const struct proto_package *packages,
+                        uint32_t packages_count, const struct proto_text *excludes,
+                        uint32_t excludes_count, int code, struct bl_error *err) BL_CHECKED;
+
 /* Same checks (-EINVAL), then encodes. On failure nothing was appended. */
 int proto_manifest_encode(const struct proto_manifest *manifest, struct proto_buffer *buffer,
                           struct bl_error *err) BL_CHECKED;
@@ -194,6 +214,7 @@ int proto_manifest_transaction(const struct proto_manifest *manifest, uint32_t k
 
 /* Names as in plan files: "packages", "filesystem", "machine"; "keep" ...; "tcp", "udp"; or "?". */
 const char *proto_revert_class_name(uint32_t revert_class);
+const char *proto_package_set_name(uint32_t package_set); /* "named", "security", "all" */
 const char *proto_sessions_name(uint32_t sessions);
 const char *proto_transport_name(uint32_t transport);
 

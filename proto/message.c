@@ -106,9 +106,13 @@ static const struct proto_field ping_fields[] = {
 
 static const struct proto_field query_fields[] = {
     PROTO_FIELD_U64(struct proto_query, query_id),
+    PROTO_FIELD_ENUM(struct proto_query, package_set, PROTO_SET_ALL),
     PROTO_FIELD_LIST(struct proto_query, packages, PROTO_PACKAGES_MAX, &proto_package_schema),
+    PROTO_FIELD_LIST(struct proto_query, excludes, PROTO_EXCLUDES_MAX, &proto_text_schema),
     PROTO_FIELD_BOOL(struct proto_query, allow_remove),
     PROTO_FIELD_BOOL(struct proto_query, allow_downgrade),
+    PROTO_FIELD_BOOL(struct proto_query, allow_new),
+    PROTO_FIELD_BOOL(struct proto_query, ignore_phasing),
 };
 
 static const struct proto_field offer_fields[] = {

@@ -134,9 +134,12 @@ struct proto_ping {
 
 struct proto_query { /* read-only: what would this host do? */
     uint64_t query_id;
+    uint32_t package_set; /* enum proto_package_set; this and what follows as in the manifest */
     struct proto_package *packages;
     uint32_t packages_count;
-    bool allow_remove, allow_downgrade;
+    struct proto_text *excludes;
+    uint32_t excludes_count;
+    bool allow_remove, allow_downgrade, allow_new, ignore_phasing;
 };
 
 struct proto_offer {

@@ -19,6 +19,7 @@
  * database: it is trusted for a whole second after dpkg has changed the database behind it.
  */
 #define AGENT_PACKAGES_APT_GET      "/usr/bin/apt-get"
+#define AGENT_PACKAGES_APT_CACHE    "/usr/bin/apt-cache"
 #define AGENT_PACKAGES_APT_MARK     "/usr/bin/apt-mark"
 #define AGENT_PACKAGES_DPKG         "/usr/bin/dpkg"
 #define AGENT_PACKAGES_DPKG_DEB     "/usr/bin/dpkg-deb"

@@ -22,12 +22,33 @@ int agent_packages_apt_parse_simulation(struct agent_packages_memory *memory, co
                                         struct bl_error *err) BL_CHECKED;
 
 /*
+ * Only those of its upgrades that come from a security archive: one whose name ends in "-security"
+ * or whose label is "Debian-Security". `ret_others`: how many come from elsewhere.
+ */
+int agent_packages_apt_parse_security(struct agent_packages_memory *memory, const char *text,
+                                      struct agent_packages_changes *ret_changes,
+                                      uint32_t *ret_others, struct bl_error *err) BL_CHECKED;
+
+/* `apt-cache policy` without names: is any of the archives a security archive? */
+bool agent_packages_apt_has_security(const char *policy);
+/* Its pinned packages, "demo -> 1.0 with priority 990, ...": "" when there are none. */
+int agent_packages_apt_parse_pinned(struct agent_packages_memory *memory, const char *policy,
+                                    const char **ret_pinned, struct bl_error *err) BL_CHECKED;
+
+/*
  * The names below a heading of apt's summary ("The following packages have been kept back:"), as
  * one text with single blanks; "" when there is no such heading.
  */
 int agent_packages_apt_parse_section(struct agent_packages_memory *memory, const char *text,
                                      const char *heading, const char **ret_names,
                                      struct bl_error *err) BL_CHECKED;
+
+/*
+ * `apt-cache show`: the packages whose update is handed out to a share of hosts only, as one text
+ * with single blanks.
+ */
+int agent_packages_apt_parse_phased(struct agent_packages_memory *memory, const char *text,
+                                    const char **ret_names, struct bl_error *err) BL_CHECKED;
 
 /* What dpkg knows of a package. */
 struct agent_packages_state {

@@ -88,62 +88,6 @@ int agent_packages_apt_refresh(struct agent_packages_job *job, struct bl_error *
     return agent_packages_refresh(job, "apt/lists", update, err);
 }
 
-/* "NAME" or "NAME=VERSION" of what was asked for; held packages stay out, with a note. */
-static int add_requests(struct agent_packages_job *job, const struct agent_txn_task *task,
-                        struct agent_packages_args *args, uint32_t *ret_count, struct bl_error *err)
-{
-    const char *holds;
-    int r;
-
-    r = agent_packages_apt_marks(job, "showhold", &holds, err);
-    if (r < 0)
-        return r;
-    *ret_count = 0;
-    for (uint32_t i = 0; i < task->packages_count; i++) {
-        const struct proto_package *package = &task->packages[i];
-
-        if (!bl_text_is_package_name(package->name) ||
-            (package->version[0] != '\0' && !bl_text_is_version(package->version))) {
-            return agent_packages_fail(job, err, "bad_task", NULL, -EINVAL,
-                                       "a request that is no package");
-        }
-        if (agent_packages_apt_is_marked(holds, package->name, "")) {
-            agent_packages_job_note(job, "%s is held and stays as it is", package->name);
-            continue;
-        }
-        r = agent_packages_args_format(job, args, err, "%s%s%s", package->name,
-                                       package->version[0] != '\0' ? "=" : "", package->version);
-        if (r < 0)
-            return r;
-        (*ret_count)++;
-    }
-
-    return 0;
-}
-
-static int note_sections(struct agent_packages_job *job, const char *text, struct bl_error *err)
-{
-    static const struct {
-        const char *heading, *what;
-    } table[] = {
-        {"The following packages have been kept back:", "kept back"},
-        {"The following upgrades have been deferred due to phasing:", "deferred, phased update"},
-        {"The following held packages will be changed:", "held, and would be changed"},
-    };
-
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        const char *names;
-        int r = agent_packages_apt_parse_section(job->memory, text, table[i].heading, &names, err);
-
-        if (r < 0)
-            return r;
-        if (names[0] != '\0')
-            agent_packages_job_note(job, "%s: %s", table[i].what, names);
-    }
-
-    return 0;
-}
-
 static int is_older(struct agent_packages_job *job, const char *version, const char *than,
                     bool *ret_older, struct bl_error *err)
 {
@@ -212,33 +156,4 @@ int agent_packages_apt_simulate(struct agent_packages_job *job, struct agent_pac
     *ret_text = output.text;
 
     return 0;
-}
-
-int agent_packages_apt_resolve(struct agent_packages_job *job, const struct agent_txn_task *task,
-                               struct agent_packages_changes *ret_changes, struct bl_error *err)
-{
-    static const char *const install[] = {"-s", "--allow-downgrades", "install", "--", NULL};
-    struct agent_packages_args args;
-    const char *text = "";
-    uint32_t count;
-    int r;
-
-    r = agent_packages_apt_begin(job, AGENT_PACKAGES_APT_REPOSITORIES, &args, err);
-    if (r < 0)
-        return r;
-    r = agent_packages_args_add_all(job, &args, install, err);
-    if (r < 0)
-        return r;
-    r = add_requests(job, task, &args, &count, err);
-    if (r < 0)
-        return r;
-    *ret_changes = (struct agent_packages_changes){0};
-    if (count == 0)
-        return 0;
-
-    r = agent_packages_apt_simulate(job, &args, ret_changes, &text, err);
-    if (r < 0)
-        return r;
-
-    return note_sections(job, text, err);
 }

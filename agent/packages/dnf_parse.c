@@ -141,7 +141,7 @@ static int begin_section(struct table *t, const struct agent_packages_line *line
     }
     bl_text_escape(words, sizeof(words), line->text, line->length);
 
-    return bl_fail(err, -EBADMSG, "dnf would do what this job cannot take back: %s", words);
+    return bl_fail(err, -EPERM, "dnf would do what this job cannot take back: %s", words);
 }
 
 static int parse_line(struct table *t, struct agent_packages_line line, struct bl_error *err)
@@ -313,6 +313,26 @@ bool agent_packages_dnf_has_failed_script(const char *text)
     return agent_packages_find_needle(text, needles, sizeof(needles) / sizeof(needles[0]), &unused);
 }
 
+bool agent_packages_dnf_has_advisories(const char *text)
+{
+    struct agent_packages_line line, id;
+
+    while (agent_packages_next_line(&text, &line)) {
+        struct agent_packages_line kind;
+
+        /* "i FEDORA-2026-1 Moderate/Sec. demo-2.0-1.noarch": with a mark in front, or without. */
+        if (!next_word(&line, &id) || !next_word(&line, &kind))
+            continue;
+        if (id.length == 1 && !next_word(&line, &kind))
+            continue;
+        if (memmem(kind.text, kind.length, "Sec.", strlen("Sec.")) != NULL ||
+            agent_packages_line_is(&kind, "security"))
+            return true;
+    }
+
+    return false;
+}
+
 static struct agent_packages_line trimmed(struct agent_packages_line line)
 {
     while (line.length > 0 && line.text[0] == ' ') {
@@ -323,6 +343,22 @@ static struct agent_packages_line trimmed(struct agent_packages_line line)
         line.length--;
 
     return line;
+}
+
+bool agent_packages_dnf_next_setting(const char **cursor, const char *key,
+                                     struct agent_packages_line *ret_value)
+{
+    struct agent_packages_line line;
+
+    while (agent_packages_next_line(cursor, &line)) {
+        struct agent_packages_line name = trimmed(cut(&line, '='));
+
+        *ret_value = trimmed(line);
+        if (agent_packages_line_is(&name, key) && ret_value->length > 0)
+            return true;
+    }
+
+    return false;
 }
 
 struct agent_packages_line agent_packages_dnf_find_setting(const char *config, const char *key)

@@ -14,7 +14,8 @@
 /*
  * The table of packages that `dnf install` prints before it asks. The version that a change of
  * version starts from is not in it and stays ""; so is nothing when there is nothing to do.
- * -EBADMSG when a part of it is not known: modules, groups, packages that were skipped.
+ * -EPERM when a part of it is not of packages, or not known: modules, groups, packages that were
+ * skipped. -EBADMSG when it does not parse.
  */
 int agent_packages_dnf_parse_table(struct agent_packages_memory *memory, const char *text,
                                    struct agent_packages_changes *ret_changes, struct bl_error *err)
@@ -46,11 +47,17 @@ bool agent_packages_dnf_is_automatic(const char *reasons, const char *name, cons
 /* Is the package in versionlock's list ("demo-0:1.0-1.*", "!demo-0:2.0-1.*")? */
 bool agent_packages_dnf_is_locked(const char *locks, const char *name);
 
+/* Does `dnf updateinfo list --all` name any security advisory? */
+bool agent_packages_dnf_has_advisories(const char *text);
+
 /* Did a script fail? dnf ends with 0 all the same when it was one after the unpacking. */
 bool agent_packages_dnf_has_failed_script(const char *text);
 
 /* The value of "KEY = VALUE" in a configuration file of dnf; length 0 when there is none. */
 struct agent_packages_line agent_packages_dnf_find_setting(const char *config, const char *key);
+/* One after the other, where a file has several sections; empty ones are left out. False at the end. */
+bool agent_packages_dnf_next_setting(const char **cursor, const char *key,
+                                     struct agent_packages_line *ret_value);
 
 /* Why dnf or rpm failed; dnf_failed when nothing told. */
 void agent_packages_dnf_find_cause(const char *text, struct agent_packages_cause *ret_cause);

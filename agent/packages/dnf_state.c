@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -103,21 +104,56 @@ int agent_packages_dnf_locks(struct agent_packages_job *job, const char **ret_te
     return agent_packages_memory_copy(job->memory, list, size_bytes, ret_text, err);
 }
 
-void agent_packages_dnf_note_excludes(struct agent_packages_job *job)
+static void note_excludes_of(struct agent_packages_job *job, const char *path)
 {
-    static const char *const keys[] = {"excludepkgs", "exclude"};
+    static const struct {
+        const char *key, *words;
+    } keys[] = {
+        {"excludepkgs", "excluded by"},
+        {"exclude", "excluded by"},
+        {"includepkgs", "nothing but this is let in by"},
+    };
     BL_AUTO_FREE char *config = NULL;
     struct bl_error unused = {0};
     size_t size_bytes;
 
-    if (bl_file_read(AT_FDCWD, MAIN_CONFIG, CONFIG_BYTES_MAX, &config, &size_bytes, &unused) < 0)
+    if (bl_file_read(AT_FDCWD, path, CONFIG_BYTES_MAX, &config, &size_bytes, &unused) < 0)
         return;
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        struct agent_packages_line value = agent_packages_dnf_find_setting(config, keys[i]);
+        const char *cursor = config;
+        struct agent_packages_line value;
 
-        if (value.length > 0) {
-            agent_packages_job_note(job, "excluded by " MAIN_CONFIG ": %.*s",
-                                    value.length > 400 ? 400 : (int)value.length, value.text);
+        /* A file may hold several repositories, each with its own. */
+        while (agent_packages_dnf_next_setting(&cursor, keys[i].key, &value)) {
+            agent_packages_job_note(job, "%s %s: %.*s", keys[i].words, path,
+                                    value.length > 300 ? 300 : (int)value.length, value.text);
         }
+    }
+}
+
+static int is_repository_file(const struct dirent *entry)
+{
+    const char *dot = strrchr(entry->d_name, '.');
+
+    return dot != NULL && strcmp(dot, ".repo") == 0;
+}
+
+void agent_packages_dnf_note_excludes(struct agent_packages_job *job)
+{
+    static const char *const directories[] = {"/etc/yum.repos.d", "/etc/yum/repos.d",
+                                              "/etc/distro.repos.d"};
+
+    note_excludes_of(job, MAIN_CONFIG);
+    for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+        struct dirent **entries = NULL;
+        int count = scandir(directories[i], &entries, is_repository_file, alphasort);
+        char path[AGENT_TXN_PATH_BYTES_MAX];
+
+        for (int j = 0; j < count; j++) {
+            if (bl_text_format(path, sizeof(path), "%s/%s", directories[i], entries[j]->d_name) > 0)
+                note_excludes_of(job, path);
+            free(entries[j]);
+        }
+        free(entries);
     }
 }

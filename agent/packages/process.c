@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/file.h"
@@ -28,7 +29,8 @@ enum {
 struct process {
     pid_t pid, parent;
     char name[NAME_BYTES];
-    bool below; /* descends from the ancestor */
+    uint64_t start_ticks; /* since the machine started */
+    bool below;           /* descends from the ancestor */
 };
 
 /* No memory to ask for when time is over; this program has one thread. */
@@ -51,13 +53,25 @@ static ssize_t read_proc(pid_t pid, const char *what, char *ret_text, size_t siz
     return n;
 }
 
+/* The number in place `field` behind the name of a line of /proc/PID/stat; the state is in place 1. */
+static uint64_t stat_number(const char *behind_name, unsigned field)
+{
+    uint64_t number = 0;
+
+    for (unsigned i = 1; i < field && *behind_name != '\0'; i++)
+        behind_name += strcspn(behind_name, " ") + (strchr(behind_name, ' ') != NULL ? 1 : 0);
+    for (; *behind_name >= '0' && *behind_name <= '9'; behind_name++)
+        number = number * 10 + (uint64_t)(*behind_name - '0');
+
+    return number;
+}
+
 /* "12 (name) S 1 ...": the name may hold blanks and brackets, so its end is the last ')'. */
 static bool read_process(pid_t pid, struct process *ret_process)
 {
     char text[STAT_BYTES];
     const char *open_bracket, *close_bracket;
     size_t length;
-    long long parent = 0;
 
     if (read_proc(pid, "stat", text, sizeof(text)) <= 0)
         return false;
@@ -65,10 +79,9 @@ static bool read_process(pid_t pid, struct process *ret_process)
     close_bracket = strrchr(text, ')');
     if (open_bracket == NULL || close_bracket == NULL || strlen(close_bracket) < 4)
         return false;
-    for (const char *digit = close_bracket + 4; *digit >= '0' && *digit <= '9'; digit++)
-        parent = parent * 10 + (*digit - '0');
-
-    *ret_process = (struct process){.pid = pid, .parent = (pid_t)parent};
+    *ret_process = (struct process){.pid = pid,
+                                    .parent = (pid_t)stat_number(close_bracket + 2, 2),
+                                    .start_ticks = stat_number(close_bracket + 2, 20)};
     length = (size_t)(close_bracket - open_bracket) - 1;
     if (length >= sizeof(ret_process->name))
         length = sizeof(ret_process->name) - 1;
@@ -246,6 +259,44 @@ static bool is_ours(const struct agent_packages_job *job, pid_t holder)
     return n > 0 && memmem(text, (size_t)n, job->job_path, strlen(job->job_path)) != NULL;
 }
 
+/* "since 2026-11-21 16:40:12 UTC": when the process began, which is close to when it took the lock. */
+static void describe_start(const struct process *process, char *ret_text, size_t size_bytes)
+{
+    int64_t start_ms = (int64_t)(process->start_ticks * 1000 / (uint64_t)sysconf(_SC_CLK_TCK));
+    time_t start = (time_t)((bl_wall_now().ms - bl_mono_now().ms + start_ms) / 1000);
+    struct tm parts;
+
+    ret_text[0] = '\0';
+    if (process->start_ticks == 0 || gmtime_r(&start, &parts) == NULL ||
+        strftime(ret_text, size_bytes, " since %Y-%m-%d %H:%M:%S UTC", &parts) == 0)
+        ret_text[0] = '\0';
+}
+
+/*
+ * "process 812 (unattended-upgr, /usr/bin/unattended-upgrade) since ...". Of the command line only
+ * the program and the script that an interpreter runs are told: the rest may be secret.
+ */
+static void describe_holder(pid_t holder, char *ret_text, size_t size_bytes)
+{
+    struct process process;
+    char line[256] = "", program[256], since[48];
+    const char *script, *told = line;
+    ssize_t n;
+
+    if (holder <= 0 || !read_process(holder, &process)) {
+        (void)snprintf(ret_text, size_bytes, "a process that cannot be seen from here");
+        return;
+    }
+    n = read_proc(holder, "cmdline", line, sizeof(line));
+    script = n > 0 ? line + strlen(line) + 1 : line;
+    if (n > 0 && script < line + n && script[0] == '/')
+        told = script;
+    bl_text_escape(program, sizeof(program), told, strlen(told));
+    describe_start(&process, since, sizeof(since));
+    (void)snprintf(ret_text, size_bytes, "process %d (%s%s%s)%s", (int)holder, process.name,
+                   program[0] != '\0' ? ", " : "", program, since);
+}
+
 /* Until the holder ends or `wait_ms` is over; a lock may also be given up by a living process. */
 static void await_holder(pid_t holder, int64_t wait_ms)
 {
@@ -282,13 +333,11 @@ static int await_free(struct agent_packages_job *job, const char *path, find_hol
         if (holder == 0)
             return 0;
         if (bl_mono_reached(now, end)) {
-            struct process process = {.name = "unknown"};
+            char words[384];
 
-            if (holder > 0)
-                (void)read_process(holder, &process);
+            describe_holder(holder, words, sizeof(words));
             return agent_packages_fail(job, err, "lock_held", "wait for that process to end",
-                                       -EAGAIN, "'%s' is held by process %d (%s)", path,
-                                       (int)holder, process.name);
+                                       -EAGAIN, "'%s' is held by %s", path, words);
         }
         if (end_own && holder > 0 && bl_mono_reached(now, own_end) && is_ours(job, holder)) {
             agent_packages_process_end_scripts(holder,

@@ -106,10 +106,15 @@ static int begin_first(struct agent_query *query, struct bl_error *err)
     if (r < 0)
         return r;
     query->query_id = message.query.query_id;
+    task.package_set = message.query.package_set;
     task.packages = message.query.packages;
     task.packages_count = message.query.packages_count;
+    task.excludes = message.query.excludes;
+    task.excludes_count = message.query.excludes_count;
     task.allow_remove = message.query.allow_remove;
     task.allow_downgrade = message.query.allow_downgrade;
+    task.allow_new = message.query.allow_new;
+    task.ignore_phasing = message.query.ignore_phasing;
     if (query->job.dir_fd < 0) {
         r = agent_txn_job_make(query->host->state_dir, QUERY_ID, &query->job.dir_fd, err);
         if (r < 0)

@@ -175,9 +175,11 @@ static int run(struct agent_packages_job *job, const struct options *options, ui
     if (phase == AGENT_TXN_RESTORE)
         (void)!agent_ballast_find_room(options->state_dir, &ignored);
     if (backend == NULL) {
-        return agent_packages_fail(job, err, "no_package_manager",
-                                   "belay works with apt and with dnf 4 (/usr/bin/dnf-3)",
-                                   -EOPNOTSUPP, "this host has neither apt nor dnf 4");
+        const char *reason, *remedy;
+
+        agent_txn_manager_explain("", &reason, &remedy);
+        return agent_packages_fail(job, err, "no_package_manager", remedy, -EOPNOTSUPP, "%s",
+                                   reason);
     }
     r = backend->prepare(job, err);
     if (r < 0)

@@ -35,3 +35,28 @@ uint32_t agent_txn_manager_find(const char *root)
 
     return 0;
 }
+
+void agent_txn_manager_explain(const char *root, const char **ret_reason, const char **ret_remedy)
+{
+    static const struct {
+        const char *program, *reason, *remedy;
+    } table[] = {
+        {"/usr/bin/dnf5", "this host has dnf 5, and belay reads dnf 4 only",
+         "install dnf 4 beside it: the package python3-dnf has /usr/bin/dnf-3"},
+        {"/usr/bin/yum", "this host has yum without dnf",
+         "belay needs dnf 4 (/usr/bin/dnf-3), which release 8 and later have"},
+        {"/usr/bin/microdnf", "this host has microdnf only",
+         "install dnf 4: the package python3-dnf has /usr/bin/dnf-3"},
+        {"/usr/bin/zypper", "this host has zypper", "belay works with apt and with dnf 4"},
+    };
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        if (has_program(root, table[i].program)) {
+            *ret_reason = table[i].reason;
+            *ret_remedy = table[i].remedy;
+            return;
+        }
+    }
+    *ret_reason = "this host has neither apt nor dnf 4";
+    *ret_remedy = "belay works with apt and with dnf 4 (/usr/bin/dnf-3)";
+}

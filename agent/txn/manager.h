@@ -11,4 +11,7 @@
  */
 uint32_t agent_txn_manager_find(const char *root);
 
+/* Of a host that has none of them: what it has instead, and what a person can do about it. */
+void agent_txn_manager_explain(const char *root, const char **ret_reason, const char **ret_remedy);
+
 #endif

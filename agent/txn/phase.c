@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/packages/keep.h"
+#include "agent/packages/request.h"
 #include "common/file.h"
 #include "common/text.h"
 
@@ -55,12 +56,38 @@ static int pins_as_changes(struct phase *p, struct agent_packages_changes *ret_c
     return 0;
 }
 
+/* What a plan never does with a package, whatever was asked for. */
+static int enforce_exclusions(struct phase *p, const struct proto_change *change,
+                              struct bl_error *err)
+{
+    if (agent_packages_is_excluded(p->task, change->name)) {
+        return agent_packages_fail(
+            p->job, err, "package_excluded", "exclude what needs it, too, or do not exclude it",
+            -EPERM, "%s is excluded, and another package needs it changed", change->name);
+    }
+    if (agent_packages_is_kernel(change->name)) {
+        return agent_packages_fail(p->job, err, "kernel_change",
+                                   "exclude it in the plan: upgrades that reboot are not built yet",
+                                   -EPERM, "%s is a kernel", change->name);
+    }
+
+    return 0;
+}
+
 static int enforce_permissions(struct phase *p, const struct agent_packages_changes *changes,
                                struct bl_error *err)
 {
     for (uint32_t i = 0; i < changes->count; i++) {
         const struct proto_change *change = &changes->list[i];
+        int r = enforce_exclusions(p, change, err);
 
+        if (r < 0)
+            return r;
+        if (change->action == PROTO_ACTION_INSTALL && !p->task->allow_new) {
+            return agent_packages_fail(p->job, err, "new_not_allowed",
+                                       "allow new packages in the plan, if that is meant", -EPERM,
+                                       "%s is not installed, and would be", change->name);
+        }
         if (change->action == PROTO_ACTION_REMOVE && !p->task->allow_remove) {
             return agent_packages_fail(p->job, err, "removal_not_allowed",
                                        "allow removals in the plan, if that is meant", -EPERM,
@@ -77,12 +104,25 @@ static int enforce_permissions(struct phase *p, const struct agent_packages_chan
     return 0;
 }
 
+/* The task comes from a signed manifest or from the controller, but it becomes arguments: look again. */
+static int check_request(struct phase *p, struct bl_error *err)
+{
+    const struct agent_txn_task *task = p->task;
+    int r = proto_check_request(task->package_set, task->packages, task->packages_count,
+                                task->excludes, task->excludes_count, -EINVAL, err);
+
+    return r < 0 ? agent_packages_job_pass(p->job, "bad_task", NULL, r) : 0;
+}
+
 static int resolve(struct phase *p, struct agent_packages_changes *ret_changes,
                    struct bl_error *err)
 {
     struct agent_txn_result *result = p->job->result;
     int r;
 
+    r = check_request(p, err);
+    if (r < 0)
+        return r;
     if ((r = p->backend->refresh(p->job, err)) < 0)
         return agent_packages_job_pass(p->job, "refresh_failed", "see the log of the phase", r);
     if ((r = p->backend->resolve(p->job, p->task, ret_changes, err)) < 0)

@@ -53,10 +53,14 @@ static const struct proto_schema finding_schema =
 static const struct proto_field task_fields[] = {
     PROTO_FIELD_U64(struct agent_txn_task, format),
     PROTO_FIELD_ENUM(struct agent_txn_task, phase, AGENT_TXN_PHASE_LAST),
+    PROTO_FIELD_ENUM_OPT(struct agent_txn_task, package_set, PROTO_SET_ALL),
     PROTO_FIELD_LIST(struct agent_txn_task, packages, AGENT_TXN_LINES_MAX, &proto_package_schema),
+    PROTO_FIELD_LIST(struct agent_txn_task, excludes, PROTO_EXCLUDES_MAX, &proto_text_schema),
     PROTO_FIELD_LIST(struct agent_txn_task, pins, AGENT_TXN_LINES_MAX, &proto_pin_schema),
     PROTO_FIELD_BOOL(struct agent_txn_task, allow_remove),
     PROTO_FIELD_BOOL(struct agent_txn_task, allow_downgrade),
+    PROTO_FIELD_BOOL(struct agent_txn_task, allow_new),
+    PROTO_FIELD_BOOL(struct agent_txn_task, ignore_phasing),
     PROTO_FIELD_LIST(struct agent_txn_task, keep, PROTO_UNITS_MAX, &proto_text_schema),
     PROTO_FIELD_BOOL(struct agent_txn_task, verify_files),
     PROTO_FIELD_BOOL(struct agent_txn_task, prove),
@@ -158,9 +162,9 @@ void agent_txn_file_name(uint32_t phase, enum agent_txn_file file,
                          char ret_name[AGENT_TXN_NAME_BYTES])
 {
     static const char *const kinds[] = {
-        [AGENT_TXN_FILE_TASK] = "task",         [AGENT_TXN_FILE_STARTED] = "started",
-        [AGENT_TXN_FILE_RESULT] = "result",     [AGENT_TXN_FILE_LOG] = "log",
-        [AGENT_TXN_FILE_STATUS] = "status",     [AGENT_TXN_FILE_PROGRESS] = "progress",
+        [AGENT_TXN_FILE_TASK] = "task",     [AGENT_TXN_FILE_STARTED] = "started",
+        [AGENT_TXN_FILE_RESULT] = "result", [AGENT_TXN_FILE_LOG] = "log",
+        [AGENT_TXN_FILE_STATUS] = "status", [AGENT_TXN_FILE_PROGRESS] = "progress",
     };
     int r;
 

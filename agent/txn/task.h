@@ -37,11 +37,14 @@ enum agent_txn_phase {
 struct agent_txn_task {
     uint64_t format; /* AGENT_TXN_FORMAT */
     uint32_t phase;
+    uint32_t package_set; /* QUERY, STAGE; 0 otherwise. This and the next as in a manifest */
     struct proto_package *packages; /* QUERY, STAGE: what people typed; version "" = newest */
     uint32_t packages_count;
+    struct proto_text *excludes; /* QUERY, STAGE */
+    uint32_t excludes_count;
     struct proto_pin *pins; /* STAGE, UPGRADE: the signed set; INSPECT: which packages to look at */
     uint32_t pins_count;
-    bool allow_remove, allow_downgrade;
+    bool allow_remove, allow_downgrade, allow_new, ignore_phasing;
     struct proto_text *keep; /* STAGE: paths that the way back puts back besides the packages */
     uint32_t keep_count;
     bool verify_files;     /* INSPECT: compare the packages' files with their digests as well */
@@ -82,7 +85,8 @@ struct agent_txn_finding { /* why a host is blocked or a phase failed, and what 
  * Codes of a failed phase:
  *   bad_task internal no_space lock_held package_database_broken no_package_manager
  *   refresh_failed resolve_failed package_not_found version_not_found package_held too_many_packages
- *   pinned_set_differs removal_not_allowed downgrade_not_allowed
+ *   pinned_set_differs removal_not_allowed downgrade_not_allowed new_not_allowed package_excluded
+ *   kernel_change installonly_package not_only_packages no_security_source
  *   fetch_failed no_way_back change_not_rehearsed way_back_not_rehearsed
  *   postinst_failed dpkg_interrupted dpkg_failed apt_failed dnf_failed change_timed_out change_incomplete
  *   restore_incomplete; INSPECT, as findings of a result that is OK: file_changed path_differs

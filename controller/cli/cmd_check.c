@@ -8,6 +8,8 @@
 #include "controller/outside/json.h"
 #include "controller/outside/out.h"
 #include "proto/finding.h"
+#include "proto/manifest.h"
+#include "proto/words.h"
 
 static void print_derived(const struct ctl_plan *plan)
 {
@@ -85,10 +87,15 @@ static void print_lightly_taken(const struct ctl_plan *plan)
 static void print_good(const char *path, const struct ctl_plan *plan)
 {
     ctl_out_put(stdout, path);
-    (void)printf(": good: plan '%s', risk %s, %u package%s, %u wave%s\n", plan->name,
-                 proto_risk_name(plan->risk), (unsigned)plan->packages_count,
-                 plan->packages_count == 1 ? "" : "s", (unsigned)plan->waves_count,
-                 plan->waves_count == 1 ? "" : "s");
+    (void)printf(": good: plan '%s', risk %s, ", plan->name, proto_risk_name(plan->risk));
+    if (plan->package_set == PROTO_SET_NAMED) {
+        (void)printf("%u package%s", (unsigned)plan->packages_count,
+                     plan->packages_count == 1 ? "" : "s");
+    } else {
+        (void)printf("%s",
+                     plan->package_set == PROTO_SET_SECURITY ? "security updates" : "all packages");
+    }
+    (void)printf(", %u wave%s\n", (unsigned)plan->waves_count, plan->waves_count == 1 ? "" : "s");
     print_derived(plan);
     print_rounding(plan);
     print_excluded(plan);

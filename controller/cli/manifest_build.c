@@ -149,7 +149,7 @@ static int put_lists(const struct ctl_plan *plan, struct pieces *pieces,
     size_t texts_count = (size_t)quiesce->units.count + quiesce->timers.count +
                          quiesce->backups.count + plan->ssh.keep_groups.count +
                          plan->ssh.keep_from.count + plan->verify.units.count +
-                         plan->witnesses.count + plan->revert_paths.count;
+                         plan->witnesses.count + plan->revert_paths.count + plan->exclude.count;
 
     pieces->texts = calloc(texts_count + 1, sizeof(*pieces->texts));
     if (pieces->texts == NULL)
@@ -164,6 +164,7 @@ static int put_lists(const struct ctl_plan *plan, struct pieces *pieces,
               &manifest->ssh_keep_from_count);
     put_texts(pieces, &plan->verify.units, &manifest->verify_units, &manifest->verify_units_count);
     put_texts(pieces, &plan->revert_paths, &manifest->revert_paths, &manifest->revert_paths_count);
+    put_texts(pieces, &plan->exclude, &manifest->excludes, &manifest->excludes_count);
     put_texts(pieces, &plan->witnesses, &manifest->witnesses, &manifest->witnesses_count);
     return 0;
 }
@@ -208,6 +209,7 @@ static int put_change(const struct ctl_plan *plan, const struct ctl_preview *pre
         return r;
     for (uint32_t i = 0; i < preview->kind_count; i++)
         put_kind(preview->kinds[i], pieces, i);
+    manifest->package_set = plan->package_set;
     manifest->packages = pieces->packages;
     manifest->packages_count = plan->packages_count;
     manifest->pins = pieces->pins;
@@ -216,6 +218,8 @@ static int put_change(const struct ctl_plan *plan, const struct ctl_preview *pre
     manifest->kinds_count = preview->kind_count;
     manifest->allow_remove = plan->allow_remove;
     manifest->allow_downgrade = plan->allow_downgrade;
+    manifest->allow_new = plan->allow_new;
+    manifest->ignore_phasing = plan->phased == CTL_PLAN_PHASED_IGNORE;
     manifest->revert_class = plan->revert_class;
     manifest->revert_accepted = plan->revert_accepted;
 

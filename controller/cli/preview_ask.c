@@ -8,6 +8,7 @@
 #include "common/yaml.h"
 #include "controller/cli/preview.h"
 #include "controller/outside/out.h"
+#include "proto/manifest.h"
 
 /* Finds a plan's hosts and asks them, over one connection to the controller. */
 
@@ -167,6 +168,7 @@ static int find_hosts(struct ctl_cli_link *link, const struct ctl_plan *plan, js
 static json_t *query_request(const struct ctl_plan *plan, json_t *ids)
 {
     json_t *hosts = json_array(), *packages = json_array();
+    bool ignore_phasing = plan->phased == CTL_PLAN_PHASED_IGNORE;
     json_t *ignored;
     const char *id;
 
@@ -178,9 +180,11 @@ static json_t *query_request(const struct ctl_plan *plan, json_t *ids)
                                               "version", plan->packages[i].version));
     }
 
-    return json_pack("{s:s, s:o, s:o, s:b, s:b}", "verb", "query", "hosts", hosts, "packages",
-                     packages, "allow_remove", plan->allow_remove, "allow_downgrade",
-                     plan->allow_downgrade);
+    return json_pack("{s:s, s:o, s:s, s:o, s:o, s:b, s:b, s:b, s:b}", "verb", "query", "hosts",
+                     hosts, "package_set", proto_package_set_name(plan->package_set), "packages",
+                     packages, "excludes", texts_to_json(&plan->exclude), "allow_remove",
+                     plan->allow_remove, "allow_downgrade", plan->allow_downgrade, "deny_new",
+                     !plan->allow_new, "ignore_phasing", ignore_phasing);
 }
 
 int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan,

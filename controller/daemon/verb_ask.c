@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "common/text.h"
 #include "controller/daemon/verbs.h"
 #include "controller/daemon/view.h"
 
@@ -109,6 +108,45 @@ void ctl_verb_ping(struct ctl_call *call)
         start(call, NULL, timeout_ms);
 }
 
+/* The set is one of three words; without one, packages are named. */
+static bool read_set(struct ctl_call *call, uint32_t *ret_set)
+{
+    const json_t *value = json_object_get(call->request, "package_set");
+    const char *word = value == NULL ? "named" : json_string_value(value);
+
+    for (uint32_t set = PROTO_SET_NAMED; word != NULL && set <= PROTO_SET_ALL; set++) {
+        if (strcmp(word, proto_package_set_name(set)) == 0) {
+            *ret_set = set;
+            return true;
+        }
+    }
+    ctl_refuse(call, "bad_request", "", "'package_set' must be named, security or all");
+
+    return false;
+}
+
+static bool read_excludes(struct ctl_call *call, struct proto_text *excludes, uint32_t *ret_count)
+{
+    const json_t *list = json_object_get(call->request, "excludes");
+    const size_t count = json_array_size(list);
+
+    if ((list != NULL && !json_is_array(list)) || count > PROTO_EXCLUDES_MAX) {
+        ctl_refuse(call, "bad_request", "", "'excludes' must be a list of up to %d",
+                   PROTO_EXCLUDES_MAX);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        excludes[i].text = json_string_value(json_array_get(list, i));
+        if (excludes[i].text == NULL) {
+            ctl_refuse(call, "bad_request", "", "exclude %zu must be a text", i + 1);
+            return false;
+        }
+    }
+    *ret_count = (uint32_t)count;
+
+    return true;
+}
+
 /* Every package is a name, and a version or "". */
 static bool read_packages(struct ctl_call *call, struct proto_package *packages,
                           uint32_t *ret_count)
@@ -116,8 +154,8 @@ static bool read_packages(struct ctl_call *call, struct proto_package *packages,
     const json_t *list = json_object_get(call->request, "packages");
     const size_t count = json_array_size(list);
 
-    if (count == 0 || count > PROTO_PACKAGES_MAX) {
-        ctl_refuse(call, "bad_request", "", "'packages' must be a list of 1 to %d",
+    if ((list != NULL && !json_is_array(list)) || count > PROTO_PACKAGES_MAX) {
+        ctl_refuse(call, "bad_request", "", "'packages' must be a list of up to %d",
                    PROTO_PACKAGES_MAX);
         return false;
     }
@@ -128,11 +166,8 @@ static bool read_packages(struct ctl_call *call, struct proto_package *packages,
 
         packages[i].name = name;
         packages[i].version = version == NULL ? "" : json_string_value(version);
-        if (name == NULL || packages[i].version == NULL || !bl_text_is_package_name(name) ||
-            (packages[i].version[0] != '\0' && !bl_text_is_version(packages[i].version))) {
-            ctl_refuse(call, "bad_request", "",
-                       "package %zu: 'name' and 'version' must be texts "
-                       "that can be a package's",
+        if (name == NULL || packages[i].version == NULL) {
+            ctl_refuse(call, "bad_request", "", "package %zu: 'name' and 'version' must be texts",
                        i + 1);
             return false;
         }
@@ -142,15 +177,35 @@ static bool read_packages(struct ctl_call *call, struct proto_package *packages,
     return true;
 }
 
+static void start_query(struct ctl_call *call, const struct proto_query *query, int64_t timeout_ms)
+{
+    struct bl_error err = {0};
+
+    if (proto_check_request(query->package_set, query->packages, query->packages_count,
+                            query->excludes, query->excludes_count, -EINVAL, &err) < 0) {
+        ctl_refuse(call, "bad_request", "", "%s", err.text);
+        return;
+    }
+    start(call, query, timeout_ms);
+}
+
 void ctl_verb_query(struct ctl_call *call)
 {
     struct proto_package packages[PROTO_PACKAGES_MAX];
-    struct proto_query query = {.packages = packages};
+    struct proto_text excludes[PROTO_EXCLUDES_MAX];
+    struct proto_query query = {.packages = packages, .excludes = excludes};
+    bool deny_new;
     int64_t timeout_ms;
 
     if (ctl_call_int(call, "timeout_ms", QUERY_MS_DEFAULT, ASK_MS_MAX, &timeout_ms) &&
         ctl_call_bool(call, "allow_remove", &query.allow_remove) &&
         ctl_call_bool(call, "allow_downgrade", &query.allow_downgrade) &&
-        read_packages(call, packages, &query.packages_count))
-        start(call, &query, timeout_ms);
+        ctl_call_bool(call, "deny_new", &deny_new) &&
+        ctl_call_bool(call, "ignore_phasing", &query.ignore_phasing) &&
+        read_set(call, &query.package_set) &&
+        read_packages(call, packages, &query.packages_count) &&
+        read_excludes(call, excludes, &query.excludes_count)) {
+        query.allow_new = !deny_new;
+        start_query(call, &query, timeout_ms);
+    }
 }

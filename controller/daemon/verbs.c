@@ -17,7 +17,10 @@ const struct ctl_verb ctl_verbs[] = {
     {"enroll.token", "labels uses expires_ms", ctl_verb_enroll_token},
     {"enroll.key", "", ctl_verb_enroll_key},
     {"ping", "hosts match timeout_ms", ctl_verb_ping},
-    {"query", "hosts match packages allow_remove allow_downgrade timeout_ms", ctl_verb_query},
+    {"query",
+     "hosts match package_set packages excludes allow_remove allow_downgrade deny_new ignore_phasing "
+     "timeout_ms",
+     ctl_verb_query},
     {"submit", "plan_text plan_name manifest signatures hosts waves limits", ctl_submit},
     {"rollouts.list", "limit", ctl_verb_rollouts_list},
     {"status", "rollout", ctl_verb_status},

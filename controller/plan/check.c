@@ -10,6 +10,7 @@
 #include "common/text.h"
 #include "common/yaml.h"
 #include "controller/plan/schema.h"
+#include "proto/manifest.h"
 
 void ctl_plan_add_problem(struct ctl_plan_problems *problems,
                           const struct ctl_plan_problem *problem)
@@ -45,16 +46,12 @@ void ctl_plan_add_problem_at(struct ctl_plan_problems *problems, const struct bl
     ctl_plan_add_problem(problems, &record);
 }
 
-bool ctl_plan_is_package_group(const char *word)
+uint32_t ctl_plan_package_set(const char *word)
 {
-    static const char *const groups[] = {"security", "all", "kernel"};
+    if (strcmp(word, "security") == 0)
+        return PROTO_SET_SECURITY;
 
-    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
-        if (strcmp(word, groups[i]) == 0)
-            return true;
-    }
-
-    return false;
+    return strcmp(word, "all") == 0 ? PROTO_SET_ALL : 0;
 }
 
 int ctl_plan_check_package(const char *name, const char *version, struct bl_error *err)
@@ -62,7 +59,7 @@ int ctl_plan_check_package(const char *name, const char *version, struct bl_erro
     static const char *const kernels[] = {"linux-image-*", "kernel", "kernel-core", "kernel-rt*"};
     int r;
 
-    r = ctl_plan_check_package_name(name, err);
+    r = ctl_plan_check_package_glob(name, err);
     if (r < 0)
         return r;
     for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++) {
@@ -134,6 +131,20 @@ static void check_revert_paths(const struct ctl_plan *plan, struct ctl_plan_prob
     }
 }
 
+/* Who names a package and excludes it made a mistake in one of both. */
+static void check_excluded(const struct ctl_plan *plan, struct ctl_plan_problems *problems)
+{
+    for (uint32_t i = 0; i < plan->packages_count; i++) {
+        for (uint32_t j = 0; j < plan->exclude.count; j++) {
+            if (bl_text_matches(plan->exclude.items[j], plan->packages[i].name)) {
+                problem(plan, problems, "change.exclude",
+                        "'%.80s' excludes '%.80s', which 'packages' names", plan->exclude.items[j],
+                        plan->packages[i].name);
+            }
+        }
+    }
+}
+
 void ctl_plan_check_whole(const struct ctl_plan *plan, struct ctl_plan_problems *problems)
 {
     const uint32_t keep = CTL_PLAN_GIVEN_KEEP_GROUPS | CTL_PLAN_GIVEN_KEEP_FROM;
@@ -151,6 +162,7 @@ void ctl_plan_check_whole(const struct ctl_plan *plan, struct ctl_plan_problems 
                 "keeps nobody: name a group or an address, or write 'ssh_lock: no'");
     }
     check_revert_paths(plan, problems);
+    check_excluded(plan, problems);
     if (is_given(plan, CTL_PLAN_GIVEN_LEASE) && is_given(plan, CTL_PLAN_GIVEN_CHANGE) &&
         plan->ssh.lease_ms < plan->change_within_ms) {
         problem(plan, problems, "ssh_lock.lease",

@@ -17,8 +17,8 @@ void ctl_plan_add_problem_at(struct ctl_plan_problems *problems, const struct bl
 /* Name, and version unless NULL; refuses what needs a reboot, which this version cannot do. */
 int ctl_plan_check_package(const char *name, const char *version, struct bl_error *err) BL_CHECKED;
 
-/* "security", "all", "kernel": words of the design for sets of packages. */
-bool ctl_plan_is_package_group(const char *word);
+/* "security", "all": enum proto_package_set; 0 for any other word. */
+uint32_t ctl_plan_package_set(const char *word);
 
 /* What no single field can tell: values that contradict each other. */
 void ctl_plan_check_whole(const struct ctl_plan *plan, struct ctl_plan_problems *problems);

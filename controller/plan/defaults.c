@@ -181,6 +181,14 @@ void ctl_plan_fill_defaults(struct ctl_plan *plan)
     BL_ASSERT(plan->risk >= PROTO_RISK_LOW);
     BL_ASSERT(plan->risk <= PROTO_RISK_HIGH);
 
+    if (is_missing(plan, CTL_PLAN_GIVEN_ALLOW_NEW)) {
+        plan->allow_new = true;
+        note(plan, "change.allow.new", "yes", "always");
+    }
+    if (is_missing(plan, CTL_PLAN_GIVEN_PHASED)) {
+        plan->phased = CTL_PLAN_PHASED_RESPECT;
+        note(plan, "change.phased", "respect", "always");
+    }
     if (is_missing(plan, CTL_PLAN_GIVEN_REBOOT)) {
         plan->reboot = CTL_PLAN_REBOOT_NEVER;
         note(plan, "change.reboot", "never", "always");

@@ -55,6 +55,11 @@ struct ctl_plan_grade { /* verify.grades */
     uint32_t grade;     /* enum proto_grade, or PROTO_GRADE_IGNORE */
 };
 
+enum ctl_plan_phased {
+    CTL_PLAN_PHASED_RESPECT = 1,
+    CTL_PLAN_PHASED_IGNORE
+};
+
 enum ctl_plan_reboot {
     CTL_PLAN_REBOOT_NEVER = 1,
     CTL_PLAN_REBOOT_IF_NEEDED
@@ -102,9 +107,12 @@ struct ctl_plan {
     const char *name;
     uint32_t risk; /* enum proto_risk */
     struct ctl_plan_hosts hosts;
-    struct ctl_plan_package *packages;
+    uint32_t package_set;              /* enum proto_package_set */
+    struct ctl_plan_package *packages; /* of SET_NAMED */
     uint32_t packages_count;
-    bool allow_remove, allow_downgrade;
+    struct ctl_plan_texts exclude; /* names of packages, or patterns over them */
+    bool allow_remove, allow_downgrade, allow_new;
+    uint32_t phased;       /* enum ctl_plan_phased */
     uint32_t reboot;       /* enum ctl_plan_reboot */
     uint32_t revert_class; /* enum proto_revert_class */
     bool revert_accepted;  /* somebody wrote it */

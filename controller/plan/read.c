@@ -9,6 +9,7 @@
 #include "common/yaml.h"
 #include "controller/plan/check.h"
 #include "controller/plan/schema.h"
+#include "proto/manifest.h"
 
 /*
  * Walks the file by the table of controller/plan/schema.c. Nothing stops at the first mistake:
@@ -329,15 +330,30 @@ static bool read_package(struct reader *reader, const struct bl_yaml_node *item,
     return true;
 }
 
+/* One word that is no set of packages: probably a slip of the pen, or one package without brackets. */
+static void read_no_set(struct reader *reader, const struct bl_yaml_node *node)
+{
+    static const char *const sets[] = {"security", "all"};
+
+    if (strcmp(node->text, "kernel") == 0) {
+        problem(reader, node, NULL, "'kernel' is not built yet: list the packages: [ openssl, … ]");
+        return;
+    }
+    problem(reader, node, nearest(node->text, sets, 2),
+            "must be 'security', 'all' or a list: [ … ]");
+}
+
 static void read_packages(struct reader *reader, const struct ctl_plan_field *field,
                           const struct bl_yaml_node *node)
 {
     struct ctl_plan *plan = reader->plan;
     uint32_t count = 0;
 
-    if (node->kind == BL_YAML_SCALAR && ctl_plan_is_package_group(node->text)) {
-        problem(reader, node, NULL, "'%s' is not built yet: list the packages: [ openssl, … ]",
-                node->text);
+    plan->package_set = PROTO_SET_NAMED;
+    if (node->kind == BL_YAML_SCALAR) {
+        plan->package_set = ctl_plan_package_set(node->text);
+        if (plan->package_set == 0)
+            read_no_set(reader, node);
         return;
     }
     if (!begin_list(reader, field, node, &count))
@@ -511,7 +527,7 @@ void ctl_plan_release(struct ctl_plan *plan)
     struct ctl_plan_texts *const lists[] = {
         &plan->hosts.list,      &plan->hosts.exclude,   &plan->quiesce.units, &plan->quiesce.timers,
         &plan->quiesce.backups, &plan->ssh.keep_groups, &plan->ssh.keep_from, &plan->verify.units,
-        &plan->witnesses,       &plan->revert_paths,
+        &plan->witnesses,       &plan->revert_paths,    &plan->exclude,
     };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)

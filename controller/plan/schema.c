@@ -19,11 +19,13 @@ enum {
 };
 
 static const char *const risks[] = {"low", "medium", "high"};
+static const char *const phasings[] = {"respect", "ignore"};
 static const char *const reboots[] = {"never", "if-needed"};
 static const char *const reverts[] = {"packages"};
 static const char *const sessions[] = {"keep", "warn", "end"};
 
 _Static_assert(PROTO_RISK_LOW == 1 && PROTO_RISK_HIGH == 3, "risks are in the order of the enum");
+_Static_assert(CTL_PLAN_PHASED_RESPECT == 1, "phasings are in the order of the enum");
 _Static_assert(CTL_PLAN_REBOOT_NEVER == 1, "reboots are in the order of the enum");
 _Static_assert(PROTO_REVERT_PACKAGES == 1, "reverts are in the order of the enum");
 _Static_assert(PROTO_SESSIONS_KEEP == 1 && PROTO_SESSIONS_END == 3, "sessions as in the enum");
@@ -68,6 +70,10 @@ static const struct ctl_plan_field hosts_rows[] = {
 static const struct ctl_plan_field allow_rows[] = {
     {.name = "remove", .kind = CTL_PLAN_FLAG, .offset = AT(allow_remove)},
     {.name = "downgrade", .kind = CTL_PLAN_FLAG, .offset = AT(allow_downgrade)},
+    {.name = "new",
+     .kind = CTL_PLAN_FLAG,
+     .given = CTL_PLAN_GIVEN_ALLOW_NEW,
+     .offset = AT(allow_new)},
 };
 
 static const struct ctl_plan_field change_rows[] = {
@@ -76,7 +82,17 @@ static const struct ctl_plan_field change_rows[] = {
      .required = true,
      .given = CTL_PLAN_GIVEN_PACKAGES,
      .limit = PROTO_PACKAGES_MAX},
+    {.name = "exclude",
+     .kind = CTL_PLAN_TEXTS,
+     .offset = AT(exclude),
+     .limit = PROTO_EXCLUDES_MAX,
+     .check = ctl_plan_check_package_glob},
     {.name = "allow", .kind = CTL_PLAN_SECTION, ROWS(allow_rows)},
+    {.name = "phased",
+     .kind = CTL_PLAN_CHOICE,
+     .given = CTL_PLAN_GIVEN_PHASED,
+     .offset = AT(phased),
+     CHOICES(phasings)},
     {.name = "reboot",
      .kind = CTL_PLAN_CHOICE,
      .given = CTL_PLAN_GIVEN_REBOOT,

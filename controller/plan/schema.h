@@ -49,6 +49,8 @@ enum ctl_plan_given {
     CTL_PLAN_GIVEN_REBOOT = 1 << 19,
     CTL_PLAN_GIVEN_PACKAGES = 1 << 20,
     CTL_PLAN_GIVEN_HOSTS = 1 << 21,
+    CTL_PLAN_GIVEN_ALLOW_NEW = 1 << 22,
+    CTL_PLAN_GIVEN_PHASED = 1 << 23,
 };
 
 struct ctl_plan_field {

@@ -269,9 +269,20 @@ int ctl_plan_check_package_name(const char *text, struct bl_error *err)
     return 0;
 }
 
+int ctl_plan_check_package_glob(const char *text, struct bl_error *err)
+{
+    if (strpbrk(text, "*?[") == NULL)
+        return ctl_plan_check_package_name(text, err);
+    if (!bl_text_is_package_glob(text) || strlen(text) > PROTO_NAME_BYTES_MAX)
+        return bl_fail(err, -EINVAL, "'%.80s' is not a pattern over names of packages", text);
+
+    return 0;
+}
+
 int ctl_plan_check_package_version(const char *text, struct bl_error *err)
 {
-    if (!bl_text_is_version(text) || strlen(text) > PROTO_NAME_BYTES_MAX)
+    if ((!bl_text_is_version(text) && !bl_text_is_version_glob(text)) ||
+        strlen(text) > PROTO_NAME_BYTES_MAX)
         return bl_fail(err, -EINVAL, "'%.80s' is not the version of a package", text);
 
     return 0;

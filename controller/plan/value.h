@@ -51,6 +51,8 @@ int ctl_plan_check_unit_glob(const char *text, struct bl_error *err) BL_CHECKED;
 
 /* A package name of DEB or RPM; a version of either. */
 int ctl_plan_check_package_name(const char *text, struct bl_error *err) BL_CHECKED;
+/* As before, or a pattern: "nginx*"; "1.24.*". */
+int ctl_plan_check_package_glob(const char *text, struct bl_error *err) BL_CHECKED;
 int ctl_plan_check_package_version(const char *text, struct bl_error *err) BL_CHECKED;
 
 /* Names of plans, groups, label keys and values, hosts: letters, digits and . _ - (: for values). */

@@ -180,6 +180,74 @@ def test_a_locked_package_stays(lab: Fleet) -> None:
     assert job.run("stage", ["demo"], [("demo", "noarch", "2.0-1", 2)]).code == "pinned_set_differs"
 
 
+def names(query: object) -> list[str]:
+    """What would be changed."""
+    assert query.ok, query
+    return [pin[0] for pin in query.pins]
+
+
+def test_security_updates_are_those_with_an_advisory(lab: Fleet) -> None:
+    """F26, F29: and the whole way, since what is picked is pinned exactly."""
+    host, job = lab["h1"], Job(lab["h1"])
+    lab.repository.publish("1.0", "2.0")
+    assert job.run("query", ["security"]).code == "no_security_source"
+    lab.repository.publish("1.0", "2.0", security=("demo=2.0", "lib=2.0", "app=2.0"))
+    host.run("rm", "-rf", "/var/cache/belay/dnf/cache")
+    before = packages_of(host)
+    assert names(job.run("query", ["security"])) == ["app", "demo", "lib"]
+    assert names(job.run("query", ["security"], exclude=("d*",))) == ["app", "lib"]
+    assert not job.run("query", ["security"], exclude=("lib",)).ok
+    pins = job.stage("security")
+    assert job.run("upgrade", pins=pins).ok
+    assert rpms(host, "demo") == ["2.0"] and rpms(host, "bulk1") == ["1.0"]
+    assert_taken_back(job, before)
+
+
+def test_all_that_can_be_upgraded(lab: Fleet) -> None:
+    """F26: locks and excludes are respected and shown, those of a repository's own file, too."""
+    host, job = lab["h1"], Job(lab["h1"])
+    lab.repository.publish("1.0", "2.0")
+    assert len(names(job.run("query", ["all"]))) == 8
+    assert names(job.run("query", ["all"], exclude=("bulk*", "demo"))) == ["app", "lib"]
+    host.run("dnf", "-q", "-y", "versionlock", "add", "bulk1")
+    host.write("/etc/yum.repos.d/lab.repo", host.read("/etc/yum.repos.d/lab.repo") + "excludepkgs=bulk2\n")
+    query = job.run("query", ["all"])
+    assert names(query) == ["app", "bulk3", "bulk4", "bulk5", "demo", "lib"]
+    assert any("held by versionlock: bulk1" in note for note in query.notes), query.notes
+    assert any("excluded by /etc/yum.repos.d/lab.repo: bulk2" in note for note in query.notes), query.notes
+
+
+def test_patterns_mean_installed_packages(lab: Fleet) -> None:
+    host, job = lab["h1"], Job(lab["h1"])
+    host.run("rpm", "-e", "bulk5")
+    lab.repository.publish("1.0", "2.0", "demo=2.3")
+    assert names(job.run("query", ["bulk*"])) == ["bulk1", "bulk2", "bulk3", "bulk4"]
+    query = job.run("query", ["demo=2.*", "nothing*"])
+    assert [pin[:3] for pin in query.pins] == [("demo", "noarch", "2.3-1")]
+    assert any("no installed package matches 'nothing*'" in note for note in query.notes)
+    assert job.run("query", ["demo=7.*"]).code == "version_not_found"
+
+
+def test_a_new_dependency_needs_leave(lab: Fleet) -> None:
+    host, job = lab["h1"], Job(lab["h1"])
+    host.run("rpm", "-e", "--nodeps", "lib")
+    lab.repository.publish("1.0", "2.0")
+    assert names(job.run("query", ["app"])) == ["app", "lib"]
+    for asked in (["app"], ["all"]):
+        refused = job.run("query", asked, new=False)
+        assert refused.code == "new_not_allowed" and "lib" in refused.reason, refused
+
+
+def test_what_is_installed_beside_itself_is_refused(lab: Fleet) -> None:
+    """F29: the way back of such a change is another one than that of an upgrade."""
+    host, job = lab["h1"], Job(lab["h1"])
+    host.write("/etc/dnf/dnf.conf", host.read("/etc/dnf/dnf.conf") + "installonlypkgs=bulk1\n")
+    lab.repository.publish("1.0", "2.0")
+    refused = job.run("query", ["bulk1"])
+    assert refused.code == "installonly_package" and "bulk1" in refused.reason, refused
+    assert names(job.run("query", ["all"], exclude=("bulk*",))) == ["app", "demo", "lib"]
+
+
 def test_an_excluded_version_is_named(lab: Fleet) -> None:
     host, job = lab["h1"], Job(lab["h1"])
     host.write("/etc/dnf/dnf.conf", host.read("/etc/dnf/dnf.conf") + "excludepkgs=demo-2*\n")
@@ -271,12 +339,13 @@ def test_a_change_that_was_left_alone_is_ended_by_the_way_back(lab: Fleet) -> No
 
 
 def test_who_holds_the_lock_is_named(lab: Fleet) -> None:
+    """F16"""
     host, job = lab["h1"], Job(lab["h1"])
     lab.repository.publish("1.0", "2.0", "demo=2.4")
     host.run("systemd-run", "--quiet", "dnf", "-y", "--noplugins", "install", "demo-2.4")
     wait_for("the %post", lambda: len(rpms(host, "demo")) == 2, 30)
     staged = job.run("stage", ["bulk1"], [("bulk1", "noarch", "2.0-1", 2)], lock_wait=1)
-    assert staged.code == "lock_held" and "(dnf" in staged.reason
+    assert staged.code == "lock_held" and "(dnf" in staged.reason and " since 20" in staged.reason
 
 
 def test_rollouts_to_hosts_with_dnf(dnf_fleet: MakeFleet) -> None:

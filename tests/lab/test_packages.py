@@ -125,6 +125,95 @@ def test_a_held_package_stays(lab: Fleet) -> None:
     assert job.run("stage", ["demo"], [("demo", "all", "2.0", 2)]).code == "pinned_set_differs"
 
 
+SECURITY_SOURCE = "deb [signed-by=/usr/share/keyrings/lab.gpg] http://repository/security ./\n"
+
+
+def names(query: object) -> list[str]:
+    """What would be changed."""
+    assert query.ok, query
+    return [pin[0] for pin in query.pins]
+
+
+def test_security_updates_are_those_of_the_security_archive(lab: Fleet) -> None:
+    """F26: and the whole way, since what is picked is pinned exactly."""
+    host, job = lab["h1"], Job(lab["h1"])
+    lab.repository.publish("1.0", "2.0", security=("demo=2.0", "lib=2.0", "app=2.0"))
+    assert job.run("query", ["security"]).code == "no_security_source"
+    host.write("/etc/apt/sources.list.d/security.list", SECURITY_SOURCE)
+    host.run("rm", "-rf", "/var/cache/belay/apt/lists")
+    before = packages_of(host)
+    query = job.run("query", ["security"])
+    assert names(query) == ["app", "demo", "lib"]
+    assert any("5 other packages" in note for note in query.notes), query.notes
+    assert names(job.run("query", ["security"], exclude=("d*",))) == ["app", "lib"]
+    assert job.run("query", ["security"], exclude=("lib",)).code in ("package_excluded", "resolve_failed")
+    pins = job.stage("security")
+    assert job.run("upgrade", pins=pins).ok
+    assert host.dpkg("demo") == "ii 2.0" and host.dpkg("bulk1") == "ii 1.0"
+    assert_taken_back(job, before)
+
+
+def test_all_that_can_be_upgraded(lab: Fleet) -> None:
+    """F26: holds, pins and exclusions are respected and shown."""
+    host, job = lab["h1"], Job(lab["h1"])
+    lab.repository.publish("1.0", "2.0")
+    assert len(names(job.run("query", ["all"]))) == 8
+    assert names(job.run("query", ["all"], exclude=("bulk*", "demo"))) == ["app", "lib"]
+    host.run("apt-mark", "hold", "bulk1")
+    host.write("/etc/apt/preferences.d/lab", "Package: bulk2\nPin: version 1.0\nPin-Priority: 1001\n")
+    query = job.run("query", ["all"])
+    assert names(query) == ["app", "bulk3", "bulk4", "bulk5", "demo", "lib"]
+    assert any("held by apt-mark: bulk1" in note for note in query.notes), query.notes
+    assert any("bulk2 -> 1.0 with priority 1001" in note for note in query.notes), query.notes
+
+
+def test_patterns_mean_installed_packages(lab: Fleet) -> None:
+    host, job = lab["h1"], Job(lab["h1"])
+    host.run("dpkg", "-P", "bulk5")
+    lab.repository.publish("1.0", "2.0", "demo=2.3")
+    assert names(job.run("query", ["bulk*"])) == ["bulk1", "bulk2", "bulk3", "bulk4"]
+    query = job.run("query", ["demo=2.*", "nothing*"])
+    assert [pin[:3] for pin in query.pins] == [("demo", "all", "2.3")]
+    assert any("no installed package matches 'nothing*'" in note for note in query.notes)
+    assert [pin[2] for pin in job.run("query", ["demo=2.0*"]).pins] == ["2.0"]
+    assert job.run("query", ["demo=7.*"]).code == "version_not_found"
+
+
+def test_a_new_dependency_needs_leave(lab: Fleet) -> None:
+    host, job = lab["h1"], Job(lab["h1"])
+    host.run("dpkg", "-P", "bulk5")
+    lab.repository.fields["demo=2.0"] = {"Depends": "bulk5"}
+    lab.repository.publish("1.0", "2.0")
+    assert names(job.run("query", ["demo"])) == ["bulk5", "demo"]
+    for asked in (["demo"], ["all"]):
+        refused = job.run("query", asked, new=False)
+        assert refused.code == "new_not_allowed" and "bulk5" in refused.reason, refused
+
+
+def test_phased_updates_wait_for_their_turn(lab: Fleet) -> None:
+    """F27: no machine's turn has come at 0 percent."""
+    job = Job(lab["h1"])
+    lab.repository.fields["demo=2.0"] = {"Phased-Update-Percentage": "0"}
+    lab.repository.publish("1.0", "demo=2.0", "bulk1=2.0")
+    for asked in (["all"], ["demo", "bulk1"]):
+        query = job.run("query", asked)
+        assert names(query) == ["bulk1"], query
+        assert any("demo" in note and "phased" in note for note in query.notes), query.notes
+        assert names(job.run("query", asked, ignore_phasing=True)) == ["bulk1", "demo"]
+    assert names(job.run("query", ["demo=2.0"])) == ["demo"], "who names the version wants it"
+
+
+def test_who_holds_the_lock_is_named(lab: Fleet) -> None:
+    """F16: the report has the program, its process and since when."""
+    host, job = lab["h1"], Job(lab["h1"])
+    lab.repository.publish("1.0", "2.0", "demo=2.7")
+    host.run("apt-get", "-q", "update")
+    host.run("systemd-run", "--quiet", "apt-get", "-q", "-y", "install", "demo=2.7")
+    wait_for("the postinst", lambda: host.path(DEMO_WAITS).exists(), 30)
+    staged = job.run("stage", ["bulk1"], [("bulk1", "all", "2.0", 2)], lock_wait=1)
+    assert staged.code == "lock_held" and "(apt-get, " in staged.reason and " since 20" in staged.reason, staged
+
+
 def test_looking_changes_nothing_of_the_hosts_apt(lab: Fleet) -> None:
     host, job = lab["h1"], Job(lab["h1"])
     look = "find /var/lib/apt /var/cache/apt /var/lib/dpkg -type f -printf '%p %s %T@\\n' | sort"

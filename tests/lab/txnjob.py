@@ -14,6 +14,7 @@ from harness.host import Host
 JOB = "0123456789abcdef0123456789abcdef"
 FOLDER = f"/var/lib/belay/jobs/{JOB}"
 FORMAT = 1
+SETS = {"named": 1, "security": 2, "all": 3}
 PHASES = {"query": 1, "stage": 2, "upgrade": 3, "restore": 4, "inspect": 5}
 OK = 1
 ACTIONS = {"install": 1, "upgrade": 2, "downgrade": 3, "remove": 4}
@@ -115,14 +116,17 @@ class Job:
         deadline: float = 0,
         lock_wait: float = 20,
         keep: Sequence[str] = (),
+        exclude: tuple[str, ...] = (),
         **allow: bool,
     ) -> None:
-        """Write the task, forget an earlier run, start the unit and return."""
+        """Write the task, forget an earlier run, start the unit and return. `packages` may be ["security"] or ["all"]."""
+        wanted = SETS.get((packages or [""])[0], SETS["named"]) if phase in ("query", "stage") else 0
+        packages = packages if wanted == SETS["named"] else []
         requests = [(name, version) for name, _, version in (text.partition("=") for text in packages or [])]
         task = [
-            *(FORMAT, PHASES[phase], requests, pins or []),
-            *(allow.get("remove", False), allow.get("downgrade", False)),
-            *([(path,) for path in keep], False, phase == "inspect"),
+            *(FORMAT, PHASES[phase], wanted, requests, [(name,) for name in exclude], pins or []),
+            *(allow.get("remove", False), allow.get("downgrade", False), allow.get("new", True)),
+            *(allow.get("ignore_phasing", False), [(path,) for path in keep], False, phase == "inspect"),
             *(int(deadline * 1000), int(lock_wait * 1000)),
         ]
         for kind in ("result", "started"):
@@ -156,7 +160,7 @@ class Job:
         assert result is not None, self.host.journal(self.unit(phase))
         return result
 
-    def stage(self, *packages: str, keep: Sequence[str] = (), **allow: bool) -> list[tuple[object, ...]]:
+    def stage(self, *packages: str, keep: Sequence[str] = (), **allow: object) -> list[tuple[object, ...]]:
         """Ask what would happen, stage exactly that, and hand out the pins."""
         query = self.run("query", list(packages), **allow)
         assert query.ok, query

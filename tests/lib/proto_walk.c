@@ -223,6 +223,7 @@ void walk_sample_manifest(struct proto_manifest *ret_manifest)
     };
     static struct proto_kind kinds[] = {{{(const uint8_t *)"\x03", 1}},
                                         {{(const uint8_t *)"\x0c", 1}}};
+    static struct proto_text excludes[] = {{"postgresql-*"}, {"nginx"}};
     static struct proto_text units[] = {{"cron.service"}, {"backup-*"}};
     static struct proto_text paths[] = {{"/usr/local/bin"}, {"/srv/shop/etc/shop.conf"}};
     static struct proto_text groups[] = {{"sre"}};
@@ -241,6 +242,7 @@ void walk_sample_manifest(struct proto_manifest *ret_manifest)
         .counter = 1795000000000,
         .targets_root = {0xaa},
         .targets_count = 3,
+        .package_set = PROTO_SET_NAMED,
         .packages = packages,
         .packages_count = 2,
         .pins = pins,
@@ -249,6 +251,9 @@ void walk_sample_manifest(struct proto_manifest *ret_manifest)
         .kinds_count = 2,
         .allow_remove = true,
         .allow_downgrade = true,
+        .allow_new = true,
+        .excludes = excludes,
+        .excludes_count = 2,
         .revert_class = PROTO_REVERT_PACKAGES,
         .revert_accepted = true,
         .revert_paths = paths,

@@ -99,14 +99,19 @@ static int start_stage(struct agent_op_run *run, struct bl_error *err)
     const struct proto_manifest *manifest = &run->work->manifest;
     const struct agent_txn_task task = {.format = AGENT_TXN_FORMAT,
                                         .phase = AGENT_TXN_STAGE,
+                                        .package_set = manifest->package_set,
                                         .packages = manifest->packages,
                                         .packages_count = manifest->packages_count,
+                                        .excludes = manifest->excludes,
+                                        .excludes_count = manifest->excludes_count,
                                         .pins = run->work->transaction.pins,
                                         .pins_count = run->work->transaction.pins_count,
                                         .allow_remove = manifest->allow_remove,
                                         .allow_downgrade = manifest->allow_downgrade,
                                         .keep = manifest->revert_paths,
                                         .keep_count = manifest->revert_paths_count,
+                                        .allow_new = manifest->allow_new,
+                                        .ignore_phasing = manifest->ignore_phasing,
                                         .deadline_ms = manifest->stage_ms,
                                         .lock_wait_ms = lock_wait_of(manifest->stage_ms)};
     struct bl_error why = {0};

@@ -31,6 +31,8 @@ class Repository:
         self.is_down = False
         """When true, every request is answered with 503."""
         self._held: dict[str, threading.Event] = {}
+        self.fields: dict[str, dict[str, str]] = {}
+        """Control fields that the index of a Debian repository adds: {'demo=2.0': {'Phased-Update-Percentage': '10'}}."""
         self.requests: list[tuple[str, str]] = []
         """(client's address, file's name) of every request so far."""
         self._server = _Server((address, HTTP_PORT), _Handler)
@@ -38,12 +40,26 @@ class Repository:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
-    def publish(self, *specs: str) -> None:
-        """Make exactly these versions visible: 'VERSION' is that version of everything, 'NAME=VERSION' only one."""
-        packages = sorted({path for spec in specs for path in self._find(spec)})
-        files = {path.name: path.read_bytes() for path in packages}
+    def publish(self, *specs: str, security: tuple[str, ...] = ()) -> None:
+        """Make exactly these versions visible: 'VERSION' is that version of everything, 'NAME=VERSION' only one.
+
+        Those in `security` are published as security updates, in the way of the distribution.
+        """
+        packages, updates = self._find_all(specs), self._find_all(security)
         with self._publishing:
-            self._files = {**self._index(packages), **files}
+            self._files = self._serve(packages, updates)
+
+    def _find_all(self, specs: tuple[str, ...]) -> list[Path]:
+        return sorted({path for spec in specs for path in self._find(spec)})
+
+    def _serve(self, packages: list[Path], updates: list[Path]) -> dict[str, bytes]:
+        """Security updates have an archive of their own below security/, which hosts need as another source."""
+        files = {**self._index(packages, "lab"), **{path.name: path.read_bytes() for path in packages}}
+        if updates:
+            index = self._index(updates, "lab-security")
+            index |= {path.name: path.read_bytes() for path in updates}
+            files |= {f"security/{name}": content for name, content in index.items()}
+        return files
 
     def add(self, name: str, content: bytes) -> None:
         """Serve one more file, or another content for one: a tampered index, for example. publish() undoes it."""
@@ -79,21 +95,27 @@ class Repository:
             raise LabError(f"no package for '{spec}' in the lab's pool")
         return packages
 
-    def _index(self, debs: list[Path]) -> dict[str, bytes]:
+    def _index(self, debs: list[Path], suite: str) -> dict[str, bytes]:
         """The files that describe these packages, signed."""
-        packages = "\n".join(deb.with_suffix(".stanza").read_text() for deb in debs).encode()
+        packages = "\n".join(self._stanza(deb) for deb in debs).encode()
         indices = {"Packages": packages, "Packages.gz": gzip.compress(packages, mtime=0)}
-        release = self._release(indices)
+        release = self._release(indices, suite)
         signed = self._sign(["--clearsign"], release)
         return {**indices, "Release": release.encode(), "InRelease": signed}
+
+    def _stanza(self, deb: Path) -> str:
+        name, version, _ = deb.name.split("_")
+        more = self.fields.get(f"{name}={version}", {})
+        return deb.with_suffix(".stanza").read_text() + "".join(f"{key}: {value}\n" for key, value in more.items())
 
     def _sign(self, how: list[str], text: str) -> bytes:
         gpg = ["gpg", "--batch", "--quiet", "--homedir", str(self._gnupg)]
         return run([*gpg, *how, "--output", "-"], stdin=text).out.encode()
 
     @staticmethod
-    def _release(indices: dict[str, bytes]) -> str:
-        head = f"Origin: Lab\nSuite: lab\nCodename: lab\nArchitectures: all amd64\nDate: {formatdate(usegmt=True)}\n"
+    def _release(indices: dict[str, bytes], suite: str) -> str:
+        head = f"Origin: Lab\nSuite: {suite}\nCodename: {suite}\nArchitectures: all amd64\n"
+        head += f"Date: {formatdate(usegmt=True)}\n"
         sums = [f" {hashlib.sha256(content).hexdigest()} {len(content)} {name}\n" for name, content in indices.items()]
         return f"{head}SHA256:\n{''.join(sums)}"
 
@@ -103,15 +125,35 @@ class RpmRepository(Repository):
 
     PATTERN = "%(name)s-%(version)s-1.noarch.rpm"
 
-    def _index(self, packages: list[Path]) -> dict[str, bytes]:
+    def _serve(self, packages: list[Path], updates: list[Path]) -> dict[str, bytes]:
+        """Security updates are packages like any other; an advisory each says what they are."""
         with tempfile.TemporaryDirectory(dir=self._gnupg.parent) as name:
             folder = Path(name)
-            for package in packages:
+            for package in {*packages, *updates}:
                 shutil.copy(package, folder)
             run(["createrepo_c", "--quiet", "--no-database", "--simple-md-filenames", str(folder)])
+            if updates:
+                (folder / "updateinfo.xml").write_text(f"<updates>{''.join(map(_advisory, updates))}</updates>")
+                advisories = [str(folder / "updateinfo.xml"), str(folder / "repodata")]
+                run(["modifyrepo_c", "--simple-md-filenames", *advisories])
             files = {f"repodata/{path.name}": path.read_bytes() for path in (folder / "repodata").iterdir()}
         signed = self._sign(["--armor", "--detach-sign"], files["repodata/repomd.xml"].decode())
-        return {**files, "repodata/repomd.xml.asc": signed}
+        served = {path.name: path.read_bytes() for path in {*packages, *updates}}
+        return {**files, **served, "repodata/repomd.xml.asc": signed}
+
+
+def _advisory(package: Path) -> str:
+    """As Fedora's updateinfo.xml has them, as far as dnf looks."""
+    name, version, rest = package.name.rsplit("-", 2)
+    release, arch, _ = rest.split(".")
+    return (
+        f'<update from="rpm@example.invalid" status="stable" type="security" version="2.0"><id>LAB-2026-{name}</id>'
+        f'<title>{name}</title><severity>Important</severity><issued date="2026-11-01 00:00:00"/>'
+        '<pkglist><collection short="lab"><name>lab</name>'
+        f'<package name="{name}" version="{version}" release="{release}" epoch="0" arch="{arch}" '
+        f'src="{name}-{version}-{release}.src.rpm"><filename>{package.name}</filename></package>'
+        "</collection></pkglist></update>"
+    )
 
 
 class _Server(ThreadingHTTPServer):
@@ -128,7 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         repository = self.server.repository
-        name = self.path.lstrip("/").removeprefix("./")
+        name = self.path.replace("/./", "/").lstrip("/")
         repository.requests.append((self.client_address[0], name))
         content = None if repository.is_down else repository.get(name)
         if content is None:

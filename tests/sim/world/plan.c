@@ -157,6 +157,7 @@ static void write_manifest(struct sim_plan *plan, uint32_t number)
         .risk = PROTO_RISK_LOW + draw_below(3),
         .counter = (uint64_t)sim_true_wall_ms() + number,
         .targets_count = plan->rollout.hosts_count,
+        .package_set = PROTO_SET_NAMED,
         .packages = packages,
         .packages_count = 1,
         .pins = pins,

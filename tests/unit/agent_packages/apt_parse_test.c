@@ -69,6 +69,77 @@ static void simulation_is_read_exactly(void **state)
     assert_change(&changes.list[6], "demo2", "all", "3.0", "1.0");
 }
 
+/* Of a Debian 12 and a Ubuntu 22.04 host, and of labels that only look like it. */
+static void security_updates_are_told_by_their_archive(void **state)
+{
+    static const char text[] =
+        "Inst base-files [12.4+deb12u11] (12.4+deb12u15 Debian:12.15/oldstable [amd64])\n"
+        "Inst libssl3 [3.0.13-1] (3.0.17-1 Debian-Security:12/oldstable-security [amd64]) []\n"
+        "Inst openssl [3.0.13-1] (3.0.17-1 Debian:12.15/oldstable, Debian-Security:12/stable "
+        "[amd64])\n"
+        "Inst bash [5.1-6] (5.1-6.1 Ubuntu:22.04/jammy-updates, Ubuntu:22.04/jammy-security "
+        "[amd64])\n"
+        "Inst newdep (1.0 Ubuntu:22.04/jammy-security [amd64])\n"
+        "Inst tool [1] (2 My-Debian-Security:1/stable, x-security:1/new [all])\n"
+        "Inst local [1] (2 local-deb[all])\n"
+        "Inst bare [1] (2 [all])\n"
+        "Inst curl [7.88] (7.89 Debian-Security:testing-security [amd64])\n"
+        "Conf libssl3 (3.0.17-1 Debian-Security:12/oldstable-security [amd64])\n";
+    struct agent_packages_changes changes;
+    uint32_t others;
+
+    assert_int_equal(agent_packages_apt_parse_security(&memory, text, &changes, &others, &err), 0);
+    assert_int_equal(changes.count, 5);
+    assert_change(&changes.list[4], "curl", "amd64", "7.88", "7.89");
+    assert_change(&changes.list[0], "libssl3", "amd64", "3.0.13-1", "3.0.17-1");
+    assert_change(&changes.list[1], "openssl", "amd64", "3.0.13-1", "3.0.17-1");
+    assert_change(&changes.list[2], "bash", "amd64", "5.1-6", "5.1-6.1");
+    assert_change(&changes.list[3], "newdep", "amd64", "", "1.0");
+    assert_int_equal(others, 4);
+}
+
+/* F27: as Ubuntu's index has it; apt before 2.7 only says that it keeps such a package back. */
+static void phased_updates_are_told_by_their_field(void **state)
+{
+    static const char text[] =
+        "Package: openssh-server\nArchitecture: amd64\nVersion: 1:8.9p1-3ubuntu0.10\n"
+        "Phased-Update-Percentage: 20\nDescription: secure shell (SSH) server\n Package: none\n\n"
+        "Package: done\nVersion: 2\nPhased-Update-Percentage: 100\n\n"
+        "Package: plain\nVersion: 2\n\nPackage: zero\nPhased-Update-Percentage: 0\n";
+    const char *names;
+
+    assert_int_equal(agent_packages_apt_parse_phased(&memory, text, &names, &err), 0);
+    assert_string_equal(names, "openssh-server zero");
+    assert_int_equal(agent_packages_apt_parse_phased(&memory, "", &names, &err), 0);
+    assert_string_equal(names, "");
+}
+
+static void a_host_knows_its_security_archive_and_its_pins(void **state)
+{
+    static const char without[] =
+        "Package files:\n 100 /var/lib/dpkg/status\n     release a=now\n"
+        " 500 http://deb.debian.org/debian bookworm/main amd64 Packages\n"
+        "     release v=12.15,o=Debian,a=oldstable,n=bookworm,l=Debian,c=main,b=amd64\n"
+        "     origin deb.debian.org-security\nPinned packages:\n";
+    static const char with[] =
+        "Package files:\n 500 http://deb.debian.org/debian-security bookworm-security/main amd64 "
+        "Packages\n"
+        "     release v=12,o=Debian,a=oldstable-security,n=bookworm-security,l=Debian-Security,"
+        "c=main,b=amd64\n     origin deb.debian.org\n"
+        "Pinned packages:\n     demo -> 1.0 with priority 1001\n"
+        "     app -> 2.0 with priority 990\n";
+    const char *pinned;
+
+    assert_false(agent_packages_apt_has_security(without));
+    assert_true(agent_packages_apt_has_security(with));
+    assert_true(
+        agent_packages_apt_has_security("     release v=22.04,o=Ubuntu,a=jammy-security\n"));
+    assert_int_equal(agent_packages_apt_parse_pinned(&memory, without, &pinned, &err), 0);
+    assert_string_equal(pinned, "");
+    assert_int_equal(agent_packages_apt_parse_pinned(&memory, with, &pinned, &err), 0);
+    assert_string_equal(pinned, "demo -> 1.0 with priority 1001, app -> 2.0 with priority 990");
+}
+
 static void nothing_to_do_is_no_change(void **state)
 {
     struct agent_packages_changes changes;
@@ -320,6 +391,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(simulation_is_read_exactly, release),
+        cmocka_unit_test_teardown(security_updates_are_told_by_their_archive, release),
+        cmocka_unit_test_teardown(phased_updates_are_told_by_their_field, release),
+        cmocka_unit_test_teardown(a_host_knows_its_security_archive_and_its_pins, release),
         cmocka_unit_test_teardown(nothing_to_do_is_no_change, release),
         cmocka_unit_test_teardown(a_line_that_does_not_fit_is_an_error, release),
         cmocka_unit_test_teardown(every_prefix_is_survived, release),

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "agent/packages/process.h"
 #include "tests/lib/unit.h"
@@ -151,9 +152,12 @@ static pid_t hold_lock(const char *path, int *ret_release_fd)
     return pid;
 }
 
+/* F16: the report says which program holds the lock, and since when. */
 static void a_held_lock_is_named(void **state)
 {
-    char path[160];
+    char path[160], year[8];
+    time_t now = time(NULL);
+    const char *since;
     int release_fd;
     pid_t pid;
 
@@ -163,7 +167,12 @@ static void a_held_lock_is_named(void **state)
     assert_int_equal(agent_packages_process_await_lock(&d.job, path, 30, false, &err), -EAGAIN);
     assert_string_equal(d.job.code, "lock_held");
     /* The kernel keeps 15 characters of a name. */
-    assert_non_null(strstr(err.text, "(agent_packages_)"));
+    assert_non_null(strstr(err.text, "(agent_packages_, "));
+    assert_non_null(strstr(err.text, "agent_packages_command_test) since "));
+    since = strstr(err.text, " since ") + strlen(" since ");
+    assert_true(strftime(year, sizeof(year), "%Y-", gmtime(&now)) > 0);
+    assert_memory_equal(since, year, strlen(year));
+    assert_string_equal(since + strlen("2026-11-21 16:40:12"), " UTC");
 
     (void)close(release_fd);
     assert_int_equal(agent_packages_process_await_lock(&d.job, path, 60000, false, &err), 0);
@@ -233,7 +242,7 @@ static void a_pid_file_counts_while_its_process_lives(void **state)
     put_pid(path, text);
     assert_int_equal(agent_packages_process_await_pid_file(&d.job, path, 30, false, &err), -EAGAIN);
     assert_string_equal(d.job.code, "lock_held");
-    assert_non_null(strstr(err.text, "(agent_packages_)"));
+    assert_non_null(strstr(err.text, "(agent_packages_, "));
 
     pid = fork();
     if (pid == 0)

@@ -122,9 +122,6 @@ static void what_is_not_known_is_refused(void **state)
 {
 #define TABLE(ROWS) "========\n Package\n========\n" ROWS "\nTransaction Summary\n"
     static const char *const bad[] = {
-        TABLE("Skipping packages with broken dependencies:\n demo noarch 2.5-1 lab 5 k\n"),
-        TABLE("Enabling module streams:\n nodejs  18\n"),
-        TABLE("Reinstalling:\n demo noarch 2.0-1 lab 5 k\n"),
         TABLE(" demo noarch 2.0-1 lab 5 k\n"),
         TABLE("Installing:\n demo noarch\n"),
         TABLE("Installing:\n demo noarch ;reboot lab 5 k\n"),
@@ -132,8 +129,20 @@ static void what_is_not_known_is_refused(void **state)
         TABLE("Installing:\n demo noarch 1.0-1 lab 5 k\n     replacing  bulk1 1.0-1\n"),
         "========\n Package\n========\nInstalling:\n demo noarch 2.0-1 lab 5 k\n",
     };
+    /* F29, F30: what is more than packages, or less than asked for. */
+    static const char *const more[] = {
+        TABLE("Skipping packages with broken dependencies:\n demo noarch 2.5-1 lab 5 k\n"),
+        TABLE("Enabling module streams:\n nodejs  18\n"),
+        TABLE("Installing group/module packages:\n demo noarch 2.0-1 lab 5 k\n"),
+        TABLE("Reinstalling:\n demo noarch 2.0-1 lab 5 k\n"),
+    };
 #undef TABLE
 
+    for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
+        struct agent_packages_changes changes;
+
+        assert_int_equal(agent_packages_dnf_parse_table(&memory, more[i], &changes, &err), -EPERM);
+    }
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct agent_packages_changes changes;
 

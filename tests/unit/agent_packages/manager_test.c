@@ -2,6 +2,8 @@
 /* Whose database holds the host decides, not which tools happen to be installed. */
 #include "agent/txn/manager.h"
 
+#include <string.h>
+
 #include "job_dir.h"
 #include "proto/message.h"
 #include "tests/lib/unit.h"
@@ -58,10 +60,31 @@ static void the_database_decides(void **state)
     assert_int_equal(agent_txn_manager_find(dir.state_dir), PROTO_APT);
 }
 
+/* F31: what is no dnf 4 is named, and never tried. */
+static void what_is_there_instead_is_named(void **state)
+{
+    const char *reason, *remedy;
+
+    agent_txn_manager_explain(dir.state_dir, &reason, &remedy);
+    assert_non_null(strstr(reason, "neither apt nor dnf 4"));
+    put("usr/bin/yum", "");
+    put("usr/bin/rpm", "");
+    assert_int_equal(agent_txn_manager_find(dir.state_dir), 0);
+    agent_txn_manager_explain(dir.state_dir, &reason, &remedy);
+    assert_non_null(strstr(reason, "yum without dnf"));
+    put("usr/bin/dnf5", "");
+    put("usr/bin/dnf", "");
+    assert_int_equal(agent_txn_manager_find(dir.state_dir), 0);
+    agent_txn_manager_explain(dir.state_dir, &reason, &remedy);
+    assert_non_null(strstr(reason, "dnf 5"));
+    assert_non_null(strstr(remedy, "/usr/bin/dnf-3"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_database_decides, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_there_instead_is_named, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,6 +48,7 @@ static void encode_manifest(struct world *world)
         .not_after_ms = 2,
         .counter = 1,
         .targets_count = 1,
+        .package_set = PROTO_SET_NAMED,
         .packages = &package,
         .packages_count = 1,
         .pins = &pin,

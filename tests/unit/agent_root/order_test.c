@@ -86,6 +86,7 @@ static void make_manifest(struct world *world)
         .not_before_ms = NOW_MS - 1000,
         .not_after_ms = NOW_MS + 3600 * 1000,
         .counter = (uint64_t)NOW_MS,
+        .package_set = PROTO_SET_NAMED,
         .packages = &world->package,
         .packages_count = 1,
         .pins = &world->pin,

@@ -392,6 +392,17 @@ class Run(Desk):
         query = self.daemon.seen("query")[0]
         self.assertEqual(query["packages"], [{"name": "demo", "version": "2.0"}])
         self.assertEqual(sorted(query["hosts"]), [host_id(letter) for letter in "abcd"])
+        self.assertEqual((query["package_set"], query["excludes"], query["deny_new"]), ("named", [], False))
+
+    def test_asks_for_sets_of_packages(self):
+        self.set_up_fleet(upgrade("web-a"))
+        change = "packages: security, exclude: [ 'linux-image*' ], allow: { new: no }, phased: ignore"
+        plan = self.write_plan(re.sub("packages: .*]", change, PLAN))
+        self.assertIn("risk low, security updates, ", self.expect(0, "check", plan).stdout)
+        self.expect(0, "preview", plan)
+        query = self.daemon.seen("query")[0]
+        self.assertEqual((query["package_set"], query["packages"]), ("security", []))
+        self.assertEqual((query["excludes"], query["deny_new"], query["ignore_phasing"]), (["linux-image*"], True, True))
 
     def test_names_an_excluded_host_that_is_none(self):
         self.set_up_fleet(upgrade("web-a"), upgrade("web-b"))

@@ -21,7 +21,7 @@
 static const char plan_text[] =
     "plan: openssl\nrisk: low\nhosts: { list: [ a, b, c, d, e ] }\n"
     "change: { packages: [ openssl, nginx=1.2-3 ], allow: { remove: yes },\n"
-    "  revert_paths: [ /usr/local/bin ] }\n"
+    "  phased: ignore, exclude: [ lib*-dev ], revert_paths: [ /usr/local/bin ] }\n"
     "waves: [ 1, rest ]\nsoak: 1m\nfailures_allowed: 1\n"
     "quiesce: { units: [ cron.service ], timers: [ '*backup*' ], backups: [ 'pg*' ], wait: 2m }\n"
     "ssh_lock: { keep: { groups: [ ops ], from: [ 10.0.9.5 ] }, sessions: end, lease: 3h }\n"
@@ -190,6 +190,11 @@ static void builds_what_a_host_decodes(void **state)
     assert_string_equal(transaction.pins[1].version, "3.0-2");
     assert_true(manifest.allow_remove);
     assert_false(manifest.allow_downgrade);
+    assert_int_equal(manifest.package_set, PROTO_SET_NAMED);
+    assert_int_equal(manifest.excludes_count, 1);
+    assert_string_equal(manifest.excludes[0].text, "lib*-dev");
+    assert_true(manifest.allow_new);
+    assert_true(manifest.ignore_phasing);
     assert_int_equal(manifest.revert_class, PROTO_REVERT_PACKAGES);
     assert_false(manifest.revert_accepted);
     assert_int_equal(manifest.revert_paths_count, 1);

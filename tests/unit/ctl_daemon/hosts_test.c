@@ -240,6 +240,19 @@ static void test_query_brings_each_hosts_transaction(void **state)
     assert_code(world_ask(&world, json_pack("{s:s, s:[{s:s}]}", "verb", "query", "packages", "name",
                                             "nginx; rm")),
                 "bad_request");
+    assert_code(world_ask(&world, json_pack("{s:s, s:s, s:[{s:s}]}", "verb", "query", "package_set",
+                                            "all", "packages", "name", "nginx")),
+                "bad_request");
+    assert_code(world_ask(&world, json_pack("{s:s, s:s}", "verb", "query", "package_set", "some")),
+                "bad_request");
+    assert_code(world_ask(&world, json_pack("{s:s, s:s, s:[s]}", "verb", "query", "package_set",
+                                            "all", "excludes", "-y")),
+                "bad_request");
+    frame = world_ask(&world, json_pack("{s:s, s:s, s:[s], s:[s]}", "verb", "query", "package_set",
+                                        "security", "excludes", "linux-*", "hosts", "web1"));
+    assert_non_null(json_object_get(frame, "host"));
+    json_decref(frame);
+    json_decref(world_receive(&world));
 }
 
 /* ---- clones ---- */

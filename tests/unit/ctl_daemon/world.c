@@ -353,6 +353,7 @@ static void encode_manifest(const struct world *world, const struct submission_w
             wish->not_after_ms != 0 ? wish->not_after_ms : bl_wall_now().ms + 3600 * 1000,
         .counter = (uint64_t)bl_wall_now().ms,
         .targets_count = hosts_count,
+        .package_set = PROTO_SET_NAMED,
         .packages = &package,
         .packages_count = 1,
         .pins = &pin,

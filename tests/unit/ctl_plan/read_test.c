@@ -87,11 +87,22 @@ static const struct mistake {
     /* packages */
     {"plan: p\nrisk: low\nhosts: { list: [ h ] }\nchange: { packages: [] }\n",
      "p.yaml:4: field 'change.packages': is empty: name at least one package"},
-    {"plan: p\nrisk: low\nhosts: { list: [ h ] }\nchange: { packages: security }\n",
-     "p.yaml:4: field 'change.packages': 'security' is not built yet: list the packages: [ openssl, "
+    {"plan: p\nrisk: low\nhosts: { list: [ h ] }\nchange: { packages: kernel }\n",
+     "p.yaml:4: field 'change.packages': 'kernel' is not built yet: list the packages: [ openssl, "
      "… ]"},
+    {"plan: p\nrisk: low\nhosts: { list: [ h ] }\nchange: { packages: secruity }\n",
+     "p.yaml:4: field 'change.packages': must be 'security', 'all' or a list: [ … ]; did you mean "
+     "'security'?"},
+    {"plan: p\nrisk: low\nhosts: { list: [ h ] }\nchange:\n  packages: [ a, 'b*=1.*', 'c*:i386' ]\n"
+     "  exclude: [ 'x*', 'a', '-y*', 'z/*' ]\n  allow: { new: perhaps }\n  phased: always\n",
+     "p.yaml:5: field 'change.packages[2]': 'c*:i386' is not a pattern over names of packages\n"
+     "p.yaml:6: field 'change.exclude[2]': '-y*' is not a pattern over names of packages\n"
+     "p.yaml:6: field 'change.exclude[3]': 'z/*' is not a pattern over names of packages\n"
+     "p.yaml:6: field 'change.exclude': 'a' excludes 'a', which 'packages' names\n"
+     "p.yaml:7: field 'change.allow.new': 'perhaps' is neither yes nor no\n"
+     "p.yaml:8: field 'change.phased': 'always' is not one of respect, ignore"},
     {"plan: p\nrisk: low\nhosts: { list: [ h ] }\nchange: { packages: openssl }\n",
-     "p.yaml:4: field 'change.packages': must be a list: [ … ]"},
+     "p.yaml:4: field 'change.packages': must be 'security', 'all' or a list: [ … ]"},
     {"plan: p\nrisk: low\nhosts: { list: [ h ] }\nchange:\n  packages:\n  - a\n  - a=1\n  - b=\n"
      "  - '-c'\n  - d=1 2\n  - linux-image-amd64\n",
      "p.yaml:7: field 'change.packages[1]': package 'a' is listed twice\n"
@@ -248,8 +259,9 @@ static void reads_a_whole_plan(void **state)
     struct reading *reading = read_text(
         "plan: openssl-2026-11\nrisk: high\n"
         "hosts: { match: { role: web, env: prod }, list: [ db1 ], exclude: [ web9 ] }\n"
-        "change:\n  packages: [ openssl, nginx=1.24.0-2 ]\n"
-        "  allow: { remove: yes, downgrade: no }\n  reboot: if-needed\n  revert: packages\n"
+        "change:\n  packages: [ openssl, nginx=1.24.0-2 ]\n  exclude: [ nginx-doc ]\n"
+        "  allow: { remove: yes, downgrade: no, new: no }\n  phased: ignore\n"
+        "  reboot: if-needed\n  revert: packages\n"
         "  revert_paths: [ /usr/local/bin, /etc/shop.conf ]\n"
         "waves: [ 1, 10%, 0.5%, rest ]\nsoak: 1h30m\nfailures_allowed: 2\n"
         "quiesce: { units: [ cron.service ], timers: [ '*backup*' ], backups: [], wait: 5m }\n"
@@ -275,6 +287,10 @@ static void reads_a_whole_plan(void **state)
     assert_string_equal(plan->packages[1].version, "1.24.0-2");
     assert_true(plan->allow_remove);
     assert_false(plan->allow_downgrade);
+    assert_false(plan->allow_new);
+    assert_int_equal(plan->package_set, PROTO_SET_NAMED);
+    assert_string_equal(plan->exclude.items[0], "nginx-doc");
+    assert_int_equal(plan->phased, CTL_PLAN_PHASED_IGNORE);
     assert_int_equal(plan->reboot, CTL_PLAN_REBOOT_IF_NEEDED);
     assert_int_equal(plan->revert_class, PROTO_REVERT_PACKAGES);
     assert_true(plan->revert_accepted);

@@ -115,23 +115,52 @@ static void kinds_hold_exact_pins(void **state)
     REFUSED("packages: none", m.packages_count = 0);
 }
 
+static void assert_good(struct proto_package *package)
+{
+    PROTO_AUTO_BUFFER buffer = {0};
+    struct bl_error err = {0};
+    struct proto_manifest m;
+
+    walk_sample_manifest(&m);
+    m.packages = package;
+    m.packages_count = 1;
+    if (proto_manifest_encode(&m, &buffer, &err) < 0)
+        fail_msg("%s", err.text);
+    m.package_set = PROTO_SET_SECURITY;
+    m.packages_count = 0;
+    if (proto_manifest_encode(&m, &buffer, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
 static void packages_are_named_plainly(void **state)
 {
-    static const char *const names[] = {"a b", "../x", "x;reboot", "x*", "x-", "-y", "x=1", "x/y"};
+    static const char *const names[] = {"a b", "../x", "x;reboot", "-x*", "x-",
+                                        "-y",  "x=1",  "x/y",      "x*-", "*:i386"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         struct proto_package packages[] = {{names[i], ""}};
 
         REFUSED("packages[0]", m.packages = packages; m.packages_count = 1);
     }
+    struct proto_package globs[] = {{"nginx*", "1.2[34].*"}};
+    struct proto_text excludes[] = {{"fine*"}, {"-y*"}};
+    struct proto_text own[] = {{"tel*"}};
     struct proto_package versioned[] = {{"openssl", "3.0 || true"}};
     REFUSED("packages[0]", m.packages = versioned; m.packages_count = 1);
+    REFUSED("excludes[1]", m.excludes = excludes; m.excludes_count = 2);
+    REFUSED("'telnetd' is excluded", m.excludes = own; m.excludes_count = 1);
+    REFUSED("packages: some, and 'all' besides", m.package_set = PROTO_SET_ALL);
+    assert_good(globs);
 }
 
 static void removals_need_leave(void **state)
 {
+    struct proto_pin pins[4];
+
     REFUSED("removing is not allowed", m.allow_remove = false);
     REFUSED("downgraded", m.allow_downgrade = false);
+    REFUSED("is new, but new packages", memcpy(pins, m.pins, sizeof(pins));
+            pins[0].action = PROTO_ACTION_INSTALL; m.pins = pins; m.allow_new = false);
 }
 
 /* F28 */
