@@ -64,7 +64,8 @@ static bool is_there(const struct host *host, const char *name)
     return access(path_of(host, name), F_OK) == 0;
 }
 
-static void record(const struct host *host, const char *unit)
+/* `boot`: of which it says to be; NULL: of this one. */
+static void record_of(const struct host *host, const char *unit, const char *boot)
 {
     struct agent_lease_unit units[] = {{unit, true, 0}};
     struct agent_lease_record record;
@@ -72,9 +73,16 @@ static void record(const struct host *host, const char *unit)
     char boot_id[BL_BOOT_ID_BYTES];
 
     assert_int_equal(agent_lease_fill(&record, JOB, 3600 * 1000, boot_id, &err), 0);
+    if (boot != NULL)
+        record.boot_id = boot;
     record.units = units;
     record.units_count = unit != NULL;
     assert_int_equal(agent_lease_save(&host->places, AGENT_LEASE_QUIESCE, &record, &err), 0);
+}
+
+static void record(const struct host *host, const char *unit)
+{
+    record_of(host, unit, NULL);
 }
 
 static void write_file(const struct host *host, const char *name, const char *text)
@@ -197,6 +205,27 @@ static void test_a_unit_that_stays_held_keeps_its_lease(void **state)
     end(&host);
 }
 
+/* Its timer went with the boot that is over: without another one nobody would try again. */
+static void test_what_is_not_given_back_at_boot_is_tried_again(void **state)
+{
+    struct bl_error err = {0};
+    struct host host;
+
+    begin(&host, cron_runs);
+    record_of(&host, "cron.service", "00000000-0000-4000-8000-000000000000");
+    assert_int_equal(mkdir(path_of(&host, "units/cron.service.d"), 0755), 0);
+    assert_int_equal(mkdir(path_of(&host, DROP_IN), 0755), 0); /* what nobody can unlink */
+    assert_true(agent_release_at_boot(&host.places, &err) < 0);
+    assert_true(is_there(&host, "leases/quiesce"));
+    assert_true(fake_manager_heard(&host.manager, "StartTransientUnit " TIMER));
+
+    assert_int_equal(rmdir(path_of(&host, DROP_IN)), 0);
+    assert_int_equal(agent_release_at_boot(&host.places, &err), 0);
+    assert_false(is_there(&host, "leases/quiesce"));
+    (void)rmdir(path_of(&host, "units/cron.service.d"));
+    end(&host);
+}
+
 static void test_what_others_keep_beside_the_units_is_no_trouble(void **state)
 {
     struct host host;
@@ -263,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_a_joined_lease_has_a_timer),
         cmocka_unit_test(test_no_more_is_held_than_is_recorded),
         cmocka_unit_test(test_a_unit_that_stays_held_keeps_its_lease),
+        cmocka_unit_test(test_what_is_not_given_back_at_boot_is_tried_again),
         cmocka_unit_test(test_what_others_keep_beside_the_units_is_no_trouble),
         cmocka_unit_test(test_a_timer_with_nothing_to_give_back_ends),
         cmocka_unit_test(test_a_damaged_silence_still_raises_the_agent),
