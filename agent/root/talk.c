@@ -242,10 +242,19 @@ static void refuse(struct agent_talk *talk, const struct agent_order *order)
                                   .boot_id = talk->host->boot_id};
     const struct agent_journal_write write = {
         .reports = &report, .reports_count = 1, .what = "refused", .who = ""};
+    bool is_recorded = may_record_refusal(talk);
     struct bl_error err = {0};
+    int r = 0;
 
+    /* What became of a job is no refusal of it, but a stranger could ask for it as often. */
+    if (is_recorded)
+        r = agent_jobs_repeat(talk->jobs, order->job_id, &err);
+    if (r > 0)
+        return;
+    if (r < 0)
+        tell_trouble(talk, "A former job cannot be read", &err);
     sd_journal_print(LOG_WARNING, "An order was refused (%s): %s", report.code, report.reason);
-    if (!may_record_refusal(talk))
+    if (r < 0 || !is_recorded)
         return;
     memcpy(report.rollout_id, order->rollout_id, sizeof(report.rollout_id));
     if (agent_journal_write(talk->host->journal, &write, &err) < 0)
@@ -287,24 +296,19 @@ static void on_offer(struct agent_talk *talk, const struct proto_message *messag
     PROTO_AUTO_ARENA arena = {0};
     struct bl_error err = {0};
     struct agent_order order;
-    bool is_newest;
-    int r = 0;
+    int r;
 
     if (agent_jobs_is_halted(talk->jobs))
         return;
     agent_order_job_id(offer->manifest, job_id);
-    is_newest = work != NULL && memcmp(work->id, job_id, sizeof(job_id)) == 0;
-    /* What became of a job is no refusal of it, but a stranger could ask for it as often. */
-    if (is_newest || may_record_refusal(talk))
+    if (work != NULL && memcmp(work->id, job_id, sizeof(job_id)) == 0) {
         r = agent_jobs_repeat(talk->jobs, job_id, &err);
-    if (r > 0)
-        return;
-    if (r == 0)
+    } else {
         r = judge(talk, offer, &arena, &order, &err);
-    if (r >= 0 && order.refusal != AGENT_REFUSAL_NONE) {
-        refuse(talk, &order);
-    } else if (r >= 0) {
-        r = agent_jobs_take(talk->jobs, offer, &order, &err);
+        if (r >= 0 && order.refusal != AGENT_REFUSAL_NONE)
+            refuse(talk, &order);
+        else if (r >= 0)
+            r = agent_jobs_take(talk->jobs, offer, &order, &err);
     }
     if (r < 0)
         tell_trouble(talk, "An order could not be taken", &err);

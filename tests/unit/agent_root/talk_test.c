@@ -336,10 +336,72 @@ static void test_orders_need_a_welcome(void **state)
     assert_int_equal(agent_journal_last_row(world->host.journal), 1);
     assert_null(agent_jobs_work(world->jobs));
 
-    /* A flood of them fills neither disk nor outbox. */
+    /* A flood of them fills neither disk nor outbox; each that is told takes one of twenty. */
     for (int i = 0; i < 200; i++)
         tell(world, &offer);
+    assert_true(agent_journal_last_row(world->host.journal) >= 20);
     assert_true(agent_journal_last_row(world->host.journal) <= 21);
+}
+
+/* As it was taken from these bytes, and is over. */
+static void write_job(struct world *world, struct proto_bytes manifest, uint8_t number)
+{
+    static const struct agent_job_limits limits = {
+        .stage_ms = 1, .ready_ms = 1, .confirm_within_ms = 1, .watch_ms = 1, .keep_way_back_ms = 1};
+    struct agent_journal_job accept = {.rollout_id = {number}, .manifest = manifest};
+    struct proto_report report = {.rollout_id = {number},
+                                  .moment = PROTO_MOMENT_STATE,
+                                  .state = PROTO_JOB_BLOCKED,
+                                  .code = "no_space",
+                                  .reason = "full",
+                                  .boot_id = "boot-1"};
+    struct agent_job job;
+    const struct agent_journal_write write = {.accept = &accept,
+                                              .job = &job,
+                                              .boot_id = "boot-1",
+                                              .reports = &report,
+                                              .reports_count = 1,
+                                              .what = "job"};
+    struct bl_error err = {0};
+
+    agent_order_job_id(manifest, accept.id);
+    agent_job_init(&job, &limits);
+    job.state = PROTO_JOB_BLOCKED;
+    job.nonce = 1;
+    (void)snprintf(job.code, sizeof(job.code), "no_space");
+    (void)snprintf(job.reason, sizeof(job.reason), "full");
+    if (agent_journal_write(world->host.journal, &write, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+static void test_a_former_job_offered_again_is_told_by_its_end(void **state)
+{
+    struct world *world = *state;
+    static const uint8_t bytes[] = {1, 2, 3}, others[] = {4, 5, 6};
+    const struct proto_message offer = {.kind = PROTO_OFFER,
+                                        .offer = {.manifest = {bytes, sizeof(bytes)}}};
+    struct proto_message message;
+    uint64_t rows;
+
+    write_job(world, (struct proto_bytes){bytes, sizeof(bytes)}, 1);
+    write_job(world, (struct proto_bytes){others, sizeof(others)}, 2);
+    send_up(world, 1);
+    expect(world, PROTO_HELLO, &message);
+    welcome(world);
+    expect(world, PROTO_REPORT, &message);
+    expect(world, PROTO_REPORT, &message);
+    rows = agent_journal_last_row(world->host.journal);
+    /* A stranger may ask as often as he may be refused. */
+    for (int i = 0; i < 200; i++)
+        tell(world, &offer);
+    agent_talk_flush(world->talk);
+    assert_in_range(agent_journal_last_row(world->host.journal) - rows, 20, 21);
+    for (int i = 0; i < 20; i++) {
+        expect(world, PROTO_REPORT, &message);
+        assert_int_equal(message.report.rollout_id[0], 1);
+        assert_int_equal(message.report.state, PROTO_JOB_BLOCKED);
+        assert_string_equal(message.report.code, "no_space");
+    }
 }
 
 static void test_orders_of_unknown_jobs_are_nothing(void **state)
@@ -449,6 +511,7 @@ int main(void)
         CASE(test_reports_are_sent_again_until_acknowledged),
         CASE(test_a_journal_that_fails_at_an_acknowledgement_halts),
         CASE(test_orders_need_a_welcome),
+        CASE(test_a_former_job_offered_again_is_told_by_its_end),
         CASE(test_orders_of_unknown_jobs_are_nothing),
         CASE(test_messages_for_controllers_are_dropped),
         CASE(test_what_is_no_frame_ends_the_connection),
