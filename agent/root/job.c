@@ -237,8 +237,10 @@ static bool perform(struct agent_jobs *jobs, const struct agent_job_effects *eff
         jobs->handler->reported(jobs->handler->userdata);
     if (!agent_job_is_open(&jobs->work->job)) {
         jobs->handler->closed(jobs->handler->userdata);
-        if (jobs->back_wanted)
+        if (jobs->back_wanted) {
+            jobs->back_wanted = false;
             agent_jobs_take_back(jobs, jobs->back_rollout_id, jobs->back_event, "controller");
+        }
     }
 
     return recorded;
@@ -372,6 +374,7 @@ static int report_way_back_gone(struct agent_jobs *jobs, const struct agent_jour
     return report_of(jobs, asked->rollout_id, is_back ? state_of(&asked->job) : gone, who, err);
 }
 
+/* What lies below the open job waits for its end; what lies deeper is gone, whatever that end is. */
 static int take_back(struct agent_jobs *jobs, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
                      struct agent_job_event event, const char *who, struct bl_error *err)
 {
@@ -390,6 +393,12 @@ static int take_back(struct agent_jobs *jobs, const uint8_t rollout_id[PROTO_ROL
         r = agent_journal_load_job(jobs->host->journal, job_id, &arena, &saved, err);
         return r <= 0 ? r : report_way_back_gone(jobs, &saved, who, err);
     }
+    if (agent_jobs_is_open(jobs)) {
+        jobs->back_wanted = true;
+        jobs->back_event = event;
+        memmove(jobs->back_rollout_id, rollout_id, sizeof(jobs->back_rollout_id));
+        return 0;
+    }
 
     r = agent_journal_raise(jobs->host->journal, job_id, err);
     if (r < 0)
@@ -407,15 +416,8 @@ void agent_jobs_take_back(struct agent_jobs *jobs, const uint8_t rollout_id[PROT
     bool is_newest = jobs->work != NULL &&
                      memcmp(jobs->work->rollout_id, rollout_id, PROTO_ROLLOUT_ID_BYTES) == 0;
 
-    jobs->back_wanted = false;
     if (is_newest) {
         (void)agent_jobs_tell(jobs, event, who);
-        return;
-    }
-    if (agent_jobs_is_open(jobs)) {
-        jobs->back_wanted = true;
-        jobs->back_event = event;
-        memmove(jobs->back_rollout_id, rollout_id, sizeof(jobs->back_rollout_id));
         return;
     }
     if (!jobs->halted && take_back(jobs, rollout_id, event, who, &err) < 0) {

@@ -72,8 +72,8 @@ bool agent_jobs_tell(struct agent_jobs *jobs, struct agent_job_event event, cons
  * stands on (agent_journal_load_base) is taken up again and told. Any other committed one is
  * reported as `revert_failed` with the cause: what lies beneath a later change can't be pulled out;
  * one that is back already, or never changed anything, by its own end.
- * While another job is open the answer waits for its end; a restart forgets the wish, and the
- * controller repeats it.
+ * What the host stands on waits for the end of another job that is open; a restart forgets the wish,
+ * and the controller repeats it. All others are answered at once.
  */
 void agent_jobs_take_back(struct agent_jobs *jobs, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
                           struct agent_job_event event, const char *who);
