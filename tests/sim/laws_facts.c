@@ -70,9 +70,12 @@ void sim_cancel(sim_ticket *ticket)
 
 const struct sim_fault_done *sim_fault_list(uint32_t *ret_count)
 {
-    *ret_count = 0;
+    static struct sim_fault_done fault;
 
-    return NULL;
+    fault = (struct sim_fault_done){{SIM_FAULT_CLOCK_JUMPED, SIM_CONTROLLER, 0}, sim_now_ms()};
+    *ret_count = facts_world.is_struck ? 1 : 0;
+
+    return &fault;
 }
 
 bool sim_net_controller_answers(uint32_t host)
@@ -232,6 +235,7 @@ void change(uint32_t host)
     upgrade(host);
     sim_law_unit_ends(host, PROTO_STEP_UPGRADE);
     record(host, PROTO_JOB_VERIFYING);
+    sim_law_looked(host, rollout);
 }
 
 void probe(uint32_t host)
@@ -262,6 +266,20 @@ void ask_back(uint32_t host)
 {
     sim_law_person_asks(rollout, CTL_ROLLOUT_ROLLBACK, host, CTL_ROLLOUT_ALL);
     order(host, CTL_ROLLOUT_SEND_REVERT);
+}
+
+void turn_back(uint32_t host, const char *code, bool is_healthy, bool is_cut_off,
+               bool controller_was_missing)
+{
+    const struct sim_law_turn turn = {
+        .code = code,
+        .is_healthy = is_healthy,
+        .is_cut_off = is_cut_off,
+        .controller_was_missing = controller_was_missing,
+        .link_open_since_ms = facts_world.is_link_open ? 0 : SIM_NEVER,
+    };
+
+    sim_law_turned_back(host, rollout, &turn);
 }
 
 void tell_state(enum ctl_rollout_state state, const char *code, uint32_t hosts_count)

@@ -39,8 +39,10 @@ enum {
 
 struct facts_world {
     int64_t now_ms;
-    bool is_cut_off;  /* host 0 */
-    bool is_expected; /* that a law is broken */
+    bool is_cut_off;   /* host 0 */
+    bool is_struck;    /* all hosts, all the time, by a fault that does nothing */
+    bool is_link_open; /* of all hosts, ever since */
+    bool is_expected;  /* that a law is broken */
     jmp_buf out;
     char said[512];
 };
@@ -62,6 +64,8 @@ void record(uint32_t host, enum proto_job_state state);
 void order(uint32_t host, enum ctl_rollout_effect_type type);
 void ask_back(uint32_t host);
 void tell_state(enum ctl_rollout_state state, const char *code, uint32_t hosts_count);
+void turn_back(uint32_t host, const char *code, bool is_healthy, bool is_cut_off,
+               bool controller_was_missing);
 
 /* One host, from its offer to its end. */
 void take(uint32_t host);
@@ -70,7 +74,7 @@ void stage_all(void);
 void start(uint32_t host);   /* stage */
 void isolate(uint32_t host); /* start: SSH is locked, the silence timer armed */
 void upgrade(uint32_t host); /* isolate: the package run begins */
-void change(uint32_t host);  /* stage: all the way to VERIFYING */
+void change(uint32_t host);  /* stage: all the way to VERIFYING, which has looked */
 void probe(uint32_t host);   /* stage: all the way to PROBATION, COMMIT is sent */
 void watch(uint32_t host);   /* stage: COMMIT is heard, the watch time over */
 void commit(uint32_t host);  /* stage: all the way */

@@ -14,7 +14,7 @@ static void test_a_good_rollout_breaks_nothing(void **state)
     commit(2);
     tell_state(CTL_ROLLOUT_COMPLETE, "complete", HOSTS);
     ask_back(2);
-    sim_law_turned_back(2, rollout, "revert_by_controller", true, false, false);
+    turn_back(2, "revert_by_controller", true, false, false);
     record(2, PROTO_JOB_REVERTING);
     believe_failed(2, CTL_HOST_REVERTING);
     sim_law_unit_begins(2, rollout, PROTO_STEP_RESTORE, true);
@@ -59,8 +59,7 @@ static void test_orders_come_from_people_and_from_the_store(void **state)
     BREAKS("never was in probation", order(0, CTL_ROLLOUT_SEND_COMMIT));
     BREAKS("START was never sent", record(0, PROTO_JOB_ISOLATING));
     BREAKS("which nobody sent", sim_law_commit_heard(0, rollout, true));
-    BREAKS("REVERT that nobody sent",
-           sim_law_turned_back(0, rollout, "revert_by_controller", true, false, false));
+    BREAKS("REVERT that nobody sent", turn_back(0, "revert_by_controller", true, false, false));
 }
 
 static void test_nobody_orders_a_revoked_host(void **state)
@@ -209,12 +208,10 @@ static void test_the_controllers_absence_turns_nobody_back(void **state)
 {
     stage(0);
     probe(0);
-    BREAKS("only the controller is missing",
-           sim_law_turned_back(0, rollout, "link_broken", true, false, true));
-    BREAKS("only the controller is missing",
-           sim_law_turned_back(0, rollout, "witnesses_unknown", true, false, true));
-    BREAKS("without a cause", sim_law_turned_back(0, rollout, "", true, false, false));
-    sim_law_turned_back(0, rollout, "cut_off", true, true, true);
+    BREAKS("only the controller is missing", turn_back(0, "link_broken", true, false, true));
+    BREAKS("only the controller is missing", turn_back(0, "witnesses_unknown", true, false, true));
+    BREAKS("without a cause", turn_back(0, "", true, false, false));
+    turn_back(0, "cut_off", true, true, true);
 }
 
 /* ---- leases ---- */

@@ -112,7 +112,7 @@ CORE = [
 WORLD = [
     # ---- agent: the shell of the job machine ----
     ("effects come before their record", "agent/root/job.c",
-     """    if (record(jobs, &effects, NULL, who, &err) < 0) {
+     """    if (record(jobs, &effects, telling, &err) < 0) {
         halt(jobs, &err);
         return false;
     }
@@ -121,7 +121,7 @@ WORLD = [
 """,
      """    bool done = perform(jobs, &effects);
 
-    if (record(jobs, &effects, NULL, who, &err) < 0) {
+    if (record(jobs, &effects, telling, &err) < 0) {
         halt(jobs, &err);
         return false;
     }
@@ -141,7 +141,7 @@ WORLD = [
      """    agent_jobs_tell(jobs,
                     (struct agent_job_event){.type = AGENT_JOB_WITNESSES, .witnesses = answer}, "");
 """, ""),
-    ("the watch time is not the plan's", "agent/root/job.c",
+    ("the watch time is not the plan's", "agent/root/order.c",
      ".watch_ms = at_least_1(manifest->watch_ms)", ".watch_ms = 1"),
     ("a restarted agent takes no job up", "agent/root/job.c",
      "    if (r <= 0)\n        return r;\n    return take_up(jobs, &saved, err);",
@@ -150,6 +150,9 @@ WORLD = [
      "    if (r == 0 || memcmp(saved.id, job_id, sizeof(job_id)) != 0)", "    if (r == 0)"),
     ("an order for a former job is forgotten while one is open", "agent/root/job.c",
      "        jobs->back_wanted = true;", "        jobs->back_wanted = false;"),
+    ("another order makes that for a former job forgotten", "agent/root/job.c",
+     "    if (is_newest) {\n        (void)agent_jobs_tell(jobs, event, who);",
+     "    jobs->back_wanted = false;\n    if (is_newest) {\n        (void)agent_jobs_tell(jobs, event, who);"),
     ("the files of the job that the host stands on are deleted", "agent/root/job.c",
      "agent_prune_jobs(jobs->host->state_dir, jobs->work->id_text, base_text);",
      'agent_prune_jobs(jobs->host->state_dir, jobs->work->id_text, "");'),
@@ -245,7 +248,7 @@ WORLD = [
     ("the result of a former run is not looked for", "agent/root/phase.c",
      "        } else if (end_with_result(phase) == 0) {\n", "        } else {\n"),
     ("the proof of the former state always holds", "agent/root/ops/prove.c",
-     "    } else if (found.grade <= PROTO_GRADE_MINOR) {", "    } else if (found.grade <= PROTO_GRADE_SEVERE) {"),
+     "    if (found.grade > PROTO_GRADE_MINOR) {", "    if (found.grade > PROTO_GRADE_SEVERE) {"),
     ("the silence timer is not disarmed", "agent/lease/silence.c",
      "    int r = agent_lease_remove(places, RECORD, err);", "    int r = 0;"),
     ("no silence timer is armed", "agent/root/ops/arm.c",
@@ -253,8 +256,9 @@ WORLD = [
                               (int64_t)(manifest->change_ms + manifest->confirm_within_ms), err);
 """, "        r = manifest->change_ms > 0 ? 0 : -1;\n"),
     ("a lease of another boot stays", "agent/lease/release.c",
-     "    return release_and_tell(places, name, err);\n}\n\nint agent_release_at_boot",
-     "    return 0;\n}\n\nint agent_release_at_boot"),
+     "    r = release_and_tell(places, name, err);\n", "    r = 0;\n"),
+    ("what could not be given back at boot is not tried again", "agent/lease/release.c",
+     "        (void)!arm_again(places, name, AGENT_LEASE_RETRY_MS, &ignored);\n", "        (void)ignored;\n"),
     ("a lease lasts twice as long", "agent/lease/lease.c",
      "bl_mono_after(bl_mono_now(), lease_ms).ms", "bl_mono_after(bl_mono_now(), 2 * lease_ms).ms",
      "record->until_ms = record->taken_ms + lease_ms;", "record->until_ms = record->taken_ms + 2 * lease_ms;"),
@@ -308,9 +312,9 @@ WORLD = [
     ("all events are stored for the first host", "controller/daemon/store_log.c",
      "    ctl_query_bind_i64(&query, event->host);", "    ctl_query_bind_i64(&query, 0);"),
     ("reports are not replayed", "controller/daemon/run.c",
-     "    ctl_run_step(run, event, at);\n\n    return 0;\n}\n\nstatic int take_report",
-     "    if (event->type != CTL_ROLLOUT_HOST_REPORT)\n        ctl_run_step(run, event, at);\n\n    return 0;\n}\n\n"
-     "static int take_report"),
+     "    ctl_run_step(run, event, at);\n\n    if (event->type == CTL_ROLLOUT_HOST_WENT_BACK)",
+     "    if (event->type != CTL_ROLLOUT_HOST_REPORT)\n        ctl_run_step(run, event, at);\n\n"
+     "    if (event->type == CTL_ROLLOUT_HOST_WENT_BACK)"),
     ("a host is taken for its neighbour", "controller/daemon/run.c",
      "        if (order == 0)\n            return middle;", "        if (order == 0)\n            return middle > 0 ? middle - 1 : 0;"),
 ]

@@ -136,6 +136,7 @@ static void reap(void *userdata)
     struct sim_host *h = userdata;
     struct sim_agent *agent = &h->agent;
 
+    sim_law_agent_gone(h->index);
     agent->jobs = agent_jobs_free(agent->jobs);
     agent->talk = agent_talk_free(agent->talk);
     agent->host.units = agent_units_free(agent->host.units);

@@ -151,6 +151,24 @@ void sim_law_submitted(const struct sim_law_rollout *told)
     add(rollout);
 }
 
+bool law_is_sent(const struct law_member *member, enum ctl_rollout_effect_type order)
+{
+    return ((member->orders_sent | member->orders_forged) >> order & 1) != 0;
+}
+
+bool law_is_undisturbed(uint32_t host, int64_t since_ms)
+{
+    uint32_t count;
+    const struct sim_fault_done *list = sim_fault_list(&count);
+
+    for (uint32_t i = count; i > 0 && list[i - 1].at_ms >= since_ms; i--) {
+        if (list[i - 1].id.machine == host || list[i - 1].id.machine == SIM_CONTROLLER)
+            return false;
+    }
+
+    return true;
+}
+
 bool law_is_back_asked(const struct law_member *member)
 {
     return member->is_back_asked || member->rollout->is_back_asked ||

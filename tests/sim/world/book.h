@@ -18,7 +18,9 @@ enum {
     LAW_PROMISE_SLACK_MS = 5 * 1000,
     LAW_LEASE_SLACK_MS = 5 * 60 * 1000, /* for what gives back to do so */
     LAW_BOOT_SLACK_MS = 15 * 60 * 1000, /* a boot comes as far as giving back what it finds */
+    LAW_BOOT_USUAL_MS = 2 * 60 * 1000,  /* the same where nothing strikes that boot */
     LAW_RETRY_MS = 60 * 1000,           /* agent/lease tries again so often */
+    LAW_RETRY_SLACK_MS = 30 * 1000,     /* for PID 1 to begin that */
 };
 
 #define LAW_JOB(name)  (UINT32_C(1) << PROTO_JOB_##name)
@@ -47,6 +49,10 @@ struct law_member {
     int64_t probation_ms; /* not earlier than this */
     int64_t commit_ms;    /* COMMIT was heard over a new link; SIM_NEVER: not */
     int64_t committed_ms;
+    uint32_t looked_boot; /* of the host's boots, that in which VERIFY looked last */
+    bool was_committing;  /* when its power went: nothing was missing any more */
+    int64_t
+        revert_heard_ms; /* REVERT waits in the agent's memory for the end of another job; 0: none */
 
     /* What left for it, one bit for each enum ctl_rollout_effect_type. */
     uint32_t orders_sent, orders_forged;
@@ -98,6 +104,8 @@ struct law_lease {
     uint32_t host;
     enum sim_lease lease;
     bool is_held;
+    bool is_of_former_boot;
+    int64_t kept_ms; /* to give it back failed in this boot, of which it is not; 0: did not */
     int64_t until_ms;
     int64_t allowed_ms; /* to be over by then */
     sim_ticket timer;
@@ -106,6 +114,9 @@ struct law_lease {
 struct law_host {
     bool was_cloned;
     bool is_up, is_revoked;
+    uint32_t boots;
+    int64_t booted_ms;
+    int64_t closed_ms;      /* its newest job ended in this life of the agent; 0: none has */
     uint32_t unit;          /* enum proto_step of the package run that is under way; 0: none */
     struct law_member *job; /* the newest */
     struct law_lease leases[SIM_LEASE_LAST + 1];
@@ -133,6 +144,20 @@ struct law_host *law_host(uint32_t host);
 
 /* A person asked for the way back of this host, alone or with others. */
 bool law_is_back_asked(const struct law_member *member);
+
+/* This order left for it, from belayd or from somebody who holds the controller. */
+bool law_is_sent(const struct law_member *member, enum ctl_rollout_effect_type order);
+
+/* No fault struck this host or the controller since then. */
+bool law_is_undisturbed(uint32_t host, int64_t since_ms);
+
+/* ---- laws_causes.c, for the other laws ---- */
+
+/* The agent recorded this state of its job itself, and it is another one than before. */
+void law_judge_own_move(const struct law_member *member, uint32_t state);
+void law_note_power(struct law_host *host, bool is_up);
+/* What was heard and could be answered has been; `is_forgotten`: nobody knows of it from now on. */
+void law_judge_answers(uint32_t host, bool is_forgotten);
 
 /*
  * Judges what could not be judged in the middle of a transaction. Called first by every fact; only

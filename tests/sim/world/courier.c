@@ -5,10 +5,12 @@
  * each connection in the order of what came over it, and without an agent it hangs up.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/root/wire.h"
+#include "proto/message.h"
 #include "tests/sim/world/hosts.h"
 #include "tests/sim/world/net.h"
 
@@ -17,6 +19,7 @@ enum {
     LOCAL_RETRY_MS_MAX = 2000,
     REDIAL_MS = 100, /* as RESTART_MS in agent/courier/link.c */
     FRAME_MS_MAX = 20,
+    FULL_MS_MAX = 60 * 1000,
 };
 
 enum frame_kind {
@@ -57,6 +60,27 @@ static void drop_frames(struct sim_host *h)
     sim_cancel(&h->courier.delivery);
 }
 
+/* 0 when it is of another kind. */
+static uint32_t read_kind(const void *data, size_t size_bytes, struct proto_arena *arena,
+                          struct proto_message *ret_message)
+{
+    struct bl_error err = {0};
+
+    return proto_message_decode(data, size_bytes, arena, ret_message, &err) < 0 ? 0
+                                                                                : ret_message->kind;
+}
+
+/* What an agent hears that belayd has not greeted counts for nothing. */
+static void tell_law(const struct sim_host *h, const struct sim_frame *frame)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    struct proto_message message;
+
+    if (h->agent.talk != NULL && agent_talk_is_up(h->agent.talk) &&
+        read_kind(frame->data, frame->size_bytes, &arena, &message) == PROTO_REVERT)
+        sim_law_revert_heard(h->index, message.order.rollout_id);
+}
+
 /* Inside of the agent's process. */
 static void take_frame(struct agent_wire *wire, const struct sim_frame *frame)
 {
@@ -64,11 +88,13 @@ static void take_frame(struct agent_wire *wire, const struct sim_frame *frame)
 
     switch (frame->kind) {
     case FRAME_DATA:
+        tell_law(wire->host, frame);
         handler->message(handler->userdata, frame->data, frame->size_bytes);
         break;
     case FRAME_UP:
         wire->generation = frame->generation;
         wire->is_up = true;
+        wire->host->agent.sent_seq = 0;
         handler->up(handler->userdata, wire->generation);
         break;
     case FRAME_LOST:
@@ -270,6 +296,7 @@ void sim_courier_stop(struct sim_host *h, bool is_silent)
     bool had_agent = h->courier.has_agent;
 
     sim_cancel(&h->courier.ticket);
+    sim_cancel(&h->courier.room);
     drop_frames(h);
     stop_link(h, is_silent);
     h->courier.is_running = h->courier.has_agent = false;
@@ -332,13 +359,65 @@ uint64_t agent_wire_generation(const struct agent_wire *wire)
     return wire->generation;
 }
 
+/* ---- a courier that does not keep up ---- */
+
+static void on_room(void *userdata, uint64_t argument)
+{
+    struct sim_host *h = userdata;
+
+    h->courier.room = 0;
+    if (h->courier.is_link_up)
+        sim_host_link_writable(h->index, h->courier.generation);
+}
+
+/* Who holds the controller says that it has got what was never sent. */
+static void on_forged_ack(void *userdata, uint64_t seq)
+{
+    struct sim_host *h = userdata;
+    const struct proto_message ack = {.kind = PROTO_REPORT_ACK, .report_ack.seq = seq};
+    PROTO_AUTO_BUFFER buffer = {0};
+    struct bl_error err = {0};
+
+    if (proto_message_encode(&ack, &buffer, &err) < 0)
+        sim_broken("forged: %s", err.text);
+    if (sim_net_forge(h->index, buffer.data, buffer.size_bytes))
+        sim_tell(h->index, "forged: report %" PRIu64 " is acknowledged", seq);
+}
+
+/* True when it takes no report now, for a while. */
+static bool is_full(struct sim_host *h, uint64_t seq)
+{
+    int64_t ms;
+
+    if (h->courier.room != 0)
+        return true;
+    if (!sim_fault(SIM_FAULT_COURIER_FULL, h->index))
+        return false;
+    ms = sim_draw_log(SIM_DRAW_LATER, h->index, FRAME_MS_MAX, FULL_MS_MAX);
+    h->courier.room = sim_after(ms, on_room, h, h->index);
+    if (sim_fault(SIM_FAULT_FORGED_ACK, h->index))
+        (void)sim_after(sim_draw_log(SIM_DRAW_LATER, h->index, 1, ms), on_forged_ack, h, seq);
+
+    return true;
+}
+
 /* What finds no connection behind the courier is dropped by it: the agent hears of that later. */
 int agent_wire_send(struct agent_wire *wire, const void *data, size_t size_bytes)
 {
     struct sim_host *h = wire->host;
+    PROTO_AUTO_ARENA arena = {0};
+    struct proto_message message;
 
     if (!h->courier.has_agent)
         return -ENOTCONN;
+    if (!sim_current->is_dead && read_kind(data, size_bytes, &arena, &message) == PROTO_REPORT) {
+        if (is_full(h, message.report.seq)) {
+            wire->wants_room = true;
+            return -EAGAIN;
+        }
+        if (message.report.seq > h->agent.sent_seq)
+            h->agent.sent_seq = message.report.seq;
+    }
     if (!sim_process_may_act() || !h->courier.is_link_up)
         return 0;
     if (sim_net_send_up(h->index, data, size_bytes) != -EAGAIN)

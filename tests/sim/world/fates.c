@@ -140,6 +140,8 @@ static void strike_people(void)
         SIM_FAULT_KEY_REVOKED,
         SIM_FAULT_HOST_REVOKED,
         SIM_FAULT_FORGED_ORDER,
+        SIM_FAULT_PERSON_ROLLS_BACK_FORMER,
+        SIM_FAULT_FORGED_AIMED,
     };
 
     for (uint32_t i = 0; i < sizeof(buttons) / sizeof(buttons[0]); i++) {

@@ -62,6 +62,11 @@ static const uint32_t usual[SIM_FAULT_COUNT] = {
     [SIM_FAULT_AGENT_UPGRADED] = 8000,
     [SIM_FAULT_SAME_TICK] = 50000,
     [SIM_FAULT_POWER_CUT_WRITING] = 500,
+    [SIM_FAULT_PERSON_ROLLS_BACK_FORMER] = 12000,
+    [SIM_FAULT_FORGED_AIMED] = 12000,
+    [SIM_FAULT_COURIER_FULL] = 10000,
+    [SIM_FAULT_FORGED_ACK] = 300000,
+    [SIM_FAULT_WAY_BACK_LIES] = 120000,
 };
 
 static const char *const names[SIM_FAULT_COUNT] = {
@@ -82,16 +87,18 @@ static struct {
 void sim_faults_open(uint32_t hosts)
 {
     uint32_t kinds_pct = (uint32_t)sim_draw_between(SIM_DRAW_WORLD, SIM_CONTROLLER, 5, 70);
+    const uint32_t kinds = sim_options()->kinds != 0 ? sim_options()->kinds : SIM_FAULT_COUNT;
 
     memset(&faults, 0, sizeof(faults));
     faults.hosts = hosts;
     faults.chances = calloc((size_t)SIM_FAULT_COUNT * (hosts + 1), sizeof(*faults.chances));
     if (faults.chances == NULL)
         sim_broken("no memory for faults");
-    for (uint32_t i = 0; i < SIM_FAULT_COUNT; i++) {
-        uint32_t eighths = 1U << sim_draw_below(SIM_DRAW_WORLD, SIM_CONTROLLER, 6);
+    for (uint32_t i = 0; i < kinds; i++) {
+        const enum sim_draw what = i < SIM_FAULT_FIRST_KINDS ? SIM_DRAW_WORLD : SIM_DRAW_LATER;
+        uint32_t eighths = 1U << sim_draw_below(what, SIM_CONTROLLER, 6);
 
-        if (sim_draw_percent(SIM_DRAW_WORLD, SIM_CONTROLLER, kinds_pct))
+        if (sim_draw_percent(what, SIM_CONTROLLER, kinds_pct))
             faults.rates[i] = usual[i] / 8 * eighths;
     }
     if (sim_options()->is_calm)

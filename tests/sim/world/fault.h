@@ -61,13 +61,23 @@
     X(FORGED_ORDER, "forged order") /* by who holds the controller */            \
     X(AGENT_UPGRADED, "agent upgraded")                                          \
     X(SAME_TICK, "deadline in the tick of its answer")                           \
-    X(POWER_CUT_WRITING, "power cut while writing") /* at a write or a sync */
+    X(POWER_CUT_WRITING, "power cut while writing") /* at a write or a sync */   \
+    X(PERSON_ROLLS_BACK_FORMER, "person rolls a host back in an older rollout")  \
+    X(FORGED_AIMED, "forged order that nearly fits")                             \
+    X(COURIER_FULL, "courier takes no more")                                     \
+    X(FORGED_ACK, "forged acknowledgement") /* of a report that was not sent */  \
+    X(WAY_BACK_LIES, "way back says it worked and did not")
 
 enum sim_fault {
 #define X(name, text) SIM_FAULT_##name,
     SIM_FAULTS(X)
 #undef X
     SIM_FAULT_COUNT,
+};
+
+enum {
+    /* The kinds of the first worlds. Those after them draw apart, so that a world without them is as it was. */
+    SIM_FAULT_FIRST_KINDS = SIM_FAULT_POWER_CUT_WRITING + 1,
 };
 
 /* Which opportunity: the n-th of this kind for this machine. */

@@ -179,8 +179,10 @@ void agent_prune_jobs(const char *state_dir, const char *newest, const char *bas
 
         if (dir->number == 0 || strcmp(dir->id, newest) == 0 || strcmp(dir->id, base) == 0)
             continue;
-        if (sim_process_may_act())
-            *dir = (struct sim_job_dir){0};
+        if (!sim_process_may_act())
+            continue;
+        sim_law_files_deleted(h->index, dir->rollout_id);
+        *dir = (struct sim_job_dir){0};
     }
 }
 

@@ -118,6 +118,97 @@ static void offer_again(const struct sim_plan *plan, bool is_same)
     send(host, &message, is_same ? "an old offer again" : "another host's offer");
 }
 
+/* ---- what nearly fits ---- */
+
+static uint32_t draw_aim(uint32_t bound)
+{
+    return sim_draw_below(SIM_DRAW_LATER, SIM_CONTROLLER, bound);
+}
+
+/* START or CANCEL of another rollout than that of the job which the host is at. */
+static void forge_of_another(uint32_t host)
+{
+    const struct sim_host_truth *truth = sim_host_truth(host);
+    const struct sim_plan *plan = sim_people_plan(draw_aim(SIM_PLANS_MAX));
+
+    if (plan == NULL || !sim_host_has_job(host) ||
+        memcmp(plan->rollout.id, truth->rollout_id, PROTO_ROLLOUT_ID_BYTES) == 0)
+        return;
+    if (draw_aim(2) == 0)
+        forge_order(host, plan->rollout.id, PROTO_START, CTL_ROLLOUT_SEND_START);
+    else
+        forge_order(host, plan->rollout.id, PROTO_CANCEL, CTL_ROLLOUT_SEND_CANCEL);
+}
+
+static bool is_named(const struct sim_plan *plan, uint32_t host)
+{
+    for (uint32_t i = 0; i < plan->rollout.hosts_count; i++) {
+        if (plan->rollout.hosts[i] == host)
+            return true;
+    }
+
+    return false;
+}
+
+/* The papers of one who is named, to those who are not. */
+static void offer_to_strangers(const struct sim_plan *plan)
+{
+    PROTO_AUTO_BUFFER message = {0};
+
+    sim_plan_offer(plan, draw_aim(plan->rollout.hosts_count), &message);
+    for (uint32_t host = 0; host < sim_host_count(); host++) {
+        if (!is_named(plan, host))
+            send(host, &message, "the offer of a host that is named");
+    }
+}
+
+static uint32_t thief; /* whose revoked key he has */
+
+static bool is_revoked_there(uint32_t host)
+{
+    const struct proto_trust *trust = sim_host_trust(host);
+
+    return trust != NULL && trust->people[thief].revoked;
+}
+
+/* A plan of his own, well signed, for those hosts that know that this key is revoked. */
+static void forge_by_thief(void)
+{
+    struct sim_plan plan;
+
+    thief = draw_aim(SIM_CARLA);
+    if (!sim_keys_is_revoked(thief)) {
+        sim_people_press(SIM_FAULT_KEY_REVOKED);
+        return;
+    }
+    if (!sim_plan_draw(&plan, SIM_DRAW_LATER, 0x80 + draw_aim(0x40), is_revoked_there))
+        return;
+    sim_keys_sign(thief, &plan.manifest, &plan.signatures[0]);
+    plan.rollout.is_valid = false;
+    sim_law_submitted(&plan.rollout);
+    for (uint32_t i = 0; i < plan.rollout.hosts_count; i++) {
+        PROTO_AUTO_BUFFER message = {0};
+
+        sim_plan_offer(&plan, i, &message);
+        sim_law_order_forged(plan.rollout.id, plan.rollout.hosts[i], CTL_ROLLOUT_SEND_OFFER);
+        send(plan.rollout.hosts[i], &message, "an offer signed with a revoked key");
+    }
+    sim_plan_release(&plan);
+}
+
+void sim_forge_aimed(void)
+{
+    const struct sim_plan *plan = sim_people_plan(draw_aim(SIM_PLANS_MAX));
+    const uint32_t kind = draw_aim(3);
+
+    if (kind == 0)
+        forge_by_thief();
+    else if (kind == 1 && plan != NULL)
+        offer_to_strangers(plan);
+    else
+        forge_of_another(draw_aim(sim_host_count()));
+}
+
 void sim_forge(void)
 {
     const struct sim_plan *plan = sim_people_any_plan();

@@ -397,6 +397,11 @@ void sim_host_set_trust(uint32_t host, const struct proto_trust *trust)
     sim_host(host)->trust = trust;
 }
 
+const struct proto_trust *sim_host_trust(uint32_t host)
+{
+    return sim_host(host)->trust;
+}
+
 static void make_id(uint32_t index, uint8_t ret_id[PROTO_HOST_ID_BYTES])
 {
     uint64_t number = index + 1;

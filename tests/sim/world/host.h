@@ -75,6 +75,9 @@ bool sim_host_rescue(uint32_t host, enum sim_rescue button);
 /* The trust file of the host is another one from now on (a person's key was revoked). Borrowed for good. */
 void sim_host_set_trust(uint32_t host, const struct proto_trust *trust);
 
+/* The trust file that it has; NULL before it booted. */
+const struct proto_trust *sim_host_trust(uint32_t host);
+
 /* ---- called by fates; what makes no sense at the moment does nothing ---- */
 
 bool sim_host_has_job(uint32_t host); /* an open one, in its journal */

@@ -106,6 +106,7 @@ struct sim_courier {
     int64_t up_ms;       /* world time at which it came up */
     sim_ticket ticket;   /* of its restart, or of its next try to reach the agent */
     sim_ticket redial;
+    sim_ticket room;          /* it takes no report until then */
     struct sim_frame *frames; /* on their way to the agent, oldest first */
     sim_ticket delivery;
 };
@@ -119,6 +120,7 @@ struct sim_agent {
     struct agent_jobs *jobs;
     struct agent_jobs_handler handler;
     char state_dir[32];
+    uint64_t sent_seq; /* the last report that went to the courier on this connection */
     sim_ticket restart, person, release;
     uint32_t failed_starts;
 };

@@ -99,10 +99,32 @@ void sim_law_rescued(uint32_t host);
 /* COMMIT reached the job; over which connection, and whether it is younger than the change. */
 void sim_law_commit_heard(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
                           bool is_new_link);
-/* The host goes the way back. `witnesses_answer`: others on its network could be reached then. */
+/* What is true of a host at the moment at which its disk says that it goes the way back. */
+struct sim_law_turn {
+    const char *code; /* why, as the host has it */
+    bool is_healthy, is_cut_off;
+    bool controller_was_missing; /* when its network was looked at last */
+    bool has_change_result;      /* the package run has ended and written how */
+    int64_t
+        link_open_since_ms; /* nothing stood between it and belayd since; SIM_NEVER: something does */
+};
+/* The host goes the way back. */
 void sim_law_turned_back(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
-                         const char *code, bool is_healthy, bool is_cut_off,
-                         bool controller_was_missing);
+                         const struct sim_law_turn *turn);
+/* The job ends without a change, for this cause. */
+void sim_law_cancelled(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                       const char *code);
+/* VERIFY has looked at the host as it is in this boot. */
+void sim_law_looked(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES]);
+/* REVERT reached an agent that listens to belayd; a report of that rollout was recorded there. */
+void sim_law_revert_heard(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES]);
+void sim_law_reported(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES]);
+/* The agent's process is gone, or does nothing more: what it only remembered is forgotten. */
+void sim_law_agent_gone(uint32_t host);
+/* Reports up to `seq` left its outbox; `sent_seq` is the last that it sent over this connection. */
+void sim_law_reports_dropped(uint32_t host, uint64_t seq, uint64_t sent_seq);
+/* Its files of this rollout, its way back among them, were deleted to make room. */
+void sim_law_files_deleted(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES]);
 /* Its disk is another one now (snapshot, reinstallation): what it knew is what that disk knows. */
 void sim_law_disk_replaced(uint32_t host);
 /* Its disk is copied as it is now; sim_law_disk_replaced brings that back. */

@@ -170,6 +170,8 @@ void sim_law_world_ended(void)
         if (law_books.rollouts[i]->state != 0) /* belayd never stored the others */
             judge_rollout(law_books.rollouts[i]);
     }
-    for (uint32_t i = 0; i < law_books.hosts_count; i++)
+    for (uint32_t i = 0; i < law_books.hosts_count; i++) {
         judge_host(i);
+        law_judge_answers(i, /* is_forgotten= */ false);
+    }
 }

@@ -29,11 +29,6 @@ static const uint32_t durable_next[PROTO_JOB_STATE_LAST + 1] = {
 
 static const uint32_t untouched = LAW_JOB(BLOCKED) | LAW_JOB(CANCELLED);
 
-static bool is_sent(const struct law_member *member, enum ctl_rollout_effect_type order)
-{
-    return ((member->orders_sent | member->orders_forged) >> order & 1) != 0;
-}
-
 static const char *name_of(uint32_t state)
 {
     return state == 0 ? "nothing" : proto_job_state_name(state);
@@ -51,7 +46,7 @@ static void take(struct law_member *member)
             rollout->number);
     SIM_LAW(!member->is_distrusted, "host %u: took rollout %u, signed by nobody whom it trusts",
             member->host, rollout->number);
-    SIM_LAW(is_sent(member, CTL_ROLLOUT_SEND_OFFER),
+    SIM_LAW(law_is_sent(member, CTL_ROLLOUT_SEND_OFFER),
             "host %u: took rollout %u, which nobody offered to it", member->host, rollout->number);
     SIM_LAW(!member->is_taken, "host %u: took rollout %u twice", member->host, rollout->number);
     SIM_LAW(former == NULL || former == member || !former->is_known || former->job_state == 0 ||
@@ -67,6 +62,7 @@ static void take(struct law_member *member)
 void sim_law_job_taken(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES])
 {
     law_settle();
+    law_judge_answers(host, /* is_forgotten= */ false);
     take(law_must_find(rollout_id, host, "a job was taken"));
 }
 
@@ -105,7 +101,7 @@ static void judge_commit(const struct law_member *member)
 
 static void judge_way_back(const struct law_member *member)
 {
-    bool is_ordered = is_sent(member, CTL_ROLLOUT_SEND_REVERT) || member->is_rescued;
+    bool is_ordered = law_is_sent(member, CTL_ROLLOUT_SEND_REVERT) || member->is_rescued;
 
     SIM_LAW(member->job_state != PROTO_JOB_COMMITTED || is_ordered,
             "host %u: committed rollout %u and goes back, and nobody ordered that", member->host,
@@ -121,7 +117,7 @@ static void judge_move(const struct law_member *member, uint32_t state)
     SIM_LAW((durable_next[former] >> state & 1) != 0,
             "host %u: rollout %u is %s after %s, which may not follow", member->host, number,
             name_of(state), name_of(former));
-    SIM_LAW(!begins || is_sent(member, CTL_ROLLOUT_SEND_START),
+    SIM_LAW(!begins || law_is_sent(member, CTL_ROLLOUT_SEND_START),
             "host %u: rollout %u is %s, and START was never sent", member->host, number,
             name_of(state));
     if (state == PROTO_JOB_REVERTING)
@@ -172,7 +168,11 @@ void sim_law_job_recorded(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_
     bool is_new = !member->is_known || (uint32_t)state != member->job_state;
 
     law_settle();
+    if (is_new && member->is_known)
+        law_judge_own_move(member, (uint32_t)state);
     record(member, state, sim_now_ms());
+    if (proto_job_state_is_final(state))
+        law_host(host)->closed_ms = sim_now_ms();
     if (!is_new)
         return;
     SIM_LAW(state != PROTO_JOB_COMMITTED || is_packages_new,
@@ -185,8 +185,14 @@ void sim_law_job_loaded(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID
                         enum proto_job_state state)
 {
     struct law_member *member = law_must_find(rollout_id, host, "a job was loaded");
+    const struct law_member *former = law_host(host)->job;
 
     law_settle();
+    SIM_LAW(former == NULL || former == member || !former->is_known ||
+                !proto_job_state_is_final(state) || former->job_state == 0 ||
+                proto_job_state_is_final(former->job_state),
+            "host %u: takes rollout %u up, which ended, and its job of rollout %u is %s", host,
+            member->rollout->number, former->rollout->number, name_of(former->job_state));
     if (member->is_known && !member->is_taken)
         take(member);
     record(member, state, member->recorded_ms);
@@ -198,7 +204,7 @@ void sim_law_commit_heard(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_
     struct law_member *member = law_must_find(rollout_id, host, "COMMIT was heard");
 
     law_settle();
-    SIM_LAW(is_sent(member, CTL_ROLLOUT_SEND_COMMIT),
+    SIM_LAW(law_is_sent(member, CTL_ROLLOUT_SEND_COMMIT),
             "host %u: heard COMMIT of rollout %u, which nobody sent", host,
             member->rollout->number);
     /* A forged one names a number that no host made. */
@@ -211,44 +217,6 @@ void sim_law_rescued(uint32_t host)
     law_settle();
     if (law_host(host)->job != NULL)
         law_host(host)->job->is_rescued = true;
-}
-
-/* Whether a probe of this host ever was kept from answering. */
-static bool was_probe_struck(uint32_t host)
-{
-    uint32_t count;
-    const struct sim_fault_done *list = sim_fault_list(&count);
-
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t fault = list[i].id.fault;
-
-        if (list[i].id.machine == host &&
-            (fault == SIM_FAULT_PROBE_FAILS || fault == SIM_FAULT_CHILD_HANGS ||
-             fault == SIM_FAULT_CHILD_DIES || fault == SIM_FAULT_CHILD_LIES))
-            return true;
-    }
-
-    return false;
-}
-
-void sim_law_turned_back(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
-                         const char *code, bool is_healthy, bool is_cut_off,
-                         bool controller_was_missing)
-{
-    const struct law_member *member = law_must_find(rollout_id, host, "a job turned back");
-    uint32_t number = member->rollout->number;
-    bool is_in_the_dark = strcmp(code, "witnesses_unknown") == 0 && !was_probe_struck(host);
-    bool blames_link =
-        strcmp(code, "cut_off") == 0 || strcmp(code, "link_broken") == 0 || is_in_the_dark;
-
-    law_settle();
-    SIM_LAW(code[0] != '\0', "host %u: rollout %u turned back without a cause", host, number);
-    SIM_LAW(!blames_link || !is_healthy || is_cut_off || !controller_was_missing,
-            "host %u: healthy, others answer, only the controller is missing, and rollout %u "
-            "turned back for %s",
-            host, number, code);
-    SIM_LAW(strcmp(code, "revert_by_controller") != 0 || is_sent(member, CTL_ROLLOUT_SEND_REVERT),
-            "host %u: rollout %u turned back by a REVERT that nobody sent", host, number);
 }
 
 void sim_law_distrusted(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES])
@@ -380,9 +348,35 @@ void sim_law_lease_taken(uint32_t host_index, enum sim_lease name, int64_t until
             "host %u: a lease of %" PRId64 " ms was taken, and the longest may last %" PRId64,
             host_index, until_ms - sim_now_ms(), rollout != NULL ? rollout->lease_ms : 0);
     lease->is_held = true;
+    lease->is_of_former_boot = false;
+    lease->kept_ms = 0;
     lease->until_ms = until_ms;
     lease->allowed_ms = until_ms + LAW_LEASE_SLACK_MS;
     watch_lease(lease);
+}
+
+/* What was switched off before a boot is on again before anything else begins. */
+static void judge_boot(uint32_t index)
+{
+    const struct law_host *host = law_host(index);
+    const struct law_lease *lease = &host->leases[SIM_LEASE_SSH];
+
+    SIM_LAW(!lease->is_of_former_boot || sim_now_ms() - host->booted_ms <= LAW_BOOT_USUAL_MS ||
+                !law_is_undisturbed(index, host->booted_ms),
+            "host %u: SSH was locked for %" PRId64 " ms after a boot", index,
+            sim_now_ms() - host->booted_ms);
+}
+
+/* Its timer went with the boot that is over: what gives back at boot has set another one. */
+static void judge_retry(const struct law_lease *lease)
+{
+    int64_t waited_ms = sim_now_ms() - lease->kept_ms;
+
+    SIM_LAW(lease->kept_ms == 0 || waited_ms <= LAW_RETRY_MS + LAW_RETRY_SLACK_MS ||
+                !law_is_undisturbed(lease->host, lease->kept_ms + 1),
+            "host %u: what could not be given back after a boot was tried again only %" PRId64
+            " ms later",
+            lease->host, waited_ms);
 }
 
 void sim_law_lease_ended(uint32_t host, enum sim_lease name)
@@ -390,6 +384,11 @@ void sim_law_lease_ended(uint32_t host, enum sim_lease name)
     struct law_lease *lease = &law_host(host)->leases[name];
 
     law_settle();
+    if (lease->is_held)
+        judge_retry(lease);
+    lease->kept_ms = 0;
+    if (lease->is_held && name == SIM_LEASE_SSH)
+        judge_boot(host);
     lease->is_held = false;
     sim_cancel(&lease->timer);
 }
@@ -400,6 +399,8 @@ void sim_law_lease_kept(uint32_t host, enum sim_lease name)
     int64_t again_ms = sim_now_ms() + LAW_RETRY_MS + LAW_LEASE_SLACK_MS;
 
     law_settle();
+    judge_retry(lease);
+    lease->kept_ms = lease->is_of_former_boot ? sim_now_ms() : 0;
     if (again_ms > lease->allowed_ms)
         lease->allowed_ms = again_ms;
     watch_lease(lease);
@@ -412,10 +413,13 @@ void sim_law_power(uint32_t host_index, bool is_up)
     struct law_host *host = law_host(host_index);
 
     law_settle();
+    law_note_power(host, is_up);
     host->is_up = is_up;
     host->unit = 0;
     for (uint32_t i = SIM_LEASE_SSH; is_up && i <= SIM_LEASE_LAST; i++) {
         host->leases[i].allowed_ms = sim_now_ms() + LAW_BOOT_SLACK_MS;
+        host->leases[i].is_of_former_boot = true;
+        host->leases[i].kept_ms = 0;
         watch_lease(&host->leases[i]);
     }
 }
@@ -457,6 +461,7 @@ void sim_law_disk_replaced(uint32_t host_index)
         if (member == NULL)
             continue;
         member->is_known = member->is_taken = false;
+        member->revert_heard_ms = 0;
         member->has_upgrade_begun = member->is_change_due = false;
         member->is_disk_replaced = member->is_disk_replaced || member->said != 0;
         member->job_state = member->copied_state;

@@ -138,6 +138,8 @@ static int on_looked(sd_event_source *source, uint64_t usec, void *userdata)
 
     if (!look->fails)
         compare(look, &findings);
+    if (!look->fails && !look->task.restored && !sim_current->is_dead)
+        sim_law_looked(look->host->index, look->work->rollout_id);
     look->caller.done(look->caller.userdata, &findings,
                       look->fails ? "the packages could not be looked at" : "");
     return 0;

@@ -44,6 +44,7 @@ static const char usage[] =
     "  --hosts N    hosts of each world (otherwise the seed decides)\n"
     "  --hours N    hours in which faults happen (otherwise the seed decides)\n"
     "  --calm       no faults at all\n"
+    "  --kinds N    only the first N kinds of faults, which is how an older world was\n"
     "  --trace      tell what happens\n"
     "  --first      don't shrink the seed that fails\n"
     "  --only LIST  no faults but these, as shrinking printed them\n";
@@ -244,12 +245,19 @@ static bool parse_range(struct wish *wish, const char *text)
 static bool parse(int argc, char **argv, struct wish *wish)
 {
     static const struct option known[] = {
-        {"seed", required_argument, NULL, 's'},  {"seeds", required_argument, NULL, 'r'},
-        {"hosts", required_argument, NULL, 'n'}, {"hours", required_argument, NULL, 'h'},
-        {"jobs", required_argument, NULL, 'j'},  {"only", required_argument, NULL, 'o'},
-        {"trace", no_argument, NULL, 't'},       {"calm", no_argument, NULL, 'c'},
-        {"first", no_argument, NULL, 'f'},       {"survey", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, '?'},        {NULL, 0, NULL, 0},
+        {"seed", required_argument, NULL, 's'},
+        {"seeds", required_argument, NULL, 'r'},
+        {"hosts", required_argument, NULL, 'n'},
+        {"hours", required_argument, NULL, 'h'},
+        {"jobs", required_argument, NULL, 'j'},
+        {"only", required_argument, NULL, 'o'},
+        {"kinds", required_argument, NULL, 'k'},
+        {"trace", no_argument, NULL, 't'},
+        {"calm", no_argument, NULL, 'c'},
+        {"first", no_argument, NULL, 'f'},
+        {"survey", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, '?'},
+        {NULL, 0, NULL, 0},
     };
     bool has_seed = false, is_good = true;
     int c;
@@ -268,6 +276,9 @@ static bool parse(int argc, char **argv, struct wish *wish)
         } else if (c == 'j') {
             wish->jobs = (uint32_t)strtoull(optarg, NULL, 10);
             is_good = wish->jobs > 0 && wish->jobs <= JOBS_MAX;
+        } else if (c == 'k') {
+            wish->options.kinds = (uint32_t)strtoull(optarg, NULL, 10);
+            is_good = wish->options.kinds <= SIM_FAULT_COUNT;
         } else if (c == 'o') {
             is_good = parse_only(wish, optarg);
         } else if (c == 't') {

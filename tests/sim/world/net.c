@@ -33,6 +33,7 @@ static struct {
     struct sim_dialer *dialers; /* two a host: its own, and its clone's */
     uint32_t host_count;
     bool is_listening;
+    int64_t listens_since_ms;
 } net;
 
 void sim_net_open(void)
@@ -98,6 +99,20 @@ bool sim_net_controller_answers(uint32_t host)
 bool sim_net_others_answer(uint32_t host)
 {
     return !sim_host_truth(host)->is_cut_off && !is_cut(net.paths[host].alone_until_ms);
+}
+
+int64_t sim_net_open_since_ms(uint32_t host)
+{
+    const int64_t *until_ms = net.paths[host].cut_until_ms;
+    int64_t since_ms = net.listens_since_ms;
+
+    for (uint32_t way = 0; way < SIM_WAYS; way++) {
+        if (until_ms[way] > sim_now_ms())
+            return SIM_NEVER; /* also in the calm, which healed it */
+        since_ms = until_ms[way] > since_ms ? until_ms[way] : since_ms;
+    }
+
+    return sim_net_controller_answers(host) ? since_ms : SIM_NEVER;
 }
 
 /* ---- dialling ---- */
@@ -238,6 +253,7 @@ int sim_net_send_up(uint32_t host, const void *data, size_t size_bytes)
 void sim_net_listen(void)
 {
     net.is_listening = true;
+    net.listens_since_ms = sim_now_ms();
 }
 
 static void end_at_controller(struct sim_conn *conn, uint64_t is_silent)

@@ -30,6 +30,8 @@ int sim_net_send_up(uint32_t host, const void *data, size_t size_bytes);
 /* Whether a probe from this host would get an answer now. */
 bool sim_net_controller_answers(uint32_t host);
 bool sim_net_others_answer(uint32_t host);
+/* Since when both ways are open and belayd listens; SIM_NEVER: not so, or not known since when. */
+int64_t sim_net_open_since_ms(uint32_t host);
 
 /* ---- the controller's end: what ctl_link_* of the simulator stands on ---- */
 

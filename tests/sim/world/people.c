@@ -366,6 +366,20 @@ static void press_order(enum sim_fault button)
     want(button, (uint32_t)desk, host, wave);
 }
 
+/* Any that is older than the newest: what it changed may lie below something that is under way. */
+static void press_former(void)
+{
+    const struct sim_law_rollout *rollout;
+    uint32_t desk, place;
+
+    if (people.desk_count < 2)
+        return;
+    desk = sim_draw_below(SIM_DRAW_LATER, SIM_CONTROLLER, people.desk_count - 1);
+    rollout = &people.desks[desk].plan.rollout;
+    place = sim_draw_below(SIM_DRAW_LATER, SIM_CONTROLLER, rollout->hosts_count);
+    want(SIM_FAULT_PERSON_ROLLS_BACK_HOST, desk, rollout->hosts[place], CTL_ROLLOUT_ALL);
+}
+
 static void press_revoke_host(void)
 {
     const uint32_t host = draw_below(sim_host_count());
@@ -404,6 +418,10 @@ void sim_people_press(enum sim_fault button)
 {
     if (button == SIM_FAULT_FORGED_ORDER)
         sim_forge();
+    else if (button == SIM_FAULT_FORGED_AIMED)
+        sim_forge_aimed();
+    else if (button == SIM_FAULT_PERSON_ROLLS_BACK_FORMER)
+        press_former();
     else if (button == SIM_FAULT_KEY_REVOKED)
         press_revoke_key();
     else if (button == SIM_FAULT_HOST_REVOKED)
@@ -436,6 +454,14 @@ const struct sim_plan *sim_people_any_plan(void)
     const int64_t desk = draw_desk();
 
     return desk < 0 || people.desks[desk].state != DESK_TAKEN ? NULL : &people.desks[desk].plan;
+}
+
+const struct sim_plan *sim_people_plan(uint32_t number)
+{
+    if (number >= people.desk_count)
+        return NULL;
+
+    return people.desks[number].state == DESK_TAKEN ? &people.desks[number].plan : NULL;
 }
 
 void sim_people_open(void)

@@ -63,9 +63,14 @@ json_t *sim_hex(const uint8_t *data, size_t size_bytes);
 /* A plan that belayd took, drawn; NULL when there is none. */
 const struct sim_plan *sim_people_any_plan(void);
 
+/* The n-th plan of all; NULL when belayd did not take it, or there is none. */
+const struct sim_plan *sim_people_plan(uint32_t number);
+
 /* ---- forge.c ---- */
 
 /* Somebody who holds the controller sends what nobody ordered. */
 void sim_forge(void);
+/* The same, with what is as near to an order that would be followed as he can come. */
+void sim_forge_aimed(void);
 
 #endif

@@ -224,6 +224,12 @@ static void report_run(struct sim_unit *unit, struct sim_job_dir *dir, const cha
     bool is_upgrade = unit->phase == AGENT_TXN_UPGRADE;
     bool is_lie = lies(unit);
 
+    if (!is_upgrade && failure == NULL && sim_fault(SIM_FAULT_WAY_BACK_LIES, h->index)) {
+        h->disk.installed.version = dir->new_version;
+        h->disk.installed.is_mixed = sim_draw_percent(SIM_DRAW_LATER, h->index, 50);
+        save(unit, PROTO_RESULT_OK, "");
+        return;
+    }
     if (failure != NULL && !is_lie) {
         save(unit, PROTO_RESULT_FAILED, failure);
     } else if (failure == NULL && is_lie && is_upgrade &&

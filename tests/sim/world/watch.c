@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tests/sim/world/hosts.h"
+#include "tests/sim/world/net.h"
 #include "tests/sim/world/wraps.h"
 
 static bool is_newest(const struct sim_host *h, const uint8_t *rollout_id)
@@ -34,13 +35,27 @@ static void note_job(struct sim_host *h, const uint8_t *job_id, const uint8_t *r
     h->disk.job_state = state;
 }
 
+static void tell_turn(struct sim_host *h, const uint8_t *rollout_id, const char *code)
+{
+    const struct sim_job_dir *dir = sim_dir_of_rollout(h, rollout_id);
+    const struct sim_law_turn turn = {
+        .code = code,
+        .is_healthy = sim_host_is_healthy(h, rollout_id),
+        .is_cut_off = h->disk.installed.cuts_off,
+        .controller_was_missing = h->was_controller_missing,
+        .has_change_result = dir != NULL && dir->phases[AGENT_TXN_UPGRADE].has_result,
+        .link_open_since_ms = sim_net_open_since_ms(h->index),
+    };
+
+    sim_law_turned_back(h->index, rollout_id, &turn);
+}
+
 static void tell_record(struct sim_host *h, const struct agent_journal_write *write)
 {
     const uint8_t *rollout_id =
         write->accept != NULL ? write->accept->rollout_id : write->reports[0].rollout_id;
     const uint8_t *job_id = write->accept != NULL ? write->accept->id : write->job_id;
-    bool was_reverting =
-        is_newest(h, rollout_id) && h->disk.job_state == (uint32_t)PROTO_JOB_REVERTING;
+    uint32_t former = is_newest(h, rollout_id) ? h->disk.job_state : 0;
     const struct agent_job *job = write->job;
     enum sim_packages packages;
 
@@ -50,10 +65,10 @@ static void tell_record(struct sim_host *h, const struct agent_journal_write *wr
         h->jobs++;
         sim_law_job_taken(h->index, rollout_id);
     }
-    if (job->state == PROTO_JOB_REVERTING && !was_reverting) {
-        sim_law_turned_back(h->index, rollout_id, job->code, sim_host_is_healthy(h, rollout_id),
-                            h->disk.installed.cuts_off, h->was_controller_missing);
-    }
+    if (job->state == PROTO_JOB_REVERTING && former != PROTO_JOB_REVERTING)
+        tell_turn(h, rollout_id, job->code);
+    if (job->state == PROTO_JOB_CANCELLED && former != PROTO_JOB_CANCELLED)
+        sim_law_cancelled(h->index, rollout_id, job->code);
     sim_law_job_recorded(h->index, rollout_id, (enum proto_job_state)job->state,
                          packages == SIM_PACKAGES_OLD, packages == SIM_PACKAGES_NEW);
 }
@@ -64,11 +79,15 @@ int __wrap_agent_journal_write(struct agent_journal *journal,
     struct sim_host *h = sim_here();
     int r = __real_agent_journal_write(journal, write, err);
 
-    if (r < 0 && !sim_current->is_dead)
+    if (r < 0 && !sim_current->is_dead) {
         sim_tell(h->index, "the journal fails: %s", err->text);
+        sim_law_agent_gone(h->index);
+    }
     if (r < 0 || sim_current->is_dead)
         return r;
     h->records += write->reports_count;
+    for (uint32_t i = 0; i < write->reports_count; i++)
+        sim_law_reported(h->index, write->reports[i].rollout_id);
     if (write->job != NULL && write->reports_count > 0)
         tell_record(h, write);
 
@@ -86,6 +105,19 @@ int __wrap_agent_journal_load_newest(struct agent_journal *journal, struct proto
         note_job(h, ret_job->id, ret_job->rollout_id, ret_job->job.state);
         sim_law_job_loaded(h->index, ret_job->rollout_id, (enum proto_job_state)ret_job->job.state);
     }
+
+    return r;
+}
+
+/* The world counts what went out; the law is told once the disk agrees. */
+int __wrap_agent_journal_acknowledge(struct agent_journal *journal, uint64_t seq,
+                                     struct bl_error *err)
+{
+    struct sim_host *h = sim_here();
+    int r = __real_agent_journal_acknowledge(journal, seq, err);
+
+    if (r >= 0 && !sim_current->is_dead)
+        sim_law_reports_dropped(h->index, seq, h->agent.sent_seq);
 
     return r;
 }

@@ -31,6 +31,7 @@ struct sim_options {
     int64_t hours;                   /* in which faults happen; 0: the seed decides */
     bool is_told;                    /* print the story */
     bool is_calm;                    /* no faults at all */
+    uint32_t kinds;                  /* only so many kinds of faults, the first; 0: all */
     const struct sim_fault_id *only; /* when not NULL: no faults but these */
     uint32_t only_count;
 };
@@ -99,6 +100,7 @@ enum sim_draw {
     SIM_DRAW_RANDOM, /* what the shells get as randomness */
     SIM_DRAW_FAULT,  /* how a fault is, once it happens */
     SIM_DRAW_ORDER,  /* of what is due at once */
+    SIM_DRAW_LATER,  /* rates of faults that were added, and how these are */
     SIM_DRAW_COUNT,
 };
 

@@ -22,6 +22,10 @@ int __wrap_agent_journal_load_newest(struct agent_journal *journal, struct proto
                                      struct agent_journal_job *ret_job, struct bl_error *err);
 int __real_agent_journal_load_newest(struct agent_journal *journal, struct proto_arena *arena,
                                      struct agent_journal_job *ret_job, struct bl_error *err);
+int __wrap_agent_journal_acknowledge(struct agent_journal *journal, uint64_t seq,
+                                     struct bl_error *err);
+int __real_agent_journal_acknowledge(struct agent_journal *journal, uint64_t seq,
+                                     struct bl_error *err);
 bool __wrap_agent_jobs_tell(struct agent_jobs *jobs, struct agent_job_event event, const char *who);
 bool __real_agent_jobs_tell(struct agent_jobs *jobs, struct agent_job_event event, const char *who);
 
