@@ -7,32 +7,27 @@
 
 #include "agent/lease/manager.h"
 #include "agent/lease/sessions.h"
+#include "agent/lease/ssh_config.h"
 #include "agent/lease/ssh_text.h"
 #include "agent/lease/sshd.h"
 #include "agent/lease/store.h"
-#include "common/file.h"
 #include "common/text.h"
 
-/* The first of the directory, since the first value that sshd reads wins. */
-#define DROP_IN "00-belay-lock.conf"
-#define TIMER   "belay-lease@" AGENT_LEASE_SSH_LOCK ".timer"
+#define TIMER "belay-lease@" AGENT_LEASE_SSH_LOCK ".timer"
 
-enum {
-    CONFIG_BYTES_MAX = 256 * 1024,
-};
-
-static int read_includes(const struct agent_lease_places *places, struct bl_error *err)
+/* The units that serve SSH, for who gives back: they may be stopped by then. */
+static int note_units(const struct agent_lease_places *places, struct agent_sshd_units *sshd,
+                      struct agent_lease_unit *units, struct agent_lease_record *record,
+                      struct bl_error *err)
 {
-    BL_AUTO_FREE char *text = NULL;
-    size_t text_bytes;
-    int r;
+    int r = agent_sshd_find(places, sshd, err);
 
-    r = bl_file_read(AT_FDCWD, places->sshd_config, CONFIG_BYTES_MAX, &text, &text_bytes, err);
     if (r < 0)
         return r;
-    if (!agent_ssh_text_includes(text, places->sshd_lock_dir))
-        return bl_fail(err, -EPROTO, "%s does not include %s/*.conf before its first Match",
-                       places->sshd_config, places->sshd_lock_dir);
+    for (uint32_t i = 0; i < sshd->count; i++)
+        units[i] = (struct agent_lease_unit){.name = sshd->names[i], .was_active = true};
+    record->units = units;
+    record->units_count = sshd->count;
 
     return 0;
 }
@@ -43,9 +38,10 @@ static int hold(const struct agent_lease_places *places, const char *job, int64_
 {
     PROTO_AUTO_ARENA arena = {0};
     AGENT_AUTO_MANAGER sd_bus *bus = NULL;
+    struct agent_sshd_units sshd;
+    struct agent_lease_unit units[sizeof(sshd.names) / sizeof(sshd.names[0])];
     struct agent_lease_record record;
-    char boot_id[BL_BOOT_ID_BYTES], sshd[AGENT_LEASE_UNIT_BYTES_MAX + 1];
-    struct agent_lease_unit unit = {.name = sshd, .was_active = true};
+    char boot_id[BL_BOOT_ID_BYTES];
     bool joined;
     int r;
 
@@ -59,11 +55,8 @@ static int hold(const struct agent_lease_places *places, const char *job, int64_
         r = bl_boot_id_read(boot_id, err);
     else
         r = agent_lease_fill(&record, job, lease_ms, boot_id, err);
-    if (r >= 0 && !joined) {
-        record.units = &unit;
-        r = agent_sshd_find(places, sshd, err);
-        record.units_count = r > 0;
-    }
+    if (r >= 0 && !joined)
+        r = note_units(places, &sshd, units, &record, err);
     if (r >= 0 && !joined)
         r = agent_lease_save(places, AGENT_LEASE_SSH_LOCK, &record, err);
     if (r >= 0)
@@ -74,35 +67,46 @@ static int hold(const struct agent_lease_places *places, const char *job, int64_
     return r < 0 ? r : joined;
 }
 
-static int write_drop_in(const struct agent_lease_places *places, const char *text,
-                         struct bl_error *err)
+/* Writes, and asks sshd what it makes of it. */
+static const char *write_and_prove(const struct agent_lease_places *places,
+                                   const struct proto_manifest *manifest, const char *text,
+                                   enum agent_ssh_place place, bool *ret_denies,
+                                   struct bl_error *err)
 {
-    BL_AUTO_FD int dir_fd = bl_dir_open(AT_FDCWD, places->sshd_lock_dir, err);
+    if (agent_ssh_config_lock(places, place, text, err) < 0)
+        return "ssh_lock_failed";
+    if (agent_sshd_check(places, err) < 0)
+        return "ssh_lock_config";
+    if (agent_sshd_denies(places, manifest, ret_denies, err) < 0)
+        return "ssh_lock_config";
 
-    if (dir_fd < 0)
-        return dir_fd;
-
-    return bl_file_replace_mode(dir_fd, DROP_IN, text, strlen(text), 0644, err);
+    return NULL;
 }
 
-/* Writes, proves on disk, then makes sshd take it in. */
 static const char *activate(const struct agent_lease_places *places,
                             const struct proto_manifest *manifest, const char *text,
                             struct bl_error *err)
 {
+    enum agent_ssh_place place;
+    const char *code;
     bool denies;
 
-    if (write_drop_in(places, text, err) < 0)
+    if (agent_ssh_config_find_place(places, &place, err) < 0)
         return "ssh_lock_failed";
-    if (agent_sshd_check(places, err) < 0)
-        return "ssh_lock_config";
-    if (agent_sshd_denies(places, manifest, &denies, err) < 0)
-        return "ssh_lock_config";
+    code = write_and_prove(places, manifest, text, place, &denies, err);
+    if (code == NULL && !denies && place == AGENT_SSH_DROP_IN) {
+        /* It is included in a way that was not understood. */
+        if (agent_ssh_config_unlock(places, err) < 0)
+            return "ssh_lock_failed";
+        code = write_and_prove(places, manifest, text, AGENT_SSH_MAIN_FILE, &denies, err);
+    }
+    if (code != NULL)
+        return code;
     if (!denies) {
         (void)bl_fail(err, -EPROTO, "sshd would still let a stranger in");
         return "ssh_lock_no_effect";
     }
-    if (agent_sshd_refresh(places, /* was_running= */ NULL, err) < 0)
+    if (agent_sshd_refresh(places, /* former= */ NULL, err) < 0)
         return "ssh_lock_refresh";
 
     return NULL;
@@ -136,6 +140,51 @@ static int end_with(struct agent_lease_outcome *outcome, const char *reason)
     return 0;
 }
 
+static int end_check(struct agent_lease_outcome *outcome, const char *code, const char *remedy,
+                     int result, const struct bl_error *err)
+{
+    struct bl_error told = {0};
+
+    return agent_lease_end(outcome, code, bl_fail(&told, result, "%.300s -> %s", err->text, remedy),
+                           &told);
+}
+
+int agent_ssh_lock_check(const struct agent_lease_places *places,
+                         const struct proto_manifest *manifest,
+                         struct agent_lease_outcome *ret_outcome, struct bl_error *err)
+{
+    char text[AGENT_SSH_TEXT_BYTES_MAX];
+    int r;
+
+    *ret_outcome = (struct agent_lease_outcome){0};
+    r = agent_sshd_find_other(places, err);
+    if (r > 0)
+        return end_check(ret_outcome, "ssh_lock_other_server",
+                         "stop it for the change, or plan `ssh_lock: no` for this host", -EPROTO,
+                         err);
+    if (r >= 0)
+        r = agent_sshd_is_there(places, err);
+    if (r == 0)
+        return end_with(ret_outcome, "there is no SSH server on this host to be locked");
+    if (r < 0)
+        return agent_lease_end(ret_outcome, "ssh_lock_failed", r, err);
+    r = agent_ssh_text_lock(manifest, text, sizeof(text), err);
+    if (r < 0)
+        return agent_lease_end(ret_outcome, "ssh_lock_bad_keep", r, err);
+    r = agent_sshd_has_strangers(manifest, err);
+    if (r < 0)
+        return agent_lease_end(ret_outcome, "ssh_lock_keeps_all", r, err);
+    /* What sshd refuses already is not ours to blame, and could not be undone. */
+    r = agent_sshd_check(places, err);
+    if (r < 0)
+        return end_check(ret_outcome, "ssh_lock_config",
+                         "repair sshd's configuration (`sshd -t` tells where), or plan "
+                         "`ssh_lock: no`",
+                         r, err);
+
+    return 1;
+}
+
 int agent_ssh_lock_take(const struct agent_lease_places *places, const char *job,
                         const struct proto_manifest *manifest,
                         struct agent_lease_outcome *ret_outcome, struct bl_error *err)
@@ -146,26 +195,12 @@ int agent_ssh_lock_take(const struct agent_lease_places *places, const char *job
     const char *code;
     int r;
 
-    *ret_outcome = (struct agent_lease_outcome){0};
-    r = agent_sshd_is_there(places, err);
-    if (r == 0)
-        return end_with(ret_outcome, "there is no sshd on this host to be locked");
-    if (r < 0)
-        return agent_lease_end(ret_outcome, "ssh_lock_failed", r, err);
+    r = agent_ssh_lock_check(places, manifest, ret_outcome, err);
+    if (r <= 0)
+        return r;
     r = agent_ssh_text_lock(manifest, text, sizeof(text), err);
-    if (r < 0)
-        return agent_lease_end(ret_outcome, "ssh_lock_bad_keep", r, err);
-    r = agent_sshd_has_strangers(manifest, err);
-    if (r < 0)
-        return agent_lease_end(ret_outcome, "ssh_lock_keeps_all", r, err);
-    r = read_includes(places, err);
-    if (r < 0)
-        return agent_lease_end(ret_outcome, "ssh_lock_no_include", r, err);
-    /* What sshd refuses already is not ours to blame, and could not be undone. */
-    r = agent_sshd_check(places, err);
-    if (r < 0)
-        return agent_lease_end(ret_outcome, "ssh_lock_config", r, err);
-    r = hold(places, job, (int64_t)manifest->lease_ms, err);
+    if (r >= 0)
+        r = hold(places, job, (int64_t)manifest->lease_ms, err);
     if (r == -EEXIST)
         return agent_lease_end(ret_outcome, "ssh_lock_taken", r, err);
     code = r < 0 ? "ssh_lock_failed" : activate(places, manifest, text, err);
@@ -174,31 +209,56 @@ int agent_ssh_lock_take(const struct agent_lease_places *places, const char *job
         (void)!agent_ssh_lock_release(places, &undone, &ignored);
         return agent_lease_end(ret_outcome, code, err->code, err);
     }
-    if (r > 0)
-        return end_with(ret_outcome, "new SSH logins were closed already");
     note_sessions(manifest, ret_outcome);
 
     return 0;
 }
 
-/* 0: the drop-in was removed; 1: there was none. Looks once more, which is the proof. */
-static int remove_drop_in(const struct agent_lease_places *places, struct bl_error *err)
+/* 1 when the lock of this very job is held, and for a while yet. */
+static int is_held(const struct agent_lease_places *places, const char *job, struct bl_error *err)
 {
-    BL_AUTO_FD int dir_fd = bl_dir_open(AT_FDCWD, places->sshd_lock_dir, err);
-    int r, there;
+    PROTO_AUTO_ARENA arena = {0};
+    struct agent_lease_record record;
+    char boot_id[BL_BOOT_ID_BYTES];
+    int r = agent_lease_load(places, AGENT_LEASE_SSH_LOCK, &arena, &record, err);
 
-    if (dir_fd == -ENOENT)
-        return 1;
-    if (dir_fd < 0)
-        return dir_fd;
-    r = bl_file_remove(dir_fd, DROP_IN, err);
+    if (r <= 0)
+        return r;
+    r = bl_boot_id_read(boot_id, err);
     if (r < 0)
         return r;
-    there = bl_file_exists(dir_fd, DROP_IN, err);
-    if (there > 0)
-        return bl_fail(err, -EUCLEAN, "%s/%s is still there", places->sshd_lock_dir, DROP_IN);
 
-    return there < 0 ? there : r;
+    return strcmp(record.job, job) == 0 && agent_lease_left_ms(&record, boot_id) > 0;
+}
+
+int agent_ssh_lock_keep(const struct agent_lease_places *places, const char *job,
+                        const struct proto_manifest *manifest, struct bl_error *err)
+{
+    char text[AGENT_SSH_TEXT_BYTES_MAX];
+    bool denies = false;
+    const char *code;
+    int r;
+
+    r = is_held(places, job, err);
+    if (r <= 0)
+        return r;
+    r = agent_sshd_check(places, err);
+    if (r >= 0)
+        r = agent_ssh_config_is_locked(places, err);
+    if (r > 0)
+        r = agent_sshd_denies(places, manifest, &denies, err);
+    if (r < 0 || denies)
+        return r < 0 ? r : 0;
+    r = agent_ssh_text_lock(manifest, text, sizeof(text), err);
+    if (r < 0)
+        return r;
+    code = activate(places, manifest, text, err);
+    if (code == NULL)
+        return 1;
+    r = bl_wrap(err, "%s", code);
+    (void)!agent_ssh_config_unlock(places, &(struct bl_error){0});
+
+    return r;
 }
 
 static int disarm(const struct agent_lease_places *places, struct bl_error *err)
@@ -209,17 +269,36 @@ static int disarm(const struct agent_lease_places *places, struct bl_error *err)
     return r < 0 ? r : agent_manager_disarm(bus, TIMER, err);
 }
 
-/* In the boot of the lock only: a later one starts, or does not start, its sshd by itself. */
-static const char *was_running(const struct agent_lease_record *record, int held)
+/*
+ * Says in the record that the lease is over, so that no other process puts the lock back while this
+ * one takes it away. A disk that is full must not keep SSH closed: then it stays unsaid.
+ */
+static void end_lease(const struct agent_lease_places *places, struct agent_lease_record *record)
 {
+    struct bl_error ignored = {0};
+
+    record->until_ms = record->taken_ms;
+    record->until_mono_ms = 0;
+    (void)!agent_lease_save(places, AGENT_LEASE_SSH_LOCK, record, &ignored);
+}
+
+/* In the boot of the lock only: a later one starts, or does not start, its sshd by itself. */
+static bool find_former(const struct agent_lease_record *record, int held,
+                        struct agent_sshd_units *ret_former)
+{
+    size_t count_max = sizeof(ret_former->names) / sizeof(ret_former->names[0]);
     char boot_id[BL_BOOT_ID_BYTES];
     struct bl_error ignored = {0};
 
-    if (held <= 0 || record->units_count == 0 || bl_boot_id_read(boot_id, &ignored) < 0 ||
+    ret_former->count = 0;
+    if (held <= 0 || bl_boot_id_read(boot_id, &ignored) < 0 ||
         strcmp(record->boot_id, boot_id) != 0)
-        return NULL;
+        return false;
+    for (uint32_t i = 0; i < record->units_count && i < count_max; i++)
+        bl_text_copy(ret_former->names[ret_former->count++], sizeof(ret_former->names[0]),
+                     record->units[i].name);
 
-    return record->units[0].name;
+    return ret_former->count > 0;
 }
 
 int agent_ssh_lock_release(const struct agent_lease_places *places,
@@ -227,6 +306,7 @@ int agent_ssh_lock_release(const struct agent_lease_places *places,
 {
     PROTO_AUTO_ARENA arena = {0};
     struct agent_lease_record record;
+    struct agent_sshd_units former;
     struct bl_error ignored = {0};
     int r, held;
 
@@ -234,7 +314,9 @@ int agent_ssh_lock_release(const struct agent_lease_places *places,
     held = agent_lease_load(places, AGENT_LEASE_SSH_LOCK, &arena, &record, err);
     if (held < 0 && held != -EUCLEAN)
         return agent_lease_end(ret_outcome, "ssh_lock_failed", held, err);
-    r = remove_drop_in(places, err);
+    if (held > 0)
+        end_lease(places, &record);
+    r = agent_ssh_config_unlock(places, err);
     if (r < 0)
         return agent_lease_end(ret_outcome, "ssh_lock_failed", r, err);
     if (r > 0 && held == 0) {
@@ -242,7 +324,10 @@ int agent_ssh_lock_release(const struct agent_lease_places *places,
         (void)!disarm(places, &ignored);
         return end_with(ret_outcome, "SSH was not locked");
     }
-    r = agent_sshd_refresh(places, was_running(&record, held), err);
+    r = agent_sshd_refresh(places, find_former(&record, held, &former) ? &former : NULL, err);
+    if (r < 0 && agent_sshd_check(places, &ignored) < 0)
+        return end_check(ret_outcome, "ssh_lock_config",
+                         "repair it (`sshd -t` tells where); SSH opens then", r, err);
     if (r < 0)
         return agent_lease_end(ret_outcome, "ssh_lock_refresh", r, err);
     r = agent_lease_remove(places, AGENT_LEASE_SSH_LOCK, err);

@@ -8,6 +8,13 @@
 
 #include "common/text.h"
 
+/* Each of them is a line of the lock; nothing else in it begins like one. */
+static const char comment_lines[] =
+    "# Written by belay-agent while a job holds the SSH lock; it goes by itself.\n"
+    "# To remove it by hand: belay-rescue unlock\n";
+static const char match_address[] = "Match Address *,!", match_group[] = "Match Group *,!",
+                  deny_line[] = "    DenyUsers *\n", last_line[] = "Match all\n";
+
 struct network {
     int family;
     uint8_t bytes[16];
@@ -108,10 +115,8 @@ int agent_ssh_text_lock(const struct proto_manifest *manifest, char *ret_text, s
     int r;
 
     bl_text_init(&text, ret_text, text_bytes);
-    bl_text_add(&text,
-                "# Written by belay-agent while a job holds the SSH lock; it goes by itself.\n"
-                "# To remove it by hand: belay-rescue unlock\n"
-                "Match");
+    bl_text_add(&text, comment_lines);
+    bl_text_add(&text, "Match");
     if (manifest->ssh_keep_from_count == 0 && manifest->ssh_keep_groups_count == 0)
         bl_text_add(&text, " all");
     r = add_list(&text, " Address *", manifest->ssh_keep_from, manifest->ssh_keep_from_count,
@@ -122,13 +127,50 @@ int agent_ssh_text_lock(const struct proto_manifest *manifest, char *ret_text, s
     if (r < 0)
         return r;
     /* The last line ends the block, so that nothing that follows in sshd's files falls into it. */
-    bl_text_add(&text, "\n"
-                       "    DenyUsers *\n"
-                       "Match all\n");
+    bl_text_add(&text, "\n");
+    bl_text_add(&text, deny_line);
+    bl_text_add(&text, last_line);
     if (text.used_bytes + 1 >= text.size_bytes) /* full: it may have been cut */
         return bl_fail(err, -EPROTO, "too many addresses and groups kept out of the SSH lock");
 
     return 0;
+}
+
+static bool begins_with(const char *line, size_t line_bytes, const char *wanted)
+{
+    size_t wanted_bytes = strlen(wanted);
+
+    return line_bytes >= wanted_bytes && memcmp(line, wanted, wanted_bytes) == 0;
+}
+
+bool agent_ssh_text_takes_lock_line(enum agent_ssh_text_part *part, const char *line,
+                                    size_t line_bytes)
+{
+    bool is_last = line_bytes == sizeof(last_line) - 1 && begins_with(line, line_bytes, last_line);
+
+    switch (*part) {
+    case AGENT_SSH_TEXT_HEAD:
+        if (is_last || begins_with(line, line_bytes, match_address) ||
+            begins_with(line, line_bytes, match_group)) {
+            *part = AGENT_SSH_TEXT_DENY;
+            return true;
+        }
+        return line[0] == '#' &&
+               memmem(comment_lines, sizeof(comment_lines) - 1, line, line_bytes) != NULL;
+    case AGENT_SSH_TEXT_DENY:
+        if (line_bytes != sizeof(deny_line) - 1 || !begins_with(line, line_bytes, deny_line))
+            return false;
+        *part = AGENT_SSH_TEXT_TAIL;
+        return true;
+    case AGENT_SSH_TEXT_TAIL:
+        if (is_last)
+            *part = AGENT_SSH_TEXT_DONE;
+        return is_last;
+    case AGENT_SSH_TEXT_DONE:
+        break;
+    }
+
+    return false;
 }
 
 /* Takes the next word off *rest, which ends at `end`. Quotes around a word are dropped. */

@@ -29,6 +29,19 @@ int agent_ssh_text_lock(const struct proto_manifest *manifest, char *ret_text, s
                         struct bl_error *err) BL_CHECKED;
 
 /*
+ * Tells the lines of that text, in their order, from lines that somebody put between them. Starts
+ * with HEAD; true for a line of ours (with its newline), and *part says which may come next.
+ */
+enum agent_ssh_text_part {
+    AGENT_SSH_TEXT_HEAD,
+    AGENT_SSH_TEXT_DENY,
+    AGENT_SSH_TEXT_TAIL,
+    AGENT_SSH_TEXT_DONE,
+};
+bool agent_ssh_text_takes_lock_line(enum agent_ssh_text_part *part, const char *line,
+                                    size_t line_bytes);
+
+/*
  * Whether sshd's configuration includes all "*.conf" of `directory`, before any Match block. `text`
  * ends with NUL.
  */

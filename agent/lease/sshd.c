@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/lease/manager.h"
+#include "agent/lease/ssh_servers.h"
 #include "agent/lease/ssh_text.h"
 #include "common/file.h"
 #include "common/spawn.h"
@@ -15,7 +17,11 @@ enum {
     RUN_MS_MAX = 10 * 1000,
     REFRESH_MS_MAX = 30 * 1000, /* well below the watchdog of the agent, which waits here */
     OUTPUT_BYTES_MAX = 64 * 1024,
+    RUN_TRIES = 5,
+    LINE_BYTES = 200,
 };
+
+static const char privsep_dir[] = "/run/sshd";
 
 static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
 
@@ -33,18 +39,33 @@ static int run(const struct agent_lease_places *places, const char *option, cons
     const struct bl_spawn spawn = {
         .argv = argv, .env = environment, .capture_bytes = OUTPUT_BYTES_MAX};
 
-    /* Made by ssh.service while it runs; with a socket or a stopped sshd it may be missing. */
-    if (mkdir("/run/sshd", 0755) < 0 && errno != EEXIST && errno != EROFS)
-        return bl_fail(err, -errno, "make '/run/sshd': %s", strerror(errno));
+    int r = -EPROTO;
 
-    return bl_spawn_run(&spawn, RUN_MS_MAX, ret_child, err);
+    for (int i = 0; i < RUN_TRIES && r == -EPROTO; i++) {
+        /* Made by ssh.service while it runs; with a socket it goes with each connection. */
+        if (mkdir(privsep_dir, 0755) < 0 && errno != EEXIST && errno != EROFS)
+            return bl_fail(err, -errno, "make '%s': %s", privsep_dir, strerror(errno));
+        bl_child_release(ret_child);
+        r = bl_spawn_run(&spawn, RUN_MS_MAX, ret_child, err);
+        if (access(privsep_dir, F_OK) == 0)
+            break; /* so it is not that what sshd complains of */
+    }
+
+    return r;
 }
 
 int agent_sshd_check(const struct agent_lease_places *places, struct bl_error *err)
 {
     BL_AUTO_CHILD child = BL_CHILD_NONE;
+    int r = run(places, "-t", NULL, &child, err);
+    char line[LINE_BYTES];
 
-    return run(places, "-t", NULL, &child, err);
+    if (r != -EPROTO || child.output == NULL)
+        return r;
+    /* Its first line names the place, the last only says that there was one. */
+    bl_text_escape(line, sizeof(line), child.output, strcspn(child.output, "\r\n"));
+
+    return line[0] == '\0' ? r : bl_fail(err, r, "sshd refuses its configuration: %s", line);
 }
 
 static bool is_kept(const struct proto_manifest *manifest, const char *address)
@@ -111,78 +132,141 @@ int agent_sshd_denies(const struct agent_lease_places *places,
  * it listens. So it is started anew wherever its unit leaves the sessions alone, as it does on
  * Debian and RHEL.
  */
-static int choose_method(const struct agent_lease_places *places, sd_bus *bus, const char *unit,
-                         const char **ret_method, struct bl_error *err)
+static int choose_method(sd_bus *bus, const char *unit, const char **ret_method,
+                         struct bl_error *err)
 {
-    struct bl_error ignored = {0};
     char kill_mode[32];
     int r;
 
     r = agent_manager_service_text(bus, unit, "KillMode", kill_mode, sizeof(kill_mode), err);
     if (r < 0)
         return r;
-    /* A start that could fail is not tried; the unit's own reload keeps what runs when it fails. */
-    *ret_method = strcmp(kill_mode, "process") == 0 && agent_sshd_check(places, &ignored) >= 0
-                      ? "RestartUnit"
-                      : "ReloadUnit";
+    *ret_method = strcmp(kill_mode, "process") == 0 ? "RestartUnit" : "ReloadUnit";
 
     return 0;
 }
 
-static int find_running(sd_bus *bus, char ret_unit[AGENT_LEASE_UNIT_BYTES_MAX + 1],
-                        struct bl_error *err)
-{
-    /* Debian's name, everybody else's; an alias is told by the name behind it. */
-    static const char *const units[] = {"ssh.service", "sshd.service"};
+/* Debian's names, everybody else's; an alias is told by the name behind it. */
+static const char *const names[] = {"ssh.service", "sshd.service", "ssh.socket", "sshd.socket"};
 
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+static bool is_service(const char *unit)
+{
+    return bl_text_matches("*.service", unit);
+}
+
+static bool is_listed(const struct agent_sshd_units *units, const char *unit)
+{
+    for (uint32_t i = 0; i < units->count; i++)
+        if (strcmp(units->names[i], unit) == 0)
+            return true;
+
+    return false;
+}
+
+static int find_active(sd_bus *bus, struct agent_sshd_units *ret_units, struct bl_error *err)
+{
+    struct agent_sshd_units units = {0};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         struct agent_manager_unit unit;
-        int r = agent_manager_look(bus, units[i], &unit, err);
+        int r = agent_manager_look(bus, names[i], &unit, err);
 
         if (r < 0)
             return r;
-        if (!unit.loaded || !unit.active)
-            continue;
-        bl_text_copy(ret_unit, AGENT_LEASE_UNIT_BYTES_MAX + 1, unit.id);
-        return 1;
+        if (unit.loaded && unit.active && !is_listed(&units, unit.id))
+            bl_text_copy(units.names[units.count++], sizeof(units.names[0]), unit.id);
     }
+    *ret_units = units;
 
     return 0;
 }
 
-int agent_sshd_find(const struct agent_lease_places *places,
-                    char ret_unit[AGENT_LEASE_UNIT_BYTES_MAX + 1], struct bl_error *err)
+int agent_sshd_find(const struct agent_lease_places *places, struct agent_sshd_units *ret_units,
+                    struct bl_error *err)
 {
     AGENT_AUTO_MANAGER sd_bus *bus = NULL;
     int r = agent_manager_open(places, &bus, err);
 
-    return r < 0 ? r : find_running(bus, ret_unit, err);
+    return r < 0 ? r : find_active(bus, ret_units, err);
 }
 
-int agent_sshd_refresh(const struct agent_lease_places *places, const char *was_running,
-                       struct bl_error *err)
+int agent_sshd_find_other(const struct agent_lease_places *places, struct bl_error *err)
+{
+    static const char *const others[] = {"dropbear.service", "dropbear.socket", "tinysshd.service",
+                                         "tinysshd.socket", "tinyssh.socket"};
+    AGENT_AUTO_MANAGER sd_bus *bus = NULL;
+    int r = agent_manager_open(places, &bus, err);
+
+    for (size_t i = 0; r >= 0 && i < sizeof(others) / sizeof(others[0]); i++) {
+        struct agent_manager_unit unit;
+
+        r = agent_manager_look(bus, others[i], &unit, err);
+        if (r >= 0 && unit.loaded && unit.active) {
+            (void)bl_fail(err, -EPROTO, "%s serves SSH too and can't be locked", others[i]);
+            return 1;
+        }
+    }
+
+    return r < 0 ? r : agent_ssh_servers_find_other(places->sshd_config, err);
+}
+
+/* A few starts within seconds, ours and a package's, must not run into systemd's limit. */
+static int run_unit(sd_bus *bus, const char *method, const char *unit, struct bl_error *err)
+{
+    int r = agent_manager_reset(bus, unit, err);
+
+    return r < 0 ? r : agent_manager_run(bus, method, unit, REFRESH_MS_MAX, err);
+}
+
+/* A socket starts its service at the first login; started beside it, that may have no port. */
+static int start_former(sd_bus *bus, const struct agent_sshd_units *former, struct bl_error *err)
+{
+    bool has_socket = false;
+
+    for (uint32_t i = 0; i < former->count; i++)
+        has_socket = has_socket || !is_service(former->names[i]);
+    for (uint32_t i = 0; i < former->count; i++) {
+        int r = 0;
+
+        if (is_service(former->names[i]) != has_socket)
+            r = run_unit(bus, "StartUnit", former->names[i], err);
+        if (r < 0)
+            return r;
+    }
+
+    return former->count == 0;
+}
+
+int agent_sshd_refresh(const struct agent_lease_places *places,
+                       const struct agent_sshd_units *former, struct bl_error *err)
 {
     AGENT_AUTO_MANAGER sd_bus *bus = NULL;
-    char running[AGENT_LEASE_UNIT_BYTES_MAX + 1];
-    const char *method = "StartUnit", *unit = running;
-    int r;
+    struct agent_sshd_units active;
+    int r, refreshed = 0;
 
     r = agent_manager_open(places, &bus, err);
     if (r >= 0)
-        r = find_running(bus, running, err);
+        r = find_active(bus, &active, err);
     if (r < 0)
         return r;
-    if (r == 0 && was_running == NULL)
-        return 1;
-    if (r == 0)
-        unit = was_running;
-    else
-        r = choose_method(places, bus, unit, &method, err);
-    /* A few starts within seconds, ours and a package's, must not run into systemd's limit. */
-    if (r >= 0)
-        r = agent_manager_reset(bus, unit, err);
-    if (r < 0)
-        return r;
+    if (active.count == 0)
+        return former != NULL ? start_former(bus, former, err) : 1;
+    for (uint32_t i = 0; i < active.count; i++) {
+        const char *method;
 
-    return agent_manager_run(bus, method, unit, REFRESH_MS_MAX, err);
+        if (!is_service(active.names[i]))
+            continue; /* who listens for it has read no configuration */
+        /* Not every unit looks before its reload, and sshd ends when it then reads nonsense. */
+        r = agent_sshd_check(places, err);
+        if (r < 0)
+            return bl_wrap(err, "%s was left as it is", active.names[i]);
+        r = choose_method(bus, active.names[i], &method, err);
+        if (r >= 0)
+            r = run_unit(bus, method, active.names[i], err);
+        if (r < 0)
+            return r;
+        refreshed++;
+    }
+
+    return refreshed == 0;
 }

@@ -24,17 +24,26 @@ int agent_sshd_denies(const struct agent_lease_places *places,
                       const struct proto_manifest *manifest, bool *ret_denies, struct bl_error *err)
     BL_CHECKED;
 
+/* The units that serve SSH on this host: a service, or a socket that starts one. */
+struct agent_sshd_units {
+    char names[4][AGENT_LEASE_UNIT_BYTES_MAX + 1];
+    uint32_t count;
+};
+
+/* Those that are active. */
+int agent_sshd_find(const struct agent_lease_places *places, struct agent_sshd_units *ret_units,
+                    struct bl_error *err) BL_CHECKED;
+
+/* 1: somebody serves SSH whom the lock would not close, and *err names them; 0: nobody. */
+int agent_sshd_find_other(const struct agent_lease_places *places, struct bl_error *err) BL_CHECKED;
+
 /*
  * Makes a running sshd take its configuration in; when this returns, the next login is judged by
  * it. 1 when there was none to tell: not running, or started for each connection by its socket,
  * and then it reads it anyway. -EPROTO, and sshd left as it is, when it would not accept it.
- * `was_running` is started when none runs; NULL: none is.
+ * When nothing serves SSH any more `former` is started; NULL: nothing is.
  */
-int agent_sshd_refresh(const struct agent_lease_places *places, const char *was_running,
-                       struct bl_error *err) BL_CHECKED;
-
-/* 1 and its name when an sshd runs as a service; 0 when none does. */
-int agent_sshd_find(const struct agent_lease_places *places,
-                    char ret_unit[AGENT_LEASE_UNIT_BYTES_MAX + 1], struct bl_error *err) BL_CHECKED;
+int agent_sshd_refresh(const struct agent_lease_places *places,
+                       const struct agent_sshd_units *former, struct bl_error *err) BL_CHECKED;
 
 #endif

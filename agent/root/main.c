@@ -15,6 +15,7 @@
 #include "agent/root/join.h"
 #include "agent/root/rescue.h"
 #include "agent/root/setup.h"
+#include "agent/root/ssh_watch.h"
 #include "agent/root/talk.h"
 #include "agent/txn/ballast.h"
 #include "common/file.h"
@@ -40,6 +41,7 @@ struct agent {
     struct agent_talk *talk;
     struct agent_jobs *jobs;
     struct agent_rescue *rescue;
+    struct agent_ssh_watch *ssh_watch;
     struct agent_jobs_handler handler;
     int run_fd;
 };
@@ -239,6 +241,8 @@ static int prepare(struct agent *agent, struct bl_error *err)
     if (r >= 0)
         r = agent_jobs_resume(agent->jobs, err);
     if (r >= 0)
+        r = agent_ssh_watch_new(&agent->host, agent->jobs, &agent->ssh_watch, err);
+    if (r >= 0)
         mark_job(agent);
 
     return r;
@@ -246,6 +250,7 @@ static int prepare(struct agent *agent, struct bl_error *err)
 
 static void release(struct agent *agent)
 {
+    agent->ssh_watch = agent_ssh_watch_free(agent->ssh_watch);
     agent->rescue = agent_rescue_free(agent->rescue);
     agent->jobs = agent_jobs_free(agent->jobs);
     agent->talk = agent_talk_free(agent->talk);

@@ -90,6 +90,12 @@ def bare_fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fleet]]
 
 
 @pytest.fixture
+def bare_dnf_fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fleet]]:
+    """As bare_fleet, of hosts with dnf and rpm."""
+    yield from _fleets(request, lambda hosts=3: Fleet(hosts, product=False, dnf=True), lambda fleet: None)
+
+
+@pytest.fixture
 def fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fleet]]:
     """Makes fleets with belay: fleet(hosts=3) has a running controller, and all hosts are joined with role=web."""
     yield from _fleets(request, lambda hosts=3: Fleet(hosts, product=True), _join)

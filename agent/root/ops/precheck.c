@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "agent/lease/ssh_lock.h"
 #include "agent/root/mounts.h"
 #include "agent/root/ops/baseline.h"
 #include "agent/root/ops/compare.h"
@@ -154,6 +155,19 @@ static void check_revert_class(const struct agent_work *work, struct agent_findi
     block(findings, "revert_class", what, "change `revert` in the plan");
 }
 
+/* It is taken when the job starts; that it could not be is told while nothing was touched. */
+static void check_ssh_lock(const struct agent_host *host, const struct agent_work *work,
+                           struct agent_findings *findings)
+{
+    struct agent_lease_outcome outcome;
+    struct bl_error ignored = {0};
+
+    if (!work->manifest.ssh_lock ||
+        agent_ssh_lock_check(host->places, &work->manifest, &outcome, &ignored) >= 0)
+        return;
+    agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, outcome.code, "%s", outcome.reason);
+}
+
 static int start(struct agent_op_run *run, struct bl_error *err)
 {
     PROTO_AUTO_ARENA arena = {0};
@@ -173,6 +187,7 @@ static int start(struct agent_op_run *run, struct bl_error *err)
     check_units(run->work, &baseline, &findings);
     check_clock(run->host, &findings);
     check_revert_class(run->work, &findings);
+    check_ssh_lock(run->host, run->work, &findings);
 
     if (findings.count == 0) {
         agent_op_succeed(run, "nothing speaks against it");

@@ -187,10 +187,16 @@ class Host:
         return self.run(*systemd_run, *argv, check=check, timeout=timeout)
 
     def ssh(
-        self, *argv: str, user: str = "root", bind: str | None = None, check: bool = False, timeout: float = 10
+        self,
+        *argv: str,
+        user: str = "root",
+        bind: str | None = None,
+        terminal: bool = False,
+        check: bool = False,
+        timeout: float = 10,
     ) -> Result:
         """Log in from outside (or from `bind`: network.bastion) and run a command; rc 255 means: not let in."""
-        command = ["ssh", "-F", "none", "-i", str(images.ssh_keys() / "id"), "-b", bind or self.network.outside]
+        command = ["ssh", *["-tt"] * terminal, "-F", "none", "-i", str(images.ssh_keys() / "id"), "-b", bind or self.network.outside]
         for option in (
             "BatchMode=yes",
             "IdentitiesOnly=yes",

@@ -61,6 +61,18 @@ class Repository:
             files |= {f"security/{name}": content for name, content in index.items()}
         return files
 
+    def publish_files(self, debs: list[Path]) -> None:
+        """Make exactly these .debs visible, from elsewhere than the pool."""
+        with tempfile.TemporaryDirectory(dir=self._gnupg.parent) as name:
+            folder = Path(name)
+            for deb in debs:
+                shutil.copy(deb, folder / f"{deb.name.partition('_')[0]}.deb")  # nothing that URLs would quote
+            names = sorted(path.name for path in folder.iterdir())
+            stanzas = [run(["apt-ftparchive", "packages", name], cwd=folder).out.strip() + "\n" for name in names]
+            files = {name: (folder / name).read_bytes() for name in names}
+        with self._publishing:
+            self._files = {**self._describe("\n".join(stanzas).encode(), "lab"), **files}
+
     def add(self, name: str, content: bytes) -> None:
         """Serve one more file, or another content for one: a tampered index, for example. publish() undoes it."""
         self._files = {**self._files, name: content}
@@ -97,7 +109,9 @@ class Repository:
 
     def _index(self, debs: list[Path], suite: str) -> dict[str, bytes]:
         """The files that describe these packages, signed."""
-        packages = "\n".join(self._stanza(deb) for deb in debs).encode()
+        return self._describe("\n".join(self._stanza(deb) for deb in debs).encode(), suite)
+
+    def _describe(self, packages: bytes, suite: str) -> dict[str, bytes]:
         indices = {"Packages": packages, "Packages.gz": gzip.compress(packages, mtime=0)}
         release = self._release(indices, suite)
         signed = self._sign(["--clearsign"], release)
