@@ -9,6 +9,7 @@
 
 enum {
     NAME_BYTES_MAX = 64,
+    DNS_BYTES_MAX = 253,
     UNIT_BYTES_MAX = 255, /* systemd's own limit is 256 with the NUL */
     PACKAGE_BYTES_MAX = 128,
     DISTANCE_BYTES_MAX = 40,
@@ -254,6 +255,19 @@ static bool is_made_of(const char *text, const char *others, size_t length_max)
 bool bl_text_is_name(const char *text)
 {
     return is_made_of(text, "_.-", NAME_BYTES_MAX);
+}
+
+bool bl_text_is_dns_name(const char *text)
+{
+    const char *last;
+
+    if (!is_made_of(text, ".-", DNS_BYTES_MAX) || !is_alnum(text[0]) || strstr(text, "..") != NULL)
+        return false;
+    last = strrchr(text, '.');
+    last = last == NULL || last[1] == '\0' ? text : last + 1;
+
+    /* All digits behind the last dot: an address, or a mistake. */
+    return last == text || strspn(last, "0123456789") != strlen(last);
 }
 
 bool bl_text_is_unit_name(const char *text)

@@ -54,6 +54,7 @@ void bl_text_escape(char *ret_text, size_t size_bytes, const void *data, size_t 
  * anything a shell or an option parser would look at twice.
  */
 bool bl_text_is_name(const char *text);         /* [A-Za-z0-9_.-], up to 64: keys, groups, arch */
+bool bl_text_is_dns_name(const char *text);     /* "db.example.org"; no address, no blanks */
 bool bl_text_is_unit_name(const char *text);    /* "cron.service", "belay-txn@j-upgrade.service" */
 bool bl_text_is_unit_glob(const char *text);    /* as unit name, with * ? [] and without suffix */
 bool bl_text_is_package_name(const char *text); /* "g++", "libc6:i386"; not "foo-", not "foo/x" */

@@ -90,6 +90,7 @@ static const struct proto_field manifest_fields[] = {
     PROTO_FIELD_U64(M, lease_ms),
     TEXTS(verify_units),
     PROTO_FIELD_LIST(M, verify_ports, PROTO_PORTS_MAX, &port_schema),
+    PROTO_FIELD_LIST(M, verify_names, PROTO_DNS_NAMES_MAX, &proto_text_schema),
     PROTO_FIELD_LIST(M, verify_grades, PROTO_GRADES_MAX, &grade_schema),
     PROTO_FIELD_U64(M, stage_ms),
     PROTO_FIELD_U64(M, change_ms),
@@ -406,6 +407,8 @@ static int check_texts(const struct proto_manifest *m, int code, struct bl_error
         {"ssh_keep_from", "an address or network", bl_address_is_network, m->ssh_keep_from,
          m->ssh_keep_from_count},
         {"verify_units", "a unit", is_unit, m->verify_units, m->verify_units_count},
+        {"verify_names", "a name of DNS", bl_text_is_dns_name, m->verify_names,
+         m->verify_names_count},
         {"witnesses", "ADDRESS:PORT", is_endpoint, m->witnesses, m->witnesses_count},
     };
 

@@ -25,6 +25,7 @@ enum {
     PROTO_UNITS_MAX = 64,
     PROTO_PORTS_MAX = 64,
     PROTO_GRADES_MAX = 64,
+    PROTO_DNS_NAMES_MAX = 8,
     PROTO_SIGNATURES_MAX = 8,
     PROTO_PROOF_MAX = 24, /* levels of the tree */
     PROTO_TARGETS_MAX = 1 << PROTO_PROOF_MAX,
@@ -154,6 +155,8 @@ struct proto_manifest {
     uint32_t verify_units_count;
     struct proto_port *verify_ports;
     uint32_t verify_ports_count;
+    struct proto_text *verify_names; /* of DNS, that must resolve */
+    uint32_t verify_names_count;
     struct proto_grade_rule *verify_grades; /* where they are not those of proto/finding.h */
     uint32_t verify_grades_count;
 

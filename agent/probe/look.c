@@ -9,63 +9,15 @@
 
 #include "agent/probe/ask.h"
 #include "agent/probe/network.h"
+#include "agent/probe/state.h"
 #include "common/file.h"
 #include "common/text.h"
 
 enum {
-    FILE_BYTES_MAX = 16 * 1024 * 1024,
     DNS_PORT = 53,
     /* What the kernel needs to notice that a neighbour is gone: 5 s of trust, 3 s of asking. */
     NEIGHBOUR_MS = 8 * 1000,
 };
-
-/* A table that is not there (no IPv6, no resolved) is an empty one. */
-static int read_table(const char *path, char **ret_text, struct bl_error *err)
-{
-    size_t text_bytes;
-    int fd, r;
-
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        *ret_text = strdup("");
-        return *ret_text == NULL ? bl_fail(err, -ENOMEM, "no memory for '%s'", path) : 0;
-    }
-    r = bl_fd_read(fd, FILE_BYTES_MAX, ret_text, &text_bytes, err);
-    bl_close_fd(&fd);
-    if (r < 0)
-        return bl_wrap(err, "'%s'", path);
-
-    return 0;
-}
-
-static int look_at_ports(struct proto_buffer *buffer, struct bl_error *err)
-{
-    static const struct {
-        const char *path;
-        uint32_t transport;
-    } tables[] = {
-        {"/proc/self/net/tcp", PROTO_TCP},
-        {"/proc/self/net/tcp6", PROTO_TCP},
-        {"/proc/self/net/udp", PROTO_UDP},
-        {"/proc/self/net/udp6", PROTO_UDP},
-    };
-    static struct agent_network_listeners listeners;
-    struct agent_probe_result result = {.format = AGENT_PROBE_FORMAT};
-
-    listeners.count = 0;
-    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-        BL_AUTO_FREE char *text = NULL;
-        int r = read_table(tables[i].path, &text, err);
-
-        if (r < 0)
-            return r;
-        agent_network_add_listeners(text, tables[i].transport, &listeners);
-    }
-    result.listeners = listeners.list;
-    result.listeners_count = listeners.count;
-
-    return proto_encode(&agent_probe_result_schema, &result, buffer, err);
-}
 
 /* What is asked, and for whom: two questions may be about one endpoint. */
 struct round {
@@ -113,9 +65,9 @@ static int find_gateways(struct round *round, struct bl_error *err)
     uint32_t count;
     int r;
 
-    r = read_table("/proc/self/net/route", &routes, err);
+    r = agent_state_read("/proc/self/net/route", &routes, err);
     if (r >= 0)
-        r = read_table("/proc/self/net/ipv6_route", &routes6, err);
+        r = agent_state_read("/proc/self/net/ipv6_route", &routes6, err);
     if (r < 0)
         return r;
     count = agent_network_gateways(routes, round->found, AGENT_PROBE_GATEWAYS_MAX / 2);
@@ -134,12 +86,13 @@ static int find_resolvers(struct round *round, struct bl_error *err)
 
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         BL_AUTO_FREE char *text = NULL;
-        int r = read_table(paths[i], &text, err);
+        int r = agent_state_read(paths[i], &text, err);
 
         if (r < 0)
             return r;
         add_found(round,
-                  agent_network_resolvers(text, round->found + round->found_count,
+                  agent_network_resolvers(text, /* others= */ true,
+                                          round->found + round->found_count,
                                           AGENT_PROBE_RESOLVERS_MAX / 2),
                   AGENT_PROBE_RESOLVER);
     }
@@ -186,7 +139,7 @@ static void merge_answers(struct round *round)
 static int ask_neighbours(struct round *round, struct bl_error *err)
 {
     BL_AUTO_FREE char *neighbours = NULL;
-    int r = read_table("/proc/self/net/arp", &neighbours, err);
+    int r = agent_state_read("/proc/self/net/arp", &neighbours, err);
 
     if (r < 0)
         return r;
@@ -242,8 +195,8 @@ int agent_look(const struct agent_probe_task *task, struct proto_buffer *buffer,
 {
     if (task->format != AGENT_PROBE_FORMAT)
         return bl_fail(err, -EPROTO, "a task of another format");
-    if (task->what == AGENT_PROBE_PORTS)
-        return look_at_ports(buffer, err);
+    if (task->what == AGENT_PROBE_NETWORK)
+        return agent_state_look(task, buffer, err);
 
     return look_for_witnesses(task, buffer, err);
 }

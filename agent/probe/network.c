@@ -176,8 +176,8 @@ static bool is_own(const struct sockaddr_storage *address)
     return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr);
 }
 
-uint32_t agent_network_resolvers(const char *text, struct agent_network_address *ret_list,
-                                 uint32_t count_max)
+uint32_t agent_network_resolvers(const char *text, bool others,
+                                 struct agent_network_address *ret_list, uint32_t count_max)
 {
     uint32_t count = 0;
 
@@ -194,11 +194,38 @@ uint32_t agent_network_resolvers(const char *text, struct agent_network_address 
         else
             continue;
         /* A stub on the host itself answers whatever becomes of the network. */
-        if (!is_own(&address))
+        if (!others || !is_own(&address))
             count = add(ret_list, count, &address);
     }
 
     return count;
+}
+
+void agent_network_resolv_conf(const char *text, char *ret_text, size_t size_bytes)
+{
+    struct bl_text out;
+
+    bl_text_init(&out, ret_text, size_bytes);
+    for (; *text != '\0'; text = next_line(text)) {
+        const char *at = text + strspn(text, " \t");
+        bool is_first = true;
+
+        if (*at == '#' || *at == ';' || *at == '\n' || *at == '\0')
+            continue;
+        while (*at != '\n' && *at != '\0') {
+            size_t word_bytes = strcspn(at, " \t\r\n");
+            char word[256], safe[256];
+
+            (void)snprintf(word, sizeof(word), "%.*s", (int)word_bytes, at);
+            bl_text_escape(safe, sizeof(safe), word, strlen(word));
+            bl_text_add(&out, is_first ? "" : " ");
+            bl_text_add(&out, safe);
+            is_first = false;
+            at += word_bytes;
+            at += strspn(at, " \t\r");
+        }
+        bl_text_add(&out, "\n");
+    }
 }
 
 bool agent_network_has_neighbour(const char *text, const char *address)

@@ -33,9 +33,12 @@ uint32_t agent_network_gateways(const char *text, struct agent_network_address *
 uint32_t agent_network_gateways6(const char *text, struct agent_network_address *ret_list,
                                  uint32_t count_max);
 
-/* The name servers of a resolv.conf that are not on this host itself. */
-uint32_t agent_network_resolvers(const char *text, struct agent_network_address *ret_list,
-                                 uint32_t count_max);
+/* The name servers of a resolv.conf; `others` leaves out those on this host itself. */
+uint32_t agent_network_resolvers(const char *text, bool others,
+                                 struct agent_network_address *ret_list, uint32_t count_max);
+
+/* What of a resolv.conf counts, a line each, without comments and doubled blanks; cut to the size. */
+void agent_network_resolv_conf(const char *text, char *ret_text, size_t size_bytes);
 
 /* Whether /proc/net/arp has a complete entry for the address. */
 bool agent_network_has_neighbour(const char *text, const char *address);

@@ -22,12 +22,17 @@ enum {
     AGENT_PROBE_REPLIES_MAX =
         AGENT_PROBE_ENDPOINTS_MAX + AGENT_PROBE_GATEWAYS_MAX + AGENT_PROBE_RESOLVERS_MAX,
     AGENT_PROBE_TIMEOUT_MS_MAX = 60 * 1000,
+    AGENT_PROBE_NAMES_MAX = 8,
+    AGENT_PROBE_ROUTES_MAX = 512,
+    AGENT_PROBE_ROUTE_BYTES_MAX = 160,
+    AGENT_PROBE_RESOLV_BYTES_MAX = 1024,
     AGENT_PROBE_TASK_BYTES_MAX = 32 * 1024,
-    AGENT_PROBE_RESULT_BYTES_MAX = 128 * 1024,
+    AGENT_PROBE_RESULT_BYTES_MAX = 256 * 1024,
 };
 
 enum agent_probe_what {
-    AGENT_PROBE_PORTS = 1, /* listening sockets only */
+    AGENT_PROBE_NETWORK =
+        1,                 /* listening sockets, routes, the resolver, and whether names resolve */
     AGENT_PROBE_WITNESSES, /* gateways, resolvers and the endpoints: who answers? */
 };
 
@@ -55,12 +60,37 @@ struct agent_probe_task {
     struct agent_probe_endpoint *endpoints;
     uint32_t endpoints_count;
     uint64_t timeout_ms; /* for all answers together; below 8 s a dead gateway may seem alive */
+    struct proto_text *names; /* NETWORK: of DNS, to be resolved */
+    uint32_t names_count;
 };
 
 struct agent_probe_listener {
     uint32_t transport; /* enum proto_transport */
     uint64_t port;
     const char *address; /* "0.0.0.0", "::", ... */
+};
+
+enum agent_probe_family {
+    AGENT_PROBE_IPV4 = 1,
+    AGENT_PROBE_IPV6
+};
+
+struct agent_probe_route { /* or a rule of policy routing */
+    uint32_t family;       /* enum agent_probe_family */
+    bool is_rule, is_default;
+    const char
+        *text; /* all that makes it this one, as people write it: "default via 10.0.0.1 ..." */
+};
+
+struct agent_probe_name {
+    const char *name;
+    bool resolves;
+};
+
+enum agent_probe_resolver_state {
+    AGENT_PROBE_NO_RESOLVER = 1, /* resolv.conf names none */
+    AGENT_PROBE_RESOLVER_ANSWERS,
+    AGENT_PROBE_RESOLVERS_SILENT,
 };
 
 struct agent_probe_reply {
@@ -75,11 +105,19 @@ struct agent_probe_result {
     uint32_t listeners_count;
     struct agent_probe_reply *replies;
     uint32_t replies_count;
+    struct agent_probe_route *routes; /* this and all below: NETWORK */
+    uint32_t routes_count;
+    const char *resolv_conf; /* what counts of it: a line each, without comments */
+    uint32_t resolver;       /* enum agent_probe_resolver_state; 0 when not looked at */
+    struct agent_probe_name *names;
+    uint32_t names_count;
 };
 
 extern const struct proto_schema agent_probe_task_schema;
 extern const struct proto_schema agent_probe_result_schema;
 /* Also a part of the baseline on disk: a change of it raises that format, too. */
 extern const struct proto_schema agent_probe_listener_schema;
+extern const struct proto_schema agent_probe_route_schema;
+extern const struct proto_schema agent_probe_name_schema;
 
 #endif

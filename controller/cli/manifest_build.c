@@ -149,7 +149,8 @@ static int put_lists(const struct ctl_plan *plan, struct pieces *pieces,
     size_t texts_count = (size_t)quiesce->units.count + quiesce->timers.count +
                          quiesce->backups.count + plan->ssh.keep_groups.count +
                          plan->ssh.keep_from.count + plan->verify.units.count +
-                         plan->witnesses.count + plan->revert_paths.count + plan->exclude.count;
+                         plan->verify.names.count + plan->witnesses.count +
+                         plan->revert_paths.count + plan->exclude.count;
 
     pieces->texts = calloc(texts_count + 1, sizeof(*pieces->texts));
     if (pieces->texts == NULL)
@@ -165,6 +166,7 @@ static int put_lists(const struct ctl_plan *plan, struct pieces *pieces,
     put_texts(pieces, &plan->verify.units, &manifest->verify_units, &manifest->verify_units_count);
     put_texts(pieces, &plan->revert_paths, &manifest->revert_paths, &manifest->revert_paths_count);
     put_texts(pieces, &plan->exclude, &manifest->excludes, &manifest->excludes_count);
+    put_texts(pieces, &plan->verify.names, &manifest->verify_names, &manifest->verify_names_count);
     put_texts(pieces, &plan->witnesses, &manifest->witnesses, &manifest->witnesses_count);
     return 0;
 }

@@ -91,7 +91,7 @@ struct ctl_plan_ssh {
 };
 
 struct ctl_plan_verify {
-    struct ctl_plan_texts units;
+    struct ctl_plan_texts units, names;
     struct ctl_plan_port *ports;
     uint32_t ports_count;
     struct ctl_plan_grade *grades;

@@ -527,7 +527,7 @@ void ctl_plan_release(struct ctl_plan *plan)
     struct ctl_plan_texts *const lists[] = {
         &plan->hosts.list,      &plan->hosts.exclude,   &plan->quiesce.units, &plan->quiesce.timers,
         &plan->quiesce.backups, &plan->ssh.keep_groups, &plan->ssh.keep_from, &plan->verify.units,
-        &plan->witnesses,       &plan->revert_paths,    &plan->exclude,
+        &plan->witnesses,       &plan->revert_paths,    &plan->exclude,       &plan->verify.names,
     };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)

@@ -164,6 +164,14 @@ static const struct ctl_plan_field ssh_rows[] = {
      .min_ms = MINUTE_MS},
 };
 
+static int check_dns_name(const char *text, struct bl_error *err)
+{
+    if (!bl_text_is_dns_name(text))
+        return bl_fail(err, -EINVAL, "'%.80s' is not a name of DNS", text);
+
+    return 0;
+}
+
 static const struct ctl_plan_field verify_rows[] = {
     {.name = "units",
      .kind = CTL_PLAN_TEXTS,
@@ -175,6 +183,11 @@ static const struct ctl_plan_field verify_rows[] = {
      .kind = CTL_PLAN_DURATION,
      .given = CTL_PLAN_GIVEN_SETTLE,
      .offset = AT(verify.settle_ms)},
+    {.name = "names",
+     .kind = CTL_PLAN_TEXTS,
+     .offset = AT(verify.names),
+     .limit = PROTO_DNS_NAMES_MAX,
+     .check = check_dns_name},
     {.name = "grades", .kind = CTL_PLAN_GRADES, .limit = PROTO_GRADES_MAX},
     {.name = "http", .kind = CTL_PLAN_NOT_YET},
     {.name = "run", .kind = CTL_PLAN_NOT_YET},

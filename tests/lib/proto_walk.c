@@ -230,6 +230,7 @@ void walk_sample_manifest(struct proto_manifest *ret_manifest)
     static struct proto_text from[] = {{"192.0.2.0/24"}, {"2001:db8::1"}};
     static struct proto_text witnesses[] = {{"192.0.2.1:443"}, {"[2001:db8::1]:53"}};
     static struct proto_port ports[] = {{PROTO_TCP, 22}};
+    static struct proto_text names[] = {{"db.example.org"}};
     static struct proto_grade_rule grades[] = {{"unit_idle", PROTO_GRADE_IGNORE}};
 
     *ret_manifest = (struct proto_manifest){
@@ -276,6 +277,8 @@ void walk_sample_manifest(struct proto_manifest *ret_manifest)
         .verify_units_count = 2,
         .verify_ports = ports,
         .verify_ports_count = 1,
+        .verify_names = names,
+        .verify_names_count = 1,
         .verify_grades = grades,
         .verify_grades_count = 1,
         .stage_ms = 1800000,

@@ -24,6 +24,13 @@ bool agent_compare_is_exempt(const char *unit, const struct agent_lease_record *
     return false;
 }
 
+static bool is_mount(const char *unit)
+{
+    size_t length = strlen(unit), suffix = strlen(".mount");
+
+    return length > suffix && strcmp(unit + length - suffix, ".mount") == 0;
+}
+
 /* A service that runs only on demand ends by itself when nobody asks for it any more. */
 static const char *code_of_stopped(const struct agent_unit *unit)
 {
@@ -51,6 +58,9 @@ void agent_compare_units(const struct agent_baseline *baseline, const struct age
         const struct agent_unit *unit = agent_units_find(now, before->name);
 
         if (before->state != AGENT_UNIT_ACTIVE || agent_compare_is_exempt(before->name, quiesced))
+            continue;
+        /* That a mount is gone is told by what is mounted. */
+        if (unit == NULL && is_mount(before->name))
             continue;
         if (unit == NULL) {
             agent_findings_found(findings, code_of_stopped(before), "%s was active and is not",
@@ -84,8 +94,7 @@ static bool is_service_port(const struct agent_probe_listener *listener)
     return listener->transport == PROTO_TCP && listener->port < 32768;
 }
 
-void agent_compare_ports(const struct agent_baseline *baseline,
-                         const struct agent_probe_result *now,
+void agent_compare_ports(const struct agent_baseline *baseline, const struct agent_baseline *now,
                          const struct proto_manifest *manifest, struct agent_findings *findings)
 {
     for (uint32_t i = 0; i < manifest->verify_ports_count; i++) {

@@ -5,6 +5,7 @@
 #include "agent/root/kernel_log.h"
 #include "agent/root/ops/baseline.h"
 #include "agent/root/ops/findings.h"
+#include "agent/root/ops/op.h"
 #include "agent/txn/task.h"
 
 /*
@@ -21,9 +22,40 @@ void agent_compare_units(const struct agent_baseline *baseline, const struct age
                          struct agent_findings *findings);
 
 /* Ports that were listened on, and those that the plan names. */
-void agent_compare_ports(const struct agent_baseline *baseline,
-                         const struct agent_probe_result *now,
+void agent_compare_ports(const struct agent_baseline *baseline, const struct agent_baseline *now,
                          const struct proto_manifest *manifest, struct agent_findings *findings);
+
+/*
+ * Services whose main process is gone while they count as active, and those that crashed and were
+ * restarted by systemd since the baseline (not after the way back: they crashed before it, too).
+ */
+void agent_compare_processes(const struct agent_baseline *baseline,
+                             const struct agent_baseline *now, struct agent_findings *findings);
+
+/* Routes and rules that are gone; the default route of each family above all. */
+void agent_compare_routes(const struct agent_baseline *baseline, const struct agent_baseline *now,
+                          struct agent_findings *findings);
+
+/* What resolv.conf says, whether a name server answers, and whether the plan's names resolve. */
+void agent_compare_resolver(const struct agent_baseline *baseline, const struct agent_baseline *now,
+                            struct agent_findings *findings);
+
+/* Mounts that are gone or became read-only, modules that are gone, SELinux that is off. */
+void agent_compare_system(const struct agent_baseline *baseline, const struct agent_baseline *now,
+                          struct agent_findings *findings);
+
+/* Containers that ran, and were healthy where they say so. */
+void agent_compare_containers(const struct agent_baseline *baseline,
+                              const struct agent_baseline *now, struct agent_findings *findings);
+
+/*
+ * Which units run on files that were replaced since the baseline, and whether only a boot ends
+ * that: the C library, PID 1, the message bus, a package's flag file, or with dnf one of the packages
+ * that needs-restarting knows.
+ */
+void agent_compare_stale(const struct agent_baseline *baseline, const struct agent_baseline *now,
+                         const struct proto_transaction *transaction, bool has_dnf,
+                         struct agent_findings *findings);
 
 /* The packages as INSPECT saw them against the signed transaction. */
 void agent_compare_pins(const struct proto_transaction *transaction,

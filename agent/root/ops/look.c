@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/root/facts.h"
+#include "agent/root/ops/survey.h"
 #include "agent/root/ops/txn.h"
 
 enum {
-    PROBE_TIMEOUT_MS = 10000,
     INSPECT_DEADLINE_MS = 10 * 60 * 1000,
 };
 
@@ -19,8 +20,7 @@ struct agent_look {
     struct agent_look_caller caller;
     struct agent_phase_job job;
     struct agent_phase *phase;
-    struct agent_units_call *call;
-    struct agent_probe_ask *probe;
+    struct agent_survey *survey;
     struct proto_arena arena;
     struct agent_baseline baseline;
     struct agent_findings findings;
@@ -31,18 +31,55 @@ static void end(struct agent_look *look, const char *why)
     look->caller.done(look->caller.userdata, &look->findings, why);
 }
 
-static void on_probe(void *userdata, const struct agent_probe_result *result, const char *why)
+/* The units that we paused ourselves come back with RESUME. */
+static int compare_units(struct agent_look *look, const struct agent_baseline *now,
+                         struct bl_error *err)
+{
+    const struct agent_units_list list = {now->units, now->units_count};
+    PROTO_AUTO_ARENA arena = {0};
+    struct agent_lease_record quiesced;
+    int r = agent_lease_load(look->host->places, AGENT_LEASE_QUIESCE, &arena, &quiesced, err);
+
+    if (r >= 0)
+        agent_compare_units(&look->baseline, &list, r > 0 ? &quiesced : NULL, &look->findings);
+
+    return r;
+}
+
+static void compare_state(struct agent_look *look, const struct agent_baseline *now)
+{
+    const struct agent_baseline *before = &look->baseline;
+    struct agent_findings *findings = &look->findings;
+    struct agent_facts facts;
+
+    agent_facts_read(&facts);
+    agent_compare_processes(before, now, findings);
+    agent_compare_ports(before, now, &look->work->manifest, findings);
+    agent_compare_routes(before, now, findings);
+    agent_compare_resolver(before, now, findings);
+    agent_compare_system(before, now, findings);
+    agent_compare_containers(before, now, findings);
+    agent_compare_stale(before, now, &look->work->transaction, facts.package_manager == PROTO_DNF,
+                        findings);
+}
+
+static void on_survey(void *userdata, const struct agent_baseline *now, const char *why)
 {
     struct agent_look *look = userdata;
     struct agent_kernel_log log;
     struct bl_error err = {0};
+    int r;
 
-    if (result == NULL) {
+    if (now == NULL) {
         end(look, why);
         return;
     }
-    agent_compare_ports(&look->baseline, result, &look->work->manifest, &look->findings);
-    if (agent_kernel_log_read(look->baseline.cursor, look->baseline.wall_ms, &log, &err) < 0) {
+    r = compare_units(look, now, &err);
+    if (r >= 0) {
+        compare_state(look, now);
+        r = agent_kernel_log_read(look->baseline.cursor, look->baseline.wall_ms, &log, &err);
+    }
+    if (r < 0) {
         end(look, err.text);
         return;
     }
@@ -50,32 +87,6 @@ static void on_probe(void *userdata, const struct agent_probe_result *result, co
     if (!look->task.restored)
         agent_compare_kernel_log(&log, &look->findings);
     end(look, "");
-}
-
-static void on_units(void *userdata, const struct agent_units_answer *answer)
-{
-    static const struct agent_probe_task task = {
-        .format = AGENT_PROBE_FORMAT, .what = AGENT_PROBE_PORTS, .timeout_ms = PROBE_TIMEOUT_MS};
-    struct agent_look *look = userdata;
-    const struct agent_probe_caller caller = {look, on_probe};
-    PROTO_AUTO_ARENA arena = {0};
-    struct agent_lease_record quiesced;
-    struct bl_error err = {0};
-    int r;
-
-    look->call = NULL;
-    if (answer->end != AGENT_UNITS_OK) {
-        end(look, answer->why);
-        return;
-    }
-    r = agent_lease_load(look->host->places, AGENT_LEASE_QUIESCE, &arena, &quiesced, &err);
-    if (r >= 0) {
-        agent_compare_units(&look->baseline, answer->list, r > 0 ? &quiesced : NULL,
-                            &look->findings);
-        r = agent_probe_start(look->host, &task, &caller, &look->probe, &err);
-    }
-    if (r < 0)
-        end(look, err.text);
 }
 
 static int compare_packages(struct agent_look *look, const struct agent_txn_result *now,
@@ -101,6 +112,7 @@ static void on_phase(void *userdata, enum agent_phase_end phase_end,
                      const struct agent_txn_result *result, const char *why)
 {
     struct agent_look *look = userdata;
+    const struct agent_survey_caller caller = {look, on_survey};
     struct bl_error err = {0};
     int r;
 
@@ -109,11 +121,8 @@ static void on_phase(void *userdata, enum agent_phase_end phase_end,
         return;
     }
     r = compare_packages(look, result, &err);
-    if (r >= 0) {
-        r = agent_units_list(look->host->units, on_units, look, &look->call);
-        if (r < 0)
-            r = bl_fail(&err, r, "ask systemd: %s", strerror(-r));
-    }
+    if (r >= 0)
+        r = agent_survey_start(look->host, &look->work->manifest, &caller, &look->survey, &err);
     if (r < 0)
         end(look, err.text);
 }
@@ -159,8 +168,7 @@ struct agent_look *agent_look_free(struct agent_look *look)
     if (look == NULL)
         return NULL;
     look->phase = agent_phase_free(look->phase);
-    look->call = agent_units_drop(look->call);
-    look->probe = agent_probe_free(look->probe);
+    look->survey = agent_survey_free(look->survey);
     proto_arena_release(&look->arena);
     free(look);
     return NULL;

@@ -9,7 +9,7 @@
 
 /*
  * A look at the host as it is now, for VERIFY and PROVE: the packages by a txn unit of their own,
- * the units, and the ports. Everything ends in one call of `done` with the findings.
+ * then a survey of all else. Everything ends in one call of `done` with the findings.
  */
 struct agent_look;
 

@@ -53,7 +53,7 @@ static uint32_t answer_of(const struct agent_probe_result *result, const char *e
 static void test_a_listening_port_is_seen(void **state)
 {
     PROTO_AUTO_ARENA arena = {0};
-    const struct agent_probe_task task = {.format = 1, .what = AGENT_PROBE_PORTS};
+    const struct agent_probe_task task = {.format = 1, .what = AGENT_PROBE_NETWORK};
     struct agent_probe_result result;
     char endpoint[32];
     uint16_t port;
@@ -121,7 +121,7 @@ static void test_who_answers_who_refuses_and_who_is_silent(void **state)
 static void test_another_format_is_refused(void **state)
 {
     PROTO_AUTO_BUFFER buffer = {0};
-    const struct agent_probe_task task = {.format = 2, .what = AGENT_PROBE_PORTS};
+    const struct agent_probe_task task = {.format = 2, .what = AGENT_PROBE_NETWORK};
     struct bl_error err = {0};
 
     assert_true(agent_look(&task, &buffer, &err) < 0);

@@ -82,7 +82,7 @@ static void test_resolvers_on_the_host_itself_prove_nothing(void **state)
                                              "nameserver 192.0.2.53\n"
                                              "nameserver nonsense\n"
                                              "search example.org",
-                                             list, 4),
+                                             /* others= */ true, list, 4),
                      2);
     assert_string_equal(list[0].text, "192.0.2.53");
     assert_string_equal(list[1].text, "2001:db8::53");
@@ -100,9 +100,23 @@ static void test_only_complete_neighbours_count(void **state)
     assert_false(agent_network_has_neighbour(arp, "192.0.2.10"));
 }
 
+static void test_what_counts_of_resolv_conf(void **state)
+{
+    char text[128], cut[8];
+
+    agent_network_resolv_conf("# made by somebody\n\nnameserver\t 192.0.2.1 \n; old\n"
+                              "search  example.org   example.net\n  options edns0",
+                              text, sizeof(text));
+    assert_string_equal(text, "nameserver 192.0.2.1\nsearch example.org example.net\n"
+                              "options edns0\n");
+    agent_network_resolv_conf("nameserver 192.0.2.1\n", cut, sizeof(cut));
+    assert_true(strlen(cut) < sizeof(cut));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_counts_of_resolv_conf),
         cmocka_unit_test(test_listeners_are_those_that_listen),
         cmocka_unit_test(test_gateways_are_those_of_default_routes),
         cmocka_unit_test(test_gateways_of_ipv6),

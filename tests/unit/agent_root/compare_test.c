@@ -96,7 +96,7 @@ static void test_ports(void **state)
     struct proto_port wanted = {PROTO_TCP, 8443};
     const struct proto_manifest manifest = {.verify_ports = &wanted, .verify_ports_count = 1};
     const struct proto_manifest nothing = {0};
-    struct agent_probe_result now = {.listeners = then_ports, .listeners_count = 3};
+    struct agent_baseline now = {.listeners = then_ports, .listeners_count = 3};
     struct agent_findings findings = {0};
 
     /* A client's port and a UDP socket that are gone mean nothing. */

@@ -202,6 +202,9 @@ static const struct mistake {
      "lists them\n"
      "p.yaml:6: field 'verify.grades.unit_idle': 'mild' is not one of minor, functional, severe, "
      "ignore"},
+    {GOOD "verify:\n  names: [ db.example.org, 10.0.0.1, 'a b' ]\n",
+     "p.yaml:6: field 'verify.names[1]': '10.0.0.1' is not a name of DNS\n"
+     "p.yaml:6: field 'verify.names[2]': 'a b' is not a name of DNS"},
     {GOOD "verify:\n  grades: [ unit_idle ]\n",
      "p.yaml:6: field 'verify.grades': must be findings and grades: { unit_idle: ignore }"},
     {GOOD "witnesses: [ 'example.org:443', '10.0.0.1', '10.0.0.1:443', '[::1]:443' ]\n",

@@ -224,6 +224,7 @@ static void names_are_checked(void **state)
     REFUSED("verify_units[0]", m.verify_units = option; m.verify_units_count = 1);
     REFUSED("ssh_keep_groups[0]", m.ssh_keep_groups = option; m.ssh_keep_groups_count = 1);
     REFUSED("ssh_keep_from[0]", m.ssh_keep_from = host; m.ssh_keep_from_count = 1);
+    REFUSED("verify_names[0]", m.verify_names = portless; m.verify_names_count = 1);
     REFUSED("witnesses[0]", m.witnesses = portless; m.witnesses_count = 1);
     REFUSED("verify_ports[0]", m.verify_ports = port; m.verify_ports_count = 1);
 }

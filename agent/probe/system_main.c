@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "agent/probe/system_read.h"
+#include "common/file.h"
+#include "common/text.h"
+
+/* belay-look: the task on standard input, what it sees of the host on standard output. */
+enum {
+    TASK_BYTES_MAX = 1024,
+    TABLE_BYTES_MAX = 8 * 1024 * 1024,
+};
+
+static int read_mounts(struct agent_system_tables *tables, struct bl_error *err)
+{
+    BL_AUTO_FREE char *text = NULL;
+    size_t bytes;
+    int r;
+
+    /* Of PID 1: this process has mounts of its own. */
+    r = bl_file_read(AT_FDCWD, "/proc/1/mountinfo", TABLE_BYTES_MAX, &text, &bytes, err);
+    if (r >= 0)
+        agent_system_add_mounts(tables, text);
+
+    return r;
+}
+
+static int read_modules(struct agent_system_tables *tables, struct bl_error *err)
+{
+    BL_AUTO_FREE char *text = NULL;
+    size_t bytes;
+    int r;
+
+    r = bl_file_read(AT_FDCWD, "/proc/modules", TABLE_BYTES_MAX, &text, &bytes, err);
+    if (r == -ENOENT)
+        return 0; /* a kernel without modules */
+    if (r >= 0)
+        agent_system_add_modules(tables, text);
+
+    return r;
+}
+
+/* A process may end while it is looked at; then there is nothing to tell of it. */
+static void read_process(int proc_fd, const char *pid, struct agent_system_tables *tables)
+{
+    BL_AUTO_FREE char *cgroup = NULL, *maps = NULL;
+    char path[64];
+    struct bl_error ignored = {0};
+    size_t bytes;
+
+    (void)snprintf(path, sizeof(path), "%s/cgroup", pid);
+    if (bl_file_read(proc_fd, path, TABLE_BYTES_MAX, &cgroup, &bytes, &ignored) < 0)
+        return;
+    (void)snprintf(path, sizeof(path), "%s/maps", pid);
+    if (bl_file_read(proc_fd, path, TABLE_BYTES_MAX, &maps, &bytes, &ignored) >= 0)
+        agent_system_add_process(tables, cgroup, maps);
+}
+
+static void close_dir(DIR **dir)
+{
+    if (*dir != NULL)
+        (void)closedir(*dir);
+}
+
+static int read_processes(struct agent_system_tables *tables, struct bl_error *err)
+{
+    BL_CLEANUP(close_dir) DIR *dir = opendir("/proc");
+    BL_AUTO_FREE char *maps = NULL;
+    const struct dirent *entry;
+    size_t bytes;
+    int r;
+
+    if (dir == NULL)
+        return bl_fail(err, -errno, "/proc: %s", strerror(errno));
+    /* PID 1 never ends: if not even its files can be seen, "nothing was replaced" would be a lie. */
+    r = bl_file_read(dirfd(dir), "1/maps", TABLE_BYTES_MAX, &maps, &bytes, err);
+    if (r < 0)
+        return bl_wrap(err, "/proc");
+    while ((entry = readdir(dir)) != NULL) {
+        if (strspn(entry->d_name, "0123456789") == strlen(entry->d_name) &&
+            strlen(entry->d_name) < 16)
+            read_process(dirfd(dir), entry->d_name, tables);
+    }
+
+    return 0;
+}
+
+static void read_flags(struct agent_system *system)
+{
+    BL_AUTO_FREE char *text = NULL;
+    struct bl_error ignored = {0};
+    size_t bytes;
+
+    system->reboot_required = access("/run/reboot-required", F_OK) == 0;
+    if (bl_file_read(AT_FDCWD, "/sys/fs/selinux/enforce", TABLE_BYTES_MAX, &text, &bytes,
+                     &ignored) >= 0) {
+        system->selinux =
+            text[0] == '1' ? AGENT_SYSTEM_SELINUX_ENFORCING : AGENT_SYSTEM_SELINUX_PERMISSIVE;
+    }
+}
+
+static int run(struct bl_error *err)
+{
+    static struct agent_system_tables tables;
+    PROTO_AUTO_ARENA arena = {0};
+    PROTO_AUTO_BUFFER buffer = {0};
+    BL_AUTO_FREE char *data = NULL;
+    struct agent_system_task task;
+    size_t data_bytes;
+    int r;
+
+    r = bl_fd_read(STDIN_FILENO, TASK_BYTES_MAX, &data, &data_bytes, err);
+    if (r >= 0)
+        r = proto_decode(&agent_system_task_schema, data, data_bytes, &arena, &task, err);
+    if (r >= 0 && task.format != AGENT_SYSTEM_FORMAT)
+        r = bl_fail(err, -EPROTO, "a task of another format");
+    if (r < 0)
+        return bl_wrap(err, "task");
+
+    agent_system_init(&tables);
+    r = read_mounts(&tables, err);
+    if (r >= 0)
+        r = read_modules(&tables, err);
+    if (r >= 0)
+        r = read_processes(&tables, err);
+    read_flags(&tables.system);
+    if (r >= 0)
+        r = proto_encode(&agent_system_schema, &tables.system, &buffer, err);
+    if (r < 0)
+        return r;
+
+    return bl_fd_write(STDOUT_FILENO, buffer.data, buffer.size_bytes, err);
+}
+
+int main(void)
+{
+    struct bl_error err = {0};
+
+    if (run(&err) < 0) {
+        (void)fprintf(stderr, SD_ERR "belay-look: %s\n", err.text);
+        return 1;
+    }
+
+    return 0;
+}

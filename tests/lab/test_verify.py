@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a change breaks beside its packages is found, each by itself, and graded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from belaycli import Exit, plan
+from harness.command import wait_for
+from harness.debs import DEMO_GO, DEMO_WAITS
+from harness.fleet import Fleet
+from harness.host import Host
+
+MakeFleet = Callable[..., Fleet]
+
+ROUTE = "10.99.0.0/16"
+NAME = "db.example.test"
+# Answers each question for an address with one, and every other one without any.
+NAME_SERVER = r"""#!/usr/bin/perl
+use strict; use warnings; use IO::Socket::INET;
+my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 53, Proto => 'udp') or die "bind: $!";
+while (defined $socket->recv(my $query, 512)) {
+    my ($id, $rest) = unpack('n x10 a*', $query);
+    my ($question) = $rest =~ /^((?:[^\0].*?)?\0.{4})/s or next;
+    my $wants_address = substr($question, -4, 2) eq "\0\1";
+    my $answer = $wants_address ? pack('n n n N n C4', 0xc00c, 1, 1, 60, 4, 192, 0, 2, 7) : '';
+    $socket->send(pack('n6', $id, 0x8180, 1, $wants_address ? 1 : 0, 0, 0) . $question . $answer);
+}
+"""
+
+
+def roll_out(lab: Fleet, *breakage: str, **verify: Any) -> tuple[int, dict[str, Any], dict[str, dict[str, Any]]]:
+    """Upgrade, and break h1 while the postinst runs; the exit code, the host's story, and VERIFY's findings by code."""
+    h1 = lab["h1"]
+    rollout = lab.belay.start(plan("demo=2.7", waves=["100%"], verify={"settle": "1s", **verify}))
+    wait_for("the postinst", lambda: h1.exists(DEMO_WAITS), 60)
+    for line in breakage:
+        h1.shell(line)
+    h1.write(DEMO_GO, "")
+    code, report = lab.belay.wait(rollout), lab.belay.report(rollout)
+    (told,) = report["hosts"]
+    found = {each["code"]: each for each in told["findings"] if each["step"] == "verify" and each["grade"]}
+    text_report = lab.belay("report", rollout).out
+    assert all(each in text_report for each in found)
+    return code, told, found
+
+
+def set_up_network(host: Host) -> None:
+    host.run("ip", "route", "add", ROUTE, "dev", "eth0")
+    host.write("/root/name-server", NAME_SERVER, 0o755)
+    host.run("systemd-run", "--unit=name-server.service", "--slice=system.slice", "/root/name-server")
+    host.write("/etc/resolv.conf", "nameserver 127.0.0.1\n")
+    wait_for("the name server", lambda: NAME in host.run("getent", "hosts", NAME, check=False).out, 10)
+
+
+def test_what_a_change_breaks_is_found_thing_by_thing(fleet: MakeFleet) -> None:
+    """F20: a route, a mount and the resolver are gone after the change; each is a finding of its own."""
+    lab = fleet(hosts=1)
+    h1 = lab["h1"]
+    lab.repository.publish("1.0", "demo=2.7")
+    set_up_network(h1)
+    h1.shell("mkdir -p /srv/data && mount -t tmpfs lab /srv/data")
+
+    code, told, found = roll_out(
+        lab,
+        f"ip route del {ROUTE}",
+        "umount /srv/data",
+        "echo 'nameserver 127.0.0.9' >/etc/resolv.conf",
+        names=[NAME],
+    )
+    assert code == Exit.ROLLBACK_INCOMPLETE, told
+    assert set(found) == {"route_gone", "mount_gone", "resolver_changed", "resolver_silent", "name_unresolved"}
+    assert ROUTE in found["route_gone"]["reason"]
+    assert "/srv/data" in found["mount_gone"]["reason"]
+    assert found["resolver_changed"]["grade"] == "minor"
+    assert found["name_unresolved"]["grade"] == "functional"
+    # The packages are back, but no package run brings routes and mounts back: the host says so.
+    assert h1.dpkg("demo") == "ii 1.0"
+    assert told["state"] == "revert_failed"
+    proven = {each["code"] for each in told["findings"] if each["step"] == "prove"}
+    assert "mount_gone" in proven
+
+
+def test_what_still_runs_on_replaced_files_is_a_list_of_restarts(fleet: MakeFleet) -> None:
+    """F23, F42: minor findings are recorded and shown, and the change stays."""
+    lab = fleet(hosts=1)
+    h1 = lab["h1"]
+    lab.repository.publish("1.0", "demo=2.7")
+    h1.shell("mkdir -p /usr/lib/keeper && cp /usr/bin/sleep /usr/lib/keeper/keeper")
+    for unit in ("keeper.service", "victim.service"):
+        h1.run("systemd-run", f"--unit={unit}", "-p", "Restart=always", "/usr/lib/keeper/keeper", "infinity")
+
+    code, told, found = roll_out(
+        lab,
+        "cp /usr/lib/keeper/keeper /usr/lib/keeper/new && mv -f /usr/lib/keeper/new /usr/lib/keeper/keeper",
+        "systemctl kill -s KILL victim.service",
+    )
+    assert code == Exit.DONE, told
+    assert (told["state"], told["grade"]) == ("committed", "minor")
+    assert set(found) == {"restart_needed", "unit_crashed"}, found
+    assert "keeper.service (/usr/lib/keeper/keeper)" in found["restart_needed"]["reason"]
+    assert "victim.service" in found["unit_crashed"]["reason"]
+    assert "restart_needed" in h1.run("belay-rescue", "log").out
+
+
+def test_a_plan_grades_otherwise(fleet: MakeFleet) -> None:
+    """R21: what the plan ignores turns nothing back, and is in the report all the same."""
+    lab = fleet(hosts=1)
+    h1 = lab["h1"]
+    lab.repository.publish("1.0", "demo=2.7")
+    h1.shell("mkdir -p /srv/data && mount -t tmpfs lab /srv/data")
+
+    code, told, found = roll_out(lab, "umount /srv/data", grades={"mount_gone": "ignore"})
+    assert code == Exit.DONE, told
+    assert (told["state"], told["grade"], found) == ("committed", "", {})
+    assert any(each["code"] == "mount_gone" and "ignored" in each["reason"] for each in told["findings"])
