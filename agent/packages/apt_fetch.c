@@ -49,8 +49,8 @@ int agent_packages_apt_download(struct agent_packages_job *job,
         .directory = incoming, .patience = AGENT_PACKAGES_STOP_TOOL, .is_watched = true};
     int r;
 
-    agent_packages_progress_of_download(
-        job, incoming, wanted_count, sum_of_sizes(job, wanted, wanted_count, incoming), NULL);
+    agent_packages_progress_of_download(job, incoming, wanted_count,
+                                        sum_of_sizes(job, wanted, wanted_count, incoming), NULL);
     r = begin(job, wanted, wanted_count, /* only_uris= */ false, &command.args, err);
 
     return r < 0 ? r : agent_packages_run(job, &command, ret_output, err);

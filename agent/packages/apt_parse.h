@@ -21,6 +21,12 @@ int agent_packages_apt_parse_simulation(struct agent_packages_memory *memory, co
                                         struct agent_packages_changes *ret_changes,
                                         struct bl_error *err) BL_CHECKED;
 
+/* Reads one of these lines, and puts it behind the others. */
+int agent_packages_apt_add_change(struct agent_packages_memory *memory,
+                                  const struct agent_packages_line *line, bool remove,
+                                  struct agent_packages_changes *changes, struct bl_error *err)
+    BL_CHECKED;
+
 /*
  * Only those of its upgrades that come from a security archive: one whose name ends in "-security"
  * or whose label is "Debian-Security". `ret_others`: how many come from elsewhere.

@@ -41,7 +41,6 @@ static bool is_among(const char *names, const char *name)
     for (const char *at = names; *at != '\0'; at += strspn(at, " ")) {
         size_t word = strcspn(at, " ");
 
-        /* The architecture is named only when it is a foreign one. */
         if (word == length && memcmp(at, name, length) == 0)
             return true;
         at += word;
@@ -307,8 +306,16 @@ static int list_installed(struct asking *a, const char *const **ret_names, uint3
         return r;
     names = place;
     for (uint32_t i = 0; i < states.count; i++) {
-        if (agent_packages_apt_status(&states.list[i]) != AGENT_TXN_STATUS_ABSENT)
-            names[count++] = states.list[i].name;
+        const struct agent_packages_state *state = &states.list[i];
+        bool is_plain = strcmp(state->arch, "all") == 0;
+
+        if (agent_packages_apt_status(state) == AGENT_TXN_STATUS_ABSENT)
+            continue;
+        r = agent_packages_memory_format(a->job->memory, &names[count], err, "%s%s%s", state->name,
+                                         is_plain ? "" : ":", is_plain ? "" : state->arch);
+        if (r < 0)
+            return r;
+        count++;
     }
     *ret_names = names;
     *ret_count = count;
@@ -319,11 +326,19 @@ static int list_installed(struct asking *a, const char *const **ret_names, uint3
 /* False, with a note, for a package that the host or its distribution keeps as it is for now. */
 static bool may_change(struct asking *a, const struct proto_package *package, const char *deferred)
 {
-    if (agent_packages_apt_is_marked(a->holds, package->name, "")) {
+    char name[PROTO_NAME_BYTES_MAX + 1];
+    size_t length = strcspn(package->name, ":");
+    const char *arch = package->name[length] == ':' ? package->name + length + 1 : "";
+
+    /* apt names the architecture of its notices and marks only when it is a foreign one. */
+    if (bl_text_format(name, sizeof(name), "%.*s", (int)length, package->name) < 0)
+        return true;
+    if (agent_packages_apt_is_marked(a->holds, name, arch)) {
         agent_packages_job_note(a->job, "%s is held and stays as it is", package->name);
         return false;
     }
-    if (package->version[0] == '\0' && is_among(deferred, package->name)) {
+    if (package->version[0] == '\0' &&
+        (is_among(deferred, package->name) || is_among(deferred, name))) {
         agent_packages_job_note(a->job, "%s stays as it is: deferred, phased update",
                                 package->name);
         return false;

@@ -39,8 +39,15 @@ static int list_installed(struct asking *a, const char *const **ret_names, uint3
                                         &place, err)) < 0)
         return r;
     names = place;
-    for (uint32_t i = 0; i < rpms.count; i++)
-        names[i] = rpms.list[i].name;
+    for (uint32_t i = 0; i < rpms.count; i++) {
+        bool is_plain = strcmp(rpms.list[i].arch, "noarch") == 0;
+
+        r = agent_packages_memory_format(a->job->memory, &names[i], err, "%s%s%s",
+                                         rpms.list[i].name, is_plain ? "" : ":",
+                                         is_plain ? "" : rpms.list[i].arch);
+        if (r < 0)
+            return r;
+    }
     *ret_names = names;
     *ret_count = rpms.count;
 

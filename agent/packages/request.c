@@ -85,13 +85,18 @@ int agent_packages_expand(struct agent_packages_job *job, const struct agent_txn
             continue;
         }
         for (uint32_t j = 0; r >= 0 && j < installed_count; j++) {
-            if (!bl_text_matches(package->name, installed[j]))
+            char name[PROTO_NAME_BYTES_MAX + 1];
+
+            if (bl_text_format(name, sizeof(name), "%.*s", (int)strcspn(installed[j], ":"),
+                               installed[j]) < 0 ||
+                !bl_text_matches(package->name, name))
                 continue;
             is_found = true;
             /* Who names a package besides says more about it than a pattern does. */
             if (!is_listed(task->packages, task->packages_count, installed[j]) &&
+                !is_listed(task->packages, task->packages_count, name) &&
                 !is_listed(requests.list, requests.count, installed[j]) &&
-                !agent_packages_is_excluded(task, installed[j]))
+                !agent_packages_is_excluded(task, name))
                 r = add(job, &requests, installed[j], package->version, err);
         }
         if (r < 0)

@@ -20,7 +20,8 @@ bool agent_packages_has_pattern(const struct agent_txn_task *task);
 
 /*
  * The named packages, in the order of the plan, each once: a pattern becomes the installed packages
- * that match and are not excluded. One that matches nothing is noted.
+ * that match and are not excluded. One that matches nothing is noted. `installed`: "NAME:ARCH", or
+ * "NAME" of a package for all architectures; a pattern is over NAME.
  */
 int agent_packages_expand(struct agent_packages_job *job, const struct agent_txn_task *task,
                           const char *const *installed, uint32_t installed_count,

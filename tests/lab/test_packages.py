@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from belaycli import Exit, plan
 from harness.command import wait_for
 from harness.debs import DEMO_WAITS
 from harness.fleet import Fleet
@@ -151,6 +152,24 @@ def test_security_updates_are_those_of_the_security_archive(lab: Fleet) -> None:
     assert job.run("upgrade", pins=pins).ok
     assert host.dpkg("demo") == "ii 2.0" and host.dpkg("bulk1") == "ii 1.0"
     assert_taken_back(job, before)
+
+
+def test_a_rollout_of_security_updates(fleet: MakeFleet) -> None:
+    """The set as people ask for it: preview says what it is here and what stays, the host does exactly that."""
+    lab = fleet(hosts=1)
+    host = lab["h1"]
+    host.write("/etc/apt/sources.list.d/security.list", SECURITY_SOURCE)
+    host.run("apt-mark", "hold", "app")
+    lab.repository.publish("1.0", "2.0", security=("demo=2.0", "bulk1=2.0", "bulk2=2.0", "app=2.0", "lib=2.0"))
+    change = {"packages": "security", "exclude": ["bulk2*"], "allow": {"new": False}}
+    text = plan(change=change, waves=["100%"])
+    preview = lab.belay("preview", lab.belay.write_plan(text)).out
+    assert "upgrade  bulk1:all  1.0  →  2.0" in preview and "bulk2" not in preview, preview
+    assert "note: h1: held by apt-mark: app" in preview, preview
+    code, report = lab.belay.roll_out(text)
+    assert code == Exit.DONE, report
+    versions = [host.dpkg(name) for name in ("demo", "bulk1", "bulk2", "bulk3", "app", "lib")]
+    assert versions == ["ii 2.0", "ii 2.0", "ii 1.0", "ii 1.0", "hi 1.0", "ii 1.0"]
 
 
 def test_all_that_can_be_upgraded(lab: Fleet) -> None:

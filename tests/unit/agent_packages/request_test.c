@@ -5,7 +5,8 @@
 #include "tests/lib/unit.h"
 #include "tests/unit/agent_packages/job_dir.h"
 
-static const char *const installed[] = {"libc6", "nginx", "nginx-common", "nginx-light", "openssl"};
+static const char *const installed[] = {"libc6:amd64",  "libc6:i386",        "nginx",
+                                        "nginx-common", "nginx-light:amd64", "openssl:amd64"};
 
 static struct job_dir dir;
 static struct bl_error err;
@@ -62,6 +63,20 @@ static void two_patterns_ask_once(void **state)
     assert_int_equal(requests.count, 3);
 }
 
+/* A package that is installed of a foreign architecture only must not bring the native one. */
+static void architectures_are_kept_apart(void **state)
+{
+    struct proto_package packages[] = {{"libc?", ""}, {"open*", ""}};
+    const struct agent_txn_task task = {.packages = packages, .packages_count = 2};
+    struct agent_packages_requests requests;
+
+    expand(&task, &requests);
+    assert_int_equal(requests.count, 3);
+    assert_string_equal(requests.list[0].name, "libc6:amd64");
+    assert_string_equal(requests.list[1].name, "libc6:i386");
+    assert_string_equal(requests.list[2].name, "openssl:amd64");
+}
+
 static void what_is_excluded_stays_out(void **state)
 {
     struct proto_package packages[] = {{"nginx*", ""}};
@@ -102,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_pattern_means_what_is_installed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_patterns_ask_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(architectures_are_kept_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_excluded_stays_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_matches_nothing_is_noted, set_up, tear_down),
         cmocka_unit_test(kernels_are_known),
