@@ -198,6 +198,16 @@ static void on_offer(struct agent_job *job, const struct agent_job_event *event,
     agent_job_go_on(job, event->now, effects);
 }
 
+/* The boot has given back what was switched off, so it is taken again before the change begins. */
+static void isolate_anew(struct agent_job *job)
+{
+    job->isolate_again = job->state == PROTO_JOB_CHANGING;
+    job->step = 0;
+    job->tries = 0;
+    job->step_running = false;
+    job->retry_at = (struct bl_mono){0};
+}
+
 /*
  * A reboot makes all instants of the boot before meaningless: every wait begins anew, so the host
  * may wait longer for its way back but never shorter. What was verified before it says nothing
@@ -218,6 +228,9 @@ static void on_reboot(struct agent_job *job, struct bl_mono now, struct agent_jo
         job->retry_at = now;
     if (job->state == PROTO_JOB_PROBATION)
         job->watch_end = bl_mono_after(now, commits ? 0 : job->limits.watch_ms);
+    if (!job->changed && !job->failed &&
+        (job->state == PROTO_JOB_ISOLATING || job->state == PROTO_JOB_CHANGING))
+        isolate_anew(job);
 
     if ((job->state != PROTO_JOB_VERIFYING && job->state != PROTO_JOB_PROBATION) || commits ||
         job->failed)

@@ -110,13 +110,14 @@ struct agent_job {
     bool changed; /* the package run may have begun: from here only the way back undoes */
     bool quiesced, ssh_locked, armed; /* maybe taken: cleared only by RESUME, SSH_UNLOCK, DISARM */
     bool
-        isolate_again; /* the way back of a committed job: the host serves and is taken out first */
+        isolate_again; /* the host serves and is taken out first: the way back of a committed job, or
+                          a reboot before the change began */
     bool link_new;     /* a connection younger than the change was seen */
     bool commit_seen;  /* the controller's COMMIT came over it */
     bool failed;       /* why we go back is a failure, not a person's wish */
     bool undo_failed;  /* RESTORE, PROVE or giving something back failed on the way back */
     bool asking;       /* ASK_WITNESSES is out */
-    bool missing_told; /* "the controller is what is missing" was recorded */
+    bool missing_told;     /* "the controller is what is missing" was recorded */
     uint32_t asks_in_vain; /* ASK_WITNESSES in a row without a definite answer */
     uint32_t blames;       /* answers in a row that say: the change is the cause */
     uint32_t grade;        /* the worst seen */

@@ -133,8 +133,10 @@ void agent_job_begin_step(struct agent_job *job, uint32_t step, struct agent_job
         job->quiesced = true;
     if (step == PROTO_STEP_SSH_LOCK)
         job->ssh_locked = true;
-    if (step == PROTO_STEP_ARM)
+    if (step == PROTO_STEP_ARM) {
         job->armed = true;
+        job->isolate_again = false; /* done; the way back takes nothing more */
+    }
     if (step == PROTO_STEP_UPGRADE)
         job->changed = true;
 

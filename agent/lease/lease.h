@@ -47,6 +47,7 @@ struct agent_lease_unit {
     const char *name;
     bool was_active;     /* given back running; otherwise only allowed to run again */
     int64_t next_run_ms; /* timers: wall clock of the run that comes next; 0: none known */
+    bool catches_up;     /* timers: a run that was missed is made up for when it is given back */
 };
 
 struct agent_lease_record {

@@ -110,6 +110,7 @@ int agent_manager_look(sd_bus *bus, const char *unit, struct agent_manager_unit 
         return bl_wrap(err, "unit '%s'", unit);
     *ret_unit = (struct agent_manager_unit){
         .loaded = strcmp(loaded, "not-found") != 0,
+        .startable = strcmp(loaded, "loaded") == 0,
         .active = strcmp(active, "active") == 0 || strcmp(active, "reloading") == 0 ||
                   strcmp(active, "activating") == 0,
         .ended = strcmp(active, "inactive") == 0 || strcmp(active, "failed") == 0,

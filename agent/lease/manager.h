@@ -24,6 +24,7 @@ int agent_manager_open(const struct agent_lease_places *places, sd_bus **ret_bus
 struct agent_manager_unit {
     char id[AGENT_LEASE_UNIT_BYTES_MAX + 1]; /* the name behind an alias */
     bool loaded;                             /* false: there is no such unit on this host */
+    bool startable;                          /* false: masked, or its file is broken */
     bool active; /* active, reloading or activating: it runs or is about to */
     bool ended;  /* inactive or failed: nothing of it runs */
 };

@@ -104,6 +104,26 @@ bool agent_quiesce_is_backup(const struct proto_manifest *manifest, const char *
            matches_any(manifest->backup_units, manifest->backup_units_count, unit);
 }
 
+bool agent_quiesce_is_backup_command(const struct proto_manifest *manifest, const char *command)
+{
+    char word[256];
+
+    for (const char *at = command + strspn(command, " "); *at != '\0'; at += strspn(at, " ")) {
+        size_t bytes = strcspn(at, " ");
+        const char *slash;
+
+        bl_text_copy(word, bytes + 1 < sizeof(word) ? bytes + 1 : sizeof(word), at);
+        at += bytes;
+        slash = strrchr(word, '/');
+        if (matches_any(manifest->backup_units, manifest->backup_units_count, word) ||
+            (slash != NULL &&
+             matches_any(manifest->backup_units, manifest->backup_units_count, slash + 1)))
+            return true;
+    }
+
+    return false;
+}
+
 int agent_quiesce_drop_in(const struct agent_lease_places *places, char *ret_text,
                           size_t text_bytes, struct bl_error *err)
 {
@@ -129,12 +149,32 @@ bool agent_quiesce_starts(const struct agent_lease_record *record,
     return unit->was_active && strcmp(record->boot_id, boot_id) == 0;
 }
 
+/* Those runs that `catches_up` or not, behind their title. */
+static void tell_runs(const struct agent_lease_record *record, struct bl_wall now, bool catches_up,
+                      const char *title, struct bl_text *text)
+{
+    const char *glue = title;
+
+    for (uint32_t i = 0; i < record->units_count; i++) {
+        const struct agent_lease_unit *unit = &record->units[i];
+        char when[BL_WALL_TEXT_BYTES];
+
+        if (unit->next_run_ms == 0 || unit->next_run_ms > now.ms || unit->catches_up != catches_up)
+            continue;
+        bl_wall_to_text((struct bl_wall){.ms = unit->next_run_ms}, when);
+        bl_text_add(text, glue);
+        bl_text_add(text, unit->name);
+        bl_text_add(text, " at ");
+        bl_text_add(text, when);
+        glue = ", ";
+    }
+}
+
 void agent_quiesce_tell_given(const struct agent_lease_record *record, struct bl_wall now,
                               char *ret_text, size_t text_bytes)
 {
     struct bl_text text;
     unsigned running = 0;
-    const char *glue = "; runs that were missed: ";
 
     for (uint32_t i = 0; i < record->units_count; i++)
         running += record->units[i].was_active;
@@ -143,17 +183,6 @@ void agent_quiesce_tell_given(const struct agent_lease_record *record, struct bl
     bl_text_add(&text, " of ");
     bl_text_add_number(&text, record->units_count);
     bl_text_add(&text, " paused units had been running and run again");
-    for (uint32_t i = 0; i < record->units_count; i++) {
-        const struct agent_lease_unit *unit = &record->units[i];
-        char when[BL_WALL_TEXT_BYTES];
-
-        if (unit->next_run_ms == 0 || unit->next_run_ms > now.ms)
-            continue;
-        bl_wall_to_text((struct bl_wall){.ms = unit->next_run_ms}, when);
-        bl_text_add(&text, glue);
-        bl_text_add(&text, unit->name);
-        bl_text_add(&text, " at ");
-        bl_text_add(&text, when);
-        glue = ", ";
-    }
+    tell_runs(record, now, false, "; runs that were missed: ", &text);
+    tell_runs(record, now, true, "; runs that are made up for: ", &text);
 }

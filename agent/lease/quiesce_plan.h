@@ -29,6 +29,12 @@ bool agent_quiesce_wants(const struct proto_manifest *manifest, const char *unit
 /* A service that has to be waited for while it runs. */
 bool agent_quiesce_is_backup(const struct proto_manifest *manifest, const char *unit);
 
+/*
+ * Whether a command line is a backup's: one of its words, or the last part of the word's path with
+ * or without a suffix, matches what backups are called.
+ */
+bool agent_quiesce_is_backup_command(const struct proto_manifest *manifest, const char *command);
+
 /* The drop-in that keeps a unit from being started while the lease's record is there. */
 int agent_quiesce_drop_in(const struct agent_lease_places *places, char *ret_text,
                           size_t text_bytes, struct bl_error *err) BL_CHECKED;
@@ -40,7 +46,10 @@ int agent_quiesce_drop_in(const struct agent_lease_places *places, char *ret_tex
 bool agent_quiesce_starts(const struct agent_lease_record *record,
                           const struct agent_lease_unit *unit, const char *boot_id);
 
-/* The sentence for the report: what was given back, and which runs of timers were missed. */
+/*
+ * The sentence for the report: what was given back, and the first run of each timer that was
+ * missed, or is late where the timer makes up for it. Of cron's tables nothing is told.
+ */
 void agent_quiesce_tell_given(const struct agent_lease_record *record, struct bl_wall now,
                               char *ret_text, size_t text_bytes);
 

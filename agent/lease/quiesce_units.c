@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/lease/quiesce_units.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "agent/lease/manager.h"
 #include "agent/lease/quiesce_plan.h"
-#include "common/file.h"
 #include "common/text.h"
 
-#define DROP_IN "50-belay-quiesce.conf"
-
-enum {
-    DROP_IN_BYTES_MAX = 512,
-};
+#define UNIT_INTERFACE "org.freedesktop.systemd1.Unit"
 
 static int fail_bus(struct bl_error *err, int r, const char *what, sd_bus_error *bus_error)
 {
@@ -36,30 +31,83 @@ static bool has(const struct agent_quiesce_list *list, const char *unit)
     return false;
 }
 
-static int next_run_ms(sd_bus *bus, const char *timer, int64_t *ret_ms, struct bl_error *err)
+/* For the properties that an older systemd may not have, `if_unknown` stands. */
+static bool get_bool(sd_bus *bus, const char *path, const char *interface, const char *property,
+                     bool if_unknown)
 {
-    sd_bus_error bus_error = SD_BUS_ERROR_NULL;
-    char *path = NULL;
+    int value = 0;
+
+    if (sd_bus_get_property_trivial(bus, AGENT_MANAGER_NAME, path, interface, property, NULL, 'b',
+                                    &value) < 0)
+        return if_unknown;
+
+    return value != 0;
+}
+
+static uint64_t get_usec(sd_bus *bus, const char *path, const char *property)
+{
     uint64_t usec = 0;
-    int r;
 
-    r = sd_bus_path_encode("/org/freedesktop/systemd1/unit", timer, &path);
-    if (r >= 0)
-        r = sd_bus_get_property_trivial(bus, AGENT_MANAGER_NAME, path,
-                                        "org.freedesktop.systemd1.Timer", "NextElapseUSecRealtime",
-                                        &bus_error, 't', &usec);
-    free(path);
-    if (r < 0)
-        return fail_bus(err, r, timer, &bus_error);
-    *ret_ms = usec >= INT64_MAX ? 0 : (int64_t)(usec / 1000);
+    if (sd_bus_get_property_trivial(bus, AGENT_MANAGER_NAME, path, "org.freedesktop.systemd1.Timer",
+                                    property, NULL, 't', &usec) < 0)
+        return 0;
 
-    return 0;
+    return usec >= INT64_MAX ? 0 : usec;
+}
+
+static int64_t clock_ms(clockid_t clock)
+{
+    struct timespec now = {0};
+
+    (void)clock_gettime(clock, &now);
+
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A timer may have runs by the calendar and runs after some time: the earlier one comes next. */
+static void look_at_timer(sd_bus *bus, const char *path, struct agent_quiesce_unit *unit)
+{
+    int64_t by_calendar_ms = (int64_t)(get_usec(bus, path, "NextElapseUSecRealtime") / 1000);
+    int64_t after_time_ms = (int64_t)(get_usec(bus, path, "NextElapseUSecMonotonic") / 1000);
+
+    if (after_time_ms > 0)
+        after_time_ms += clock_ms(CLOCK_REALTIME) - clock_ms(CLOCK_MONOTONIC);
+    unit->next_run_ms = by_calendar_ms;
+    if (after_time_ms > 0 && (by_calendar_ms == 0 || after_time_ms < by_calendar_ms))
+        unit->next_run_ms = after_time_ms;
+    /* Time that has passed since the last run is seen to have passed at the start of the timer. */
+    unit->catches_up = unit->next_run_ms != by_calendar_ms ||
+                       get_bool(bus, path, "org.freedesktop.systemd1.Timer", "Persistent", false);
+}
+
+/* Why a unit that runs could not be put back once it is stopped; NULL: it could. */
+static const char *why_left(sd_bus *bus, const char *path, const struct agent_manager_unit *state)
+{
+    if (!state->startable)
+        return "masked or broken, it would not start again";
+    if (get_bool(bus, path, UNIT_INTERFACE, "Transient", false))
+        return "transient, it would be gone";
+    if (!get_bool(bus, path, UNIT_INTERFACE, "CanStart", true) ||
+        !get_bool(bus, path, UNIT_INTERFACE, "CanStop", true))
+        return "not to be started or stopped by hand";
+
+    return NULL;
+}
+
+static void leave(struct agent_quiesce_list *list, const char *name, const char *why)
+{
+    size_t used_bytes = strlen(list->left);
+
+    (void)snprintf(list->left + used_bytes, sizeof(list->left) - used_bytes, "%s%s (%s)",
+                   used_bytes > 0 ? ", " : "", name, why);
 }
 
 static int add(sd_bus *bus, struct agent_quiesce_list *list, const char *name, struct bl_error *err)
 {
     struct agent_quiesce_unit *unit = &list->units[list->count];
     struct agent_manager_unit state;
+    const char *why = NULL;
+    char *path = NULL;
     int r;
 
     r = agent_manager_look(bus, name, &state, err);
@@ -67,49 +115,91 @@ static int add(sd_bus *bus, struct agent_quiesce_list *list, const char *name, s
         return r;
     if (!state.loaded || has(list, state.id) || !bl_text_is_unit_name(state.id))
         return 0;
-    if (list->count == AGENT_LEASE_UNITS_MAX)
-        return bl_fail(err, -EMSGSIZE, "more than %d units to pause", AGENT_LEASE_UNITS_MAX);
-    *unit = (struct agent_quiesce_unit){.was_active = state.active};
-    bl_text_copy(unit->name, sizeof(unit->name), state.id);
-    if (agent_quiesce_kind(unit->name) == AGENT_QUIESCE_TIMER && state.active)
-        r = next_run_ms(bus, unit->name, &unit->next_run_ms, err);
-    list->count++;
+    if (state.ended && !state.startable)
+        return 0; /* as it is found, so it stays by itself */
+    r = sd_bus_path_encode("/org/freedesktop/systemd1/unit", state.id, &path);
+    if (r < 0)
+        return bl_fail(err, r, "unit '%s': %s", state.id, strerror(-r));
+    if (!state.ended)
+        why = why_left(bus, path, &state);
+    if (why != NULL) {
+        leave(list, state.id, why);
+    } else if (list->count == AGENT_LEASE_UNITS_MAX) {
+        r = bl_fail(err, -EMSGSIZE, "more than %d units to pause", AGENT_LEASE_UNITS_MAX);
+    } else {
+        *unit = (struct agent_quiesce_unit){.was_active = state.active};
+        bl_text_copy(unit->name, sizeof(unit->name), state.id);
+        if (agent_quiesce_kind(unit->name) == AGENT_QUIESCE_TIMER && state.active)
+            look_at_timer(bus, path, unit);
+        list->count++;
+    }
+    free(path);
 
     return r;
 }
 
-/* What would start a paused service is paused with it: a socket would run into its own limits. */
-static int add_triggers(sd_bus *bus, struct agent_quiesce_list *list, const char *service,
-                        struct bl_error *err)
+/* Units that another one is tied to. A tie that this systemd does not know, it does not have. */
+static int add_tied(sd_bus *bus, struct agent_quiesce_list *list, const char *unit, const char *tie,
+                    struct bl_error *err)
 {
-    sd_bus_error bus_error = SD_BUS_ERROR_NULL;
-    char *path = NULL, **triggers = NULL;
+    bool is_trigger = strcmp(tie, "TriggeredBy") == 0;
+    char *path = NULL, **others = NULL;
     int r;
 
-    r = sd_bus_path_encode("/org/freedesktop/systemd1/unit", service, &path);
-    if (r >= 0)
-        r = sd_bus_get_property_strv(bus, AGENT_MANAGER_NAME, path, "org.freedesktop.systemd1.Unit",
-                                     "TriggeredBy", &bus_error, &triggers);
-    free(path);
+    r = sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, &path);
     if (r < 0)
-        return fail_bus(err, r, service, &bus_error);
-    r = 0;
-    for (char **trigger = triggers; trigger != NULL && *trigger != NULL; trigger++) {
-        if (r >= 0 && agent_quiesce_kind(*trigger) != AGENT_QUIESCE_OTHER &&
-            !agent_quiesce_is_protected(*trigger))
-            r = add(bus, list, *trigger, err);
-        free(*trigger);
+        return bl_fail(err, r, "unit '%s': %s", unit, strerror(-r));
+    if (sd_bus_get_property_strv(bus, AGENT_MANAGER_NAME, path, UNIT_INTERFACE, tie, NULL,
+                                 &others) < 0)
+        others = NULL;
+    free(path);
+    for (char **other = others; other != NULL && *other != NULL; other++) {
+        bool may_pause = agent_quiesce_kind(*other) != AGENT_QUIESCE_OTHER &&
+                         !agent_quiesce_is_protected(*other);
+        struct agent_manager_unit state = {0};
+
+        if (r >= 0 && !is_trigger)
+            r = agent_manager_look(bus, *other, &state, err);
+        if (r >= 0 && !is_trigger && state.active && !may_pause)
+            r = bl_fail(err, -EPROTO, "'%.100s' can't be paused: '%.100s' would stop with it", unit,
+                        *other);
+        else if (r >= 0 && may_pause && (is_trigger || state.active))
+            r = add(bus, list, *other, err);
+        free(*other);
     }
-    free(triggers);
+    free(others);
+
+    return r < 0 ? r : 0;
+}
+
+/*
+ * What would start a paused service is paused with it: a socket would run into its own limits. And
+ * what PID 1 stops with it is in the list, so that it is started again, too.
+ */
+static int add_all_tied(sd_bus *bus, struct agent_quiesce_list *list, struct bl_error *err)
+{
+    static const char *const ties[] = {"RequiredBy", "RequisiteOf", "BoundBy", "ConsistsOf",
+                                       "PropagatesStopTo"};
+    int r = 0;
+
+    for (uint32_t i = 0; r >= 0 && i < list->count; i++) {
+        char name[AGENT_LEASE_UNIT_BYTES_MAX + 1];
+        bool was_active = list->units[i].was_active;
+
+        bl_text_copy(name, sizeof(name), list->units[i].name);
+        if (agent_quiesce_kind(name) == AGENT_QUIESCE_SERVICE)
+            r = add_tied(bus, list, name, "TriggeredBy", err);
+        for (size_t tie = 0; r >= 0 && was_active && tie < sizeof(ties) / sizeof(ties[0]); tie++)
+            r = add_tied(bus, list, name, ties[tie], err);
+    }
 
     return r;
 }
 
-/* Calls `visit` for each loaded unit until it returns below 0. */
-static int visit_units(sd_bus *bus,
-                       int (*visit)(void *userdata, const char *name, const char *active,
-                                    struct bl_error *err),
-                       void *userdata, struct bl_error *err)
+int agent_quiesce_visit_units(sd_bus *bus,
+                              int (*visit)(void *userdata, const char *name, const char *active,
+                                           struct bl_error *err),
+                              void *userdata, struct bl_error *err)
 {
     sd_bus_error bus_error = SD_BUS_ERROR_NULL;
     sd_bus_message *reply = NULL;
@@ -127,6 +217,35 @@ static int visit_units(sd_bus *bus,
     sd_bus_message_unref(reply);
     if (r < 0)
         return fail_bus(err, r, "ListUnits", &bus_error);
+
+    return visited;
+}
+
+/* Units that no one has loaded: a package's script could start them all the same. */
+static int visit_files(sd_bus *bus,
+                       int (*visit)(void *userdata, const char *name, const char *active,
+                                    struct bl_error *err),
+                       void *userdata, struct bl_error *err)
+{
+    sd_bus_error bus_error = SD_BUS_ERROR_NULL;
+    sd_bus_message *reply = NULL;
+    const char *path, *state;
+    int r, visited = 0;
+
+    r = sd_bus_call_method(bus, AGENT_MANAGER_NAME, AGENT_MANAGER_PATH, AGENT_MANAGER_INTERFACE,
+                           "ListUnitFiles", &bus_error, &reply, NULL);
+    if (r >= 0)
+        r = sd_bus_message_enter_container(reply, 'a', "(ss)");
+    while (r >= 0 && visited >= 0 && (r = sd_bus_message_read(reply, "(ss)", &path, &state)) > 0) {
+        const char *slash = strrchr(path, '/');
+        const char *name = slash != NULL ? slash + 1 : path;
+
+        if (strstr(name, "@.") == NULL) /* a template is no unit */
+            visited = visit(userdata, name, "", err);
+    }
+    sd_bus_message_unref(reply);
+    if (r < 0)
+        return fail_bus(err, r, "ListUnitFiles", &bus_error);
 
     return visited;
 }
@@ -188,131 +307,17 @@ int agent_quiesce_collect(sd_bus *bus, const struct proto_manifest *manifest,
     int r;
 
     ret_list->count = 0;
+    ret_list->left[0] = '\0';
     r = add_named(bus, manifest, ret_list, err);
     if (r >= 0)
-        r = visit_units(bus, visit_to_collect, &collection, err);
-    for (uint32_t i = 0; r >= 0 && i < ret_list->count; i++)
-        if (agent_quiesce_kind(ret_list->units[i].name) == AGENT_QUIESCE_SERVICE)
-            r = add_triggers(bus, ret_list, ret_list->units[i].name, err);
+        r = agent_quiesce_visit_units(bus, visit_to_collect, &collection, err);
+    if (r >= 0)
+        r = visit_files(bus, visit_to_collect, &collection, err);
+    if (r >= 0)
+        r = add_all_tied(bus, ret_list, err);
     if (r < 0)
         return r;
     qsort(ret_list->units, ret_list->count, sizeof(ret_list->units[0]), compare_units);
 
     return 0;
-}
-
-struct search {
-    const struct proto_manifest *manifest;
-    char *name;
-    int count;
-};
-
-static int visit_to_search(void *userdata, const char *name, const char *active,
-                           struct bl_error *err)
-{
-    struct search *search = userdata;
-
-    if (strcmp(active, "inactive") == 0 || strcmp(active, "failed") == 0 ||
-        !agent_quiesce_is_backup(search->manifest, name))
-        return 0;
-    if (search->count++ == 0)
-        bl_text_copy(search->name, AGENT_LEASE_UNIT_BYTES_MAX + 1, name);
-
-    return 0;
-}
-
-int agent_quiesce_find_backups(sd_bus *bus, const struct proto_manifest *manifest,
-                               char ret_name[AGENT_LEASE_UNIT_BYTES_MAX + 1], struct bl_error *err)
-{
-    struct search search = {manifest, ret_name, 0};
-    int r = visit_units(bus, visit_to_search, &search, err);
-
-    return r < 0 ? r : search.count;
-}
-
-int agent_quiesce_hold(const struct agent_lease_places *places,
-                       const struct agent_quiesce_list *list, struct bl_error *err)
-{
-    BL_AUTO_FD int units_fd = -1;
-    char text[DROP_IN_BYTES_MAX];
-    int r;
-
-    r = agent_quiesce_drop_in(places, text, sizeof(text), err);
-    if (r < 0)
-        return r;
-    units_fd = bl_dir_open(AT_FDCWD, places->unit_dir, err);
-    if (units_fd < 0)
-        return units_fd;
-    for (uint32_t i = 0; i < list->count; i++) {
-        BL_AUTO_FD int dir_fd = -1;
-        char name[NAME_MAX + 1];
-
-        r = bl_text_format(name, sizeof(name), "%s.d", list->units[i].name);
-        if (r < 0)
-            return bl_fail(err, r, "unit '%s': name too long", list->units[i].name);
-        r = bl_dir_make(units_fd, name, 0755, err);
-        if (r >= 0)
-            r = dir_fd = bl_dir_open(units_fd, name, err);
-        if (r >= 0)
-            r = bl_file_replace_mode(dir_fd, DROP_IN, text, strlen(text), 0644, err);
-        if (r < 0)
-            return bl_wrap(err, "hold unit '%s'", list->units[i].name);
-    }
-
-    return 0;
-}
-
-/* 1 when there was a drop-in of ours, which is gone now. */
-static int unhold_one(int units_fd, const char *name, struct bl_error *err)
-{
-    BL_AUTO_FD int dir_fd = bl_dir_open(units_fd, name, err);
-    int r;
-
-    if (dir_fd == -ENOTDIR || dir_fd == -ENOENT)
-        return 0; /* nothing that belay made, or it has just gone */
-    if (dir_fd < 0)
-        return dir_fd;
-    r = bl_file_remove(dir_fd, DROP_IN, err);
-    if (r < 0)
-        return r;
-    /* Others may have drop-ins in there; then it stays. */
-    if (r == 0)
-        (void)unlinkat(units_fd, name, AT_REMOVEDIR);
-
-    return r == 0;
-}
-
-static void close_dir(DIR **dir)
-{
-    if (*dir != NULL)
-        (void)closedir(*dir);
-}
-
-int agent_quiesce_unhold(const struct agent_lease_places *places, struct bl_error *err)
-{
-    BL_CLEANUP(close_dir) DIR *dir = NULL;
-    const struct dirent *entry;
-    int count = 0, first_failure = 0;
-
-    dir = opendir(places->unit_dir);
-    if (dir == NULL)
-        return bl_fail(err, -errno, "'%s': %s", places->unit_dir, strerror(errno));
-    while ((errno = 0, entry = readdir(dir)) != NULL) {
-        size_t name_bytes = strlen(entry->d_name);
-        struct bl_error own = {0};
-        int r;
-
-        if (name_bytes < 3 || strcmp(entry->d_name + name_bytes - 2, ".d") != 0)
-            continue;
-        r = unhold_one(dirfd(dir), entry->d_name, &own);
-        count += r > 0;
-        if (r < 0 && first_failure == 0) {
-            first_failure = bl_wrap(&own, "unit directory '%s'", entry->d_name);
-            *err = own;
-        }
-    }
-    if (errno != 0)
-        return bl_fail(err, -errno, "'%s': %s", places->unit_dir, strerror(errno));
-
-    return first_failure < 0 ? first_failure : count;
 }

@@ -113,6 +113,27 @@ static int arm_again(const struct agent_lease_places *places, const char *name, 
 }
 
 /*
+ * Cron must not run into a change that a reboot has not ended: while the way back of the very job
+ * is armed, the job goes on, with its agent or without. Otherwise the job is gone.
+ */
+static bool keep(const struct agent_lease_places *places, struct agent_lease_record *record,
+                 const char *boot_id)
+{
+    struct bl_error err = {0};
+    int r = 0;
+
+    if (agent_lease_left_ms(record, boot_id) == 0 || !agent_silence_is_of(places, record->job))
+        return false;
+    r = agent_quiesce_keep(places, record, boot_id, &err);
+    if (r < 0)
+        (void)fprintf(stderr, SD_ERR "units stay paused no longer: %s\n", err.text);
+    else
+        (void)fprintf(stderr, SD_NOTICE "units stay paused: job %s goes on\n", record->job);
+
+    return r >= 0;
+}
+
+/*
  * A lease of this boot keeps its timer, one that is over gets it at once: what is given back may be
  * ordered after this very unit, and would wait for it while it waits.
  */
@@ -129,6 +150,8 @@ static int see_to(const struct agent_lease_places *places, const char *name, con
         return 0;
     if (r > 0 && strcmp(record.boot_id, boot_id) == 0)
         return arm_again(places, name, agent_lease_left_ms(&record, boot_id), err);
+    if (r > 0 && strcmp(name, AGENT_LEASE_QUIESCE) == 0 && keep(places, &record, boot_id))
+        return 0;
 
     r = release_and_tell(places, name, err);
     if (r < 0) {

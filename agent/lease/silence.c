@@ -63,6 +63,16 @@ int agent_silence_disarm(const struct agent_lease_places *places, struct bl_erro
     return 0;
 }
 
+bool agent_silence_is_of(const struct agent_lease_places *places, const char *job)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    struct agent_lease_record record;
+    struct bl_error ignored = {0};
+
+    return agent_lease_load(places, RECORD, &arena, &record, &ignored) > 0 &&
+           strcmp(record.job, job) == 0;
+}
+
 int agent_silence_rearm(const struct agent_lease_places *places, struct bl_error *err)
 {
     PROTO_AUTO_ARENA arena = {0};

@@ -17,6 +17,9 @@ int agent_silence_arm(const struct agent_lease_places *places, const char *job, 
                       struct bl_error *err) BL_CHECKED;
 int agent_silence_disarm(const struct agent_lease_places *places, struct bl_error *err) BL_CHECKED;
 
+/* Whether the way back of this very job is armed: then the job goes on. */
+bool agent_silence_is_of(const struct agent_lease_places *places, const char *job);
+
 /* At boot: sets the timer again from the record; nothing when none is armed. */
 int agent_silence_rearm(const struct agent_lease_places *places, struct bl_error *err) BL_CHECKED;
 

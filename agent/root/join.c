@@ -366,6 +366,8 @@ static int write_files(const struct join *join, const struct proto_enroll_reply 
 static int start_services(struct bl_error *err)
 {
     static const char *const units[] = {"belay-agent.service", "belay-courier.service"};
+    /* Only at a boot: there it looks after what the boot before left switched off. */
+    static const char at_boot[] = "belay-lease-boot.service";
     AGENT_AUTO_MANAGER sd_bus *bus = NULL;
     sd_bus_error error = SD_BUS_ERROR_NULL;
     int r;
@@ -374,7 +376,8 @@ static int start_services(struct bl_error *err)
     if (r < 0)
         return r;
     r = sd_bus_call_method(bus, AGENT_MANAGER_NAME, AGENT_MANAGER_PATH, AGENT_MANAGER_INTERFACE,
-                           "EnableUnitFiles", &error, NULL, "asbb", 2, units[0], units[1], 0, 1);
+                           "EnableUnitFiles", &error, NULL, "asbb", 3, units[0], units[1], at_boot,
+                           0, 1);
     if (r < 0)
         r = bl_fail(err, r, "enable the services: %s", error.message);
     sd_bus_error_free(&error);

@@ -82,13 +82,14 @@ static void on_done(void *userdata, int result, const struct agent_lease_outcome
     (void)sd_event_exit(userdata, tell(result, outcome));
 }
 
-/* pause LEASE_MS WAIT_MS UNITS TIMERS BACKUPS */
+/* pause LEASE_MS WAIT_MS UNITS TIMERS BACKUPS; LEASE_TRY_JOBS_MS: longest wait for stops */
 static int pause_units(char **words)
 {
     struct list units, timers, backups;
     struct proto_manifest manifest = {.lease_ms = number(words[0]),
                                       .quiesce_wait_ms = number(words[1])};
     struct agent_quiesce_caller caller = {.done = on_done};
+    const char *jobs_ms = getenv("LEASE_TRY_JOBS_MS");
     struct agent_quiesce *op = NULL;
     struct bl_error err = {0};
     int r;
@@ -102,6 +103,8 @@ static int pause_units(char **words)
     manifest.quiesce_timers_count = timers.count;
     manifest.backup_units = backups.items;
     manifest.backup_units_count = backups.count;
+    if (jobs_ms != NULL)
+        caller.jobs_ms = (int64_t)number(jobs_ms);
     r = sd_event_new(&caller.event);
     caller.userdata = caller.event;
     if (r >= 0)

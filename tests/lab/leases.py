@@ -43,8 +43,10 @@ def try_lease(host: Host, *words: str, timeout: float = 60) -> str:
     return try_lease_reason(host, *words, timeout=timeout)[0]
 
 
-def try_lease_reason(host: Host, *words: str, timeout: float = 60) -> tuple[str, str]:
-    done = host.unit(TRY, *words, check=False, timeout=timeout)
+def try_lease_reason(host: Host, *words: str, timeout: float = 60, jobs_ms: int | None = None) -> tuple[str, str]:
+    """The code and the reason with which taking ended; jobs_ms: the longest wait for units to stop."""
+    settings = {} if jobs_ms is None else {"Environment": f"LEASE_TRY_JOBS_MS={jobs_ms}"}
+    done = host.unit(TRY, *words, properties=settings, check=False, timeout=timeout)
     assert "|" in done.out, done
     code, _, reason = done.out.partition("|")
     assert done.ok == (code == ""), done

@@ -443,6 +443,8 @@ static void restart(struct world *w, bool rebooted)
         w->unit_end_ms = SIM_NEVER;
         if (w->upgrade_started)
             w->upgrade_ended = true;
+        if (!w->armed) /* the boot gives back what no armed way back speaks for */
+            w->quiesced = w->ssh_locked = false;
     } else if (w->unit != 0 && w->unit_end_ms <= w->now_ms) {
         (void)end_unit(w); /* nobody was there to hear it */
     }

@@ -425,6 +425,30 @@ int agent_quiesce_take(const struct agent_lease_places *places, const char *job,
     return sd_event_add_defer(caller->event, &op->begin, on_quiesce_begin, op);
 }
 
+/* Held at the very beginning of a boot, so nothing of it has run since the power came back. */
+int agent_quiesce_keep(const struct agent_lease_places *places, struct agent_lease_record *record,
+                       const char *boot_id, struct bl_error *err)
+{
+    int64_t left_ms = agent_lease_left_ms(record, boot_id);
+    struct sim_host *h = sim_here();
+    int r;
+
+    record->boot_id = boot_id;
+    record->until_mono_ms = (uint64_t)bl_mono_after(bl_mono_now(), left_ms).ms;
+    r = __wrap_agent_lease_save(places, AGENT_LEASE_QUIESCE, record, err);
+    if (r >= 0)
+        r = agent_manager_arm(NULL, names[SIM_LEASE_JOBS].timer, left_ms, err);
+    if (r < 0)
+        return r;
+    if (!h->are_jobs_paused) {
+        h->are_jobs_paused = true;
+        sim_tell(h->index, "cron and timers stay paused");
+        sim_law_lease_taken(h->index, SIM_LEASE_JOBS, sim_now_ms() + left_ms);
+    }
+
+    return 0;
+}
+
 /* A tool has no loop that the world could turn: it waits where it is. */
 int agent_quiesce_release(const struct agent_lease_places *places,
                           const struct agent_quiesce_caller *caller, struct agent_quiesce **ret_op,

@@ -181,6 +181,37 @@ static void a_probe_that_never_answers_turns_back(void **state)
     assert_string_equal(job.code, "witnesses_unknown");
 }
 
+/* F44: the boot gave back what was switched off, so no change begins before it is taken again. */
+static void a_reboot_before_the_change_isolates_anew(void **state)
+{
+    static const struct {
+        enum proto_job_state state;
+        enum proto_step until;
+    } reboots[] = {{PROTO_JOB_ISOLATING, PROTO_STEP_QUIESCE},
+                   {PROTO_JOB_ISOLATING, PROTO_STEP_SSH_LOCK},
+                   {PROTO_JOB_CHANGING, PROTO_STEP_ARM}};
+
+    for (size_t i = 0; i < sizeof(reboots) / sizeof(reboots[0]); i++) {
+        struct agent_job job = job_in(reboots[i].state);
+
+        while (job.step != (uint32_t)reboots[i].until)
+            end_step(&job, 1, PROTO_RESULT_OK);
+        give(&job, 1, (struct agent_job_event){.type = AGENT_JOB_RESTART, .rebooted = true});
+        assert_int_equal(job.state, reboots[i].state);
+        assert_int_equal(job.step, PROTO_STEP_QUIESCE);
+        end_step(&job, 1, PROTO_RESULT_OK);
+        assert_int_equal(job.step, PROTO_STEP_SSH_LOCK);
+        end_step(&job, 1, PROTO_RESULT_OK);
+        assert_int_equal(job.state, PROTO_JOB_CHANGING);
+        assert_int_equal(job.step, PROTO_STEP_ARM);
+        end_step(&job, 1, PROTO_RESULT_OK);
+        assert_int_equal(job.step, PROTO_STEP_UPGRADE);
+        end_step(&job, 1, PROTO_RESULT_FAILED);
+        assert_int_equal(job.state, PROTO_JOB_REVERTING);
+        assert_int_equal(job.step, PROTO_STEP_RESTORE); /* and takes nothing once more */
+    }
+}
+
 static void a_cancel_in_isolation_gives_everything_back(void **state)
 {
     struct agent_job job = job_in(PROTO_JOB_ISOLATING);
@@ -250,6 +281,7 @@ int main(void)
         cmocka_unit_test(staging_without_end_blocks),
         cmocka_unit_test(verification_without_end_turns_back_unless_held),
         cmocka_unit_test(a_probe_that_never_answers_turns_back),
+        cmocka_unit_test(a_reboot_before_the_change_isolates_anew),
         cmocka_unit_test(a_cancel_in_isolation_gives_everything_back),
         cmocka_unit_test(what_cannot_be_given_back_is_told),
         cmocka_unit_test(long_texts_are_cut),

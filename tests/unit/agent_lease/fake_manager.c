@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/agent_lease/fake_manager.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,7 +29,8 @@ enum {
 static struct {
     struct known {
         char name[128];
-        bool active, fails, stops;
+        char tie[128], command[128];
+        bool active, fails, stops, masked, transient, hangs;
     } units[UNITS_MAX];
     unsigned count, jobs;
     int calls_fd;
@@ -56,9 +58,54 @@ static void learn(const struct fake_unit *wanted)
     struct known *unit = &world.units[world.count++];
 
     must(world.count <= UNITS_MAX);
-    *unit =
-        (struct known){.active = wanted->active, .fails = wanted->fails, .stops = wanted->stops};
+    *unit = (struct known){.active = wanted->active,
+                           .fails = wanted->fails,
+                           .stops = wanted->stops,
+                           .masked = wanted->masked,
+                           .transient = wanted->transient,
+                           .hangs = wanted->hangs};
     (void)snprintf(unit->name, sizeof(unit->name), "%s", wanted->name);
+    (void)snprintf(unit->tie, sizeof(unit->tie), "%s", wanted->tie != NULL ? wanted->tie : "");
+    (void)snprintf(unit->command, sizeof(unit->command), "%s",
+                   wanted->command != NULL ? wanted->command : "");
+}
+
+static bool is_tie(const char *property)
+{
+    static const char *const ties[] = {"TriggeredBy", "RequiredBy", "RequisiteOf",
+                                       "BoundBy",     "ConsistsOf", "PropagatesStopTo"};
+
+    for (size_t i = 0; i < sizeof(ties) / sizeof(ties[0]); i++) {
+        if (strcmp(property, ties[i]) == 0)
+            return true;
+    }
+
+    return false;
+}
+
+/* `tie` of a unit is "RequiredBy=other.service". */
+static int answer_tie(sd_bus_message *call, const struct known *unit, const char *property)
+{
+    const char *tie = unit != NULL ? unit->tie : "";
+    size_t length = strlen(property);
+
+    if (strncmp(tie, property, length) == 0 && tie[length] == '=')
+        return sd_bus_reply_method_return(call, "v", "as", 1, tie + length + 1);
+
+    return sd_bus_reply_method_return(call, "v", "as", 0);
+}
+
+static int answer_processes(sd_bus_message *call)
+{
+    const struct known *unit;
+    const char *name;
+
+    must(sd_bus_message_read(call, "s", &name) > 0);
+    unit = find(name);
+    if (unit == NULL || unit->command[0] == '\0')
+        return sd_bus_reply_method_return(call, "a(sus)", 0);
+
+    return sd_bus_reply_method_return(call, "a(sus)", 1, "/group", 4711, unit->command);
 }
 
 static int answer_property(sd_bus_message *call)
@@ -72,14 +119,23 @@ static int answer_property(sd_bus_message *call)
     must(sd_bus_path_decode(sd_bus_message_get_path(call), UNIT_PATH, &name) > 0);
     unit = find(name);
     if (strcmp(property, "LoadState") == 0)
-        r = sd_bus_reply_method_return(call, "v", "s", unit != NULL ? "loaded" : "not-found");
+        r = sd_bus_reply_method_return(call, "v", "s",
+                                       unit == NULL   ? "not-found"
+                                       : unit->masked ? "masked"
+                                                      : "loaded");
     else if (strcmp(property, "ActiveState") == 0)
         r = sd_bus_reply_method_return(call, "v", "s",
                                        unit != NULL && unit->active ? "active" : "inactive");
     else if (strcmp(property, "Id") == 0)
         r = sd_bus_reply_method_return(call, "v", "s", name);
-    else if (strcmp(property, "TriggeredBy") == 0)
-        r = sd_bus_reply_method_return(call, "v", "as", 0);
+    else if (is_tie(property))
+        r = answer_tie(call, unit, property);
+    else if (strcmp(property, "Transient") == 0 || strcmp(property, "Persistent") == 0)
+        r = sd_bus_reply_method_return(call, "v", "b", unit != NULL && unit->transient);
+    else if (strcmp(property, "CanStart") == 0 || strcmp(property, "CanStop") == 0)
+        r = sd_bus_reply_method_return(call, "v", "b", 1);
+    else if (strcmp(property, "MainPID") == 0)
+        r = sd_bus_reply_method_return(call, "v", "u", 0);
     else
         r = sd_bus_reply_method_return(call, "v", "t", UINT64_C(0));
     free(name);
@@ -110,9 +166,13 @@ static int tell_removed(sd_bus *bus, unsigned id, const char *unit, const char *
 {
     char job[64];
 
+    int r;
+
     (void)snprintf(job, sizeof(job), MANAGER_PATH "/job/%u", id);
-    return sd_bus_emit_signal(bus, MANAGER_PATH, MANAGER, "JobRemoved", "uoss", id, job, unit,
-                              result);
+    r = sd_bus_emit_signal(bus, MANAGER_PATH, MANAGER, "JobRemoved", "uoss", id, job, unit, result);
+
+    /* Who only queues a job may be gone already. */
+    return r == -ENOTCONN || r == -ECONNRESET || r == -EPIPE ? 0 : r;
 }
 
 /* Start, stop and restart; the answer goes out before the word of the job's end. */
@@ -132,10 +192,12 @@ static int queue_job(sd_bus_message *call, bool active)
     }
     (void)snprintf(job, sizeof(job), MANAGER_PATH "/job/%u", ++world.jobs);
     r = sd_bus_reply_method_return(call, "o", job);
-    if (unit != NULL && !unit->fails)
-        unit->active = active;
     if (r < 0)
         return r;
+    if (unit != NULL && unit->hangs)
+        return 0;
+    if (unit != NULL && !unit->fails)
+        unit->active = active;
 
     return tell_removed(bus, world.jobs, name, unit != NULL && unit->fails ? "failed" : "done");
 }
@@ -152,6 +214,10 @@ static int on_call(sd_bus_message *call, void *userdata, sd_bus_error *error)
         r = answer_property(call);
     else if (strcmp(member, "ListUnits") == 0)
         r = list_units(call);
+    else if (strcmp(member, "ListUnitFiles") == 0)
+        r = sd_bus_reply_method_return(call, "a(ss)", 0);
+    else if (strcmp(member, "GetUnitProcesses") == 0)
+        r = answer_processes(call);
     else {
         if (strcmp(member, "Reload") != 0)
             must(sd_bus_message_read(call, "s", &unit) > 0);

@@ -14,6 +14,10 @@ struct fake_unit {
     bool active;
     bool fails; /* its jobs end with "failed" and change nothing */
     bool stops; /* somebody has asked for its stop, which the first job replaces */
+    bool masked, transient;
+    bool hangs;          /* its jobs never end */
+    const char *tie;     /* "RequiredBy=other.service": what this unit's property holds */
+    const char *command; /* of the process in its control group, besides its own */
 };
 
 struct fake_manager {

@@ -81,6 +81,28 @@ static void test_backups_are_services(void **state)
     assert_false(agent_quiesce_is_backup(&manifest, "cron.service"));
 }
 
+static void test_backups_that_cron_started_are_known_by_their_words(void **state)
+{
+    static const char *const backups_of_cron[] = {
+        "/bin/sh -c /usr/local/sbin/borgmatic --quiet",
+        "borg create",
+        "x /srv/night-backup.service",
+        "  python3   /opt/borg.py",
+    };
+    static const char *const others[] = {"/usr/sbin/cron -f",
+                                         "/bin/sh -c run-parts /etc/cron.daily",
+                                         "/opt/borg/bin/clean",
+                                         "cyborg",
+                                         "",
+                                         "  ",
+                                         "/"};
+
+    for (size_t i = 0; i < sizeof(backups_of_cron) / sizeof(backups_of_cron[0]); i++)
+        assert_true(agent_quiesce_is_backup_command(&manifest, backups_of_cron[i]));
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_false(agent_quiesce_is_backup_command(&manifest, others[i]));
+}
+
 static void test_triggers_stop_first(void **state)
 {
     assert_true(agent_quiesce_kind("x.timer") < agent_quiesce_kind("x.path"));
@@ -121,15 +143,17 @@ static void test_missed_runs_are_told(void **state)
     struct agent_lease_unit held[] = {{"a.timer", true, 1000},
                                       {"b.timer", true, 90000},
                                       {"c.timer", false, 0},
+                                      {"e.timer", true, 2000, true},
                                       {"d.service", true, 0}};
-    const struct agent_lease_record record = {.units = held, .units_count = 4};
+    const struct agent_lease_record record = {.units = held, .units_count = 5};
     char text[256];
 
     agent_quiesce_tell_given(&record, (struct bl_wall){.ms = 60000}, text, sizeof(text));
-    assert_string_equal(text, "3 of 4 paused units had been running and run again; "
-                              "runs that were missed: a.timer at 1970-01-01T00:00:01.000Z");
+    assert_string_equal(text, "4 of 5 paused units had been running and run again; "
+                              "runs that were missed: a.timer at 1970-01-01T00:00:01.000Z; "
+                              "runs that are made up for: e.timer at 1970-01-01T00:00:02.000Z");
     agent_quiesce_tell_given(&record, (struct bl_wall){.ms = 0}, text, sizeof(text));
-    assert_null(strstr(text, "missed"));
+    assert_null(strstr(text, "runs that"));
     agent_quiesce_tell_given(&record, (struct bl_wall){.ms = 60000}, text, 20);
     assert_int_equal(strlen(text), 19);
 }
@@ -140,6 +164,7 @@ int main(void)
         cmocka_unit_test(test_what_is_held),
         cmocka_unit_test(test_no_glob_reaches_what_the_host_lives_by),
         cmocka_unit_test(test_backups_are_services),
+        cmocka_unit_test(test_backups_that_cron_started_are_known_by_their_words),
         cmocka_unit_test(test_triggers_stop_first),
         cmocka_unit_test(test_the_drop_in_hangs_on_the_lease_itself),
         cmocka_unit_test(test_only_what_ran_in_this_boot_is_started),

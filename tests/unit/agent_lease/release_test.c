@@ -98,6 +98,7 @@ static void write_file(const struct host *host, const char *name, const char *te
 struct end_of_taking {
     sd_event *event;
     int result;
+    struct agent_lease_outcome outcome;
 };
 
 static void on_taken(void *userdata, int result, const struct agent_lease_outcome *outcome)
@@ -105,16 +106,21 @@ static void on_taken(void *userdata, int result, const struct agent_lease_outcom
     struct end_of_taking *taking = userdata;
 
     taking->result = result;
+    taking->outcome = *outcome;
     (void)sd_event_exit(taking->event, 0);
 }
 
-static int take(const struct host *host)
+static struct end_of_taking try_to_take(const struct host *host)
 {
-    struct proto_text cron = {"cron.service"};
-    const struct proto_manifest manifest = {
-        .quiesce_units = &cron, .quiesce_units_count = 1, .lease_ms = 3600 * 1000};
+    struct proto_text cron = {"cron.service"}, backup = {"*backup*"};
+    const struct proto_manifest manifest = {.quiesce_units = &cron,
+                                            .quiesce_units_count = 1,
+                                            .backup_units = &backup,
+                                            .backup_units_count = 1,
+                                            .quiesce_wait_ms = 10,
+                                            .lease_ms = 3600 * 1000};
     struct end_of_taking taking = {0};
-    struct agent_quiesce_caller caller = {.userdata = &taking, .done = on_taken};
+    struct agent_quiesce_caller caller = {.userdata = &taking, .done = on_taken, .jobs_ms = 50};
     struct agent_quiesce *op = NULL;
     struct bl_error err = {0};
 
@@ -124,7 +130,12 @@ static int take(const struct host *host)
     assert_true(sd_event_loop(taking.event) >= 0);
     (void)agent_quiesce_free(op);
     sd_event_unref(taking.event);
-    return taking.result;
+    return taking;
+}
+
+static int take(const struct host *host)
+{
+    return try_to_take(host).result;
 }
 
 static int release(const struct host *host, const char *name)
@@ -253,6 +264,124 @@ static void test_a_timer_with_nothing_to_give_back_ends(void **state)
     end(&host);
 }
 
+static void test_what_could_not_be_put_back_is_left_alone(void **state)
+{
+    static const struct fake_unit masked[] = {{"cron.service", .active = true, .masked = true},
+                                              {0}};
+    static const struct fake_unit transient[] = {
+        {"cron.service", .active = true, .transient = true}, {0}};
+    static const struct fake_unit *const cases[] = {masked, transient};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct end_of_taking taken;
+        struct host host;
+
+        begin(&host, cases[i]);
+        taken = try_to_take(&host);
+        assert_int_equal(taken.result, 0);
+        assert_non_null(strstr(taken.outcome.reason, "not paused: cron.service ("));
+        assert_false(fake_manager_heard(&host.manager, "StopUnit cron.service"));
+        assert_int_equal(release(&host, AGENT_LEASE_QUIESCE), 0);
+        end(&host);
+    }
+}
+
+static void test_what_stops_with_a_unit_comes_back_with_it(void **state)
+{
+    static const struct fake_unit units[] = {
+        {"cron.service", .active = true, .tie = "RequiredBy=report.service"},
+        {"report.service", .active = true, .tie = "BoundBy=mail.service"},
+        {"mail.service", .active = true},
+        {0}};
+    static const struct fake_unit lives_by_it[] = {
+        {"cron.service", .active = true, .tie = "RequiredBy=shop.target"},
+        {"shop.target", .active = true},
+        {0}};
+    struct end_of_taking taken;
+    struct host host;
+
+    begin(&host, units);
+    assert_int_equal(take(&host), 0);
+    assert_true(fake_manager_heard(&host.manager, "StopUnit report.service"));
+    assert_true(fake_manager_heard(&host.manager, "StopUnit mail.service"));
+    assert_int_equal(release(&host, AGENT_LEASE_QUIESCE), 0);
+    assert_true(fake_manager_heard(&host.manager, "StartUnit report.service"));
+    assert_true(fake_manager_heard(&host.manager, "StartUnit mail.service"));
+    end(&host);
+
+    begin(&host, lives_by_it);
+    taken = try_to_take(&host);
+    assert_string_equal(taken.outcome.code, "quiesce_protected");
+    assert_non_null(strstr(taken.outcome.reason, "shop.target"));
+    assert_false(is_there(&host, "leases/quiesce"));
+    end(&host);
+}
+
+static void test_a_backup_that_cron_started_is_waited_for(void **state)
+{
+    static const struct fake_unit units[] = {
+        {"cron.service", .active = true, .command = "/bin/sh /srv/nightly-backup.sh"}, {0}};
+    static const struct fake_unit other[] = {
+        {"cron.service", .active = true, .command = "/bin/sh /srv/report.sh"}, {0}};
+    struct end_of_taking taken;
+    struct host host;
+
+    begin(&host, units);
+    taken = try_to_take(&host);
+    assert_string_equal(taken.outcome.code, "quiesce_backup_running");
+    assert_non_null(
+        strstr(taken.outcome.reason, "nightly-backup.sh (process 4711 of cron.service"));
+    assert_false(fake_manager_heard(&host.manager, "StopUnit cron.service"));
+    end(&host);
+
+    begin(&host, other);
+    taken = try_to_take(&host);
+    assert_int_equal(taken.result, 0);
+    assert_non_null(strstr(taken.outcome.reason, "1 processes of stopped units go on"));
+    assert_int_equal(release(&host, AGENT_LEASE_QUIESCE), 0);
+    end(&host);
+}
+
+static void test_a_unit_that_does_not_stop_is_named_and_its_lease_kept(void **state)
+{
+    static const struct fake_unit units[] = {{"cron.service", .active = true, .hangs = true}, {0}};
+    struct end_of_taking taken;
+    struct host host;
+
+    begin(&host, units);
+    taken = try_to_take(&host);
+    assert_string_equal(taken.outcome.code, "quiesce_stop");
+    assert_true(is_there(&host, "leases/quiesce"));
+    assert_int_equal(release(&host, AGENT_LEASE_QUIESCE), 0); /* it still runs: nothing to start */
+    end(&host);
+}
+
+/* F44: a pause outlives a reboot with its job, and ends at the boot when the job is gone. */
+static void test_a_reboot_keeps_what_the_job_still_needs(void **state)
+{
+    static const char another[] = "ffeeddccbbaa99887766554433221100";
+    static const char *const armed_for[] = {JOB, another, NULL};
+
+    for (size_t i = 0; i < sizeof(armed_for) / sizeof(armed_for[0]); i++) {
+        bool goes_on = i == 0;
+        struct bl_error err = {0};
+        struct host host;
+
+        begin(&host, cron_runs);
+        record_of(&host, "cron.service", "an-earlier-boot");
+        if (armed_for[i] != NULL)
+            assert_int_equal(agent_silence_arm(&host.places, armed_for[i], 60000, &err), 0);
+        assert_int_equal(agent_release_at_boot(&host.places, &err), 0);
+        assert_int_equal(is_there(&host, "leases/quiesce"), goes_on);
+        assert_int_equal(is_there(&host, DROP_IN), goes_on);
+        assert_int_equal(fake_manager_heard(&host.manager, "StopUnit cron.service"), goes_on);
+        assert_int_equal(fake_manager_heard(&host.manager, "StartTransientUnit " TIMER), goes_on);
+        assert_int_equal(release(&host, AGENT_LEASE_QUIESCE), 0);
+        assert_int_equal(fake_manager_heard(&host.manager, "StartUnit cron.service"), goes_on);
+        end(&host);
+    }
+}
+
 static void test_a_damaged_silence_still_raises_the_agent(void **state)
 {
     static const struct fake_unit agent[] = {{"belay-agent.service", false, false}, {0}};
@@ -295,6 +424,11 @@ int main(void)
         cmocka_unit_test(test_what_is_not_given_back_at_boot_is_tried_again),
         cmocka_unit_test(test_what_others_keep_beside_the_units_is_no_trouble),
         cmocka_unit_test(test_a_timer_with_nothing_to_give_back_ends),
+        cmocka_unit_test(test_what_could_not_be_put_back_is_left_alone),
+        cmocka_unit_test(test_what_stops_with_a_unit_comes_back_with_it),
+        cmocka_unit_test(test_a_backup_that_cron_started_is_waited_for),
+        cmocka_unit_test(test_a_unit_that_does_not_stop_is_named_and_its_lease_kept),
+        cmocka_unit_test(test_a_reboot_keeps_what_the_job_still_needs),
         cmocka_unit_test(test_a_damaged_silence_still_raises_the_agent),
         cmocka_unit_test(test_a_damaged_silence_without_agent_gives_leases_back),
     };

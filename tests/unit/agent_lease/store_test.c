@@ -47,7 +47,7 @@ static int load(struct store *store, struct proto_arena *arena, struct agent_lea
 
 static void save(struct store *store)
 {
-    struct agent_lease_unit units[] = {{"a.timer", true, 1234567}, {"b.service", false, 0}};
+    struct agent_lease_unit units[] = {{"a.timer", true, 1234567, true}, {"b.service", false, 0}};
     struct agent_lease_record record;
     struct bl_error err = {0};
     char boot_id[BL_BOOT_ID_BYTES];
@@ -79,6 +79,8 @@ static void test_what_is_saved_is_loaded(void **state)
     assert_string_equal(record.units[0].name, "a.timer");
     assert_true(record.units[0].was_active);
     assert_int_equal(record.units[0].next_run_ms, 1234567);
+    assert_true(record.units[0].catches_up);
+    assert_false(record.units[1].catches_up);
     assert_false(record.units[1].was_active);
 
     (void)snprintf(path, sizeof(path), "%s/quiesce", store.lease_dir);
