@@ -80,6 +80,20 @@ static const struct proto_field progress_fields[] = {
     PROTO_FIELD_U64(struct proto_progress, script_ms),
 };
 
+static const struct proto_field figure_value_fields[] = {
+    PROTO_FIELD_ENUM(struct proto_figure_value, figure, PROTO_FIGURE_LAST),
+    PROTO_FIELD_U64(struct proto_figure_value, value),
+};
+
+static const struct proto_schema figure_value_schema =
+    PROTO_SCHEMA(struct proto_figure_value, figure_value_fields);
+
+static const struct proto_field figures_fields[] = {
+    PROTO_FIELD_I64(struct proto_figures, wall_ms),
+    PROTO_FIELD_U64(struct proto_figures, span_ms),
+    PROTO_FIELD_LIST(struct proto_figures, values, PROTO_FIGURE_LAST, &figure_value_schema),
+};
+
 static const struct proto_field enroll_fields[] = {
     PROTO_FIELD_FIXED(struct proto_enroll, token),
     TEXT(proto_enroll, host_name, PROTO_HOST_NAME_BYTES_MAX),
@@ -153,6 +167,7 @@ static const struct kind_row kinds[] = {
     [PROTO_REPORT] = ROW("report", report),
     [PROTO_ENROLL] = ROW("enroll", enroll),
     [PROTO_PROGRESS] = ROW("progress", progress),
+    [PROTO_FIGURES] = ROW("figures", figures),
     [PROTO_WELCOME] = ROW("welcome", welcome),
     [PROTO_PING] = ROW("ping", ping),
     [PROTO_QUERY] = ROW("query", query),

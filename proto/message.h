@@ -27,6 +27,7 @@ enum proto_kind_of_message {
     PROTO_REPORT = 4,
     PROTO_ENROLL = 5,
     PROTO_PROGRESS = 6,
+    PROTO_FIGURES = 7,
     /* controller to host */
     PROTO_WELCOME = 32,
     PROTO_PING = 33,
@@ -106,6 +107,19 @@ struct proto_progress {
     uint64_t script_ms;                     /* for how long it has been running */
 };
 
+struct proto_figure_value {
+    uint32_t figure; /* enum proto_figure */
+    uint64_t value;  /* in that figure's unit */
+};
+
+/* How the host is now. Not kept, not acknowledged: the next one comes soon. */
+struct proto_figures {
+    int64_t wall_ms;                   /* when it was read, by the host's clock */
+    uint64_t span_ms;                  /* what counts over time was counted over that long */
+    struct proto_figure_value *values; /* each figure at most once; what is missing is unknown */
+    uint32_t values_count;
+};
+
 struct proto_enroll {
     uint8_t token[PROTO_TOKEN_BYTES]; /* zeros: no token, wait for approval */
     const char *host_name, *os_id, *os_version, *arch, *agent_version;
@@ -174,6 +188,7 @@ struct proto_message {
         struct proto_report report;
         struct proto_enroll enroll;
         struct proto_progress progress;
+        struct proto_figures figures;
         struct proto_enroll_reply enroll_reply;
         struct proto_welcome welcome;
         struct proto_ping ping;

@@ -47,6 +47,17 @@ static const char *const grade_names[] = {
     [PROTO_GRADE_SEVERE] = "severe",
 };
 
+static const char *const figure_names[] = {
+    [PROTO_FIGURE_CPU] = "cpu",
+    [PROTO_FIGURE_MEMORY] = "memory",
+    [PROTO_FIGURE_LOAD] = "load",
+    [PROTO_FIGURE_AWAIT] = "await",
+    [PROTO_FIGURE_DISK] = "disk",
+    [PROTO_FIGURE_PRESSURE_CPU] = "pressure_cpu",
+    [PROTO_FIGURE_PRESSURE_MEMORY] = "pressure_memory",
+    [PROTO_FIGURE_PRESSURE_IO] = "pressure_io",
+};
+
 static const char *const result_names[] = {
     [PROTO_RESULT_OK] = "ok",
     [PROTO_RESULT_FAILED] = "failed",
@@ -96,4 +107,9 @@ bool proto_job_state_is_final(uint32_t state)
     };
 
     return state <= PROTO_JOB_STATE_LAST && final[state];
+}
+
+const char *proto_figure_name(uint32_t figure)
+{
+    return NAME_OF(figure_names, figure);
 }

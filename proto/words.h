@@ -64,6 +64,18 @@ enum proto_grade {
     PROTO_GRADE_FUNCTIONAL,
     PROTO_GRADE_SEVERE
 };
+/* What a host tells of its own load. The unit of each is fixed. */
+enum proto_figure {
+    PROTO_FIGURE_CPU = 1,         /* busy, thousandths of all processors */
+    PROTO_FIGURE_MEMORY,          /* not available, thousandths */
+    PROTO_FIGURE_LOAD,            /* over one minute, thousandths of a process */
+    PROTO_FIGURE_AWAIT,           /* of the slowest disk, microseconds a request */
+    PROTO_FIGURE_DISK,            /* used of the fullest file system, thousandths */
+    PROTO_FIGURE_PRESSURE_CPU,    /* PSI, some, over ten seconds: thousandths of the time */
+    PROTO_FIGURE_PRESSURE_MEMORY, /* the same */
+    PROTO_FIGURE_PRESSURE_IO,     /* the same */
+    PROTO_FIGURE_LAST = PROTO_FIGURE_PRESSURE_IO,
+};
 enum proto_moment {
     PROTO_MOMENT_STATE = 1,
     PROTO_MOMENT_BEGIN,
@@ -84,6 +96,7 @@ const char *proto_grade_name(uint32_t grade);
 const char *proto_result_name(uint32_t result);
 const char *proto_risk_name(uint32_t risk);
 const char *proto_action_name(uint32_t action);
+const char *proto_figure_name(uint32_t figure);
 bool proto_job_state_is_final(uint32_t state);
 
 #endif

@@ -11,6 +11,7 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-journal.h>
 
+#include "agent/root/figures.h"
 #include "agent/root/job.h"
 #include "agent/root/join.h"
 #include "agent/root/rescue.h"
@@ -29,6 +30,7 @@ enum {
     EXIT_ERROR = 1,
     EXIT_USAGE = 2,
     CONFIG_BYTES_MAX = 64 * 1024,
+    SAMPLES_A_MESSAGE = 3,
 };
 
 struct options {
@@ -43,6 +45,9 @@ struct agent {
     struct agent_rescue *rescue;
     struct agent_ssh_watch *ssh_watch;
     struct agent_jobs_handler handler;
+    struct agent_figures *figures;
+    struct agent_figures_handler figures_handler;
+    unsigned samples; /* since figures were sent last */
     int run_fd;
 };
 
@@ -96,6 +101,17 @@ static void on_reconnect(void *userdata)
 static void on_closed(void *userdata)
 {
     mark_job(userdata);
+}
+
+/* Each sample counts here; over the link goes every third, so that ten thousand hosts are no load. */
+static void on_sampled(void *userdata, const struct agent_figures_sample *sample)
+{
+    struct agent *agent = userdata;
+
+    if (++agent->samples < SAMPLES_A_MESSAGE)
+        return;
+    agent->samples = 0;
+    agent_talk_tell_figures(agent->talk, sample);
 }
 
 /* ---- start ------------------------------------------------------------------------------- */
@@ -244,6 +260,9 @@ static int prepare(struct agent *agent, struct bl_error *err)
         r = agent_ssh_watch_new(&agent->host, agent->jobs, &agent->ssh_watch, err);
     if (r >= 0)
         mark_job(agent);
+    agent->figures_handler = (struct agent_figures_handler){agent, on_sampled};
+    if (r >= 0)
+        r = agent_figures_new(agent->host.loop, &agent->figures_handler, &agent->figures, err);
 
     return r;
 }
@@ -251,6 +270,7 @@ static int prepare(struct agent *agent, struct bl_error *err)
 static void release(struct agent *agent)
 {
     agent->ssh_watch = agent_ssh_watch_free(agent->ssh_watch);
+    agent->figures = agent_figures_free(agent->figures);
     agent->rescue = agent_rescue_free(agent->rescue);
     agent->jobs = agent_jobs_free(agent->jobs);
     agent->talk = agent_talk_free(agent->talk);

@@ -162,6 +162,26 @@ static int on_progress(void *userdata, const struct proto_progress *progress)
     return agent_talk_is_up(talk) ? send_message(talk, &message) : -ENOTCONN;
 }
 
+void agent_talk_tell_figures(struct agent_talk *talk, const struct agent_figures_sample *sample)
+{
+    struct proto_figure_value values[PROTO_FIGURE_LAST];
+    struct proto_message message = {.kind = PROTO_FIGURES,
+                                    .figures = {.wall_ms = sample->wall.ms,
+                                                .span_ms = (uint64_t)sample->span_ms,
+                                                .values = values}};
+
+    if (!talk->welcomed || !agent_wire_is_up(talk->wire))
+        return;
+    for (uint32_t figure = 1; figure <= PROTO_FIGURE_LAST; figure++) {
+        struct proto_figure_value *value = &values[message.figures.values_count];
+
+        value->figure = figure;
+        if (agent_figures_get(&sample->now, (enum proto_figure)figure, &value->value))
+            message.figures.values_count++;
+    }
+    (void)send_message(talk, &message); /* the next one comes soon */
+}
+
 /* ---- what we hear ------------------------------------------------------------------------ */
 
 static void on_welcome(struct agent_talk *talk, const struct proto_message *message)

@@ -2,6 +2,7 @@
 #ifndef AGENT_ROOT_TALK_H
 #define AGENT_ROOT_TALK_H
 
+#include "agent/root/figures.h"
 #include "agent/root/host.h"
 #include "agent/root/job.h"
 #include "agent/root/wire.h"
@@ -28,5 +29,8 @@ void agent_talk_flush(struct agent_talk *talk);
 
 /* Builds a new connection; the job hears LINK_UP when the controller has answered over it. */
 void agent_talk_reconnect(struct agent_talk *talk);
+
+/* Tells the controller how the host is. Lost when there is no connection that is welcome. */
+void agent_talk_tell_figures(struct agent_talk *talk, const struct agent_figures_sample *sample);
 
 #endif

@@ -101,6 +101,40 @@ static void print_field(const char *name, const char *value)
     (void)fputc('\n', stdout);
 }
 
+/* "cpu 12.5%, load 0.3, await 1.2 ms": unknown ones are said to be so. */
+static void print_figures(const json_t *figures)
+{
+    static const struct {
+        const char *key, *unit;
+    } shown[] = {
+        {"cpu", "%"}, {"memory", "%"},       {"disk", "%"},        {"await", " ms"},
+        {"load", ""}, {"pressure_cpu", "%"}, {"pressure_io", "%"}, {"pressure_memory", "%"},
+    };
+
+    if (!json_is_object(figures))
+        return;
+    if (!json_is_true(json_object_get(figures, "fresh"))) {
+        const char *at = ctl_json_text(figures, "at");
+
+        (void)printf("%-13s unknown", "load");
+        if (at[0] != '\0') {
+            (void)fputs("; last heard ", stdout);
+            ctl_out_put(stdout, at);
+        }
+        (void)fputc('\n', stdout);
+        return;
+    }
+    for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+        const json_t *value = json_object_get(figures, shown[i].key);
+
+        (void)printf("%-13s %-16s ", i == 0 ? "load" : "", shown[i].key);
+        if (json_is_number(value))
+            (void)printf("%.1f%s\n", json_number_value(value), shown[i].unit);
+        else
+            (void)puts("unknown");
+    }
+}
+
 static void print_host(const json_t *host)
 {
     static const char *const fields[][2] = {
@@ -124,6 +158,7 @@ static void print_host(const json_t *host)
         print_field(fields[i][0], ctl_json_text(host, fields[i][1]));
     if (json_is_integer(offset))
         (void)printf("%-13s %+lld ms\n", "clock", (long long)json_integer_value(offset));
+    print_figures(json_object_get(host, "figures"));
     json_array_foreach (json_object_get(host, "rollouts"), i, rollout) {
         (void)printf("%-13s ", i == 0 ? "rollouts" : "");
         ctl_out_put(stdout, ctl_json_text(rollout, "rollout"));

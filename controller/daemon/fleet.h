@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "controller/daemon/host_clock.h"
+#include "controller/daemon/host_figures.h"
 #include "controller/daemon/link.h"
 #include "controller/daemon/store.h"
 #include "proto/message.h"
@@ -34,6 +35,7 @@ struct ctl_fleet_host {
     bool clock_offset_known;
     int64_t clock_offset_ms;
     struct ctl_host_clock clock;
+    struct ctl_host_figures figures;
     uint32_t life;     /* host_life.h */
     uint32_t life_due; /* looks by the clock until it went back to `said_seq`; 0 = no doubt */
     uint64_t said_seq; /* last_seq of the HELLO in doubt */

@@ -270,6 +270,7 @@ static int on_hello(struct ctl_engine *engine, struct ctl_fleet_host *host,
         return r;
     host->next_seq = hello->next_seq;
     host->has_gap = false;
+    host->figures = (struct ctl_host_figures){0}; /* of the time before this connection */
     take_clock(host, hello->wall_ms - now.ms);
     host->last_seen = now;
     if (host->held)
@@ -446,6 +447,8 @@ static int dispatch(struct ctl_engine *engine, struct ctl_fleet_host *host,
         ctl_ask_take_result(host, &message->query_result);
     else if (message->kind == PROTO_PROGRESS)
         on_progress(engine, host, &message->progress);
+    else if (message->kind == PROTO_FIGURES)
+        ctl_host_figures_take(&host->figures, &message->figures, bl_mono_now());
     else if (message->kind == PROTO_REPORT)
         return on_report(engine, host, &message->report, err);
 

@@ -121,8 +121,10 @@ void ctl_verb_hosts_show(struct ctl_call *call)
         return;
     }
     view = ctl_view_host(host);
-    if (view != NULL)
+    if (view != NULL) {
         (void)json_object_set_new(view, "rollouts", walk.list);
+        (void)json_object_set_new(view, "figures", ctl_view_figures(host));
+    }
     ctl_reply(call, json_pack("{s:o}", "host", view));
 }
 

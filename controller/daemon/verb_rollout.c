@@ -40,12 +40,24 @@ void ctl_verb_rollouts_list(struct ctl_call *call)
     ctl_reply(call, json_pack("{s:o}", "rollouts", list));
 }
 
+/* Only for who asks once: a watched status is sent ten times a second. */
+static json_t *add_figures(json_t *status, const struct ctl_run *run)
+{
+    json_t *hosts = json_object_get(status, "hosts"), *view;
+    size_t i;
+
+    json_array_foreach (hosts, i, view)
+        (void)json_object_set_new(view, "figures", ctl_view_figures(run->members[i].host));
+
+    return status;
+}
+
 void ctl_verb_status(struct ctl_call *call)
 {
     struct ctl_run *run;
 
     if (ctl_call_run(call, &run))
-        ctl_reply(call, ctl_view_status(call->engine, run));
+        ctl_reply(call, add_figures(ctl_view_status(call->engine, run), run));
 }
 
 void ctl_verb_watch(struct ctl_call *call)

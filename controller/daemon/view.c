@@ -22,6 +22,15 @@ json_t *ctl_view_wall(struct bl_wall wall)
     return json_string(text);
 }
 
+/* An instant of this boot's clock as one of the wall; null for none. */
+static json_t *view_mono(struct bl_mono mono)
+{
+    if (mono.ms == 0)
+        return json_null();
+
+    return ctl_view_wall((struct bl_wall){bl_wall_now().ms + mono.ms - bl_mono_now().ms});
+}
+
 json_t *ctl_view_hex(const uint8_t *data, size_t size_bytes)
 {
     char text[BL_HEX_BYTES(PROTO_SIGNATURE_BYTES)];
@@ -60,6 +69,33 @@ json_t *ctl_view_host(const struct ctl_fleet_host *host)
         const char *value = json_string_value(json_object_get(host->facts, facts[i]));
 
         (void)json_object_set_new(view, facts[i], json_string(value != NULL ? value : ""));
+    }
+
+    return view;
+}
+
+/* In the units that people read: percent, processes, milliseconds. */
+static double readable(uint32_t figure, uint64_t value)
+{
+    return figure == PROTO_FIGURE_LOAD || figure == PROTO_FIGURE_AWAIT ? (double)value / 1000
+                                                                       : (double)value / 10;
+}
+
+json_t *ctl_view_figures(const struct ctl_fleet_host *host)
+{
+    const struct ctl_host_figures *figures = &host->figures;
+    struct bl_mono now = bl_mono_now();
+    bool is_fresh = ctl_host_figures_are_fresh(figures, now);
+    json_t *view =
+        json_pack("{s:o, s:b, s:o}", "at", view_mono(figures->heard), "fresh", is_fresh, "span_ms",
+                  is_fresh ? json_integer((json_int_t)figures->span_ms) : json_null());
+
+    for (uint32_t figure = 1; view != NULL && figure <= PROTO_FIGURE_LAST; figure++) {
+        uint64_t value;
+        bool is_known = ctl_host_figures_get(figures, (enum proto_figure)figure, now, &value);
+
+        (void)json_object_set_new(view, proto_figure_name(figure),
+                                  is_known ? json_real(readable(figure, value)) : json_null());
     }
 
     return view;
@@ -131,15 +167,6 @@ static json_t *view_waves(const struct ctl_rollout *rollout)
     }
 
     return waves;
-}
-
-/* An instant of this boot's clock as one of the wall; null for none. */
-static json_t *view_mono(struct bl_mono mono)
-{
-    if (mono.ms == 0)
-        return json_null();
-
-    return ctl_view_wall((struct bl_wall){bl_wall_now().ms + mono.ms - bl_mono_now().ms});
 }
 
 /* When it was revoked is not asked: it may have been silent before. Both are true. */

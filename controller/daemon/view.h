@@ -14,6 +14,8 @@ json_t *ctl_view_wall(struct bl_wall wall); /* RFC 3339; null for ms 0 */
 json_t *ctl_view_hex(const uint8_t *data, size_t size_bytes);
 
 json_t *ctl_view_host(const struct ctl_fleet_host *host);
+/* What the host said of its load last; null for each figure that is unknown or too old. */
+json_t *ctl_view_figures(const struct ctl_fleet_host *host);
 json_t *ctl_view_status(const struct ctl_engine *engine, const struct ctl_run *run);
 json_t *ctl_view_rollout_row(const struct ctl_store_rollout *row);
 
