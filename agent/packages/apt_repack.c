@@ -164,6 +164,7 @@ static int rebuild(struct agent_packages_job *job, const struct agent_packages_w
                    const char *directory, struct bl_error *err)
 {
     const char *repack[] = {AGENT_PACKAGES_DPKG_REPACK, NULL, NULL};
+    const char *colon = strchr(wanted->version, ':'); /* dpkg-deb's file names have no epoch */
     struct agent_packages_output output;
     const char *file, *path, *edited;
     int r;
@@ -172,7 +173,9 @@ static int rebuild(struct agent_packages_job *job, const struct agent_packages_w
                                           wanted->arch)) < 0 ||
         (r = find_edited(job, wanted, &edited, err)) < 0 ||
         (r = run_in(job, directory, repack, &output, err)) < 0 ||
-        (r = agent_packages_apt_file_name(job, wanted, &file, err)) < 0 ||
+        (r = agent_packages_memory_format(job->memory, &file, err, "%s_%s_%s.deb", wanted->name,
+                                          colon != NULL ? colon + 1 : wanted->version,
+                                          wanted->arch)) < 0 ||
         (r = agent_packages_memory_format(job->memory, &path, err, "%s/%s", directory, file)) < 0)
         return r;
     if (output.status != 0 || access(path, R_OK) < 0)

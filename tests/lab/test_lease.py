@@ -233,7 +233,10 @@ def test_silence_raises_the_agent_or_goes_the_way_back_itself(fleet_of_one: Flee
     host.write("/etc/systemd/system/belay-agent.service", "[Service]\nType=notify\nExecStart=/bin/false\n")
     host.write(restore, "[Service]\nExecStart=\nExecStart=/bin/touch /run/restored-%i\n")
     host.run("systemctl", "daemon-reload")
+    host.shell("sed -i /^Include/d /etc/ssh/sshd_config")  # so the lock is in the main file
+    host.run("systemctl", "restart", "ssh.service")
     assert lock(host) == ""
+    assert not host.can_log_in()
     assert try_lease(host, "pause", HOUR, "1000", "cron.service", "-", "-") == ""
     assert try_lease(host, "arm", "1000") == ""
     wait_for("the way back has been gone", lambda: host.exists(f"/run/restored-{JOB}-restore"), timeout=20)

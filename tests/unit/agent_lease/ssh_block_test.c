@@ -104,6 +104,8 @@ static void test_what_others_wrote_meanwhile_stays(void **state)
                    "Port 22\nPort 23\n");
     assert_cuts_to(edit(lock("Port 22", true), "lock end\n", "lock end\nPort 23"),
                    "Port 22\nPort 23");
+    assert_cuts_to(edit(lock("Port 22", true), "lock end\n", "lock end\nPort 23\n"),
+                   "Port 22\nPort 23\n");
     assert_cuts_to(edit(lock("Port 22\n", true), "Port 22\n", "Port 24\n"), "Port 24\n");
     assert_cuts_to(edit(lock("Port 22\n", true), DENY, "Port 25\n" DENY), "Port 22\nPort 25\n");
     assert_cuts_to(edit(lock("Port 22\n", false), DENY, DENY "Port 25\n"), "Port 22\nPort 25\n");
