@@ -395,6 +395,18 @@ int agent_packages_apt_blame(struct agent_packages_job *job, const char *what,
                                words[0] != '\0' ? words : "it did not say why");
 }
 
+/* dpkg cannot read its own database: half of it was written when the power failed. It names the file. */
+static void find_unreadable(struct agent_packages_job *job, const char *said)
+{
+    for (uint32_t i = 0; i < job->result->findings_count; i++) {
+        if (strcmp(job->result->findings[i].code, "package_database_broken") == 0)
+            return;
+    }
+    agent_packages_job_find(
+        job, "package_database_broken", said,
+        "put that file right by hand; dpkg's former states lie in /var/backups");
+}
+
 int agent_packages_apt_audit(struct agent_packages_job *job, bool *ret_clean, struct bl_error *err)
 {
     static const char *const argv[] = {AGENT_PACKAGES_DPKG, "--audit", NULL};
@@ -414,6 +426,8 @@ int agent_packages_apt_audit(struct agent_packages_job *job, bool *ret_clean, st
         free(entries[i]);
     }
     free(entries);
+    if (output.status > 1)
+        find_unreadable(job, output.text);
     *ret_clean = output.status == 0 && output.text[0] == '\0' && !pending;
 
     return 0;

@@ -26,6 +26,12 @@ struct agent_packages_backend {
     /* What task->packages would do here, sorted. Held packages stay and are noted. */
     int (*resolve)(struct agent_packages_job *job, const struct agent_txn_task *task,
                    struct agent_packages_changes *ret_changes, struct bl_error *err);
+    /*
+     * Notes, for people who preview, for which former packages there would be no way back. NULL where
+     * they can always be had.
+     */
+    int (*foresee)(struct agent_packages_job *job, const struct agent_packages_changes *changes,
+                   struct bl_error *err);
     /* The new packages, verified, synced, in packages/. */
     int (*fetch)(struct agent_packages_job *job, const struct agent_packages_changes *changes,
                  struct bl_error *err);

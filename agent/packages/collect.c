@@ -14,6 +14,7 @@ struct collection {
     struct agent_packages_job *job;
     const struct agent_packages_tools *tools;
     struct agent_packages_way_back *way_back;
+    bool only_looks; /* what is found is not copied */
 };
 
 static void close_directory(DIR **directory)
@@ -83,6 +84,8 @@ static int try_source(struct collection *c, const struct agent_packages_former *
                                      former->former_file) < 0 ||
         bl_file_exists(AT_FDCWD, path, &unused) != 1)
         return 0;
+    if (c->only_looks)
+        return 1;
 
     return agent_packages_adopt(c->job, c->tools, path, &wanted, AGENT_PACKAGES_FORMER_DIR,
                                 &unused) == 0
@@ -277,6 +280,66 @@ int agent_packages_collect(struct agent_packages_job *job, const struct agent_pa
         if (r == -ENOSPC || r == -EDQUOT)
             agent_packages_job_blame(job, "no_space", "make room for the way back");
         return r;
+    }
+
+    return 0;
+}
+
+/* The former packages of `changes` that lie nowhere on this host. */
+static int find_elsewhere(struct collection *c, const struct agent_packages_changes *changes,
+                          struct agent_packages_wanted *ret_wanted, uint32_t *ret_count,
+                          struct bl_error *err)
+{
+    struct agent_packages_paths caches = {0};
+    int r = c->tools->list_caches(c->job, &caches, err);
+
+    *ret_count = 0;
+    for (uint32_t i = 0; r >= 0 && i < changes->count; i++) {
+        const struct proto_change *change = &changes->list[i];
+        struct agent_packages_former former = {
+            .name = change->name, .from_arch = change->arch, .from = change->from};
+        struct agent_packages_wanted one = wanted_of(&former);
+
+        if (change->from[0] == '\0')
+            continue;
+        r = c->tools->file_name(c->job, &one, &former.former_file, err);
+        if (r >= 0 && try_caches(c, &former, &caches) == 0 && try_other_jobs(c, &former) == 0)
+            ret_wanted[(*ret_count)++] = one;
+    }
+
+    return r;
+}
+
+int agent_packages_foresee(struct agent_packages_job *job, const struct agent_packages_tools *tools,
+                           const struct agent_packages_changes *changes, struct bl_error *err)
+{
+    struct collection c = {.job = job, .tools = tools, .only_looks = true};
+    struct agent_packages_wanted *wanted;
+    bool *offered;
+    uint32_t count;
+    void *place;
+    int r;
+
+    r = agent_packages_memory_take(job->memory, ((size_t)changes->count + 1) * sizeof(*wanted),
+                                   &place, err);
+    if (r < 0)
+        return r;
+    wanted = place;
+    r = agent_packages_memory_take(job->memory, ((size_t)changes->count + 1) * sizeof(*offered),
+                                   &place, err);
+    if (r < 0)
+        return r;
+    offered = place;
+    if ((r = find_elsewhere(&c, changes, wanted, &count, err)) < 0 || count == 0 ||
+        (r = tools->find_offered(job, wanted, count, offered, err)) < 0)
+        return r;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!offered[i]) {
+            agent_packages_job_note(
+                job,
+                "no way back: %s %s is in no cache and in no repository, so staging will fail; %s",
+                wanted[i].name, wanted[i].version, tools->former_remedy);
+        }
     }
 
     return 0;

@@ -232,6 +232,59 @@ int agent_packages_conffile_restore(struct agent_packages_job *job,
     return 1;
 }
 
+/* The copies get numbers of their own: until the record is saved, the former ones are what it means. */
+int agent_packages_conffiles_keep_again(struct agent_packages_job *job,
+                                        struct agent_packages_way_back *way_back,
+                                        struct bl_error *err)
+{
+    int count = 0;
+
+    for (uint32_t i = 0; i < way_back->kept_count; i++) {
+        struct agent_packages_kept *kept = &way_back->kept[i];
+        struct agent_packages_kept anew = {.number = kept->number + way_back->kept_count};
+        struct agent_txn_conffile now = {0};
+        int r = agent_packages_conffile_look(kept->path, &now, err);
+
+        if (r < 0)
+            return r;
+        if (is_as_kept(&now, kept))
+            continue;
+        r = agent_packages_conffile_keep(job, kept->path, &anew, err);
+        if (r < 0)
+            return r;
+        *kept = anew;
+        agent_packages_job_note(job, "%s changed since staging and is kept as it is now",
+                                kept->path);
+        count++;
+    }
+
+    return count;
+}
+
+int agent_packages_conffiles_prove(struct agent_packages_job *job,
+                                   const struct agent_packages_way_back *way_back,
+                                   struct bl_error *err)
+{
+    for (uint32_t i = 0; i < way_back->kept_count; i++) {
+        const struct agent_packages_kept *kept = &way_back->kept[i];
+        struct agent_txn_conffile now = {0};
+        char reason[AGENT_TXN_TEXT_BYTES_MAX];
+        int r = agent_packages_conffile_look(kept->path, &now, err);
+
+        if (r < 0)
+            return r;
+        if (is_as_kept(&now, kept))
+            continue;
+        (void)snprintf(reason, sizeof(reason), "%.400s %s", kept->path,
+                       !kept->present ? "was not there before"
+                       : now.present  ? "is not as it was"
+                                      : "is gone");
+        agent_packages_job_find(job, "conffile_differs", reason, "");
+    }
+
+    return 0;
+}
+
 void agent_packages_conffile_note_leftovers(struct agent_packages_job *job,
                                             const struct agent_packages_kept *kept)
 {

@@ -28,6 +28,19 @@ int agent_packages_conffile_restore(struct agent_packages_job *job,
                                     const struct agent_packages_kept *kept, struct bl_error *err)
     BL_CHECKED;
 
+/*
+ * Right before the change: what a person has edited since staging is kept as it is now, and nothing of
+ * it is lost when the job goes back. Returns how many they are; the record is then to be saved.
+ */
+int agent_packages_conffiles_keep_again(struct agent_packages_job *job,
+                                        struct agent_packages_way_back *way_back,
+                                        struct bl_error *err) BL_CHECKED;
+
+/* Looks whether all are as they were: a finding conffile_differs for each that is not. */
+int agent_packages_conffiles_prove(struct agent_packages_job *job,
+                                   const struct agent_packages_way_back *way_back,
+                                   struct bl_error *err) BL_CHECKED;
+
 /* A note for each file that the change has left beside the configuration file: nobody merges it. */
 void agent_packages_conffile_note_leftovers(struct agent_packages_job *job,
                                             const struct agent_packages_kept *kept);

@@ -25,6 +25,7 @@ const struct agent_packages_tools agent_packages_dnf_tools = {
     .change_words = "dnf install",
     .audit_remedy = "see `dnf check --duplicates`",
     .former_remedy = "put the package file into /var/cache/dnf, or offer it in a repository",
+    .find_offered = agent_packages_dnf_find_offered,
     .file_name = agent_packages_dnf_file_name,
     .read_file = agent_packages_dnf_read_file,
     .download = agent_packages_dnf_download,
@@ -61,6 +62,12 @@ static int restore(struct agent_packages_job *job, const struct agent_packages_w
     return agent_packages_restore(job, &agent_packages_dnf_tools, way_back, err);
 }
 
+static int foresee(struct agent_packages_job *job, const struct agent_packages_changes *changes,
+                   struct bl_error *err)
+{
+    return agent_packages_foresee(job, &agent_packages_dnf_tools, changes, err);
+}
+
 const struct agent_packages_backend agent_packages_dnf = {
     .name = "dnf",
     .audit_remedy = "`dnf check --duplicates` names them, `dnf remove --duplicates` repairs",
@@ -69,6 +76,7 @@ const struct agent_packages_backend agent_packages_dnf = {
     .audit = agent_packages_dnf_audit,
     .refresh = agent_packages_dnf_refresh,
     .resolve = agent_packages_dnf_resolve,
+    .foresee = foresee,
     .fetch = fetch,
     .collect = agent_packages_dnf_collect,
     .rehearse = agent_packages_dnf_rehearse,

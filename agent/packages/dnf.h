@@ -105,6 +105,10 @@ int agent_packages_dnf_download(struct agent_packages_job *job,
                                 bool former, const char *incoming,
                                 struct agent_packages_output *ret_output, struct bl_error *err)
     BL_CHECKED;
+int agent_packages_dnf_find_offered(struct agent_packages_job *job,
+                                    const struct agent_packages_wanted *wanted,
+                                    uint32_t wanted_count, bool *ret_offered, struct bl_error *err)
+    BL_CHECKED;
 int agent_packages_dnf_list_caches(struct agent_packages_job *job,
                                    struct agent_packages_paths *paths, struct bl_error *err)
     BL_CHECKED;

@@ -97,6 +97,60 @@ int agent_packages_dnf_download(struct agent_packages_job *job,
     return agent_packages_run(job, &command, ret_output, err);
 }
 
+static bool is_line_of(const struct agent_packages_line *line,
+                       const struct agent_packages_wanted *wanted)
+{
+    char words[AGENT_TXN_PATH_BYTES_MAX];
+    int length = bl_text_format(words, sizeof(words), "belay|%s|%s|%s", wanted->name, wanted->arch,
+                                wanted->version);
+
+    return length >= 0 && line->length == (size_t)length &&
+           memcmp(line->text, words, line->length) == 0;
+}
+
+int agent_packages_dnf_find_offered(struct agent_packages_job *job,
+                                    const struct agent_packages_wanted *wanted,
+                                    uint32_t wanted_count, bool *ret_offered, struct bl_error *err)
+{
+    static const char *const query[] = {"-q",
+                                        "--disableplugin=versionlock",
+                                        "--disableexcludes=all",
+                                        "repoquery",
+                                        "--qf",
+                                        "belay|%{name}|%{arch}|%{evr}\n",
+                                        "--",
+                                        NULL};
+    struct agent_packages_command command = {.patience = AGENT_PACKAGES_STOP_TOOL};
+    struct agent_packages_output output;
+    struct agent_packages_line line;
+    const char *cursor;
+    int r;
+
+    if ((r = agent_packages_dnf_begin(job, AGENT_PACKAGES_DNF_REPOSITORIES, &command.args, err)) <
+            0 ||
+        (r = agent_packages_args_add_all(job, &command.args, query, err)) < 0)
+        return r;
+    for (uint32_t i = 0; i < wanted_count; i++) {
+        r = agent_packages_args_format(job, &command.args, err, "%s-%s.%s", wanted[i].name,
+                                       wanted[i].version, wanted[i].arch);
+        if (r < 0)
+            return r;
+        ret_offered[i] = false;
+    }
+    r = agent_packages_run(job, &command, &output, err);
+    if (r < 0)
+        return r;
+    if (output.status != 0 || output.late)
+        return agent_packages_dnf_blame(job, "dnf repoquery", &output, err);
+    cursor = output.text;
+    while (agent_packages_next_line(&cursor, &line)) {
+        for (uint32_t i = 0; i < wanted_count; i++)
+            ret_offered[i] = ret_offered[i] || is_line_of(&line, &wanted[i]);
+    }
+
+    return 0;
+}
+
 /* /var/cache/dnf/REPOSITORY-HASH/packages, where `keepcache` is set. */
 int agent_packages_dnf_list_caches(struct agent_packages_job *job,
                                    struct agent_packages_paths *paths, struct bl_error *err)

@@ -63,6 +63,12 @@ struct agent_packages_tools {
     /* Directories of the host that may hold former packages; may add none. */
     int (*list_caches)(struct agent_packages_job *job, struct agent_packages_paths *paths,
                        struct bl_error *err);
+    /*
+     * Which of these, that are installed now, do the repositories offer? Reads the metadata only.
+     * NULL where `rebuild` makes what is not offered.
+     */
+    int (*find_offered)(struct agent_packages_job *job, const struct agent_packages_wanted *wanted,
+                        uint32_t wanted_count, bool *ret_offered, struct bl_error *err);
     /* Makes the package of the installed files, in way-back/: 1, or 0 when that cannot be done. */
     int (*rebuild)(struct agent_packages_job *job, const struct agent_packages_wanted *wanted,
                    struct bl_error *err);
@@ -139,6 +145,14 @@ bool agent_packages_is_requested(const struct agent_txn_task *task, const char *
  */
 int agent_packages_collect(struct agent_packages_job *job, const struct agent_packages_tools *tools,
                            struct agent_packages_way_back *way_back, struct bl_error *err)
+    BL_CHECKED;
+
+/*
+ * Before anybody signs: a note for each package whose former version would be missing. Copies
+ * nothing.
+ */
+int agent_packages_foresee(struct agent_packages_job *job, const struct agent_packages_tools *tools,
+                           const struct agent_packages_changes *changes, struct bl_error *err)
     BL_CHECKED;
 
 /* ---- the change (change.c) ---------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/packages/conffile.h"
 #include "agent/packages/keep.h"
 #include "agent/packages/request.h"
 #include "common/file.h"
@@ -141,9 +142,16 @@ static int resolve(struct phase *p, struct agent_packages_changes *ret_changes,
 static int run_query(struct phase *p, struct bl_error *err)
 {
     struct agent_packages_changes changes;
+    struct bl_error own = {0};
     int r = resolve(p, &changes, err);
 
-    return r < 0 ? r : p->backend->audit(p->job, &p->job->result->audit_clean, err);
+    if (r >= 0)
+        r = p->backend->audit(p->job, &p->job->result->audit_clean, err);
+    /* Staging decides; that nobody can tell beforehand is no reason to refuse an answer. */
+    if (r >= 0 && p->backend->foresee != NULL && p->backend->foresee(p->job, &changes, &own) < 0)
+        agent_packages_job_note(p->job, "whether there is a way back: %s", own.text);
+
+    return r;
 }
 
 /* A way back may only be recorded of a host that this job has not changed yet. */
@@ -243,6 +251,19 @@ static int inspect_after(struct phase *p, const struct agent_packages_changes *c
     return outcome < 0 ? outcome : r;
 }
 
+/* Hosts stage long before their wave, and people go on working. */
+static int keep_again(struct phase *p, struct agent_packages_way_back *way_back,
+                      struct bl_error *err)
+{
+    int r = agent_packages_conffiles_keep_again(p->job, way_back, err);
+
+    if (r > 0)
+        r = agent_packages_way_back_save(p->job->job_fd, way_back, err);
+
+    return r < 0 ? agent_packages_job_pass(p->job, "no_way_back", "look at that file", r)
+                 : agent_packages_keep_again(p->job, err);
+}
+
 static int run_upgrade(struct phase *p, struct proto_arena *arena, struct bl_error *err)
 {
     struct agent_packages_way_back way_back;
@@ -252,7 +273,7 @@ static int run_upgrade(struct phase *p, struct proto_arena *arena, struct bl_err
     if ((r = load_way_back(p, arena, &way_back, &staged, err)) < 0 ||
         (r = compare_with_pins(p, &staged, err)) < 0 ||
         (r = p->backend->await_lock(p->job, /* end_own= */ false, err)) < 0 ||
-        (r = agent_packages_keep_again(p->job, err)) < 0)
+        (r = keep_again(p, &way_back, err)) < 0)
         return r;
     r = p->backend->apply(p->job, &way_back, err);
     agent_packages_keep_note_after(p->job);
@@ -292,7 +313,20 @@ static int run_restore(struct phase *p, struct proto_arena *arena, struct bl_err
     return inspect_after(p, &staged, r, err);
 }
 
-static int run_inspect(struct phase *p, struct bl_error *err)
+static int prove(struct phase *p, struct proto_arena *arena, struct bl_error *err)
+{
+    struct agent_packages_way_back way_back;
+    struct agent_packages_changes staged;
+    int r;
+
+    if ((r = load_way_back(p, arena, &way_back, &staged, err)) < 0 ||
+        (r = agent_packages_conffiles_prove(p->job, &way_back, err)) < 0)
+        return r;
+
+    return agent_packages_keep_prove(p->job, err);
+}
+
+static int run_inspect(struct phase *p, struct proto_arena *arena, struct bl_error *err)
 {
     struct agent_packages_changes changes;
     int r = pins_as_changes(p, &changes, err);
@@ -300,7 +334,7 @@ static int run_inspect(struct phase *p, struct bl_error *err)
     if (r >= 0)
         r = p->backend->inspect(p->job, &changes, p->task->verify_files, err);
 
-    return r < 0 || !p->task->prove ? r : agent_packages_keep_prove(p->job, err);
+    return r < 0 || !p->task->prove ? r : prove(p, arena, err);
 }
 
 void agent_txn_phase_fail(struct agent_packages_job *job, const struct bl_error *err)
@@ -346,7 +380,7 @@ void agent_txn_phase_run(const struct agent_packages_backend *backend,
         r = run_restore(&p, arena, &err);
         break;
     case AGENT_TXN_INSPECT:
-        r = run_inspect(&p, &err);
+        r = run_inspect(&p, arena, &err);
         break;
     }
     if (r < 0) {

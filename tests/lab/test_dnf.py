@@ -58,6 +58,7 @@ def test_a_change_and_its_way_back(lab: Fleet) -> None:
     host.write(CONFIG, "setting = mine\n", mode=0o640)
     before = packages_of(host)
     lab.repository.publish("1.0", "demo=2.3")
+    assert not job.run("query", ["demo"]).notes
     pins = job.stage("demo")
     assert pins == [("demo", "noarch", "2.3-1", 2)]
     assert packages_of(host) == before
@@ -152,6 +153,7 @@ def test_without_a_way_back_nothing_is_changed(lab: Fleet) -> None:
     before = packages_of(host)
     lab.repository.publish("2.0")
     query = job.run("query", ["demo"])
+    assert any("no way back: demo 1.0-1" in note and "/var/cache/dnf" in note for note in query.notes), query
     staged = job.run("stage", ["demo"], query.pins)
     assert not staged.ok and staged.code == "no_way_back" and "demo" in staged.reason
     assert not job.run("upgrade", pins=query.pins).ok
@@ -166,6 +168,7 @@ def test_a_former_version_out_of_dnfs_cache(lab: Fleet) -> None:
     host.path(f"{kept}/demo-1.0-1.noarch.rpm").write_bytes(lab.repository.get("demo-1.0-1.noarch.rpm") or b"")
     before = packages_of(host)
     lab.repository.publish("2.0")
+    assert not job.run("query", ["demo"]).notes
     assert job.run("upgrade", pins=job.stage("demo")).ok
     assert_taken_back(job, before)
 

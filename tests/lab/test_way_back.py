@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from belaycli import Exit, job_on, plan
 from harness.command import wait_for
 from harness.debs import DEMO_GO, DEMO_WAITS
 from harness.fleet import Fleet
@@ -72,11 +73,14 @@ def make_settings(host: Host) -> None:
 
 
 def spoil_settings(host: Host) -> None:
-    """What postinst and %post do: switch units on, off and dead, choose and register alternatives."""
+    """What postinst and %post do: switch units on, off and dead, choose and register alternatives. F30: dnf's module
+    streams and versionlock, which `dnf history undo` does not bring back."""
     host.shell(
         "systemctl disable -q demo.service cleanup.service; systemctl mask -q app.service\n"
         "update-alternatives --quiet --set lab-pick /usr/lib/lib/version\n"
         "update-alternatives --quiet --install /usr/bin/lab-new lab-new /usr/lib/lib/version 1\n"
+        "[ -d /etc/dnf ] || exit 0; mkdir -p /etc/dnf/modules.d; echo 'lib-0:1.0-1.*' >>/etc/dnf/plugins/versionlock.list\n"
+        "printf '[shop]\\nname=shop\\nstate=disabled\\n' >/etc/dnf/modules.d/shop.module\n"
     )
 
 
@@ -86,6 +90,7 @@ def settings_of(host: Host) -> dict[str, str]:
         "units": host.shell(units, check=False).out,
         "choices": host.shell("update-alternatives --get-selections").out,
         "links": host.shell("readlink /usr/bin/lab-pick /usr/bin/lab-new /etc/alternatives/lab-*", check=False).out,
+        "dnf": host.shell("cat /etc/dnf/modules.d/* /etc/dnf/plugins/versionlock.list", check=False).out,
         "loaded": host.run("systemctl", "show", "--value", "--property=UnitFileState", "demo", "app", "cleanup").out,
     }
 
@@ -165,12 +170,18 @@ def test_what_changed_since_staging_is_kept_anew(lab: Fleet) -> None:
     lab.repository.publish("1.0", "2.0")
     pins = job.stage("demo", keep=KEEP)
     host.write(SCRIPT, "#!/bin/sh\n# of this morning\n", mode=0o700)
+    host.write("/etc/demo/demo.conf", "setting = of this morning\n", mode=0o600)
     before = tree_of(host)
     upgrade = job.run("upgrade", pins=pins)
     assert upgrade.ok and any("changed since staging" in note for note in upgrade.notes), upgrade
     spoil_own_files(host)
+    host.write("/etc/demo/demo.conf", "setting = spoiled\n")
     assert job.run("restore").ok
     assert tree_of(host) == before
+    assert host.read("/etc/demo/demo.conf") == "setting = of this morning\n"
+    host.write("/etc/demo/demo.conf", "setting = spoiled\n", mode=0o600)
+    looked = job.run("inspect", pins=[("demo", "all", "1.0", 2)])
+    assert ["conffile_differs", "/etc/demo/demo.conf is not as it was", ""] in looked.findings, looked
 
 
 def test_paths_that_cannot_be_kept_stop_the_staging(lab: Fleet) -> None:
@@ -192,4 +203,53 @@ def test_paths_that_cannot_be_kept_stop_the_staging(lab: Fleet) -> None:
     host.shell(f"for i in $(seq 4100); do : >{TREE}/$i; done")
     staged = job.run("stage", ["demo"], query.pins, keep=[TREE])
     assert not staged.ok and "more than 4096 files" in staged.reason, staged
+    assert host.http() == (200, "1.0")
+
+
+@pytest.mark.parametrize("name", ["status", "updates/0000"])
+def test_a_damaged_database_is_named_and_left_alone(name: str, installed_fleet: MakeFleet) -> None:
+    """F2: zeros in place of what was not written yet when the power failed."""
+    lab = installed_fleet(hosts=1)
+    host, job = lab["h1"], Job(lab["h1"])
+    lab.repository.publish("1.0", "2.0")
+    query = job.run("query", ["demo"])
+    damaged = host.path(f"/var/lib/dpkg/{name}")
+    with damaged.open("ab") as file:
+        file.write(bytes(512))
+    before = damaged.read_bytes()
+    staged = job.run("stage", ["demo"], query.pins)
+    assert staged.code == "package_database_broken", staged
+    ((_, reason, remedy),) = staged.findings
+    assert f"/var/lib/dpkg/{name}" in reason and "/var/backups" in remedy, staged
+    assert damaged.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["apt", "dnf"])
+def test_a_plan_names_what_goes_back_too(kind: str, fleet: MakeFleet, dnf_fleet: MakeFleet) -> None:
+    """The whole way of `change.revert_paths`: a version that does not start goes back, and so do a person's scripts.
+    Late, with repository and controller gone, `belay-rescue revert` still has them. F28: what is needed lies on the host."""
+    lab = (fleet if kind == "apt" else dnf_fleet)(hosts=1)
+    host = lab["h1"]
+    make_own_files(host)
+    make_settings(host)
+    before = tree_of(host), settings_of(host)
+    lab.repository.publish("1.0", "demo=2.1", "demo=2.7")
+    change = {"packages": ["demo=2.1"], "revert_paths": list(KEEP)}
+    code, report = lab.belay.roll_out(plan(change=change, waves=["100%"]))
+    assert code == Exit.HOSTS_FAILED, report
+    assert [each["state"] for each in report["hosts"]] == ["reverted"], report
+    assert (tree_of(host), settings_of(host)) == before
+
+    rollout = lab.belay.start(plan(change={**change, "packages": ["demo=2.7"]}, waves=["100%"]))
+    wait_for("the script", lambda: host.path(DEMO_WAITS).exists(), 60)
+    spoil_own_files(host)
+    spoil_settings(host)
+    host.path(DEMO_GO).write_text("")
+    assert lab.belay.wait(rollout) == Exit.DONE, lab.belay.report(rollout)
+    assert host.http() == (200, "2.7")
+    lab.ctl.run("systemctl", "stop", "belayd.service")
+    lab.repository.is_down = True
+    host.run("belay-rescue", "revert")
+    wait_for("the end of the way back", lambda: job_on(host)["state"] == "reverted", 90)
+    assert (tree_of(host), settings_of(host)) == before
     assert host.http() == (200, "1.0")

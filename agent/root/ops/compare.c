@@ -169,28 +169,6 @@ void agent_compare_pins(const struct proto_transaction *transaction,
     }
 }
 
-static void compare_conffiles(const struct agent_txn_result *before,
-                              const struct agent_txn_result *now, struct agent_findings *findings)
-{
-    for (uint32_t i = 0, at = 0; i < before->conffiles_count; i++) {
-        const struct agent_txn_conffile *then = &before->conffiles[i], *file = NULL;
-
-        /* Both are sorted by path. */
-        while (at < now->conffiles_count && strcmp(now->conffiles[at].path, then->path) < 0)
-            at++;
-        if (at < now->conffiles_count && strcmp(now->conffiles[at].path, then->path) == 0)
-            file = &now->conffiles[at];
-        if ((file != NULL && file->present) != then->present) {
-            agent_findings_found(findings, "conffile_differs", "%s %s", then->path,
-                                 then->present ? "is gone" : "was not there before");
-        } else if (then->present &&
-                   (memcmp(file->digest, then->digest, sizeof(file->digest)) != 0 ||
-                    file->mode != then->mode || file->uid != then->uid || file->gid != then->gid)) {
-            agent_findings_found(findings, "conffile_differs", "%s is not as it was", then->path);
-        }
-    }
-}
-
 /*
  * Minor: nobody looked at these files before the change, so a person may have changed them long ago.
  * One finding for all: a host that leaves out manual pages misses hundreds of them.
@@ -213,13 +191,14 @@ static void report_changed_files(const struct agent_txn_result *now,
     }
 }
 
-/* The paths of the plan and the settings, which INSPECT itself compared with what was kept. */
+/* Configuration files, paths of the plan and settings, which INSPECT itself compared with what was kept. */
 static void report_kept(const struct agent_txn_result *now, struct agent_findings *findings)
 {
     for (uint32_t i = 0; i < now->findings_count; i++) {
         const struct agent_txn_finding *finding = &now->findings[i];
 
-        if (strcmp(finding->code, "path_differs") == 0 ||
+        if (strcmp(finding->code, "conffile_differs") == 0 ||
+            strcmp(finding->code, "path_differs") == 0 ||
             strcmp(finding->code, "setting_differs") == 0)
             agent_findings_found(findings, finding->code, "%s", finding->reason);
     }
@@ -247,7 +226,6 @@ void agent_compare_restored(const struct agent_txn_result *before,
                                  then->name);
         }
     }
-    compare_conffiles(before, now, findings);
     report_kept(now, findings);
     report_changed_files(now, findings);
 }

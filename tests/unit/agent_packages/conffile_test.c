@@ -159,6 +159,30 @@ static void what_is_no_plain_file_is_refused(void **state)
     assert_int_equal(agent_packages_conffile_keep(&d.job, path, &kept, &err), -EUCLEAN);
 }
 
+static void what_was_edited_since_is_kept_anew_and_proven(void **state)
+{
+    struct agent_packages_kept kept[2];
+    struct agent_packages_way_back way_back = {.kept = kept, .kept_count = 2};
+
+    write_file("demo.conf", "of the staging\n", 0640);
+    kept[0] = keep();
+    kept[1] = (struct agent_packages_kept){.number = 8, .path = "/nonexistent/belay.conf"};
+    assert_int_equal(agent_packages_conffiles_keep_again(&d.job, &way_back, &err), 0);
+    write_file("demo.conf", "of this morning\n", 0600);
+    assert_int_equal(agent_packages_conffiles_keep_again(&d.job, &way_back, &err), 1);
+    assert_true(kept[0].number != 7 && kept[0].number != 8);
+
+    write_file("demo.conf", "of the package\n", 0644);
+    assert_int_equal(agent_packages_conffiles_prove(&d.job, &way_back, &err), 0);
+    assert_int_equal(d.result.findings_count, 1);
+    assert_string_equal(d.result.findings[0].code, "conffile_differs");
+    assert_non_null(strstr(d.result.findings[0].reason, "demo.conf is not as it was"));
+    assert_int_equal(agent_packages_conffile_restore(&d.job, &kept[0], &err), 1);
+    assert_file("demo.conf", "of this morning\n", 0600);
+    assert_int_equal(agent_packages_conffiles_prove(&d.job, &way_back, &err), 0);
+    assert_int_equal(d.result.findings_count, 1);
+}
+
 static void a_lost_copy_is_told(void **state)
 {
     struct agent_packages_kept kept;
@@ -183,6 +207,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(only_our_own_leftovers_go, setup, teardown),
         cmocka_unit_test_setup_teardown(a_link_is_followed_when_it_is_recorded, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_plain_file_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_edited_since_is_kept_anew_and_proven, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_lost_copy_is_told, setup, teardown),
     };
 
