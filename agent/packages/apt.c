@@ -26,6 +26,7 @@ static bool has_failed(const struct agent_packages_output *output)
 }
 
 const struct agent_packages_tools agent_packages_apt_tools = {
+    .refresh_anew = agent_packages_apt_refresh_anew,
     .download_words = "apt-get download",
     .change_words = "apt-get install",
     .audit_remedy = "see `dpkg --audit`",
@@ -73,6 +74,7 @@ const struct agent_packages_backend agent_packages_apt = {
     .audit = agent_packages_apt_audit,
     .refresh = agent_packages_apt_refresh,
     .resolve = agent_packages_apt_resolve,
+    .keys = &agent_packages_apt_keys,
     .fetch = fetch,
     .collect = agent_packages_apt_collect,
     .rehearse = agent_packages_apt_rehearse,
@@ -92,6 +94,8 @@ static const char repositories_config[] = "Dir::Cache::pkgcache \"\";\n"
                                           "#clear APT::Update::Post-Invoke-Success;\n"
                                           "APT::Update::Error-Mode \"any\";\n"
                                           "APT::Get::AllowUnauthenticated \"0\";\n"
+                                          "Acquire::Check-Valid-Until \"1\";\n"
+                                          "Acquire::Check-Date \"1\";\n"
                                           "Acquire::AllowInsecureRepositories \"0\";\n"
                                           "Acquire::AllowWeakRepositories \"0\";\n"
                                           "Acquire::AllowDowngradeToInsecureRepositories \"0\";\n"
@@ -100,7 +104,9 @@ static const char repositories_config[] = "Dir::Cache::pkgcache \"\";\n"
 
 /*
  * Without a terminal of apt's own, dpkg writes straight to our log and does not lose its output when
- * apt dies. Weak dependencies were decided on when the set was pinned.
+ * apt dies. Weak dependencies were decided on when the set was pinned. What looks at packages before
+ * they are installed (apt-listchanges, apt-listbugs, dpkg-preconfigure) is for people who sit there. What
+ * the host's dpkg.cfg says of configuration files is undone, since dpkg would take the new one first.
  */
 static const char files_config[] = "Dir::Etc::SourceList \"/dev/null\";\n"
                                    "Dir::Etc::SourceParts \"/dev/null\";\n"
@@ -112,7 +118,10 @@ static const char files_config[] = "Dir::Etc::SourceList \"/dev/null\";\n"
                                    "APT::Get::AutomaticRemove \"0\";\n"
                                    "APT::Get::Purge \"0\";\n"
                                    "Dpkg::Use-Pty \"0\";\n"
-                                   "DPkg::Options { \"--force-confdef\"; \"--force-confold\"; };\n";
+                                   "#clear DPkg::Pre-Install-Pkgs;\n"
+                                   "DPkg::Options { \"--no-force-confnew\"; "
+                                   "\"--no-force-confask\"; \"--force-confdef\"; "
+                                   "\"--force-confold\"; };\n";
 
 /* In the job's own directory: another job may be writing its own at this moment. */
 static int write_config(struct agent_packages_job *job, const char *name, const char *places,

@@ -140,6 +140,8 @@ extern int (*const agent_packages_apt_restore_steps[])(
 
 /* The functions of the interface. */
 int agent_packages_apt_refresh(struct agent_packages_job *job, struct bl_error *err) BL_CHECKED;
+int agent_packages_apt_refresh_anew(struct agent_packages_job *job, struct bl_error *err)
+    BL_CHECKED;
 int agent_packages_apt_resolve(struct agent_packages_job *job, const struct agent_txn_task *task,
                                struct agent_packages_changes *ret_changes, struct bl_error *err)
     BL_CHECKED;

@@ -53,6 +53,7 @@ static int update(struct agent_packages_job *job, int lists_fd, struct bl_error 
 {
     struct agent_packages_command command = {.patience = AGENT_PACKAGES_STOP_TOOL};
     struct agent_packages_output output;
+    struct agent_packages_repository_fault fault;
     struct agent_packages_line line;
     char words[160];
     int r;
@@ -75,9 +76,11 @@ static int update(struct agent_packages_job *job, int lists_fd, struct bl_error 
 
     /* apt warns and goes on with the old index; to plan a change with that would be a guess. */
     if (agent_packages_apt_find_refresh_failure(output.text, &line)) {
+        if (agent_packages_find_repository_fault(output.text, &fault))
+            return agent_packages_blame_repository(job, "apt-get update", &fault, err);
         bl_text_escape(words, sizeof(words), line.text, line.length);
         return agent_packages_fail(job, err, "refresh_failed", "see that `apt-get update` is clean",
-                                   -EAGAIN, "apt-get update: %s", words);
+                                   -EPROTO, "apt-get update: %s", words);
     }
 
     return output.status == 0 ? 0 : agent_packages_apt_blame(job, "apt-get update", &output, err);
@@ -85,7 +88,12 @@ static int update(struct agent_packages_job *job, int lists_fd, struct bl_error 
 
 int agent_packages_apt_refresh(struct agent_packages_job *job, struct bl_error *err)
 {
-    return agent_packages_refresh(job, "apt/lists", update, err);
+    return agent_packages_refresh(job, "apt/lists", /* anew= */ false, update, err);
+}
+
+int agent_packages_apt_refresh_anew(struct agent_packages_job *job, struct bl_error *err)
+{
+    return agent_packages_refresh(job, "apt/lists", /* anew= */ true, update, err);
 }
 
 static int is_older(struct agent_packages_job *job, const char *version, const char *than,

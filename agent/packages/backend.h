@@ -4,6 +4,7 @@
 
 #include "agent/packages/changes.h"
 #include "agent/packages/job.h"
+#include "agent/packages/keys.h"
 #include "agent/packages/way_back.h"
 
 /*
@@ -19,6 +20,8 @@ struct agent_packages_backend {
     int (*prepare)(struct agent_packages_job *job, struct bl_error *err);
     /* Nobody works on the package database, or -EAGAIN. `end_own`: see agent/packages/process.h. */
     int (*await_lock)(struct agent_packages_job *job, bool end_own, struct bl_error *err);
+    /* Can the package database be trusted at all? -EUCLEAN; only looked at. NULL: audit tells. */
+    int (*verify)(struct agent_packages_job *job, struct bl_error *err);
     /* Is nothing half done in the package database? */
     int (*audit)(struct agent_packages_job *job, bool *ret_clean, struct bl_error *err);
     /* Fresh metadata, in a place of our own. */
@@ -32,6 +35,7 @@ struct agent_packages_backend {
      */
     int (*foresee)(struct agent_packages_job *job, const struct agent_packages_changes *changes,
                    struct bl_error *err);
+    const struct agent_packages_keys *keys;
     /* The new packages, verified, synced, in packages/. */
     int (*fetch)(struct agent_packages_job *job, const struct agent_packages_changes *changes,
                  struct bl_error *err);

@@ -21,6 +21,7 @@ static int rebuild(struct agent_packages_job *job, const struct agent_packages_w
 }
 
 const struct agent_packages_tools agent_packages_dnf_tools = {
+    .refresh_anew = agent_packages_dnf_refresh_anew,
     .download_words = "dnf --downloadonly",
     .change_words = "dnf install",
     .audit_remedy = "see `dnf check --duplicates`",
@@ -73,10 +74,12 @@ const struct agent_packages_backend agent_packages_dnf = {
     .audit_remedy = "`dnf check --duplicates` names them, `dnf remove --duplicates` repairs",
     .prepare = agent_packages_dnf_prepare,
     .await_lock = agent_packages_dnf_await_lock,
+    .verify = agent_packages_dnf_verify,
     .audit = agent_packages_dnf_audit,
     .refresh = agent_packages_dnf_refresh,
     .resolve = agent_packages_dnf_resolve,
     .foresee = foresee,
+    .keys = &agent_packages_dnf_keys,
     .fetch = fetch,
     .collect = agent_packages_dnf_collect,
     .rehearse = agent_packages_dnf_rehearse,

@@ -19,6 +19,7 @@
  */
 #define AGENT_PACKAGES_DNF         "/usr/bin/dnf-3"
 #define AGENT_PACKAGES_RPM         "/usr/bin/rpm"
+#define AGENT_PACKAGES_RPMDB       "/usr/bin/rpmdb"
 #define AGENT_PACKAGES_DNF_STATE   "/var/lib/dnf"
 #define AGENT_PACKAGES_DNF_CACHE   "/var/cache/dnf"
 #define AGENT_PACKAGES_DNF_PID     AGENT_PACKAGES_DNF_STATE "/rpmdb_lock.pid"
@@ -142,9 +143,12 @@ int agent_packages_dnf_sweep_pieces(struct agent_packages_restoration *r, struct
 /* The functions of the interface. */
 int agent_packages_dnf_await_lock(struct agent_packages_job *job, bool end_own,
                                   struct bl_error *err) BL_CHECKED;
+int agent_packages_dnf_verify(struct agent_packages_job *job, struct bl_error *err) BL_CHECKED;
 int agent_packages_dnf_audit(struct agent_packages_job *job, bool *ret_clean, struct bl_error *err)
     BL_CHECKED;
 int agent_packages_dnf_refresh(struct agent_packages_job *job, struct bl_error *err) BL_CHECKED;
+int agent_packages_dnf_refresh_anew(struct agent_packages_job *job, struct bl_error *err)
+    BL_CHECKED;
 int agent_packages_dnf_resolve(struct agent_packages_job *job, const struct agent_txn_task *task,
                                struct agent_packages_changes *ret_changes, struct bl_error *err)
     BL_CHECKED;

@@ -12,6 +12,7 @@ static int update(struct agent_packages_job *job, int directory_fd, struct bl_er
 {
     static const char *const makecache[] = {"-y", "--refresh", "makecache", NULL};
     struct agent_packages_command command = {.patience = AGENT_PACKAGES_STOP_TOOL};
+    struct agent_packages_repository_fault fault;
     struct agent_packages_output output;
     int r;
 
@@ -20,6 +21,8 @@ static int update(struct agent_packages_job *job, int directory_fd, struct bl_er
         (r = agent_packages_args_add_all(job, &command.args, makecache, err)) < 0 ||
         (r = agent_packages_run(job, &command, &output, err)) < 0)
         return r;
+    if (output.status != 0 && agent_packages_find_repository_fault(output.text, &fault))
+        return agent_packages_blame_repository(job, "dnf makecache", &fault, err);
     if (output.status != 0) {
         r = agent_packages_dnf_blame(job, "dnf makecache", &output, err);
         if (strcmp(job->code, "no_space") != 0 && strcmp(job->code, "lock_held") != 0) {
@@ -34,7 +37,12 @@ static int update(struct agent_packages_job *job, int directory_fd, struct bl_er
 
 int agent_packages_dnf_refresh(struct agent_packages_job *job, struct bl_error *err)
 {
-    return agent_packages_refresh(job, "dnf/cache", update, err);
+    return agent_packages_refresh(job, "dnf/cache", /* anew= */ false, update, err);
+}
+
+int agent_packages_dnf_refresh_anew(struct agent_packages_job *job, struct bl_error *err)
+{
+    return agent_packages_refresh(job, "dnf/cache", /* anew= */ true, update, err);
 }
 
 /* The package that the change starts from: of the same name, where it is one that changes. */

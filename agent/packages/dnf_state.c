@@ -46,6 +46,31 @@ static int may_be_many(struct agent_packages_job *job, const struct agent_packag
     return 0;
 }
 
+/*
+ * A damaged database answers all the same, with what it can still read. It is never repaired in
+ * passing: a rebuild keeps what it can read and drops the rest.
+ */
+int agent_packages_dnf_verify(struct agent_packages_job *job, struct bl_error *err)
+{
+    static const char *const argv[] = {AGENT_PACKAGES_RPMDB, "--verifydb", NULL};
+    struct agent_packages_output output;
+    char words[160];
+    int r;
+
+    r = agent_packages_ask(job, argv, &output, err);
+    if (r < 0)
+        return r;
+    if (output.status == 0 && !output.late)
+        return 0;
+    bl_text_escape(words, sizeof(words), output.text, strcspn(output.text, "\n"));
+
+    return agent_packages_fail(job, err, "package_database_damaged",
+                               "keep a copy of rpm's database, then `rpmdb --rebuilddb`, and "
+                               "compare the packages with a host like this one",
+                               -EUCLEAN, "rpm's database is damaged: %s",
+                               words[0] != '\0' ? words : "rpmdb --verifydb failed");
+}
+
 int agent_packages_dnf_audit(struct agent_packages_job *job, bool *ret_clean, struct bl_error *err)
 {
     static const char *const argv[] = {AGENT_PACKAGES_RPM, "-qa", "--qf",

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "agent/packages/process.h"
 #include "agent/packages/tools.h"
@@ -8,7 +11,8 @@
 #include "common/text.h"
 
 enum {
-    REFRESH_MS = 60 * 1000,    /* a younger index is not fetched again */
+    REFRESH_MS = 60 * 1000, /* a younger index is not fetched again */
+    RETRIES_MAX = 3,
     SHARE_MS = 10 * 60 * 1000, /* how long one job waits for another that fetches it */
 };
 
@@ -27,7 +31,37 @@ static bool is_young(int directory_fd)
     return age_ms >= 0 && age_ms < REFRESH_MS;
 }
 
-int agent_packages_refresh(struct agent_packages_job *job, const char *directory,
+bool agent_packages_await_retry(struct agent_packages_job *job, int attempt, struct bl_error *err)
+{
+    int64_t wait_ms = job->retry_ms << attempt;
+    int64_t left_ms = agent_packages_job_left_ms(job);
+    struct timespec wait = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
+
+    if (attempt >= RETRIES_MAX || (left_ms >= 0 && left_ms <= wait_ms))
+        return false;
+    (void)dprintf(job->log_fd, "# once more in %lld ms: %s\n", (long long)wait_ms, err->text);
+    while (nanosleep(&wait, &wait) < 0 && errno == EINTR)
+        continue;
+    *err = (struct bl_error){0};
+    job->code = NULL;
+    job->remedy = NULL;
+
+    return true;
+}
+
+int agent_packages_blame_repository(struct agent_packages_job *job, const char *what,
+                                    const struct agent_packages_repository_fault *fault,
+                                    struct bl_error *err)
+{
+    char words[160];
+
+    bl_text_escape(words, sizeof(words), fault->line.text, fault->line.length);
+
+    return agent_packages_fail(job, err, fault->code, fault->remedy,
+                               fault->passes ? -EAGAIN : -EPROTO, "%s: %s", what, words);
+}
+
+int agent_packages_refresh(struct agent_packages_job *job, const char *directory, bool anew,
                            int (*update)(struct agent_packages_job *job, int directory_fd,
                                          struct bl_error *err),
                            struct bl_error *err)
@@ -47,9 +81,11 @@ int agent_packages_refresh(struct agent_packages_job *job, const char *directory
     directory_fd = bl_dir_open(AT_FDCWD, path, err);
     if (directory_fd < 0)
         return directory_fd;
-    if (is_young(directory_fd))
+    if (!anew && is_young(directory_fd))
         return 0;
     r = update(job, directory_fd, err);
+    for (int attempt = 0; r == -EAGAIN && agent_packages_await_retry(job, attempt, err); attempt++)
+        r = update(job, directory_fd, err);
 
     return r < 0 ? r : bl_file_replace(directory_fd, STAMP, "", 0, err);
 }

@@ -180,10 +180,39 @@ int agent_packages_download(struct agent_packages_job *job,
     return adopt_all(job, tools, missing, wanted_count, incoming, directory, err);
 }
 
+/* All of them, or none counts. `*ret_passes`: worth another try. */
+static int fetch_once(struct agent_packages_job *job, const struct agent_packages_tools *tools,
+                      const struct agent_packages_wanted *wanted, uint32_t count, bool *ret_passes,
+                      struct bl_error *err)
+{
+    struct agent_packages_repository_fault fault = {0};
+    struct agent_packages_output output;
+    int r;
+
+    *ret_passes = false;
+    r = agent_packages_download(job, tools, wanted, count, /* former= */ false, &output, err);
+    if (r == -ENOSPC || r == -EDQUOT)
+        agent_packages_job_blame(job, "no_space", "make room for the packages");
+    for (uint32_t i = 0; r >= 0 && i < count; i++) {
+        r = agent_packages_has_file(job, tools, &wanted[i], AGENT_PACKAGES_NEW_DIR, err);
+        if (r != 0)
+            continue;
+        if (agent_packages_find_repository_fault(output.text, &fault)) {
+            *ret_passes = fault.passes;
+            return agent_packages_blame_repository(job, tools->download_words, &fault, err);
+        }
+        if (output.status != 0)
+            return tools->blame(job, tools->download_words, &output, err);
+        return agent_packages_fail(job, err, "fetch_failed", "see the log of the phase", -ENODATA,
+                                   "%s %s could not be fetched", wanted[i].name, wanted[i].version);
+    }
+
+    return r < 0 ? r : 0;
+}
+
 int agent_packages_fetch(struct agent_packages_job *job, const struct agent_packages_tools *tools,
                          const struct agent_packages_changes *changes, struct bl_error *err)
 {
-    struct agent_packages_output output;
     struct agent_packages_wanted *wanted;
     uint32_t count = 0;
     void *place;
@@ -201,23 +230,14 @@ int agent_packages_fetch(struct agent_packages_job *job, const struct agent_pack
         }
     }
 
-    r = agent_packages_download(job, tools, wanted, count, /* former= */ false, &output, err);
-    if (r == -ENOSPC || r == -EDQUOT)
-        agent_packages_job_blame(job, "no_space", "make room for the packages");
-    if (r < 0)
-        return r;
-    for (uint32_t i = 0; i < count; i++) {
-        r = agent_packages_has_file(job, tools, &wanted[i], AGENT_PACKAGES_NEW_DIR, err);
+    for (int attempt = 0;; attempt++) {
+        bool passes;
+
+        r = fetch_once(job, tools, wanted, count, &passes, err);
+        if (r >= 0 || !passes || !agent_packages_await_retry(job, attempt, err))
+            return r;
+        r = tools->refresh_anew(job, err);
         if (r < 0)
             return r;
-        if (r == 0 && output.status != 0)
-            return tools->blame(job, tools->download_words, &output, err);
-        if (r == 0) {
-            return agent_packages_fail(job, err, "fetch_failed", "see the log of the phase",
-                                       -ENODATA, "%s %s could not be fetched", wanted[i].name,
-                                       wanted[i].version);
-        }
     }
-
-    return 0;
 }

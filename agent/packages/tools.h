@@ -7,6 +7,7 @@
 #include "agent/packages/line.h"
 #include "agent/packages/paths.h"
 #include "agent/packages/progress.h"
+#include "agent/packages/repository_fault.h"
 #include "agent/packages/way_back.h"
 
 /*
@@ -40,6 +41,7 @@ struct agent_packages_standing {
 struct agent_packages_restoration;
 
 struct agent_packages_tools {
+    int (*refresh_anew)(struct agent_packages_job *job, struct bl_error *err);
     const char *download_words; /* "apt-get download" */
     const char *change_words;   /* "apt-get install" */
     const char *audit_remedy;   /* what shows half done packages: "see `dpkg --audit`" */
@@ -106,12 +108,22 @@ int agent_packages_job_blame_late(struct agent_packages_job *job, const char *wh
 
 /*
  * Fresh metadata in CACHE_DIR/`directory`, by one job at a time; what is younger than a minute is
- * fresh. `update` fetches it.
+ * fresh, unless it is wanted `anew`. `update` fetches it; after -EAGAIN it is tried again.
  */
-int agent_packages_refresh(struct agent_packages_job *job, const char *directory,
+int agent_packages_refresh(struct agent_packages_job *job, const char *directory, bool anew,
                            int (*update)(struct agent_packages_job *job, int directory_fd,
                                          struct bl_error *err),
                            struct bl_error *err) BL_CHECKED;
+
+/*
+ * A mirror in the middle of its own update is given some time, a few times, and never past the
+ * deadline. `attempt` counts from 0; false: it failed for good. True forgets the blame.
+ */
+bool agent_packages_await_retry(struct agent_packages_job *job, int attempt, struct bl_error *err);
+/* -EAGAIN for a fault that passes, -EPROTO for others. */
+int agent_packages_blame_repository(struct agent_packages_job *job, const char *what,
+                                    const struct agent_packages_repository_fault *fault,
+                                    struct bl_error *err) BL_CHECKED;
 
 /* ---- package files (store.c) -------------------------------------------------------------- */
 

@@ -27,6 +27,7 @@ enum {
     EXIT_BUSY = 75, /* another belay-txn works on this job */
     RESERVE_BYTES = 64 * 1024,
     DYING_MS = 5000,
+    RETRY_MS = 2000,
 };
 
 #define RESERVE "reserve"
@@ -216,6 +217,7 @@ static int perform(const struct options *options, struct bl_error *err)
                                      .result = &result,
                                      .state_dir = options->state_dir,
                                      .cache_dir = options->cache_dir,
+                                     .retry_ms = RETRY_MS,
                                      .progress = &progress};
     struct bl_error cause;
     char name[AGENT_TXN_JOB_CHARS + 1];

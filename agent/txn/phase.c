@@ -143,7 +143,14 @@ static int run_query(struct phase *p, struct bl_error *err)
 {
     struct agent_packages_changes changes;
     struct bl_error own = {0};
-    int r = resolve(p, &changes, err);
+    int r = 0;
+
+    if (p->backend->verify != NULL)
+        r = p->backend->verify(p->job, err);
+    if (r >= 0)
+        r = resolve(p, &changes, err);
+    if (r >= 0)
+        r = agent_packages_note_keys(p->job, p->backend->keys, &changes, err);
 
     if (r >= 0)
         r = p->backend->audit(p->job, &p->job->result->audit_clean, err);
@@ -174,6 +181,8 @@ static int check_database(struct phase *p, struct bl_error *err)
     int r = p->backend->await_lock(p->job, /* end_own= */ false, err);
 
     if (r < 0)
+        return r;
+    if (p->backend->verify != NULL && (r = p->backend->verify(p->job, err)) < 0)
         return r;
     r = p->backend->audit(p->job, &p->job->result->audit_clean, err);
     if (r < 0)

@@ -84,6 +84,8 @@ struct agent_txn_finding { /* why a host is blocked or a phase failed, and what 
  * `result` is OK only when everything the phase promises is true; `code` and `reason` then are "".
  * Codes of a failed phase:
  *   bad_task internal no_space lock_held package_database_broken no_package_manager
+ *   package_database_damaged key_expired key_revoked key_unknown signature_bad repository_unsigned
+ *   metadata_expired metadata_not_yet_valid mirror_mismatch
  *   refresh_failed resolve_failed package_not_found version_not_found package_held too_many_packages
  *   pinned_set_differs removal_not_allowed downgrade_not_allowed new_not_allowed package_excluded
  *   kernel_change installonly_package not_only_packages no_security_source

@@ -249,7 +249,7 @@ def test_a_tampered_index_is_refused(lab: Fleet) -> None:
     lab.repository.add("Packages.gz", b"")
     lab.repository.add("Packages", b"Package: demo\nVersion: 9\n")
     refused = job.run("query", ["demo"])
-    assert not refused.ok and refused.code == "refresh_failed"
+    assert not refused.ok and refused.code == "mirror_mismatch"
 
 
 @pytest.mark.parametrize("stop", ["kill", "power_cut"])

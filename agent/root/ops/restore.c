@@ -91,6 +91,7 @@ static void on_phase(void *userdata, enum agent_phase_end phase_end,
 
     state->result = PROTO_RESULT_FAILED;
     if (phase_end == AGENT_PHASE_RESULT) {
+        agent_op_note_result(run, result);
         state->result = (enum proto_result)result->result;
         bl_text_copy(state->code, sizeof(state->code), result->code);
         agent_op_describe_result(result, state->reason, sizeof(state->reason));

@@ -52,10 +52,26 @@ void agent_op_describe_result(const struct agent_txn_result *result, char *ret_t
     }
 }
 
+void agent_op_note_result(struct agent_op_run *run, const struct agent_txn_result *result)
+{
+    struct agent_findings findings = {0};
+
+    for (uint32_t i = 0; i < result->notes_count; i++) {
+        if (i + 1 == AGENT_FINDINGS_MAX && result->notes_count > AGENT_FINDINGS_MAX) {
+            agent_findings_answer(&findings, "packages", "and %u more, see the log on the host",
+                                  result->notes_count - i);
+            break;
+        }
+        agent_findings_answer(&findings, "packages", "%s", result->notes[i].text);
+    }
+    agent_op_note(run, &findings);
+}
+
 static void end_by_result(struct agent_op_run *run, const struct agent_txn_result *result)
 {
     char reason[AGENT_JOB_REASON_BYTES_MAX + 1];
 
+    agent_op_note_result(run, result);
     if (result->result == PROTO_RESULT_OK) {
         agent_op_succeed(run, "%u package(s)",
                          run->op->step == PROTO_STEP_STAGE ? result->changes_count

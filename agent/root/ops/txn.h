@@ -12,4 +12,7 @@ struct agent_txn_task agent_op_restore_task(const struct agent_work *work);
 void agent_op_describe_result(const struct agent_txn_result *result, char *ret_text,
                               size_t size_bytes);
 
+/* Before the end: what a person should know of the package run, each for the record. */
+void agent_op_note_result(struct agent_op_run *run, const struct agent_txn_result *result);
+
 #endif

@@ -12,6 +12,8 @@ demo 1.0, 2.0   good; a service that answers HTTP with its version on port 8080
      2.8        the service runs and listens on nothing
      2.9        the service answers HTTP 500
      2.10       good, but the kernel reports a bug while it is installed, on hosts with Host.open_kernel_log()
+     2.11       good, but its postinst leaves a process behind that keeps its output open
+     2.12       good; as an RPM its %preun fails (so: the upgrade away from it)
 lib, app        a pair that only fits together in the same version; app has a service
 bulk1 .. bulk5  nothing but a file
 """
@@ -125,6 +127,8 @@ def demo_versions() -> Iterator[Package]:
     yield Package("demo", "2.8", SLEEPER)
     yield Package("demo", "2.9", serve("2.9", status="500 Internal Server Error"))
     yield Package("demo", "2.10", serve("2.10"), postinst=kernel_says(KERNEL_BUG, only_if_open=True))
+    yield Package("demo", "2.11", serve("2.11"), postinst="sleep 86400 &")
+    yield Package("demo", "2.12", serve("2.12"))
 
 
 def all_packages() -> list[Package]:

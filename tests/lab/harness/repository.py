@@ -30,6 +30,9 @@ class Repository:
         self._publishing = threading.Lock()
         self.is_down = False
         """When true, every request is answered with 503."""
+        self.release_fields: dict[str, str] = {}
+        """More fields of the signed index, or others: "Date", "Valid-Until". For the next publish()."""
+        self._spoilt: dict[str, int] = {}
         self._held: dict[str, threading.Event] = {}
         self.fields: dict[str, dict[str, str]] = {}
         """Control fields that the index of a Debian repository adds: {'demo=2.0': {'Phased-Update-Percentage': '10'}}."""
@@ -81,6 +84,18 @@ class Repository:
         """What is served under this name."""
         return self._files.get(name)
 
+    def spoil(self, name: str, times: int) -> None:
+        """So many requests for this file get another content of the same size, as from a mirror that is being updated."""
+        self._spoilt[name] = times
+
+    def content_of(self, name: str) -> bytes | None:
+        """What the next request for this file gets."""
+        content = self.get(name)
+        if content is None or self._spoilt.get(name, 0) == 0:
+            return content
+        self._spoilt[name] -= 1
+        return bytes(byte ^ 1 for byte in content)
+
     def hold(self, name: str) -> None:
         """From now on only the first half of this file is sent, and the rest when it is let go."""
         self._held[name] = threading.Event()
@@ -113,7 +128,7 @@ class Repository:
 
     def _describe(self, packages: bytes, suite: str) -> dict[str, bytes]:
         indices = {"Packages": packages, "Packages.gz": gzip.compress(packages, mtime=0)}
-        release = self._release(indices, suite)
+        release = self._release(indices, suite, self.release_fields)
         signed = self._sign(["--clearsign"], release)
         return {**indices, "Release": release.encode(), "InRelease": signed}
 
@@ -127,9 +142,10 @@ class Repository:
         return run([*gpg, *how, "--output", "-"], stdin=text).out.encode()
 
     @staticmethod
-    def _release(indices: dict[str, bytes], suite: str) -> str:
-        head = f"Origin: Lab\nSuite: {suite}\nCodename: {suite}\nArchitectures: all amd64\n"
-        head += f"Date: {formatdate(usegmt=True)}\n"
+    def _release(indices: dict[str, bytes], suite: str, more: dict[str, str]) -> str:
+        fields = {"Origin": "Lab", "Suite": suite, "Codename": suite, "Architectures": "all amd64"}
+        fields |= {"Date": formatdate(usegmt=True), **more}
+        head = "".join(f"{name}: {value}\n" for name, value in fields.items())
         sums = [f" {hashlib.sha256(content).hexdigest()} {len(content)} {name}\n" for name, content in indices.items()]
         return f"{head}SHA256:\n{''.join(sums)}"
 
@@ -186,7 +202,7 @@ class _Handler(BaseHTTPRequestHandler):
         repository = self.server.repository
         name = self.path.replace("/./", "/").lstrip("/")
         repository.requests.append((self.client_address[0], name))
-        content = None if repository.is_down else repository.get(name)
+        content = None if repository.is_down else repository.content_of(name)
         if content is None:
             self.send_response(503 if repository.is_down else 404)
             self.send_header("Content-Length", "0")

@@ -2,7 +2,7 @@
 """The lab's packages (harness/debs.py) once more as RPMs, with the same names, versions and faults.
 
 They differ where rpm does: demo 2.2 stays installed although its %post fails, since rpm only warns; demo 2.6 is stopped
-by its %pre, before anything of it is unpacked; the release is always 1, and the configuration file is noreplace.
+by its %pre, before anything of it is unpacked; demo 2.12 has a %preun that fails; the release is always 1, and the configuration file is noreplace.
 
 lab-release  stands for all that the hosts really have from Debian: without it nothing of an RPM could be resolved
 """
@@ -48,6 +48,7 @@ SERVICE = """if [ $1 -eq 1 ]; then
     [ ! -d /run/systemd/system ] || { systemctl daemon-reload; systemctl start %(name)s.service; } >/dev/null 2>&1 || :
 fi
 %%preun
+%(preun)s
 if [ $1 -eq 0 ]; then systemctl --no-reload disable --now %(name)s.service >/dev/null 2>&1 || :; fi
 %%postun
 if [ -d /run/systemd/system ]; then
@@ -119,7 +120,8 @@ def _spec(package: Package, work: Path) -> Path:
         put(f"usr/lib/{name}/{name}", package.program, 0o755)
         unit_file = f"/usr/lib/systemd/system/{name}.service"
         put(unit_file.lstrip("/"), debs.UNIT % {"name": name, "version": package.version})
-        service = SERVICE % {"name": name}
+        preun = "echo '%preun says no' >&2; exit 1" if (name, package.version) == ("demo", "2.12") else ":"
+        service = SERVICE % {"name": name, "preun": preun.replace("%", "%%")}
     spec = tree.with_suffix(f"{tree.suffix}.spec")
     stopped = (name, package.version) == ("demo", "2.6")
     spec.write_text(
