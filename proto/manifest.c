@@ -76,6 +76,8 @@ static const struct proto_field manifest_fields[] = {
     PROTO_FIELD_BOOL(M, allow_downgrade),
     PROTO_FIELD_BOOL(M, allow_new),
     PROTO_FIELD_BOOL(M, ignore_phasing),
+    PROTO_FIELD_ENUM(M, conffiles, PROTO_CONFFILES_REPLACE),
+    PROTO_FIELD_U64(M, metadata_max_age_ms),
     PROTO_FIELD_ENUM(M, revert_class, PROTO_REVERT_MACHINE),
     PROTO_FIELD_BOOL(M, revert_accepted),
     TEXTS(revert_paths),
@@ -457,6 +459,7 @@ static int check_durations(const struct proto_manifest *m, int code, struct bl_e
         {"confirm_within_ms", m->confirm_within_ms, false},
         {"watch_ms", m->watch_ms, true},
         {"keep_way_back_ms", m->keep_way_back_ms, true},
+        {"metadata_max_age_ms", m->metadata_max_age_ms, true},
     };
 
     for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++) {

@@ -67,6 +67,12 @@ enum proto_package_set { /* what a plan asks for */
     PROTO_SET_ALL,       /* everything that can be upgraded */
 };
 
+/* Configuration files that a person edited, when a package brings a new one. */
+enum proto_conffiles {
+    PROTO_CONFFILES_KEEP = 1,
+    PROTO_CONFFILES_REPLACE
+};
+
 struct proto_package {   /* a request of the plan: what people typed */
     const char *name;    /* a pattern means installed packages only */
     const char *version; /* "" = the newest the host's repositories offer; may be a pattern */
@@ -127,8 +133,10 @@ struct proto_manifest {
     struct proto_kind *kinds;
     uint32_t kinds_count;
     bool allow_remove, allow_downgrade;
-    bool allow_new;      /* packages that were not installed */
-    bool ignore_phasing; /* take phased updates whose turn this host is not yet */
+    bool allow_new;               /* packages that were not installed */
+    bool ignore_phasing;          /* take phased updates whose turn this host is not yet */
+    uint32_t conffiles;           /* enum proto_conffiles */
+    uint64_t metadata_max_age_ms; /* of what repositories say of their own date; 0 = no limit */
     uint32_t revert_class;
     bool revert_accepted;            /* the plan names the class itself: see proto_pin_is_one_way */
     struct proto_text *revert_paths; /* files and trees that are put back besides the packages */

@@ -75,6 +75,8 @@ const struct agent_packages_backend agent_packages_apt = {
     .refresh = agent_packages_apt_refresh,
     .resolve = agent_packages_apt_resolve,
     .keys = &agent_packages_apt_keys,
+    .indexes = &agent_packages_apt_indexes,
+    .can_replace_conffiles = true,
     .fetch = fetch,
     .collect = agent_packages_apt_collect,
     .rehearse = agent_packages_apt_rehearse,
@@ -119,9 +121,11 @@ static const char files_config[] = "Dir::Etc::SourceList \"/dev/null\";\n"
                                    "APT::Get::Purge \"0\";\n"
                                    "Dpkg::Use-Pty \"0\";\n"
                                    "#clear DPkg::Pre-Install-Pkgs;\n"
-                                   "DPkg::Options { \"--no-force-confnew\"; "
-                                   "\"--no-force-confask\"; \"--force-confdef\"; "
-                                   "\"--force-confold\"; };\n";
+                                   "DPkg::Options { \"--no-force-confask\"; };\n";
+static const char keep_config[] = "DPkg::Options { \"--no-force-confnew\"; \"--force-confdef\"; "
+                                  "\"--force-confold\"; };\n";
+static const char replace_config[] = "DPkg::Options { \"--no-force-confold\"; "
+                                     "\"--no-force-confdef\"; \"--force-confnew\"; };\n";
 
 /* In the job's own directory: another job may be writing its own at this moment. */
 static int write_config(struct agent_packages_job *job, const char *name, const char *places,
@@ -137,7 +141,7 @@ int agent_packages_apt_prepare(struct agent_packages_job *job, struct bl_error *
 {
     static const char *const directories[] = {"apt/lists", "apt/none", "apt/files", "apt/archives"};
     BL_AUTO_FD int cache_fd = -1;
-    const char *text;
+    const char *text, *conffiles;
     int r;
 
     /* Not secret and open to look into: apt reads and downloads as a user without rights. */
@@ -153,6 +157,7 @@ int agent_packages_apt_prepare(struct agent_packages_job *job, struct bl_error *
             return r;
     }
 
+    conffiles = job->replace_conffiles ? replace_config : keep_config;
     if ((r = agent_packages_memory_format(job->memory, &text, err,
                                           "Dir::State::Lists \"%s/apt/lists\";\n"
                                           "Dir::Cache \"%s/apt\";\n",
@@ -160,8 +165,8 @@ int agent_packages_apt_prepare(struct agent_packages_job *job, struct bl_error *
         (r = write_config(job, "repositories.conf", text, repositories_config, err)) < 0 ||
         (r = agent_packages_memory_format(job->memory, &text, err,
                                           "Dir::State::Lists \"%s/apt/none\";\n"
-                                          "Dir::Cache \"%s/apt/files\";\n",
-                                          job->cache_dir, job->cache_dir)) < 0)
+                                          "Dir::Cache \"%s/apt/files\";\n%s",
+                                          job->cache_dir, job->cache_dir, conffiles)) < 0)
         return r;
 
     return write_config(job, "files.conf", text, files_config, err);

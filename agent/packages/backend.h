@@ -3,6 +3,7 @@
 #define AGENT_PACKAGES_BACKEND_H
 
 #include "agent/packages/changes.h"
+#include "agent/packages/index_age.h"
 #include "agent/packages/job.h"
 #include "agent/packages/keys.h"
 #include "agent/packages/way_back.h"
@@ -36,6 +37,8 @@ struct agent_packages_backend {
     int (*foresee)(struct agent_packages_job *job, const struct agent_packages_changes *changes,
                    struct bl_error *err);
     const struct agent_packages_keys *keys;
+    const struct agent_packages_index_place *indexes;
+    bool can_replace_conffiles;
     /* The new packages, verified, synced, in packages/. */
     int (*fetch)(struct agent_packages_job *job, const struct agent_packages_changes *changes,
                  struct bl_error *err);

@@ -18,7 +18,7 @@ enum {
     CAPTURE_BYTES = 16 * 1024 * 1024,
     LOG_TAIL_BYTES = 1024 * 1024,
     LOOK_MS = 60 * 1000,
-    WATCH_MS = 1000, /* between two looks at how far it is */
+    WATCH_MS = 1000,         /* between two looks at how far it is */
     PATIENCE_MS = 10 * 1000, /* between two signals */
     PATIENCE_ROUNDS_MAX = 60,
     TERM_ROUNDS = 2, /* then SIGKILL */
@@ -32,12 +32,13 @@ static const char *const environment[] = {
     "LC_ALL=C.UTF-8",
     "DEBIAN_FRONTEND=noninteractive",
     "DEBCONF_NONINTERACTIVE_SEEN=true",
-    "UCF_FORCE_CONFFOLD=1",
     "APT_LISTCHANGES_FRONTEND=none",
     "APT_LISTBUGS_FRONTEND=none",
     "NEEDRESTART_SUSPEND=1",
     "PYTHONUNBUFFERED=1", /* what dnf says is in the log when it is killed */
-    NULL,
+};
+enum {
+    ENVIRONMENT_COUNT = sizeof(environment) / sizeof(environment[0])
 };
 
 int agent_packages_args_add(struct agent_packages_job *job, struct agent_packages_args *args,
@@ -193,9 +194,10 @@ int agent_packages_run(struct agent_packages_job *job, const struct agent_packag
                        struct agent_packages_output *ret_output, struct bl_error *err)
 {
     BL_AUTO_CHILD child = BL_CHILD_NONE;
+    const char *env[ENVIRONMENT_COUNT + 2] = {NULL};
     struct bl_spawn spawn = {
         .argv = command->args.items,
-        .env = environment,
+        .env = env,
         .output_fd = command->to_log ? job->log_fd : 0,
         .capture_bytes = command->to_log ? 0 : CAPTURE_BYTES,
         .extra_fds = &command->progress_fd,
@@ -205,6 +207,9 @@ int agent_packages_run(struct agent_packages_job *job, const struct agent_packag
     struct stat st;
     int r;
 
+    memcpy(env, environment, sizeof(environment));
+    env[ENVIRONMENT_COUNT] =
+        job->replace_conffiles ? "UCF_FORCE_CONFFNEW=1" : "UCF_FORCE_CONFFOLD=1";
     BL_ASSERT(command->args.count > 0 && command->args.items[command->args.count] == NULL);
 
     log_command(job, spawn.argv);

@@ -80,6 +80,7 @@ const struct agent_packages_backend agent_packages_dnf = {
     .resolve = agent_packages_dnf_resolve,
     .foresee = foresee,
     .keys = &agent_packages_dnf_keys,
+    .indexes = &agent_packages_dnf_indexes,
     .fetch = fetch,
     .collect = agent_packages_dnf_collect,
     .rehearse = agent_packages_dnf_rehearse,

@@ -60,9 +60,8 @@ int agent_packages_dnf_change(struct agent_packages_job *job,
                               struct agent_packages_output *ret_output, struct bl_error *err)
 {
     static const char *const install[] = {"-y", "--allowerasing", "install", "--", NULL};
-    struct agent_packages_command command = {.to_log = true,
-                                             .patience = AGENT_PACKAGES_STOP_SCRIPTS,
-                                             .is_watched = true};
+    struct agent_packages_command command = {
+        .to_log = true, .patience = AGENT_PACKAGES_STOP_SCRIPTS, .is_watched = true};
     int r;
 
     r = agent_packages_progress_of_change(job, way_back, agent_packages_dnf_parse_progress,

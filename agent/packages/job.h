@@ -19,6 +19,8 @@ struct agent_packages_job {
     int log_fd;              /* PHASE.log, O_RDWR | O_APPEND */
     struct bl_mono deadline; /* of the phase; ms 0: none */
     int64_t lock_wait_ms;
+    int64_t metadata_max_age_ms; /* 0: no limit */
+    bool replace_conffiles;
     int64_t retry_ms; /* before the first retry with a mirror that is being updated */
     struct agent_packages_progress *progress; /* NULL: nobody looks on */
     const char *code;   /* the stable name of what failed; NULL while nothing has */

@@ -278,8 +278,8 @@ static void look_at_scripts(struct agent_packages_job *job,
     name_script(progress, script.name);
     agent_packages_job_note(job, "%s (process %d) has run for more than %lld s", progress->script,
                             (int)script.pid, (long long)(progress->soft_ms / 1000));
-    (void)dprintf(job->log_fd, "# %s (process %d) has run for more than %lld s\n",
-                  progress->script, (int)script.pid, (long long)(progress->soft_ms / 1000));
+    (void)dprintf(job->log_fd, "# %s (process %d) has run for more than %lld s\n", progress->script,
+                  (int)script.pid, (long long)(progress->soft_ms / 1000));
 }
 
 void agent_packages_progress_look(struct agent_packages_job *job, pid_t tool, const char *output,

@@ -23,7 +23,8 @@ enum agent_packages_told {
 };
 struct agent_packages_told_line {
     enum agent_packages_told what;
-    struct agent_packages_line name; /* of the package, maybe with version and architecture behind */
+    struct agent_packages_line
+        name; /* of the package, maybe with version and architecture behind */
 };
 
 /* Lines of apt's Status-Fd, and what dpkg prints. */

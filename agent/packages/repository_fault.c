@@ -12,8 +12,8 @@ static const struct row {
     {"EXPKEYSIG ", "key_expired", "install the repository's new key", false},
     {"REVKEYSIG ", "key_revoked", "ask the repository's owner, and install the new key", false},
     {"BADSIG ", "signature_bad", "use another mirror: somebody changed what was signed", false},
-    {"NO_PUBKEY ", "key_unknown", "install the repository's key, after its fingerprint was compared",
-     false},
+    {"NO_PUBKEY ", "key_unknown",
+     "install the repository's key, after its fingerprint was compared", false},
     {"Signing key not found", "key_unknown",
      "install the repository's key, after its fingerprint was compared", false},
     {"Bad GPG signature", "signature_bad", "use another mirror: somebody changed what was signed",
@@ -46,8 +46,8 @@ bool agent_packages_find_repository_fault(const char *text,
 
         if (!agent_packages_find_needle(text, &needle, 1, &cause))
             continue;
-        *ret_fault = (struct agent_packages_repository_fault){
-            rows[i].code, rows[i].remedy, rows[i].passes, cause.line};
+        *ret_fault = (struct agent_packages_repository_fault){rows[i].code, rows[i].remedy,
+                                                              rows[i].passes, cause.line};
         return true;
     }
 

@@ -109,8 +109,8 @@ int agent_packages_restore(struct agent_packages_job *job, const struct agent_pa
     if (result < 0)
         return result;
     r.off = place;
-    result = agent_packages_progress_of_change(job, way_back, tools->parse_progress, job->log_fd,
-                                               err);
+    result =
+        agent_packages_progress_of_change(job, way_back, tools->parse_progress, job->log_fd, err);
     if (result < 0)
         return result;
     take_steps(&r, &first);

@@ -166,6 +166,8 @@ static int run(struct agent_packages_job *job, const struct options *options, ui
     if (task.deadline_ms > 0)
         job->deadline = bl_mono_after(bl_mono_now(), (int64_t)task.deadline_ms);
     job->lock_wait_ms = (int64_t)task.lock_wait_ms;
+    job->metadata_max_age_ms = (int64_t)task.metadata_max_age_ms;
+    job->replace_conffiles = task.replace_conffiles;
     agent_packages_progress_begin(job, task.deadline_ms);
 
     r = agent_txn_started_save(job->job_fd, phase, err);

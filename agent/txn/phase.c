@@ -126,6 +126,8 @@ static int resolve(struct phase *p, struct agent_packages_changes *ret_changes,
         return r;
     if ((r = p->backend->refresh(p->job, err)) < 0)
         return agent_packages_job_pass(p->job, "refresh_failed", "see the log of the phase", r);
+    if ((r = agent_packages_check_age(p->job, p->backend->indexes, err)) < 0)
+        return r;
     if ((r = p->backend->resolve(p->job, p->task, ret_changes, err)) < 0)
         return agent_packages_job_pass(p->job, "resolve_failed", "see the log of the phase", r);
     if (ret_changes->count > PROTO_PINS_MAX) {
@@ -212,13 +214,27 @@ static int compare_with_pins(struct phase *p, const struct agent_packages_change
     return 0;
 }
 
+/* What packages of rpm do with an edited file is written in each of them. */
+static int check_conffiles(struct phase *p, struct bl_error *err)
+{
+    if (!p->job->replace_conffiles || p->backend->can_replace_conffiles)
+        return 0;
+
+    return agent_packages_fail(p->job, err, "conffiles_not_replaceable",
+                               "leave change.conffiles out for hosts with dnf", -EOPNOTSUPP,
+                               "with %s the packages decide whether edited configuration files "
+                               "are replaced",
+                               p->backend->name);
+}
+
 static int run_stage(struct phase *p, struct bl_error *err)
 {
     struct agent_packages_changes changes;
     struct agent_packages_way_back way_back = {0};
     int r;
 
-    if ((r = begin_staging(p, err)) < 0 || (r = check_database(p, err)) < 0 ||
+    if ((r = begin_staging(p, err)) < 0 || (r = check_conffiles(p, err)) < 0 ||
+        (r = check_database(p, err)) < 0 ||
         (r = resolve(p, &changes, err)) < 0 || (r = compare_with_pins(p, &changes, err)) < 0)
         return r;
     if ((r = p->backend->fetch(p->job, &changes, err)) < 0)

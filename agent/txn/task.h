@@ -45,6 +45,8 @@ struct agent_txn_task {
     struct proto_pin *pins; /* STAGE, UPGRADE: the signed set; INSPECT: which packages to look at */
     uint32_t pins_count;
     bool allow_remove, allow_downgrade, allow_new, ignore_phasing;
+    bool replace_conffiles;       /* STAGE, UPGRADE: also those that a person edited */
+    uint64_t metadata_max_age_ms; /* STAGE: of the repositories' own dates; 0 = no limit */
     struct proto_text *keep; /* STAGE: paths that the way back puts back besides the packages */
     uint32_t keep_count;
     bool verify_files;     /* INSPECT: compare the packages' files with their digests as well */
@@ -85,7 +87,7 @@ struct agent_txn_finding { /* why a host is blocked or a phase failed, and what 
  * Codes of a failed phase:
  *   bad_task internal no_space lock_held package_database_broken no_package_manager
  *   package_database_damaged key_expired key_revoked key_unknown signature_bad repository_unsigned
- *   metadata_expired metadata_not_yet_valid mirror_mismatch
+ *   metadata_expired metadata_not_yet_valid metadata_too_old mirror_mismatch conffiles_not_replaceable
  *   refresh_failed resolve_failed package_not_found version_not_found package_held too_many_packages
  *   pinned_set_differs removal_not_allowed downgrade_not_allowed new_not_allowed package_excluded
  *   kernel_change installonly_package not_only_packages no_security_source

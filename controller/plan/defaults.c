@@ -193,6 +193,10 @@ void ctl_plan_fill_defaults(struct ctl_plan *plan)
         plan->reboot = CTL_PLAN_REBOOT_NEVER;
         note(plan, "change.reboot", "never", "always");
     }
+    if (is_missing(plan, CTL_PLAN_GIVEN_CONFFILES)) {
+        plan->conffiles = PROTO_CONFFILES_KEEP;
+        note(plan, "change.conffiles", "keep", "always");
+    }
     plan->revert_accepted = !is_missing(plan, CTL_PLAN_GIVEN_REVERT);
     if (!plan->revert_accepted) {
         plan->revert_class = PROTO_REVERT_PACKAGES;

@@ -112,7 +112,9 @@ struct ctl_plan {
     uint32_t packages_count;
     struct ctl_plan_texts exclude; /* names of packages, or patterns over them */
     bool allow_remove, allow_downgrade, allow_new;
-    uint32_t phased;       /* enum ctl_plan_phased */
+    uint32_t phased;    /* enum ctl_plan_phased */
+    uint32_t conffiles; /* enum proto_conffiles */
+    int64_t metadata_max_age_ms;
     uint32_t reboot;       /* enum ctl_plan_reboot */
     uint32_t revert_class; /* enum proto_revert_class */
     bool revert_accepted;  /* somebody wrote it */

@@ -16,16 +16,19 @@
 enum {
     SECOND_MS = 1000,
     MINUTE_MS = 60 * SECOND_MS,
+    METADATA_AGE_MS_MIN = 60 * MINUTE_MS,
 };
 
 static const char *const risks[] = {"low", "medium", "high"};
 static const char *const phasings[] = {"respect", "ignore"};
+static const char *const conffiles[] = {"keep", "replace"};
 static const char *const reboots[] = {"never", "if-needed"};
 static const char *const reverts[] = {"packages"};
 static const char *const sessions[] = {"keep", "warn", "end"};
 
 _Static_assert(PROTO_RISK_LOW == 1 && PROTO_RISK_HIGH == 3, "risks are in the order of the enum");
 _Static_assert(CTL_PLAN_PHASED_RESPECT == 1, "phasings are in the order of the enum");
+_Static_assert(PROTO_CONFFILES_KEEP == 1, "conffiles are in the order of the enum");
 _Static_assert(CTL_PLAN_REBOOT_NEVER == 1, "reboots are in the order of the enum");
 _Static_assert(PROTO_REVERT_PACKAGES == 1, "reverts are in the order of the enum");
 _Static_assert(PROTO_SESSIONS_KEEP == 1 && PROTO_SESSIONS_END == 3, "sessions as in the enum");
@@ -93,6 +96,15 @@ static const struct ctl_plan_field change_rows[] = {
      .given = CTL_PLAN_GIVEN_PHASED,
      .offset = AT(phased),
      CHOICES(phasings)},
+    {.name = "conffiles",
+     .kind = CTL_PLAN_CHOICE,
+     .given = CTL_PLAN_GIVEN_CONFFILES,
+     .offset = AT(conffiles),
+     CHOICES(conffiles)},
+    {.name = "metadata_max_age",
+     .kind = CTL_PLAN_DURATION,
+     .offset = AT(metadata_max_age_ms),
+     .min_ms = METADATA_AGE_MS_MIN},
     {.name = "reboot",
      .kind = CTL_PLAN_CHOICE,
      .given = CTL_PLAN_GIVEN_REBOOT,

@@ -51,6 +51,7 @@ enum ctl_plan_given {
     CTL_PLAN_GIVEN_HOSTS = 1 << 21,
     CTL_PLAN_GIVEN_ALLOW_NEW = 1 << 22,
     CTL_PLAN_GIVEN_PHASED = 1 << 23,
+    CTL_PLAN_GIVEN_CONFFILES = 1 << 24,
 };
 
 struct ctl_plan_field {

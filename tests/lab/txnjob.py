@@ -116,6 +116,7 @@ class Job:
         deadline: float = 0,
         lock_wait: float = 20,
         keep: Sequence[str] = (),
+        metadata_max_age: float = 0,
         exclude: tuple[str, ...] = (),
         **allow: bool,
     ) -> None:
@@ -126,7 +127,8 @@ class Job:
         task = [
             *(FORMAT, PHASES[phase], wanted, requests, [(name,) for name in exclude], pins or []),
             *(allow.get("remove", False), allow.get("downgrade", False), allow.get("new", True)),
-            *(allow.get("ignore_phasing", False), [(path,) for path in keep], False, phase == "inspect"),
+            *(allow.get("ignore_phasing", False), allow.get("replace_conffiles", False), int(metadata_max_age * 1000)),
+            *([(path,) for path in keep], False, phase == "inspect"),
             *(int(deadline * 1000), int(lock_wait * 1000)),
         ]
         for kind in ("result", "started"):

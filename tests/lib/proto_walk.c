@@ -253,6 +253,8 @@ void walk_sample_manifest(struct proto_manifest *ret_manifest)
         .allow_remove = true,
         .allow_downgrade = true,
         .allow_new = true,
+        .conffiles = PROTO_CONFFILES_KEEP,
+        .metadata_max_age_ms = 604800000,
         .excludes = excludes,
         .excludes_count = 2,
         .revert_class = PROTO_REVERT_PACKAGES,

@@ -110,6 +110,11 @@ static int begin(struct agent_op_run *run, const struct agent_txn_task *task, st
     return agent_phase_start(run->host, &state->job, task, &caller, &state->phase, err);
 }
 
+static bool replaces_conffiles(const struct proto_manifest *manifest)
+{
+    return manifest->conffiles == PROTO_CONFFILES_REPLACE;
+}
+
 static int start_stage(struct agent_op_run *run, struct bl_error *err)
 {
     const struct proto_manifest *manifest = &run->work->manifest;
@@ -124,6 +129,8 @@ static int start_stage(struct agent_op_run *run, struct bl_error *err)
                                         .pins_count = run->work->transaction.pins_count,
                                         .allow_remove = manifest->allow_remove,
                                         .allow_downgrade = manifest->allow_downgrade,
+                                        .replace_conffiles = replaces_conffiles(manifest),
+                                        .metadata_max_age_ms = manifest->metadata_max_age_ms,
                                         .keep = manifest->revert_paths,
                                         .keep_count = manifest->revert_paths_count,
                                         .allow_new = manifest->allow_new,
@@ -148,6 +155,7 @@ static int start_upgrade(struct agent_op_run *run, struct bl_error *err)
                                         .pins_count = run->work->transaction.pins_count,
                                         .allow_remove = manifest->allow_remove,
                                         .allow_downgrade = manifest->allow_downgrade,
+                                        .replace_conffiles = replaces_conffiles(manifest),
                                         .deadline_ms = manifest->change_ms,
                                         .lock_wait_ms = lock_wait_of(manifest->change_ms)};
 

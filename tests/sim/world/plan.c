@@ -164,6 +164,7 @@ static void write_manifest(struct sim_plan *plan, uint32_t number)
         .pins_count = 2,
         .kinds = kinds,
         .kinds_count = KINDS,
+        .conffiles = PROTO_CONFFILES_KEEP,
         .revert_class = PROTO_REVERT_PACKAGES,
         .quiesce_units = jobs,
         .quiesce_units_count = draw_percent(70) ? 1 : 0,

@@ -170,9 +170,8 @@ static void a_look_names_the_script_that_hangs(void **state)
 {
     static struct agent_packages_way_back one = {.former = formers, .former_count = 1};
     struct agent_packages_progress progress = {0};
-    struct agent_packages_command command = {.to_log = true,
-                                             .patience = AGENT_PACKAGES_STOP_SCRIPTS,
-                                             .is_watched = true};
+    struct agent_packages_command command = {
+        .to_log = true, .patience = AGENT_PACKAGES_STOP_SCRIPTS, .is_watched = true};
     struct agent_packages_output output;
     PROTO_AUTO_ARENA arena = {0};
     struct proto_progress told;

@@ -55,6 +55,7 @@ static void encode_manifest(struct world *world)
         .pins_count = 1,
         .kinds = &kind,
         .kinds_count = 1,
+        .conffiles = PROTO_CONFFILES_KEEP,
         .revert_class = PROTO_REVERT_PACKAGES,
         .ssh_sessions = PROTO_SESSIONS_KEEP,
         .lease_ms = 1,

@@ -50,6 +50,7 @@ static void encode_manifest(uint8_t number, struct proto_buffer *ret_bytes)
         .pins_count = 1,
         .kinds = &kind,
         .kinds_count = 1,
+        .conffiles = PROTO_CONFFILES_KEEP,
         .revert_class = PROTO_REVERT_PACKAGES,
         .ssh_sessions = PROTO_SESSIONS_KEEP,
         .lease_ms = 3600 * 1000,

@@ -93,6 +93,7 @@ static void make_manifest(struct world *world)
         .pins_count = 1,
         .kinds = &world->kind,
         .kinds_count = 1,
+        .conffiles = PROTO_CONFFILES_KEEP,
         .revert_class = PROTO_REVERT_PACKAGES,
         .ssh_sessions = PROTO_SESSIONS_KEEP,
         .lease_ms = 3600 * 1000,

@@ -133,9 +133,8 @@ static bool has_script(const json_t *progress)
 static void test_progress_is_shown_while_its_step_runs(void **state)
 {
     static const uint8_t unknown_id[PROTO_ROLLOUT_ID_BYTES] = {0xee};
-    const struct proto_report begin = {.moment = PROTO_MOMENT_BEGIN,
-                                       .state = PROTO_JOB_CHANGING,
-                                       .step = PROTO_STEP_UPGRADE};
+    const struct proto_report begin = {
+        .moment = PROTO_MOMENT_BEGIN, .state = PROTO_JOB_CHANGING, .step = PROTO_STEP_UPGRADE};
     const struct proto_report end = {.moment = PROTO_MOMENT_END,
                                      .state = PROTO_JOB_CHANGING,
                                      .step = PROTO_STEP_UPGRADE,

@@ -360,6 +360,7 @@ static void encode_manifest(const struct world *world, const struct submission_w
         .pins_count = 1,
         .kinds = &kind,
         .kinds_count = 1,
+        .conffiles = PROTO_CONFFILES_KEEP,
         .revert_class = PROTO_REVERT_PACKAGES,
         .ssh_lock = true,
         .ssh_sessions = PROTO_SESSIONS_KEEP,

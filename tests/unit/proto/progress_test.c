@@ -29,15 +29,17 @@ static void test_words(void **state)
                                    .script = ""},
           "going back 3/4");
     check(&(struct proto_progress){.step = PROTO_STEP_UPGRADE}, "upgrading");
-    check(&(struct proto_progress){
-              .step = PROTO_STEP_STAGE, .bytes_done = 41 * mib, .bytes_total = 210 * mib},
+    check(&(struct proto_progress){.step = PROTO_STEP_STAGE,
+                                   .bytes_done = 41 * mib,
+                                   .bytes_total = 210 * mib},
           "downloading 41 of 210 MiB");
     check(&(struct proto_progress){.step = PROTO_STEP_STAGE, .bytes_done = 41 * mib},
           "downloading 41 MiB");
     check(&(struct proto_progress){.step = PROTO_STEP_STAGE, .bytes_done = 7, .bytes_total = 9},
           "downloading 7 of 9 bytes");
-    check(&(struct proto_progress){
-              .step = PROTO_STEP_STAGE, .bytes_done = mib, .bytes_total = 5 * mib},
+    check(&(struct proto_progress){.step = PROTO_STEP_STAGE,
+                                   .bytes_done = mib,
+                                   .bytes_total = 5 * mib},
           "downloading 1024 of 5120 KiB");
     check(&(struct proto_progress){.step = PROTO_STEP_STAGE,
                                    .bytes_done = 11 * 1024 * mib,
