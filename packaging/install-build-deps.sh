@@ -4,7 +4,7 @@
 # Does nothing, and asks no mirror, when all of it is there.
 set -euo pipefail
 
-build=(gcc meson ninja-build pkg-config libjansson-dev libmsgpack-dev libsodium-dev libsqlite3-dev
+build=(gcc meson ninja-build pkg-config libcurl4-openssl-dev libjansson-dev libmsgpack-dev libsodium-dev libsqlite3-dev
     libsystemd-dev libyaml-dev libzmq3-dev libcmocka-dev debhelper dpkg-dev scdoc)
 lab=(systemd-container mmdebstrap iproute2 openssh-client openssl gnupg apt-utils python3 python3-pytest
     python3-pytest-xdist python3-zmq util-linux rpm createrepo-c)

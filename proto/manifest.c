@@ -41,6 +41,16 @@ static const struct proto_field port_fields[] = {
 };
 static const struct proto_schema port_schema = PROTO_SCHEMA(struct proto_port, port_fields);
 
+static const struct proto_field http_fields[] = {
+    PROTO_FIELD_TEXT(struct proto_http_check, url, PROTO_TEXT_BYTES_MAX),
+    PROTO_FIELD_U64_MAX(struct proto_http_check, status, 599),
+    PROTO_FIELD_TEXT_OPT(struct proto_http_check, contains, PROTO_TEXT_BYTES_MAX),
+    PROTO_FIELD_U64_MAX(struct proto_http_check, within_ms, PROTO_CHECK_WITHIN_MS_MAX),
+    PROTO_FIELD_BOOL(struct proto_http_check, elsewhere),
+};
+const struct proto_schema proto_http_check_schema =
+    PROTO_SCHEMA(struct proto_http_check, http_fields);
+
 static const struct proto_field grade_fields[] = {
     PROTO_FIELD_TEXT(struct proto_grade_rule, code, PROTO_NAME_BYTES_MAX),
     PROTO_FIELD_ENUM(struct proto_grade_rule, grade, PROTO_GRADE_IGNORE),
@@ -93,6 +103,8 @@ static const struct proto_field manifest_fields[] = {
     TEXTS(verify_units),
     PROTO_FIELD_LIST(M, verify_ports, PROTO_PORTS_MAX, &port_schema),
     PROTO_FIELD_LIST(M, verify_names, PROTO_DNS_NAMES_MAX, &proto_text_schema),
+    PROTO_FIELD_LIST(M, verify_http, PROTO_CHECKS_MAX, &proto_http_check_schema),
+    PROTO_FIELD_LIST(M, verify_tcp, PROTO_CHECKS_MAX, &proto_text_schema),
     PROTO_FIELD_LIST(M, verify_grades, PROTO_GRADES_MAX, &grade_schema),
     PROTO_FIELD_U64(M, stage_ms),
     PROTO_FIELD_U64(M, change_ms),
@@ -411,6 +423,7 @@ static int check_texts(const struct proto_manifest *m, int code, struct bl_error
         {"verify_units", "a unit", is_unit, m->verify_units, m->verify_units_count},
         {"verify_names", "a name of DNS", bl_text_is_dns_name, m->verify_names,
          m->verify_names_count},
+        {"verify_tcp", "ADDRESS:PORT", is_endpoint, m->verify_tcp, m->verify_tcp_count},
         {"witnesses", "ADDRESS:PORT", is_endpoint, m->witnesses, m->witnesses_count},
     };
 
@@ -429,6 +442,14 @@ static int check_verify(const struct proto_manifest *m, int code, struct bl_erro
     for (uint32_t i = 0; i < m->verify_ports_count; i++) {
         if (m->verify_ports[i].port == 0)
             return bl_fail(err, code, "verify_ports[%u]: is 0", i);
+    }
+    for (uint32_t i = 0; i < m->verify_http_count; i++) {
+        const struct proto_http_check *check = &m->verify_http[i];
+
+        if (!proto_is_http_url(check->url))
+            return bl_fail(err, code, "verify_http[%u]: is not a URL of http or https", i);
+        if (check->status < 100 || check->within_ms == 0)
+            return bl_fail(err, code, "verify_http[%u]: no status, or no time", i);
     }
     for (uint32_t i = 0; i < m->verify_grades_count; i++) {
         const char *name = m->verify_grades[i].code;

@@ -26,6 +26,8 @@ enum {
     PROTO_PORTS_MAX = 64,
     PROTO_GRADES_MAX = 64,
     PROTO_DNS_NAMES_MAX = 8,
+    PROTO_CHECKS_MAX = 16,
+    PROTO_CHECK_WITHIN_MS_MAX = 60 * 1000,
     PROTO_SIGNATURES_MAX = 8,
     PROTO_PROOF_MAX = 24, /* levels of the tree */
     PROTO_TARGETS_MAX = 1 << PROTO_PROOF_MAX,
@@ -107,6 +109,14 @@ struct proto_port {
     uint64_t port;      /* 1..65535 */
 };
 
+struct proto_http_check { /* a page that must answer */
+    const char *url;      /* http or https, no user, no fragment */
+    uint64_t status;      /* 100..599 */
+    const char *contains; /* of the body's first 256 KiB; "" = anything */
+    uint64_t within_ms;   /* it is asked until then; above 0 */
+    bool elsewhere;       /* may be another host; only then its certificate is checked */
+};
+
 struct proto_grade_rule { /* how bad the plan takes one finding to be */
     const char *code;     /* of proto/finding.h */
     uint32_t grade;       /* enum proto_grade, or PROTO_GRADE_IGNORE */
@@ -165,6 +175,10 @@ struct proto_manifest {
     uint32_t verify_ports_count;
     struct proto_text *verify_names; /* of DNS, that must resolve */
     uint32_t verify_names_count;
+    struct proto_http_check *verify_http;
+    uint32_t verify_http_count;
+    struct proto_text *verify_tcp; /* ADDRESS:PORT, of any host */
+    uint32_t verify_tcp_count;
     struct proto_grade_rule *verify_grades; /* where they are not those of proto/finding.h */
     uint32_t verify_grades_count;
 
@@ -185,6 +199,7 @@ extern const struct proto_schema proto_manifest_schema;
 extern const struct proto_schema proto_pin_schema;
 extern const struct proto_schema proto_package_schema;
 extern const struct proto_schema proto_text_schema;
+extern const struct proto_schema proto_http_check_schema;
 
 struct proto_signature {
     uint8_t key[PROTO_KEY_BYTES];
@@ -222,6 +237,9 @@ bool proto_kind_has(const struct proto_kind *kind, uint32_t pin);
 int proto_manifest_transaction(const struct proto_manifest *manifest, uint32_t kind,
                                struct proto_arena *arena, struct proto_transaction *ret_transaction,
                                struct bl_error *err) BL_CHECKED;
+
+/* "http://127.0.0.1:8080/health": http or https, printable, no user, no fragment. */
+bool proto_is_http_url(const char *text);
 
 /* Names as in plan files: "packages", "filesystem", "machine"; "keep" ...; "tcp", "udp"; or "?". */
 const char *proto_revert_class_name(uint32_t revert_class);

@@ -46,6 +46,7 @@ struct pieces {
     uint32_t texts_used;
     struct proto_port *ports;
     struct proto_grade_rule *grades;
+    struct proto_http_check *http;
     struct proto_target *targets;
 };
 
@@ -56,6 +57,7 @@ static void release_pieces(struct pieces *pieces)
     free(pieces->texts);
     free(pieces->ports);
     free(pieces->grades);
+    free(pieces->http);
     free(pieces->targets);
 }
 
@@ -149,7 +151,7 @@ static int put_lists(const struct ctl_plan *plan, struct pieces *pieces,
     size_t texts_count = (size_t)quiesce->units.count + quiesce->timers.count +
                          quiesce->backups.count + plan->ssh.keep_groups.count +
                          plan->ssh.keep_from.count + plan->verify.units.count +
-                         plan->verify.names.count + plan->witnesses.count +
+                         plan->verify.names.count + plan->verify.tcp.count + plan->witnesses.count +
                          plan->revert_paths.count + plan->exclude.count;
 
     pieces->texts = calloc(texts_count + 1, sizeof(*pieces->texts));
@@ -167,6 +169,7 @@ static int put_lists(const struct ctl_plan *plan, struct pieces *pieces,
     put_texts(pieces, &plan->revert_paths, &manifest->revert_paths, &manifest->revert_paths_count);
     put_texts(pieces, &plan->exclude, &manifest->excludes, &manifest->excludes_count);
     put_texts(pieces, &plan->verify.names, &manifest->verify_names, &manifest->verify_names_count);
+    put_texts(pieces, &plan->verify.tcp, &manifest->verify_tcp, &manifest->verify_tcp_count);
     put_texts(pieces, &plan->witnesses, &manifest->witnesses, &manifest->witnesses_count);
     return 0;
 }
@@ -176,7 +179,8 @@ static int put_verify(const struct ctl_plan_verify *verify, struct pieces *piece
 {
     pieces->ports = calloc(verify->ports_count + 1, sizeof(*pieces->ports));
     pieces->grades = calloc(verify->grades_count + 1, sizeof(*pieces->grades));
-    if (pieces->ports == NULL || pieces->grades == NULL)
+    pieces->http = calloc(verify->http_count + 1, sizeof(*pieces->http));
+    if (pieces->ports == NULL || pieces->grades == NULL || pieces->http == NULL)
         return bl_fail(err, -ENOMEM, "out of memory for the manifest");
     for (uint32_t i = 0; i < verify->ports_count; i++) {
         pieces->ports[i] = (struct proto_port){.transport = verify->ports[i].transport,
@@ -188,6 +192,17 @@ static int put_verify(const struct ctl_plan_verify *verify, struct pieces *piece
     }
     manifest->verify_ports = pieces->ports;
     manifest->verify_ports_count = verify->ports_count;
+    for (uint32_t i = 0; i < verify->http_count; i++) {
+        const struct ctl_plan_http *http = &verify->http[i];
+
+        pieces->http[i] = (struct proto_http_check){.url = http->url,
+                                                    .status = http->status,
+                                                    .contains = http->contains,
+                                                    .within_ms = (uint64_t)http->within_ms,
+                                                    .elsewhere = http->elsewhere};
+    }
+    manifest->verify_http = pieces->http;
+    manifest->verify_http_count = verify->http_count;
     manifest->verify_grades = pieces->grades;
     manifest->verify_grades_count = verify->grades_count;
 

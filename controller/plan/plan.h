@@ -50,6 +50,13 @@ struct ctl_plan_port {
     uint64_t port;
 };
 
+struct ctl_plan_http { /* verify.http */
+    const char *url, *contains;
+    uint64_t status;
+    int64_t within_ms;
+    bool elsewhere;
+};
+
 struct ctl_plan_grade { /* verify.grades */
     const char *code;   /* of proto/finding.h */
     uint32_t grade;     /* enum proto_grade, or PROTO_GRADE_IGNORE */
@@ -91,7 +98,9 @@ struct ctl_plan_ssh {
 };
 
 struct ctl_plan_verify {
-    struct ctl_plan_texts units, names;
+    struct ctl_plan_texts units, names, tcp;
+    struct ctl_plan_http *http;
+    uint32_t http_count;
     struct ctl_plan_port *ports;
     uint32_t ports_count;
     struct ctl_plan_grade *grades;

@@ -411,6 +411,7 @@ static void read_field(struct reader *reader, const struct ctl_plan_field *field
         [CTL_PLAN_LABELS] = read_labels,     [CTL_PLAN_PACKAGES] = read_packages,
         [CTL_PLAN_PORTS] = read_verify,      [CTL_PLAN_SECTION] = read_section,
         [CTL_PLAN_SWITCHED] = read_switched, [CTL_PLAN_GRADES] = read_verify,
+        [CTL_PLAN_HTTP] = read_verify,
     };
     struct bl_error err = {0};
 
@@ -528,6 +529,7 @@ void ctl_plan_release(struct ctl_plan *plan)
         &plan->hosts.list,      &plan->hosts.exclude,   &plan->quiesce.units, &plan->quiesce.timers,
         &plan->quiesce.backups, &plan->ssh.keep_groups, &plan->ssh.keep_from, &plan->verify.units,
         &plan->witnesses,       &plan->revert_paths,    &plan->exclude,       &plan->verify.names,
+        &plan->verify.tcp,
     };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)

@@ -8,7 +8,7 @@
 #include "common/yaml.h"
 #include "controller/plan/check.h"
 #include "controller/plan/schema.h"
-#include "proto/finding.h"
+#include "proto/manifest.h"
 
 struct list {
     const struct ctl_plan_field *field;
@@ -102,6 +102,71 @@ static void read_grade(const struct list *list, const struct bl_yaml_node *item)
     }
 }
 
+/* ---- pages ------------------------------------------------------------------------------- */
+
+enum {
+    WITHIN_MS = 10 * 1000, /* when nobody wrote it */
+    STATUS = 200,
+};
+
+static void read_http_field(const struct list *list, const struct bl_yaml_node *node,
+                            struct ctl_plan_http *http)
+{
+    static const char *const names[] = {"url", "status", "contains", "within", "elsewhere"};
+    struct bl_error err = {0};
+    uint64_t status = 0;
+
+    if (!expect(list, node, BL_YAML_SCALAR, "one value"))
+        return;
+    if (strcmp(node->key, "url") == 0) {
+        http->url = node->text;
+        if (!proto_is_http_url(node->text))
+            ctl_plan_add_problem_at(list->problems, node, NULL,
+                                    "'%.80s' is not a URL such as http://127.0.0.1:8080/health",
+                                    node->text);
+    } else if (strcmp(node->key, "status") == 0) {
+        if (bl_text_to_u64(node->text, 599, &status, &err) < 0 || status < 100)
+            ctl_plan_add_problem_at(list->problems, node, NULL,
+                                    "'%.40s' is no status of HTTP: 100 to 599", node->text);
+        http->status = status;
+    } else if (strcmp(node->key, "contains") == 0) {
+        http->contains = node->text;
+        if (strlen(node->text) > PROTO_TEXT_BYTES_MAX)
+            ctl_plan_add_problem_at(list->problems, node, NULL, "is longer than %d bytes",
+                                    PROTO_TEXT_BYTES_MAX);
+    } else if (strcmp(node->key, "within") == 0) {
+        if (ctl_plan_parse_duration(node->text, &http->within_ms, &err) < 0)
+            ctl_plan_add_problem_at(list->problems, node, NULL, "%s", err.text);
+        else if (http->within_ms < 1000 || http->within_ms > PROTO_CHECK_WITHIN_MS_MAX)
+            ctl_plan_add_problem_at(list->problems, node, NULL, "'%.40s': from 1s to 1m",
+                                    node->text);
+    } else if (strcmp(node->key, "elsewhere") == 0) {
+        http->elsewhere = strcmp(node->text, "yes") == 0 || strcmp(node->text, "true") == 0;
+        if (!http->elsewhere && strcmp(node->text, "no") != 0 && strcmp(node->text, "false") != 0)
+            ctl_plan_add_problem_at(list->problems, node, NULL, "'%.40s' is neither yes nor no",
+                                    node->text);
+    } else {
+        ctl_plan_add_problem_at(list->problems, node,
+                                bl_text_nearest(node->key, names, sizeof(names) / sizeof(names[0])),
+                                "there is no such field");
+    }
+}
+
+static void read_http(const struct list *list, const struct bl_yaml_node *item)
+{
+    struct ctl_plan_http *http = &list->verify->http[list->verify->http_count];
+
+    if (!expect(list, item, BL_YAML_MAP, "a page: { url: http://127.0.0.1/ }"))
+        return;
+    *http = (struct ctl_plan_http){.contains = "", .status = STATUS, .within_ms = WITHIN_MS};
+    for (const struct bl_yaml_node *node = item->child; node != NULL; node = node->next)
+        read_http_field(list, node, http);
+    if (http->url == NULL)
+        ctl_plan_add_problem_at(list->problems, item, NULL, "lacks 'url'");
+    else
+        list->verify->http_count++;
+}
+
 /* ---- all of them ------------------------------------------------------------------------- */
 
 struct kind {
@@ -117,13 +182,21 @@ static const struct kind *kind_of(const struct ctl_plan_field *field)
                                       read_port};
     static const struct kind grades = {BL_YAML_MAP, "findings and grades: { unit_idle: ignore }",
                                        sizeof(struct ctl_plan_grade), read_grade};
+    static const struct kind http = {BL_YAML_LIST, "a list: [ … ]", sizeof(struct ctl_plan_http),
+                                     read_http};
 
-    return field->kind == CTL_PLAN_PORTS ? &ports : &grades;
+    if (field->kind == CTL_PLAN_PORTS)
+        return &ports;
+
+    return field->kind == CTL_PLAN_HTTP ? &http : &grades;
 }
 
 static void **slot_of(const struct ctl_plan_field *field, struct ctl_plan_verify *verify)
 {
-    return field->kind == CTL_PLAN_PORTS ? (void **)&verify->ports : (void **)&verify->grades;
+    if (field->kind == CTL_PLAN_PORTS)
+        return (void **)&verify->ports;
+
+    return field->kind == CTL_PLAN_HTTP ? (void **)&verify->http : (void **)&verify->grades;
 }
 
 int ctl_plan_read_verify(const struct ctl_plan_field *field, const struct bl_yaml_node *node,
@@ -158,7 +231,10 @@ void ctl_plan_release_verify(struct ctl_plan_verify *verify)
 {
     free(verify->ports);
     free(verify->grades);
+    free(verify->http);
     verify->ports = NULL;
     verify->grades = NULL;
+    verify->http = NULL;
+    verify->http_count = 0;
     verify->ports_count = verify->grades_count = 0;
 }

@@ -201,7 +201,12 @@ static const struct ctl_plan_field verify_rows[] = {
      .limit = PROTO_DNS_NAMES_MAX,
      .check = check_dns_name},
     {.name = "grades", .kind = CTL_PLAN_GRADES, .limit = PROTO_GRADES_MAX},
-    {.name = "http", .kind = CTL_PLAN_NOT_YET},
+    {.name = "http", .kind = CTL_PLAN_HTTP, .limit = PROTO_CHECKS_MAX},
+    {.name = "tcp",
+     .kind = CTL_PLAN_TEXTS,
+     .offset = AT(verify.tcp),
+     .limit = PROTO_CHECKS_MAX,
+     .check = ctl_plan_check_endpoint},
     {.name = "run", .kind = CTL_PLAN_NOT_YET},
 };
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from belaycli import Exit, plan
 from harness.command import wait_for
-from harness.debs import DEMO_GO, DEMO_WAITS
+from harness.debs import DEMO_GO, DEMO_PORT, DEMO_WAITS
 from harness.fleet import Fleet
 from harness.host import Host
 
@@ -115,3 +115,25 @@ def test_a_plan_grades_otherwise(fleet: MakeFleet) -> None:
     assert code == Exit.DONE, told
     assert (told["state"], told["grade"], found) == ("committed", "", {})
     assert any(each["code"] == "mount_gone" and "ignored" in each["reason"] for each in told["findings"])
+
+
+def test_pages_and_addresses_of_the_plan(fleet: MakeFleet) -> None:
+    """R19, R21: a page that answers wrongly turns the change back, though unit and port look right."""
+    lab = fleet(hosts=1)
+    h1 = lab["h1"]
+    lab.repository.publish("1.0", "demo=2.0", "demo=2.9")
+    page = f"http://127.0.0.1:{DEMO_PORT}/"
+    verify = {"http": [{"url": page, "contains": "2.0"}], "tcp": [f"127.0.0.1:{DEMO_PORT}"], "settle": "1s"}
+    code, good = lab.belay.roll_out(plan("demo=2.0", waves=["100%"], verify=verify))
+    assert code == Exit.DONE, good
+    answers = {each["code"]: each["reason"] for each in good["hosts"][0]["findings"]}
+    assert answers == {"http_wrong": f"{page}: answers 200", "tcp_closed": f"127.0.0.1:{DEMO_PORT}: takes connections"}
+
+    pages = [{"url": page, "within": "2s"}, {"url": f"http://{lab.ctl.address}/", "within": "1s"}]
+    code, bad = lab.belay.roll_out(plan("demo=2.9", waves=["100%"], verify={"http": pages, "settle": "1s"}))
+    assert code == Exit.HOSTS_FAILED, bad
+    (told,) = bad["hosts"]
+    assert (told["state"], told["cause"]["code"]) == ("reverted", "http_wrong")
+    found = [each["reason"] for each in told["findings"] if each["code"] == "http_wrong"]
+    assert found == [f"{page}: answers 500 instead of 200", f"http://{lab.ctl.address}/: is not this host"]
+    assert h1.dpkg("demo") == "ii 2.0"

@@ -54,8 +54,17 @@ static const struct mistake {
     {GOOD "verify:\n  untis: [ a.service ]\n",
      "p.yaml:6: field 'verify.untis': there is no such field; did you mean 'units'?"},
     {GOOD "gates: []\n", "p.yaml:5: field 'gates': is not built yet in belay " BELAY_VERSION},
-    {GOOD "verify:\n  http: []\n",
-     "p.yaml:6: field 'verify.http': is not built yet in belay " BELAY_VERSION},
+    {GOOD "verify:\n  run: []\n",
+     "p.yaml:6: field 'verify.run': is not built yet in belay " BELAY_VERSION},
+    {GOOD "verify:\n  http:\n    - { url: ftp://x, status: 20, within: 2m, elsewhere: maybe }\n"
+          "    - { urls: 'http://x/' }\n",
+     "p.yaml:7: field 'verify.http[0].url': 'ftp://x' is not a URL such as "
+     "http://127.0.0.1:8080/health\n"
+     "p.yaml:7: field 'verify.http[0].status': '20' is no status of HTTP: 100 to 599\n"
+     "p.yaml:7: field 'verify.http[0].within': '2m': from 1s to 1m\n"
+     "p.yaml:7: field 'verify.http[0].elsewhere': 'maybe' is neither yes nor no\n"
+     "p.yaml:8: field 'verify.http[1].urls': there is no such field; did you mean 'url'?\n"
+     "p.yaml:8: field 'verify.http[1]': lacks 'url'"},
     {"plan: p\n", "p.yaml:1: lacks 'risk'\np.yaml:1: lacks 'hosts'\np.yaml:1: lacks 'change'"},
     /* name and risk */
     {"plan: a b\nrisk: hihg\nhosts: { list: [ h1 ] }\nchange: { packages: [ a ] }\n",

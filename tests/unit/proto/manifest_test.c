@@ -224,9 +224,24 @@ static void names_are_checked(void **state)
     REFUSED("verify_units[0]", m.verify_units = option; m.verify_units_count = 1);
     REFUSED("ssh_keep_groups[0]", m.ssh_keep_groups = option; m.ssh_keep_groups_count = 1);
     REFUSED("ssh_keep_from[0]", m.ssh_keep_from = host; m.ssh_keep_from_count = 1);
+    REFUSED("verify_tcp[0]", m.verify_tcp = portless; m.verify_tcp_count = 1);
     REFUSED("verify_names[0]", m.verify_names = portless; m.verify_names_count = 1);
     REFUSED("witnesses[0]", m.witnesses = portless; m.witnesses_count = 1);
     REFUSED("verify_ports[0]", m.verify_ports = port; m.verify_ports_count = 1);
+}
+
+static void pages_have_plain_urls(void **state)
+{
+    static const char *const urls[] = {"ftp://127.0.0.1/", "http://", "http:///x",   "http://:80/",
+                                       "http://u@h/",      "x",       "http://h/ a", "http://h/#a"};
+    struct proto_http_check page[] = {{"http://127.0.0.1/", 0, "", 1000, false}};
+
+    for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+        struct proto_http_check bad[] = {{urls[i], 200, "", 1000, false}};
+
+        REFUSED("verify_http[0]", m.verify_http = bad; m.verify_http_count = 1);
+    }
+    REFUSED("verify_http[0]", m.verify_http = page; m.verify_http_count = 1);
 }
 
 static void grades_are_of_findings_that_exist(void **state)
@@ -393,6 +408,7 @@ int main(void)
         cmocka_unit_test(what_only_goes_one_way_needs_leave),
         cmocka_unit_test(paths_to_put_back_are_plain_and_apart),
         cmocka_unit_test(names_are_checked),
+        cmocka_unit_test(pages_have_plain_urls),
         cmocka_unit_test(grades_are_of_findings_that_exist),
         cmocka_unit_test(too_large_is_refused),
         cmocka_unit_test(words_have_names),
