@@ -48,6 +48,7 @@ struct agent {
     struct agent_figures *figures;
     struct agent_figures_handler figures_handler;
     unsigned samples; /* since figures were sent last */
+    struct agent_units_call *renewal; /* this process and the courier are about to be restarted */
     int run_fd;
 };
 
@@ -62,6 +63,18 @@ static const char usage[] =
 
 #define JOB_OPEN       "job-open" /* while it is there, the agent's package restarts nothing */
 #define RESTART_WANTED "restart-wanted" /* left by it for the end of the job */
+#define RENEW_UNIT     "belay-renew.service"
+
+/* Only when it did not come to it: otherwise this process ends before. */
+static void on_not_renewed(void *userdata, const struct agent_units_answer *answer)
+{
+    struct agent *agent = userdata;
+
+    agent->renewal = NULL;
+    sd_journal_print(LOG_WARNING, RENEW_UNIT ": %s. The courier goes on with its former program.",
+                     answer->end == AGENT_UNITS_OK ? "restarted nothing" : answer->why);
+    (void)sd_event_exit(agent->host.loop, EXIT_GOOD);
+}
 
 static void mark_job(struct agent *agent)
 {
@@ -78,7 +91,8 @@ static void mark_job(struct agent *agent)
     if (bl_file_remove(agent->run_fd, RESTART_WANTED, &err) < 0)
         return; /* to restart without taking the mark away would never end */
     sd_journal_print(LOG_NOTICE, "This program was upgraded while a job was open: restarting now.");
-    (void)sd_event_exit(agent->host.loop, EXIT_GOOD);
+    if (agent_units_run(agent->host.units, RENEW_UNIT, on_not_renewed, agent, &agent->renewal) < 0)
+        (void)sd_event_exit(agent->host.loop, EXIT_GOOD);
 }
 
 /* ---- the parts tell each other ----------------------------------------------------------- */
@@ -274,6 +288,7 @@ static void release(struct agent *agent)
     agent->rescue = agent_rescue_free(agent->rescue);
     agent->jobs = agent_jobs_free(agent->jobs);
     agent->talk = agent_talk_free(agent->talk);
+    agent->renewal = agent_units_drop(agent->renewal);
     agent->host.units = agent_units_free(agent->host.units);
     agent->host.journal = agent_journal_free(agent->host.journal);
     bl_close_fd(&agent->run_fd);

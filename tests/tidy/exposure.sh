@@ -21,6 +21,7 @@ check belay-probe@.service 15
 check belay-look@.service 15
 check belay-check@.service 15
 check belay-agent.service 20
+check belay-renew.service 20
 check belay-txn@.service 93
 check belay-errand@.service 93
 exit $bad
