@@ -27,6 +27,7 @@ class Repository:
         # A copy, since gpg starts an agent that belongs to its home directory and must not outlive the fleet.
         self._gnupg = Path(shutil.copytree(store / "gnupg", folder / "gnupg"))
         self._files: dict[str, bytes] = {}
+        self._shown: list[Path] = []
         self._publishing = threading.Lock()
         self.is_down = False
         """When true, every request is answered with 503."""
@@ -50,6 +51,7 @@ class Repository:
         """
         packages, updates = self._find_all(specs), self._find_all(security)
         with self._publishing:
+            self._shown = packages
             self._files = self._serve(packages, updates)
 
     def _find_all(self, specs: tuple[str, ...]) -> list[Path]:
@@ -75,6 +77,11 @@ class Repository:
             files = {name: (folder / name).read_bytes() for name in names}
         with self._publishing:
             self._files = {**self._describe("\n".join(stanzas).encode(), "lab"), **files}
+
+    def publish_more(self, packages: list[Path]) -> None:
+        """Show these package files, too; each has its stanza beside it, as those of the pool. publish() undoes it."""
+        with self._publishing:
+            self._files = self._serve([*self._shown, *packages], [])
 
     def add(self, name: str, content: bytes) -> None:
         """Serve one more file, or another content for one: a tampered index, for example. publish() undoes it."""
