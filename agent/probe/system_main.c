@@ -91,16 +91,16 @@ static int read_processes(struct agent_system_tables *tables, struct bl_error *e
     return 0;
 }
 
-static void read_flags(struct agent_system *system)
+static void read_flags(struct agent_system *seen)
 {
     BL_AUTO_FREE char *text = NULL;
     struct bl_error ignored = {0};
     size_t bytes;
 
-    system->reboot_required = access("/run/reboot-required", F_OK) == 0;
+    seen->reboot_required = access("/run/reboot-required", F_OK) == 0;
     if (bl_file_read(AT_FDCWD, "/sys/fs/selinux/enforce", TABLE_BYTES_MAX, &text, &bytes,
                      &ignored) >= 0) {
-        system->selinux =
+        seen->selinux =
             text[0] == '1' ? AGENT_SYSTEM_SELINUX_ENFORCING : AGENT_SYSTEM_SELINUX_PERMISSIVE;
     }
 }
@@ -129,9 +129,9 @@ static int run(struct bl_error *err)
         r = read_modules(&tables, err);
     if (r >= 0)
         r = read_processes(&tables, err);
-    read_flags(&tables.system);
+    read_flags(&tables.seen);
     if (r >= 0)
-        r = proto_encode(&agent_system_schema, &tables.system, &buffer, err);
+        r = proto_encode(&agent_system_schema, &tables.seen, &buffer, err);
     if (r < 0)
         return r;
 

@@ -12,11 +12,11 @@
 void agent_system_init(struct agent_system_tables *tables)
 {
     memset(tables, 0, sizeof(*tables));
-    tables->system = (struct agent_system){.format = AGENT_SYSTEM_FORMAT,
-                                           .mounts = tables->mounts,
-                                           .modules = tables->modules,
-                                           .stale = tables->stale,
-                                           .selinux = AGENT_SYSTEM_SELINUX_ABSENT};
+    tables->seen = (struct agent_system){.format = AGENT_SYSTEM_FORMAT,
+                                         .mounts = tables->mounts,
+                                         .modules = tables->modules,
+                                         .stale = tables->stale,
+                                         .selinux = AGENT_SYSTEM_SELINUX_ABSENT};
 }
 
 static const char *next_line(const char *text)
@@ -156,10 +156,10 @@ static bool is_automounted(const char *mountinfo, const char *path)
 
 void agent_system_add_mounts(struct agent_system_tables *tables, const char *mountinfo)
 {
-    struct agent_system *system = &tables->system;
+    struct agent_system *seen = &tables->seen;
 
     for (const char *at = mountinfo; *at != '\0'; at = next_line(at)) {
-        uint32_t i = system->mounts_count;
+        uint32_t i = seen->mounts_count;
         struct line_of_mount mount;
 
         if (i == AGENT_SYSTEM_MOUNTS_MAX)
@@ -169,9 +169,9 @@ void agent_system_add_mounts(struct agent_system_tables *tables, const char *mou
             continue;
         bl_text_copy(tables->paths[i], sizeof(tables->paths[i]), mount.path);
         bl_text_copy(tables->types[i], sizeof(tables->types[i]), mount.type);
-        system->mounts[i] = (struct agent_system_mount){
+        seen->mounts[i] = (struct agent_system_mount){
             .path = tables->paths[i], .type = tables->types[i], .read_only = mount.read_only};
-        system->mounts_count++;
+        seen->mounts_count++;
     }
 }
 
@@ -179,10 +179,10 @@ void agent_system_add_mounts(struct agent_system_tables *tables, const char *mou
 
 void agent_system_add_modules(struct agent_system_tables *tables, const char *modules)
 {
-    struct agent_system *system = &tables->system;
+    struct agent_system *seen = &tables->seen;
 
     for (const char *at = modules; *at != '\0'; at = next_line(at)) {
-        uint32_t i = system->modules_count;
+        uint32_t i = seen->modules_count;
         size_t length = strcspn(at, " \n");
 
         if (i == AGENT_SYSTEM_MODULES_MAX)
@@ -190,8 +190,8 @@ void agent_system_add_modules(struct agent_system_tables *tables, const char *mo
         if (length == 0)
             continue;
         bl_text_escape(tables->names[i], sizeof(tables->names[i]), at, length);
-        system->modules[i].name = tables->names[i];
-        system->modules_count++;
+        seen->modules[i].name = tables->names[i];
+        seen->modules_count++;
     }
 }
 
@@ -305,22 +305,22 @@ void agent_system_add_process(struct agent_system_tables *tables, const char *cg
                               const char *maps)
 {
     char unit[AGENT_SYSTEM_UNIT_BYTES_MAX + 1], file[AGENT_SYSTEM_PATH_BYTES_MAX + 1];
-    struct agent_system *system = &tables->system;
+    struct agent_system *seen = &tables->seen;
     struct agent_system_stale *stale = NULL;
     uint32_t i = 0;
 
     if (!agent_system_unit(cgroup, unit, sizeof(unit)) || !find_deleted(maps, file, sizeof(file)))
         return;
-    while (i < system->stale_count && strcmp(tables->units[i], unit) != 0)
+    while (i < seen->stale_count && strcmp(tables->units[i], unit) != 0)
         i++;
     if (i == AGENT_SYSTEM_STALE_MAX)
         return;
-    stale = &system->stale[i];
-    if (i == system->stale_count) {
+    stale = &seen->stale[i];
+    if (i == seen->stale_count) {
         bl_text_copy(tables->units[i], sizeof(tables->units[i]), unit);
         bl_text_copy(tables->files[i], sizeof(tables->files[i]), file);
         *stale = (struct agent_system_stale){.unit = tables->units[i], .file = tables->files[i]};
-        system->stale_count++;
+        seen->stale_count++;
     }
     stale->processes_count++;
     if (is_libc(file) && !stale->is_libc) {

@@ -8,7 +8,7 @@
 
 /* A whole answer with the memory of its texts; what does not fit is left out. Large: keep it static. */
 struct agent_system_tables {
-    struct agent_system system;
+    struct agent_system seen;
     struct agent_system_mount mounts[AGENT_SYSTEM_MOUNTS_MAX];
     struct agent_system_module modules[AGENT_SYSTEM_MODULES_MAX];
     struct agent_system_stale stale[AGENT_SYSTEM_STALE_MAX];

@@ -83,22 +83,22 @@ static int take_system(struct agent_survey *survey, const void *data, size_t dat
                        struct bl_error *err)
 {
     PROTO_AUTO_ARENA arena = {0};
-    struct agent_system system;
+    struct agent_system seen;
     int r;
 
-    r = proto_decode(&agent_system_schema, data, data_bytes, &arena, &system, err);
+    r = proto_decode(&agent_system_schema, data, data_bytes, &arena, &seen, err);
     if (r < 0)
         return r;
-    if (system.format != AGENT_SYSTEM_FORMAT)
-        return bl_fail(err, -EPROTO, "belay-look: format %llu", (unsigned long long)system.format);
-    survey->now.mounts = system.mounts;
-    survey->now.mounts_count = system.mounts_count;
-    survey->now.modules = system.modules;
-    survey->now.modules_count = system.modules_count;
-    survey->now.stale = system.stale;
-    survey->now.stale_count = system.stale_count;
-    survey->now.selinux = system.selinux;
-    survey->now.reboot_required = system.reboot_required;
+    if (seen.format != AGENT_SYSTEM_FORMAT)
+        return bl_fail(err, -EPROTO, "belay-look: format %llu", (unsigned long long)seen.format);
+    survey->now.mounts = seen.mounts;
+    survey->now.mounts_count = seen.mounts_count;
+    survey->now.modules = seen.modules;
+    survey->now.modules_count = seen.modules_count;
+    survey->now.stale = seen.stale;
+    survey->now.stale_count = seen.stale_count;
+    survey->now.selinux = seen.selinux;
+    survey->now.reboot_required = seen.reboot_required;
 
     return keep(survey, err);
 }

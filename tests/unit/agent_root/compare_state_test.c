@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "agent/root/ops/compare.h"
+#include "common/text.h"
 #include "tests/lib/unit.h"
 
 #define COUNT(list) (uint32_t)(sizeof(list) / sizeof((list)[0]))
@@ -10,12 +11,13 @@
 static char *codes_of(const struct agent_findings *findings)
 {
     static char codes[1024];
+    struct bl_text text;
 
-    codes[0] = '\0';
+    bl_text_init(&text, codes, sizeof(codes));
     for (uint32_t i = 0; i < findings->list_count; i++) {
         if (findings->list[i].grade != 0) {
-            (void)strcat(codes, findings->list[i].code);
-            (void)strcat(codes, " ");
+            bl_text_add(&text, findings->list[i].code);
+            bl_text_add(&text, " ");
         }
     }
 
