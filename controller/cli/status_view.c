@@ -250,8 +250,7 @@ void ctl_view_changes(const json_t *before, const json_t *status, struct bl_wall
 
         /* Connections come and go; only what the job does is news, and a script that hangs. */
         if (!differs(old, host, "state") && !differs(old, host, "job_state") &&
-            !differs(old, host, "step") &&
-            strcmp(hanging_script(old), hanging_script(host)) == 0)
+            !differs(old, host, "step") && strcmp(hanging_script(old), hanging_script(host)) == 0)
             continue;
         describe_host(host, state, sizeof(state));
         (void)fprintf(to, "%sZ ", at);

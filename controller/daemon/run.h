@@ -27,7 +27,7 @@ struct ctl_run_progress { /* of the step that runs; never stored */
 struct ctl_run_host {
     struct ctl_fleet_host *host;
     uint32_t kind;
-    uint32_t step;             /* enum proto_step that runs; 0 = none */
+    uint32_t step; /* enum proto_step that runs; 0 = none */
     struct ctl_run_progress progress;
     uint32_t said_state;       /* enum proto_job_state of its last report of one; 0 = none */
     uint32_t reports_count;    /* that are stored */

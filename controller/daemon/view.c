@@ -231,10 +231,10 @@ static json_t *view_run_host(const struct ctl_run *run, uint32_t index)
         state->wave + 1, "state", ctl_host_state_name(state->state), "job_state",
         state->job_state != 0 ? proto_job_state_name(state->job_state) : "", "step",
         member->step != 0 ? proto_step_name(member->step) : "", "progress",
-        ctl_view_progress(member), "grade",
-        state->grade != 0 ? proto_grade_name(state->grade) : "", "code", code, "reason", reason,
-        "failed", state->failed, "connected", ctl_fleet_is_connected(member->host), "deadline",
-        view_mono(state->deadline), "changed_at", ctl_view_wall(member->changed_at));
+        ctl_view_progress(member), "grade", state->grade != 0 ? proto_grade_name(state->grade) : "",
+        "code", code, "reason", reason, "failed", state->failed, "connected",
+        ctl_fleet_is_connected(member->host), "deadline", view_mono(state->deadline), "changed_at",
+        ctl_view_wall(member->changed_at));
 }
 
 static json_t *view_signers(const struct ctl_engine *engine, const struct ctl_run *run)
