@@ -49,8 +49,7 @@ enum proto_revert_class {
     {                                                                                              \
         "/proc", "/sys", "/dev", "/run", "/var/run", "/etc/belay", "/usr/libexec/belay",           \
             "/var/lib/belay", "/var/cache/belay", "/var/lib/dpkg", "/var/lib/apt", "/var/lib/rpm", \
-            "/usr/lib/sysimage", "/var/lib/dnf", "/etc/ssh/sshd_config.d", "/var/log/journal",     \
-            NULL                                                                                   \
+            "/usr/lib/sysimage", "/var/lib/dnf", "/etc/ssh", "/var/log/journal", NULL              \
     }
 
 enum proto_sessions {

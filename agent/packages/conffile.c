@@ -12,6 +12,7 @@
 
 #include "agent/packages/transfer.h"
 #include "common/file.h"
+#include "common/path.h"
 #include "common/text.h"
 
 enum {
@@ -243,8 +244,12 @@ int agent_packages_conffiles_keep_again(struct agent_packages_job *job,
         struct agent_packages_kept *kept = &way_back->kept[i];
         struct agent_packages_kept anew = {.number = kept->number + way_back->kept_count};
         struct agent_txn_conffile now = {0};
-        int r = agent_packages_conffile_look(kept->path, &now, err);
+        int r;
 
+        /* The lock of SSH may be in there by now; put back late, nobody would open it again. */
+        if (bl_path_is_within(kept->path, "/etc/ssh"))
+            continue;
+        r = agent_packages_conffile_look(kept->path, &now, err);
         if (r < 0)
             return r;
         if (is_as_kept(&now, kept))

@@ -197,7 +197,8 @@ static void what_only_goes_one_way_needs_leave(void **state)
 
 static void paths_to_put_back_are_plain_and_apart(void **state)
 {
-    static const char *const bad[] = {"srv", "/", "/srv/", "/a/../b", "/proc/1", "/var", "/etc"};
+    static const char *const bad[] = {"srv",     "/",    "/srv/", "/a/../b",
+                                      "/proc/1", "/var", "/etc",  "/etc/ssh/sshd_config"};
     struct proto_text nested[] = {{"/srv/a"}, {"/srv"}};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
