@@ -107,6 +107,13 @@ void fake_host_progress(struct fake_host *host, const struct proto_progress *pro
     send_message(host, &message);
 }
 
+void fake_host_figures(struct fake_host *host, const struct proto_figures *figures)
+{
+    const struct proto_message message = {.kind = PROTO_FIGURES, .figures = *figures};
+
+    send_message(host, &message);
+}
+
 void fake_host_report(struct fake_host *host, const struct proto_report *report)
 {
     struct proto_report *stored;

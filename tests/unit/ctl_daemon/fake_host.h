@@ -60,6 +60,9 @@ void fake_host_report(struct fake_host *host, const struct proto_report *report)
 /* Says how far it is, as an agent does: without number, and never again. */
 void fake_host_progress(struct fake_host *host, const struct proto_progress *progress);
 
+/* Says how its machine is, as an agent does: without number, and never again. */
+void fake_host_figures(struct fake_host *host, const struct proto_figures *figures);
+
 /* Asks to be enrolled over the enrolment door, without waiting. */
 void fake_host_send_enroll(struct fake_host *host, const uint8_t token[PROTO_TOKEN_BYTES]);
 /* The outcome that has come in, or 0. */
