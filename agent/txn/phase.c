@@ -234,8 +234,8 @@ static int run_stage(struct phase *p, struct bl_error *err)
     int r;
 
     if ((r = begin_staging(p, err)) < 0 || (r = check_conffiles(p, err)) < 0 ||
-        (r = check_database(p, err)) < 0 ||
-        (r = resolve(p, &changes, err)) < 0 || (r = compare_with_pins(p, &changes, err)) < 0)
+        (r = check_database(p, err)) < 0 || (r = resolve(p, &changes, err)) < 0 ||
+        (r = compare_with_pins(p, &changes, err)) < 0)
         return r;
     if ((r = p->backend->fetch(p->job, &changes, err)) < 0)
         return agent_packages_job_pass(p->job, "fetch_failed", "see the log of the phase", r);
