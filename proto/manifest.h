@@ -28,6 +28,7 @@ enum {
     PROTO_DNS_NAMES_MAX = 8,
     PROTO_CHECKS_MAX = 16,
     PROTO_CHECK_WITHIN_MS_MAX = 60 * 1000,
+    PROTO_HOOKS_MAX = 16,
     PROTO_SIGNATURES_MAX = 8,
     PROTO_PROOF_MAX = 24, /* levels of the tree */
     PROTO_TARGETS_MAX = 1 << PROTO_PROOF_MAX,
@@ -166,6 +167,15 @@ struct proto_manifest {
     uint32_t ssh_keep_from_count;
     uint32_t ssh_sessions;
     uint64_t lease_ms; /* longest time any lease of this job may last */
+
+    /* before anything is touched, and again afterwards */
+    struct proto_text *precheck_units; /* must be active */
+    uint32_t precheck_units_count;
+    struct proto_text *precheck_containers; /* must run and be healthy */
+    uint32_t precheck_containers_count;
+    struct proto_text *precheck_hooks; /* names of programs of the host's administrator */
+    uint32_t precheck_hooks_count;
+    bool precheck_block_modules; /* third-party kernel modules that are loaded */
 
     /* verify */
     struct proto_text *verify_units;

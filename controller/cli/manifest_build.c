@@ -148,7 +148,9 @@ static int put_lists(const struct ctl_plan *plan, struct pieces *pieces,
                      struct proto_manifest *manifest, struct bl_error *err)
 {
     const struct ctl_plan_quiesce *quiesce = &plan->quiesce;
-    size_t texts_count = (size_t)quiesce->units.count + quiesce->timers.count +
+    const struct ctl_plan_precheck *precheck = &plan->precheck;
+    size_t texts_count = (size_t)precheck->units.count + precheck->containers.count +
+                         precheck->hooks.count + quiesce->units.count + quiesce->timers.count +
                          quiesce->backups.count + plan->ssh.keep_groups.count +
                          plan->ssh.keep_from.count + plan->verify.units.count +
                          plan->verify.names.count + plan->verify.tcp.count + plan->witnesses.count +
@@ -158,6 +160,11 @@ static int put_lists(const struct ctl_plan *plan, struct pieces *pieces,
     if (pieces->texts == NULL)
         return bl_fail(err, -ENOMEM, "out of memory for the manifest");
 
+    put_texts(pieces, &precheck->units, &manifest->precheck_units, &manifest->precheck_units_count);
+    put_texts(pieces, &precheck->containers, &manifest->precheck_containers,
+              &manifest->precheck_containers_count);
+    put_texts(pieces, &precheck->hooks, &manifest->precheck_hooks, &manifest->precheck_hooks_count);
+    manifest->precheck_block_modules = precheck->modules == CTL_PLAN_MODULES_BLOCK;
     put_texts(pieces, &quiesce->units, &manifest->quiesce_units, &manifest->quiesce_units_count);
     put_texts(pieces, &quiesce->timers, &manifest->quiesce_timers, &manifest->quiesce_timers_count);
     put_texts(pieces, &quiesce->backups, &manifest->backup_units, &manifest->backup_units_count);

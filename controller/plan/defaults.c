@@ -206,6 +206,10 @@ void ctl_plan_fill_defaults(struct ctl_plan *plan)
     fill_duration(plan, CTL_PLAN_GIVEN_SOAK, &plan->soak_ms, "soak", risk->soak_ms, risk->because);
     if (is_missing(plan, CTL_PLAN_GIVEN_FAILURES))
         note(plan, "failures_allowed", "0", "always");
+    if (is_missing(plan, CTL_PLAN_GIVEN_MODULES)) {
+        plan->precheck.modules = CTL_PLAN_MODULES_WARN;
+        note(plan, "precheck.modules", "warn", "always");
+    }
     fill_isolation(plan, risk);
     fill_duration(plan, CTL_PLAN_GIVEN_SETTLE, &plan->verify.settle_ms, "verify.settle",
                   10 * SECOND, "always");

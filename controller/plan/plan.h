@@ -72,6 +72,11 @@ enum ctl_plan_reboot {
     CTL_PLAN_REBOOT_IF_NEEDED
 };
 
+enum ctl_plan_modules { /* third-party kernel modules */
+    CTL_PLAN_MODULES_WARN = 1,
+    CTL_PLAN_MODULES_BLOCK
+};
+
 /* A value that nobody wrote: where it comes from. */
 struct ctl_plan_derived {
     char field[CTL_PLAN_FIELD_BYTES_MAX];
@@ -95,6 +100,11 @@ struct ctl_plan_ssh {
     struct ctl_plan_texts keep_groups, keep_from;
     uint32_t sessions; /* enum proto_sessions */
     int64_t lease_ms;
+};
+
+struct ctl_plan_precheck {
+    struct ctl_plan_texts units, containers, hooks;
+    uint32_t modules; /* enum ctl_plan_modules */
 };
 
 struct ctl_plan_verify {
@@ -134,6 +144,7 @@ struct ctl_plan {
     struct ctl_plan_share failures_allowed;
     struct ctl_plan_quiesce quiesce;
     struct ctl_plan_ssh ssh;
+    struct ctl_plan_precheck precheck;
     struct ctl_plan_verify verify;
     int64_t stage_within_ms, change_within_ms, confirm_within_ms, watch_ms, keep_way_back_ms;
     struct ctl_plan_promises promises;

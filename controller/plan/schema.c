@@ -24,12 +24,14 @@ static const char *const phasings[] = {"respect", "ignore"};
 static const char *const conffiles[] = {"keep", "replace"};
 static const char *const reboots[] = {"never", "if-needed"};
 static const char *const reverts[] = {"packages"};
+static const char *const modules[] = {"warn", "block"};
 static const char *const sessions[] = {"keep", "warn", "end"};
 
 _Static_assert(PROTO_RISK_LOW == 1 && PROTO_RISK_HIGH == 3, "risks are in the order of the enum");
 _Static_assert(CTL_PLAN_PHASED_RESPECT == 1, "phasings are in the order of the enum");
 _Static_assert(PROTO_CONFFILES_KEEP == 1, "conffiles are in the order of the enum");
 _Static_assert(CTL_PLAN_REBOOT_NEVER == 1, "reboots are in the order of the enum");
+_Static_assert(CTL_PLAN_MODULES_WARN == 1, "modules are in the order of the enum");
 _Static_assert(PROTO_REVERT_PACKAGES == 1, "reverts are in the order of the enum");
 _Static_assert(PROTO_SESSIONS_KEEP == 1 && PROTO_SESSIONS_END == 3, "sessions as in the enum");
 
@@ -184,6 +186,29 @@ static int check_dns_name(const char *text, struct bl_error *err)
     return 0;
 }
 
+static const struct ctl_plan_field precheck_rows[] = {
+    {.name = "units",
+     .kind = CTL_PLAN_TEXTS,
+     .offset = AT(precheck.units),
+     .limit = PROTO_UNITS_MAX,
+     .check = ctl_plan_check_unit},
+    {.name = "containers",
+     .kind = CTL_PLAN_TEXTS,
+     .offset = AT(precheck.containers),
+     .limit = PROTO_UNITS_MAX,
+     .check = check_name},
+    {.name = "hooks",
+     .kind = CTL_PLAN_TEXTS,
+     .offset = AT(precheck.hooks),
+     .limit = PROTO_HOOKS_MAX,
+     .check = check_name},
+    {.name = "modules",
+     .kind = CTL_PLAN_CHOICE,
+     .given = CTL_PLAN_GIVEN_MODULES,
+     .offset = AT(precheck.modules),
+     CHOICES(modules)},
+};
+
 static const struct ctl_plan_field verify_rows[] = {
     {.name = "units",
      .kind = CTL_PLAN_TEXTS,
@@ -246,6 +271,7 @@ static const struct ctl_plan_field root_rows[] = {
      .kind = CTL_PLAN_SHARE,
      .given = CTL_PLAN_GIVEN_FAILURES,
      .offset = AT(failures_allowed)},
+    {.name = "precheck", .kind = CTL_PLAN_SECTION, ROWS(precheck_rows)},
     {.name = "quiesce", .kind = CTL_PLAN_SECTION, ROWS(quiesce_rows)},
     {.name = "ssh_lock",
      .kind = CTL_PLAN_SWITCHED,

@@ -226,6 +226,7 @@ void walk_sample_manifest(struct proto_manifest *ret_manifest)
     static struct proto_text excludes[] = {{"postgresql-*"}, {"nginx"}};
     static struct proto_text units[] = {{"cron.service"}, {"backup-*"}};
     static struct proto_text paths[] = {{"/usr/local/bin"}, {"/srv/shop/etc/shop.conf"}};
+    static struct proto_text services[] = {{"nginx.service"}};
     static struct proto_text groups[] = {{"sre"}};
     static struct proto_text from[] = {{"192.0.2.0/24"}, {"2001:db8::1"}};
     static struct proto_text witnesses[] = {{"192.0.2.1:443"}, {"[2001:db8::1]:53"}};
@@ -277,6 +278,13 @@ void walk_sample_manifest(struct proto_manifest *ret_manifest)
         .ssh_keep_from_count = 2,
         .ssh_sessions = PROTO_SESSIONS_WARN,
         .lease_ms = 3600000,
+        .precheck_units = services,
+        .precheck_units_count = 1,
+        .precheck_containers = groups,
+        .precheck_containers_count = 1,
+        .precheck_hooks = groups,
+        .precheck_hooks_count = 1,
+        .precheck_block_modules = true,
         .verify_units = units,
         .verify_units_count = 2,
         .verify_ports = ports,

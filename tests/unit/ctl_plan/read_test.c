@@ -49,7 +49,7 @@ static const struct mistake {
     /* keys */
     {GOOD "wavs: [ 1 ]\n", "p.yaml:5: field 'wavs': there is no such field; did you mean 'waves'?"},
     {GOOD "units: [ a.service ]\n",
-     "p.yaml:5: field 'units': there is no such field; did you mean 'quiesce.units'?"},
+     "p.yaml:5: field 'units': there is no such field; did you mean 'precheck.units'?"},
     {GOOD "zzz: 1\n", "p.yaml:5: field 'zzz': there is no such field"},
     {GOOD "verify:\n  untis: [ a.service ]\n",
      "p.yaml:6: field 'verify.untis': there is no such field; did you mean 'units'?"},
@@ -202,6 +202,17 @@ static const struct mistake {
      "p.yaml:5: field 'ssh_lock.sessions': 'kill' is not one of keep, warn, end\n"
      "p.yaml:5: field 'ssh_lock.lease': is shorter than 'change_within': SSH would open in "
      "mid-change"},
+    /* pre-checks */
+    {GOOD "precheck:\n  units: [ nginx ]\n  containers: [ 'a b' ]\n  hooks: [ /bin/true, a, a ]\n"
+          "  modules: ignore\n",
+     "p.yaml:6: field 'precheck.units[0]': 'nginx' does not say what kind of unit: write "
+     "'nginx.service'\n"
+     "p.yaml:7: field 'precheck.containers[0]': 'a b' is not a name: letters, digits, '.', '_' and '-', the "
+     "first of them no sign\n"
+     "p.yaml:8: field 'precheck.hooks[0]': '/bin/true' is not a name: letters, digits, '.', '_' and '-', "
+     "the first of them no sign\n"
+     "p.yaml:8: field 'precheck.hooks[2]': 'a' is listed twice\n"
+     "p.yaml:9: field 'precheck.modules': 'ignore' is not one of warn, block"},
     /* verification */
     {GOOD "verify:\n  units: [ 'a*.service' ]\n  ports: [ 443, tcp/0, tcp/443, tcp/443 ]\n",
      "p.yaml:6: field 'verify.units[0]': 'a*.service' is not the name of a unit\n"
@@ -281,6 +292,7 @@ static void reads_a_whole_plan(void **state)
         "  reboot: if-needed\n  revert: packages\n"
         "  revert_paths: [ /usr/local/bin, /etc/shop.conf ]\n"
         "waves: [ 1, 10%, 0.5%, rest ]\nsoak: 1h30m\nfailures_allowed: 2\n"
+        "precheck: { units: [ pg.service ], containers: [ web ], hooks: [ h1 ], modules: block }\n"
         "quiesce: { units: [ cron.service ], timers: [ '*backup*' ], backups: [], wait: 5m }\n"
         "ssh_lock: { keep: { groups: [ breakglass ], from: [ 10.0.9.5 ] }, sessions: end, lease: 3h }\n"
         "verify: { units: [ nginx.service ], ports: [ tcp/443, udp/53 ], settle: 3s,\n"
@@ -322,6 +334,10 @@ static void reads_a_whole_plan(void **state)
     assert_true(plan->waves[3].is_rest);
     assert_int_equal(plan->soak_ms, 5400000);
     assert_int_equal(plan->failures_allowed.value, 2);
+    assert_string_equal(plan->precheck.units.items[0], "pg.service");
+    assert_string_equal(plan->precheck.containers.items[0], "web");
+    assert_string_equal(plan->precheck.hooks.items[0], "h1");
+    assert_int_equal(plan->precheck.modules, CTL_PLAN_MODULES_BLOCK);
     assert_int_equal(plan->quiesce.backups.count, 0);
     assert_int_equal(plan->quiesce.wait_ms, 300000);
     assert_true(plan->ssh.lock);

@@ -213,6 +213,7 @@ static void names_are_checked(void **state)
 {
     struct proto_text path[] = {{"../../etc/passwd"}};
     struct proto_text word[] = {{"cron"}};
+    struct proto_text pattern[] = {{"cron*.service"}};
     struct proto_text option[] = {{"-H root@elsewhere"}};
     struct proto_text host[] = {{"example.org"}};
     struct proto_text portless[] = {{"192.0.2.1"}};
@@ -222,6 +223,12 @@ static void names_are_checked(void **state)
     REFUSED("quiesce_units[0]", m.quiesce_units = word; m.quiesce_units_count = 1);
     REFUSED("quiesce_timers[0]", m.quiesce_timers = option; m.quiesce_timers_count = 1);
     REFUSED("backup_units[0]", m.backup_units = path; m.backup_units_count = 1);
+    REFUSED("precheck_units[0]", m.precheck_units = word; m.precheck_units_count = 1);
+    REFUSED("precheck_units[0]", m.precheck_units = pattern; m.precheck_units_count = 1);
+    REFUSED("precheck_containers[0]", m.precheck_containers = path;
+            m.precheck_containers_count = 1);
+    REFUSED("precheck_hooks[0]", m.precheck_hooks = path; m.precheck_hooks_count = 1);
+    REFUSED("precheck_hooks[0]", m.precheck_hooks = option; m.precheck_hooks_count = 1);
     REFUSED("verify_units[0]", m.verify_units = option; m.verify_units_count = 1);
     REFUSED("ssh_keep_groups[0]", m.ssh_keep_groups = option; m.ssh_keep_groups_count = 1);
     REFUSED("ssh_keep_from[0]", m.ssh_keep_from = host; m.ssh_keep_from_count = 1);
