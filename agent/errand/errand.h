@@ -24,6 +24,9 @@ enum {
     AGENT_ERRAND_CONTAINERS_MAX = 512,
     AGENT_ERRAND_CONTAINER_BYTES_MAX = 255,
     AGENT_ERRAND_ENGINES_MAX = 2,
+    AGENT_ERRAND_PATH_BYTES_MAX = 255,
+    AGENT_ERRAND_DISKS_MAX = 6,
+    AGENT_ERRAND_VERSION_BYTES_MAX = 31,
     AGENT_ERRAND_TASK_BYTES_MAX = 16 * 1024,
     AGENT_ERRAND_RESULT_BYTES_MAX = 256 * 1024,
 };
@@ -31,6 +34,7 @@ enum {
 enum agent_errand_what {
     AGENT_ERRAND_HOOK = 1,
     AGENT_ERRAND_CONTAINERS,
+    AGENT_ERRAND_HOST, /* its disks, from outside of the agent's own view of mounts, and its tools */
 };
 
 struct agent_errand_task {
@@ -40,7 +44,8 @@ struct agent_errand_task {
     const char *rollout; /* HOOK: for its environment, as are the next two */
     const char *plan;
     const char *stage;
-    uint64_t timeout_ms; /* of each program that is run */
+    const char *state_dir; /* HOST */
+    uint64_t timeout_ms;   /* of each program that is run */
 };
 
 enum agent_errand_end { /* of a hook */
@@ -79,6 +84,29 @@ struct agent_errand_silent { /* an engine that is installed and does not answer 
     const char *why;
 };
 
+struct agent_errand_disk { /* what holds a path */
+    const char *path;
+    uint64_t device; /* paths of one file system have the same */
+    uint64_t free_bytes, free_files;
+    bool has_file_limit; /* free_files means something */
+    uint64_t failure;    /* errno of writing and syncing a block there, 0 = it works */
+};
+
+enum agent_errand_tool_name {
+    AGENT_ERRAND_DPKG = 1,
+    AGENT_ERRAND_APT,
+    AGENT_ERRAND_DNF,
+    AGENT_ERRAND_RPM,
+    AGENT_ERRAND_SYSTEMD,
+    AGENT_ERRAND_SSHD,
+    AGENT_ERRAND_TOOL_LAST = AGENT_ERRAND_SSHD,
+};
+
+struct agent_errand_tool {
+    uint32_t tool;       /* enum agent_errand_tool_name */
+    const char *version; /* "252", "1.21.22"; "" = it did not tell */
+};
+
 struct agent_errand_result {
     uint64_t format;
     uint32_t end;       /* HOOK: enum agent_errand_end; 0 otherwise */
@@ -89,6 +117,11 @@ struct agent_errand_result {
     uint32_t containers_count;
     struct agent_errand_silent *silent;
     uint32_t silent_count;
+    struct agent_errand_disk *disks; /* HOST: of the paths that are there */
+    uint32_t disks_count;
+    uint64_t boot_image_bytes; /* HOST: the largest kernel and the largest initramfs in /boot */
+    struct agent_errand_tool *tools; /* HOST: those that are installed */
+    uint32_t tools_count;
 };
 
 extern const struct proto_schema agent_errand_task_schema;

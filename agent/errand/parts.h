@@ -30,4 +30,13 @@ void agent_errand_do_containers(const struct agent_errand_task *task,
                                 struct agent_errand_result *result,
                                 struct agent_errand_listed *listed);
 
+/* What the host looks like; the result points to it. */
+struct agent_errand_seen {
+    struct agent_errand_disk disks[AGENT_ERRAND_DISKS_MAX];
+    struct agent_errand_tool tools[AGENT_ERRAND_TOOL_LAST];
+    char versions[AGENT_ERRAND_TOOL_LAST + 1][AGENT_ERRAND_VERSION_BYTES_MAX + 1];
+};
+void agent_errand_do_host(const struct agent_errand_task *task, struct agent_errand_result *result,
+                          struct agent_errand_seen *seen);
+
 #endif

@@ -28,6 +28,7 @@ int agent_errand_run(const struct agent_errand_task *task, const struct agent_er
 {
     struct agent_errand_result result = {.format = AGENT_ERRAND_FORMAT};
     struct agent_errand_told told = {0};
+    struct agent_errand_seen seen = {0};
     BL_AUTO_FREE struct agent_errand_listed *listed = calloc(1, sizeof(*listed));
     int r;
 
@@ -37,6 +38,8 @@ int agent_errand_run(const struct agent_errand_task *task, const struct agent_er
         return bl_fail(err, -EPROTO, "format %llu", (unsigned long long)task->format);
     if (task->what == AGENT_ERRAND_HOOK) {
         agent_errand_do_hook(task, places, &result, &told);
+    } else if (task->what == AGENT_ERRAND_HOST) {
+        agent_errand_do_host(task, &result, &seen);
     } else {
         agent_errand_do_containers(task, places, &result, listed);
     }

@@ -33,6 +33,10 @@ int agent_errand_check_hook(int root_fd, const char *path, const char *name, uid
  */
 int agent_errand_parse_container(char *line, struct agent_errand_container *ret_container);
 
+/* The number behind `mark` in what a tool prints of itself; "" when there is none. */
+void agent_errand_parse_version(const char *printed, const char *mark, char *ret_text,
+                                size_t text_bytes);
+
 /* Does what the task says and appends the encoded result to `buffer`. */
 int agent_errand_run(const struct agent_errand_task *task, const struct agent_errand_places *places,
                      struct proto_buffer *buffer, struct bl_error *err) BL_CHECKED;

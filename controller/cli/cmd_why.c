@@ -23,6 +23,27 @@ static void print_facts(const json_t *facts)
     ctl_table_print(&table, stdout, "  ");
 }
 
+/* Each by itself: the reason above is cut when there are many. */
+static void print_findings(const json_t *findings)
+{
+    const json_t *finding;
+    size_t i;
+
+    json_array_foreach (findings, i, finding) {
+        const char *grade = ctl_json_text(finding, "grade");
+
+        (void)fputs("  found by ", stdout);
+        ctl_out_put(stdout, ctl_json_text(finding, "step"));
+        (void)fputs(", ", stdout);
+        ctl_out_put(stdout, grade[0] != '\0' ? grade : "no fault");
+        (void)fputs(" (", stdout);
+        ctl_out_put(stdout, ctl_json_text(finding, "code"));
+        (void)fputs("): ", stdout);
+        ctl_out_put(stdout, ctl_json_text(finding, "reason"));
+        (void)fputc('\n', stdout);
+    }
+}
+
 static void print_why(const json_t *answer)
 {
     const char *next = ctl_json_text(answer, "next");
@@ -38,6 +59,7 @@ static void print_why(const json_t *answer)
     ctl_out_put(stdout, ctl_json_text(answer, "reason"));
     (void)fputc('\n', stdout);
     print_facts(json_object_get(answer, "facts"));
+    print_findings(json_object_get(answer, "findings"));
     if (next[0] != '\0') {
         (void)fputs("next: ", stdout);
         ctl_out_put(stdout, next);

@@ -259,7 +259,7 @@ static void why_host(struct ctl_call *call, const struct ctl_fleet_host *host)
     uint8_t id[PROTO_ROLLOUT_ID_BYTES] = {0};
     struct bl_error err = {0};
     struct ctl_run *run;
-    json_t *status, *view, *facts;
+    json_t *status, *view, *facts, *findings;
     char next[NEXT_BYTES];
     uint32_t index;
     bool is_out; /* of any work, whatever it did before */
@@ -277,6 +277,10 @@ static void why_host(struct ctl_call *call, const struct ctl_fleet_host *host)
         why_idle_host(call, host);
         return;
     }
+    if (ctl_view_last_findings(call->engine, run, host->id, &findings, &err) < 0) {
+        ctl_reply_failure(call, &err);
+        return;
+    }
     index = ctl_run_index_of(run, host->id);
     status = ctl_view_status(call->engine, run);
     view = json_array_get(json_object_get(status, "hosts"), index);
@@ -292,11 +296,11 @@ static void why_host(struct ctl_call *call, const struct ctl_fleet_host *host)
         add_fact(facts, "progress", "%s", text);
     }
     add_fact(facts, "counts as failed", "%s", run->hosts[index].failed ? "yes" : "no");
-    ctl_reply(call,
-              json_pack("{s:s, s:s, s:O, s:O, s:O, s:O, s:s, s:o}", "kind", "host", "name",
-                        host->name, "id", json_object_get(view, "id"), "state",
-                        json_object_get(view, "state"), "code", json_object_get(view, "code"),
-                        "reason", json_object_get(view, "reason"), "next", next, "facts", facts));
+    ctl_reply(call, json_pack("{s:s, s:s, s:O, s:O, s:O, s:O, s:s, s:o, s:o}", "kind", "host",
+                              "name", host->name, "id", json_object_get(view, "id"), "state",
+                              json_object_get(view, "state"), "code", json_object_get(view, "code"),
+                              "reason", json_object_get(view, "reason"), "next", next, "facts",
+                              facts, "findings", findings));
     json_decref(status);
 }
 

@@ -36,4 +36,9 @@ const char *ctl_view_lost_reason(const struct ctl_rollout_host *state,
 /* The command that helps now, or "". */
 void ctl_view_next(const struct ctl_run *run, char *ret_text, size_t size_bytes);
 
+/* What the step of this host found that found something last; an empty list when none did. */
+int ctl_view_last_findings(struct ctl_engine *engine, const struct ctl_run *run,
+                           const uint8_t host_id[PROTO_HOST_ID_BYTES], json_t **ret_findings,
+                           struct bl_error *err) BL_CHECKED;
+
 #endif

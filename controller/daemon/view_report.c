@@ -81,14 +81,20 @@ static int add_state(struct host_story *host, const struct ctl_store_report *sto
     return 0;
 }
 
+static json_t *view_finding(const struct ctl_store_report *stored)
+{
+    const struct proto_report *report = &stored->report;
+
+    return json_pack("{s:s, s:o, s:s, s:s, s:s}", "step", proto_step_name(report->step), "at",
+                     corrected(stored), "grade",
+                     report->grade != 0 ? proto_grade_name(report->grade) : "", "code",
+                     report->code, "reason", report->reason);
+}
+
 static int add_finding(struct host_story *host, const struct ctl_store_report *stored,
                        struct bl_error *err)
 {
-    const struct proto_report *report = &stored->report;
-    json_t *finding = json_pack("{s:s, s:o, s:s, s:s, s:s}", "step", proto_step_name(report->step),
-                                "at", corrected(stored), "grade",
-                                report->grade != 0 ? proto_grade_name(report->grade) : "", "code",
-                                report->code, "reason", report->reason);
+    json_t *finding = view_finding(stored);
 
     if (finding == NULL || json_array_append_new(host->findings, finding) < 0)
         return bl_fail(err, -ENOMEM, "report: no memory");
@@ -205,6 +211,53 @@ int ctl_view_report(struct ctl_engine *engine, const struct ctl_run *run, json_t
         return bl_fail(err, -ENOMEM, "report: no memory");
     }
     *ret_report = report;
+
+    return 0;
+}
+
+/* ---- what a host found last ---- */
+
+struct last_findings {
+    const uint8_t *host_id;
+    json_t *list;
+    uint32_t step;
+};
+
+static int take_finding(void *userdata, const struct ctl_store_report *stored, struct bl_error *err)
+{
+    struct last_findings *last = userdata;
+    const struct proto_report *report = &stored->report;
+    json_t *finding;
+
+    if (memcmp(stored->host_id, last->host_id, PROTO_HOST_ID_BYTES) != 0)
+        return 0;
+    /* A step that was run again has found everything anew. */
+    if (report->moment == PROTO_MOMENT_BEGIN && report->step == last->step)
+        (void)json_array_clear(last->list);
+    if (report->moment != PROTO_MOMENT_NOTE)
+        return 0;
+    if (report->step != last->step)
+        (void)json_array_clear(last->list);
+    last->step = report->step;
+    finding = view_finding(stored);
+    if (finding == NULL || json_array_append_new(last->list, finding) < 0)
+        return bl_fail(err, -ENOMEM, "findings: no memory");
+
+    return 0;
+}
+
+int ctl_view_last_findings(struct ctl_engine *engine, const struct ctl_run *run,
+                           const uint8_t host_id[PROTO_HOST_ID_BYTES], json_t **ret_findings,
+                           struct bl_error *err)
+{
+    struct last_findings last = {.host_id = host_id, .list = json_array()};
+    int r = ctl_store_each_report(engine->store, run->id, take_finding, &last, err);
+
+    if (r < 0) {
+        json_decref(last.list);
+        return r;
+    }
+    *ret_findings = last.list;
 
     return 0;
 }

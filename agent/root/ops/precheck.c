@@ -1,177 +1,205 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/statvfs.h>
+#include "agent/root/ops/precheck.h"
 
-#include "agent/lease/ssh_lock.h"
-#include "agent/root/mounts.h"
-#include "agent/root/ops/baseline.h"
-#include "agent/root/ops/compare.h"
-#include "common/file.h"
+#include <stdio.h>
+#include <systemd/sd-journal.h>
+
+#include "agent/root/containers.h"
+#include "agent/root/errand.h"
+#include "agent/root/hook.h"
+#include "agent/root/ops/room.h"
+#include "agent/root/ops/versions.h"
 
 /*
- * PRECHECK: is there a reason not to begin? Each finding is a sentence with its remedy. Everything
- * in here only looks, and blocks the job while nothing was touched yet.
+ * PRECHECK: is there a reason not to begin? It looks at everything before it ends, so that people
+ * learn of all reasons at once: first what is known already, then the disks and tools, then
+ * containers, then the hooks one by one. It only looks, and blocks the job while nothing was touched.
  */
 enum {
-    CLOCK_OFFSET_MS_MAX = 10 * 60 * 1000,
-    RESERVE_BYTES = 128 * 1024 * 1024, /* dpkg holds old and new files of a package at a time */
-    BOOT_RESERVE_BYTES = 32 * 1024 * 1024,
-    STATE_RESERVE_BYTES = 16 * 1024 * 1024, /* journal and records, on a file system of its own */
-    FILES_RESERVE = 2000,
-    MOUNTINFO_BYTES_MAX = 1024 * 1024,
+    TOOL_TIMEOUT_MS = 20 * 1000,
+    HOOK_AGAIN_MS = 10 * 1000,
+    HOOK_MARGIN_MS = 5 * 1000, /* between our own end and that of the whole staging */
 };
 
-static void block(struct agent_findings *findings, const char *code, const char *what,
-                  const char *remedy)
+struct precheck_state {
+    struct agent_errand_ask *host;
+    struct agent_containers_ask *containers;
+    struct agent_hook *hook;
+    sd_event_source *again;
+    uint32_t hooks_done;
+    int64_t growth_bytes;
+    uint64_t download_bytes;
+    struct agent_findings inhibitors, warnings;
+};
+
+static void end(struct agent_op_run *run)
 {
-    agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, code, "%s -> %s", what, remedy);
-}
+    struct precheck_state *state = run->state;
 
-/* ---- room -------------------------------------------------------------------------------- */
-
-static void check_room(const char *path, uint64_t needed_bytes, struct agent_findings *findings)
-{
-    struct statvfs room;
-    uint64_t free_bytes;
-    char what[160];
-
-    if (statvfs(path, &room) < 0) {
-        if (errno == ENOENT)
-            return; /* no /boot of its own */
-        (void)snprintf(what, sizeof(what), "%s cannot be looked at: %s", path, strerror(errno));
-        block(findings, "room_unknown", what, "check this file system");
-        return;
-    }
-    free_bytes = (uint64_t)room.f_bavail * room.f_frsize;
-    if (free_bytes < needed_bytes) {
-        (void)snprintf(what, sizeof(what), "%s has %llu MiB free of %llu MiB that it may take",
-                       path, (unsigned long long)(free_bytes >> 20),
-                       (unsigned long long)(needed_bytes >> 20));
-        block(findings, "no_room", what,
-              "make room, for instance with `apt-get clean` or `dnf clean all`");
-    }
-    if (room.f_files > 0 && room.f_favail < FILES_RESERVE) {
-        (void)snprintf(what, sizeof(what), "%s has room for only %llu more files", path,
-                       (unsigned long long)room.f_favail);
-        block(findings, "no_room", what, "remove files");
+    /* What stands in the way is recorded first: there is room for only so many. */
+    agent_op_note(run, &state->inhibitors);
+    agent_op_note(run, &state->warnings);
+    if (state->inhibitors.count > 0) {
+        agent_op_end(run, PROTO_RESULT_FAILED, 0, state->inhibitors.code, state->inhibitors.text);
+    } else if (state->warnings.count > 0) {
+        agent_op_succeed(run, "nothing stands in the way; %u warning(s): %s", state->warnings.count,
+                         state->warnings.text);
+    } else {
+        agent_op_succeed(run, "nothing speaks against it");
     }
 }
 
-static void check_read_only(const char *const *paths, size_t path_count,
-                            struct agent_findings *findings)
+static void inhibit(struct agent_op_run *run, const char *code, const char *what, const char *why,
+                    const char *remedy)
 {
-    BL_AUTO_FREE char *mountinfo = NULL;
-    struct bl_error err = {0};
-    size_t bytes = 0;
-    char what[160];
-    int r;
+    struct precheck_state *state = run->state;
 
-    r = bl_file_read(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_BYTES_MAX, &mountinfo, &bytes,
-                     &err);
-    for (size_t i = 0; r >= 0 && i < path_count; i++) {
-        r = agent_mounts_is_read_only(mountinfo, paths[i], &err);
-        if (r > 0) {
-            (void)snprintf(what, sizeof(what), "the file system of %s is read-only", paths[i]);
-            block(findings, "read_only", what, "find out why, then remount it");
+    agent_findings_add(&state->inhibitors, PROTO_GRADE_FUNCTIONAL, code, "%s: %s -> %s", what, why,
+                       remedy);
+}
+
+/* ---- hooks ------------------------------------------------------------------------------- */
+
+static void ask_next_hook(struct agent_op_run *run);
+
+static int on_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    ask_next_hook(userdata);
+    return 0;
+}
+
+/* True: the same hook is asked again. Not when the job is blocked anyway, or there is no time. */
+static bool wait_for_hook(struct agent_op_run *run)
+{
+    int64_t left_ms = run->work->job.stage_deadline.ms - bl_mono_now().ms;
+    struct precheck_state *state = run->state;
+
+    if (state->inhibitors.count > 0 || left_ms < HOOK_AGAIN_MS + HOOK_MARGIN_MS)
+        return false;
+    state->again = sd_event_source_disable_unref(state->again);
+
+    return sd_event_add_time_relative(run->host->loop, &state->again, CLOCK_BOOTTIME,
+                                      (uint64_t)HOOK_AGAIN_MS * 1000, 0, on_again, run) >= 0;
+}
+
+static void on_hook(void *userdata, const struct agent_hook_answer *answer)
+{
+    struct agent_op_run *run = userdata;
+    struct precheck_state *state = run->state;
+    const char *name = run->work->manifest.precheck_hooks[state->hooks_done].text;
+    const char *line = answer->line[0] != '\0' ? answer->line : "it gave no reason";
+    char what[96];
+
+    (void)snprintf(what, sizeof(what), "hook %.64s", name);
+    sd_journal_print(LOG_INFO, "Hook %s printed: %s", name, answer->output);
+    switch (answer->end) {
+    case AGENT_HOOK_SAYS_GO:
+        break;
+    case AGENT_HOOK_SAYS_STOP:
+        inhibit(run, "hook_stop", what, line, "what it asks for; it is in /etc/belay/hooks.d");
+        break;
+    case AGENT_HOOK_SAYS_LATER:
+        if (wait_for_hook(run)) {
+            sd_journal_print(LOG_NOTICE, "Hook %s asks to wait: %s", name, line);
+            state->hook = agent_hook_free(state->hook);
+            return;
         }
+        inhibit(run, "hook_later", what, line,
+                "wait until it says go, or give it more time with stage_within");
+        break;
+    case AGENT_HOOK_IS_BROKEN:
+        inhibit(run, "hook_broken", what, line,
+                "repair it: a file of root in /etc/belay/hooks.d that nobody else can change");
+        break;
     }
-    if (r < 0)
-        block(findings, "mounts_unknown", err.text, "check /proc/self/mountinfo");
+    state->hook = agent_hook_free(state->hook);
+    state->hooks_done++;
+    ask_next_hook(run);
 }
 
-static void check_disks(const char *state_dir, const struct agent_work *work,
-                        const struct agent_txn_result *stage, struct agent_findings *findings)
+static void ask_next_hook(struct agent_op_run *run)
 {
-    static const char *const paths[] = {"/", "/usr", "/var", "/boot"};
-    uint64_t growth_bytes = stage->installed_bytes > 0 ? (uint64_t)stage->installed_bytes : 0;
-    bool kernel = agent_order_risk(&work->manifest) == PROTO_RISK_HIGH;
+    const struct proto_manifest *manifest = &run->work->manifest;
+    const struct agent_hook_caller caller = {run, on_hook};
+    struct precheck_state *state = run->state;
+    struct bl_error err = {0};
 
-    /* The download and the way back lie on disk already: staging put them there. */
-    check_room("/", growth_bytes + RESERVE_BYTES, findings);
-    check_room("/usr", growth_bytes + RESERVE_BYTES, findings);
-    check_room("/var", growth_bytes + RESERVE_BYTES, findings);
-    check_room(state_dir, STATE_RESERVE_BYTES, findings);
-    check_room("/boot", kernel ? growth_bytes + BOOT_RESERVE_BYTES : 0, findings);
-    check_read_only(paths, sizeof(paths) / sizeof(paths[0]), findings);
-}
-
-/* ---- the rest ---------------------------------------------------------------------------- */
-
-static void check_packages(const struct agent_txn_result *stage, struct agent_findings *findings)
-{
-    if (!stage->audit_clean) {
-        block(findings, "package_database_broken", "a package is half installed",
-              "`dpkg --audit` or `dnf check --duplicates` names it; repair it, then try again");
-    }
-    if (!stage->way_back_complete) {
-        block(findings, "no_way_back", "the way back is not complete",
-              "see the notes of the staging");
-    }
-    for (uint32_t i = 0; i < stage->findings_count; i++) {
-        block(findings, stage->findings[i].code, stage->findings[i].reason,
-              stage->findings[i].remedy);
-    }
-}
-
-static void check_units(const struct agent_work *work, const struct agent_baseline *baseline,
-                        struct agent_findings *findings)
-{
-    for (uint32_t i = 0; i < work->manifest.verify_units_count; i++) {
-        const char *name = work->manifest.verify_units[i].text;
-        const struct agent_unit *unit = agent_baseline_find(baseline, name);
-        char what[320];
-
-        if (unit != NULL && unit->state == AGENT_UNIT_ACTIVE)
-            continue;
-        (void)snprintf(what, sizeof(what), "%s of the plan is %s already", name,
-                       unit == NULL ? "inactive" : agent_unit_state_name(unit->state));
-        block(findings, "unit_not_healthy", what,
-              "start it, or take it out of the plan's verify list");
-    }
-}
-
-static void check_clock(const struct agent_host *host, struct agent_findings *findings)
-{
-    char what[160];
-
-    if (!host->clock_known || (host->clock_offset_ms <= CLOCK_OFFSET_MS_MAX &&
-                               host->clock_offset_ms >= -CLOCK_OFFSET_MS_MAX))
+    if (state->hooks_done == manifest->precheck_hooks_count) {
+        end(run);
         return;
-    (void)snprintf(what, sizeof(what), "this host's clock is %lld s away from the controller's",
-                   (long long)(host->clock_offset_ms / 1000));
-    block(findings, "clock_wrong", what, "set the clock (systemd-timesyncd, chrony)");
+    }
+    if (agent_hook_start(run->host, run->work, manifest->precheck_hooks[state->hooks_done].text,
+                         "precheck", &caller, &state->hook, &err) < 0) {
+        inhibit(run, "hook_broken", "hooks", err.text, "look at the host's journal");
+        end(run);
+    }
 }
 
-static void check_revert_class(const struct agent_work *work, struct agent_findings *findings)
-{
-    char what[160];
+/* ---- containers -------------------------------------------------------------------------- */
 
-    if (work->manifest.revert_class == PROTO_REVERT_PACKAGES)
-        return;
-    (void)snprintf(what, sizeof(what), "the plan asks for a way back by %s, this host has packages",
-                   proto_revert_class_name(work->manifest.revert_class));
-    block(findings, "revert_class", what, "change `revert` in the plan");
+static void on_containers(void *userdata, const struct agent_containers *containers,
+                          const char *why)
+{
+    struct agent_op_run *run = userdata;
+    struct precheck_state *state = run->state;
+
+    if (containers == NULL) {
+        inhibit(run, "containers_unknown", "the container engines could not be asked", why,
+                "look at the host's journal");
+    } else {
+        agent_precheck_containers(&run->work->manifest, containers, &state->inhibitors);
+    }
+    ask_next_hook(run);
 }
 
-/* It is taken when the job starts; that it could not be is told while nothing was touched. */
-static void check_ssh_lock(const struct agent_host *host, const struct agent_work *work,
-                           struct agent_findings *findings)
+static void ask_containers(struct agent_op_run *run)
 {
-    struct agent_lease_outcome outcome;
-    struct bl_error ignored = {0};
+    const struct agent_containers_caller caller = {run, on_containers};
+    struct precheck_state *state = run->state;
+    struct bl_error err = {0};
 
-    if (!work->manifest.ssh_lock ||
-        agent_ssh_lock_check(host->places, &work->manifest, &outcome, &ignored) >= 0)
-        return;
-    agent_findings_add(findings, PROTO_GRADE_FUNCTIONAL, outcome.code, "%s", outcome.reason);
+    if (run->work->manifest.precheck_containers_count == 0) {
+        ask_next_hook(run);
+    } else if (agent_containers_list(run->host, &caller, &state->containers, &err) < 0) {
+        on_containers(run, NULL, err.text);
+    }
+}
+
+/* ---- disks and tools --------------------------------------------------------------------- */
+
+static void on_host(void *userdata, const struct agent_errand_result *result, const char *why)
+{
+    struct agent_op_run *run = userdata;
+    struct precheck_state *state = run->state;
+    bool kernel = agent_order_risk(&run->work->manifest) == PROTO_RISK_HIGH;
+
+    if (result == NULL) {
+        inhibit(run, "host_unknown", "disks and tools could not be looked at", why,
+                "look at the host's journal");
+    } else {
+        const struct agent_room_need need = {.growth_bytes = state->growth_bytes,
+                                             .download_bytes = state->download_bytes,
+                                             .boot_image_bytes =
+                                                 kernel ? result->boot_image_bytes : 0,
+                                             .state_dir = run->host->state_dir};
+
+        agent_room_judge(result->disks, result->disks_count, &need, &state->inhibitors);
+        agent_versions_judge(result->tools, result->tools_count, &state->inhibitors,
+                             &state->warnings);
+    }
+    ask_containers(run);
 }
 
 static int start(struct agent_op_run *run, struct bl_error *err)
 {
+    const struct agent_errand_task task = {.format = AGENT_ERRAND_FORMAT,
+                                           .what = AGENT_ERRAND_HOST,
+                                           .state_dir = run->host->state_dir,
+                                           .timeout_ms = TOOL_TIMEOUT_MS};
+    const struct agent_errand_caller caller = {run, on_host};
+    struct precheck_state *state = run->state;
     PROTO_AUTO_ARENA arena = {0};
-    struct agent_findings findings = {0};
+    struct agent_precheck_known known = {.manifest = &run->work->manifest, .host = run->host};
     struct agent_baseline baseline;
     struct agent_txn_result stage;
     int r;
@@ -181,20 +209,24 @@ static int start(struct agent_op_run *run, struct bl_error *err)
         r = agent_baseline_load(run->work->dir_fd, &arena, &baseline, err);
     if (r < 0)
         return r;
+    known.stage = &stage;
+    known.baseline = &baseline;
+    state->growth_bytes = stage.installed_bytes;
+    state->download_bytes = stage.download_bytes;
+    agent_precheck_known(&known, &state->inhibitors, &state->warnings);
 
-    check_packages(&stage, &findings);
-    check_disks(run->host->state_dir, run->work, &stage, &findings);
-    check_units(run->work, &baseline, &findings);
-    check_clock(run->host, &findings);
-    check_revert_class(run->work, &findings);
-    check_ssh_lock(run->host, run->work, &findings);
-
-    if (findings.count == 0) {
-        agent_op_succeed(run, "nothing speaks against it");
-    } else {
-        agent_op_end(run, PROTO_RESULT_FAILED, 0, findings.code, findings.text);
-    }
-    return 0;
+    return agent_errand_start(run->host, &task, &caller, &state->host, err);
 }
 
-const struct agent_op agent_op_precheck = {PROTO_STEP_PRECHECK, 0, start, NULL};
+static void stop(struct agent_op_run *run)
+{
+    struct precheck_state *state = run->state;
+
+    state->host = agent_errand_free(state->host);
+    state->containers = agent_containers_free(state->containers);
+    state->hook = agent_hook_free(state->hook);
+    sd_event_source_disable_unref(state->again);
+}
+
+const struct agent_op agent_op_precheck = {PROTO_STEP_PRECHECK, sizeof(struct precheck_state),
+                                           start, stop};

@@ -295,6 +295,46 @@ static void test_engines_are_asked(void **state)
     assert_non_null(strstr(room->result.silent[0].why, "Cannot connect"));
 }
 
+static void test_versions_are_found_in_what_tools_print(void **state)
+{
+    static const struct {
+        const char *printed, *mark, *version;
+    } cases[] = {
+        {"Debian 'dpkg' package management program version 1.21.22 (amd64).\n", "program version ",
+         "1.21.22"},
+        {"apt 2.6.1 (amd64)\n", "apt ", "2.6.1"},
+        {"4.14.0\n  Installed: dnf-0:4.14.0-1\n", "", "4.14.0"},
+        {"systemd 252 (252.19-1~deb12u1)\n+PAM\n", "systemd ", "252"},
+        {"unknown option -- V\nOpenSSH_8.4p1 Debian-5, OpenSSL 1.1.1\n", "OpenSSH_", "8.4"},
+        {"no such thing\n", "apt ", ""},
+        {"apt \n", "apt ", ""},
+    };
+    char version[AGENT_ERRAND_VERSION_BYTES_MAX + 1];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        agent_errand_parse_version(cases[i].printed, cases[i].mark, version, sizeof(version));
+        assert_string_equal(version, cases[i].version);
+    }
+}
+
+static void test_disks_are_looked_at_and_tried(void **state)
+{
+    struct room *room = *state;
+    const struct agent_errand_task task = {.format = AGENT_ERRAND_FORMAT,
+                                           .what = AGENT_ERRAND_HOST,
+                                           .state_dir = room->root,
+                                           .timeout_ms = 20000};
+    const struct agent_errand_disk *disk;
+
+    run(room, &task);
+    assert_true(room->result.disks_count >= 2);
+    disk = &room->result.disks[room->result.disks_count - 1];
+    assert_string_equal(disk->path, room->root);
+    assert_int_equal(disk->failure, 0);
+    assert_true(disk->free_bytes > 0);
+    assert_string_equal(room->result.disks[0].path, "/");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +352,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_endless_output_is_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(test_container_lines_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_engines_are_asked, setup, teardown),
+        cmocka_unit_test(test_versions_are_found_in_what_tools_print),
+        cmocka_unit_test_setup_teardown(test_disks_are_looked_at_and_tried, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,33 +7,11 @@
 #include <unistd.h>
 
 #include "agent/root/facts.h"
-#include "agent/root/mounts.h"
 #include "agent/root/prune.h"
 #include "agent/root/setup.h"
 #include "agent/root/witnesses.h"
 #include "proto/manifest.h"
 #include "tests/lib/unit.h"
-
-static void test_read_only_is_the_file_systems_own_state(void **state)
-{
-    static const char mountinfo[] =
-        "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro\n"
-        "22 21 8:1 /usr /usr ro,relatime shared:2 master:1 - ext4 /dev/sda1 rw\n"
-        "23 21 8:2 / /var rw - ext4 /dev/sda2 ro,errors=remount-ro\n"
-        "24 23 8:3 / /variable rw - ext4 /dev/sda3 rw\n"
-        "25 21 0:9 / /srv rw - nfs server:/x ro\n"
-        "26 25 8:4 / /srv rw - ext4 /dev/sda4 rw\n";
-    struct bl_error err = {0};
-
-    assert_int_equal(agent_mounts_is_read_only(mountinfo, "/", &err), 0);
-    assert_int_equal(agent_mounts_is_read_only(mountinfo, "/usr", &err), 0);
-    assert_int_equal(agent_mounts_is_read_only(mountinfo, "/var", &err), 1);
-    assert_int_equal(agent_mounts_is_read_only(mountinfo, "/var/lib", &err), 1);
-    assert_int_equal(agent_mounts_is_read_only(mountinfo, "/variable", &err), 0);
-    assert_int_equal(agent_mounts_is_read_only(mountinfo, "/srv", &err), 0);
-    assert_int_equal(agent_mounts_is_read_only("", "/", &err), -ENODATA);
-    assert_int_equal(agent_mounts_is_read_only("21 1 8:1 /\n", "/", &err), -ENODATA);
-}
 
 static void test_os_release(void **state)
 {
@@ -259,7 +237,6 @@ static void test_a_question_to_the_witnesses_is_joined(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read_only_is_the_file_systems_own_state),
         cmocka_unit_test(test_os_release),
         cmocka_unit_test(test_controller_line),
         cmocka_unit_test(test_key_is_made_once_and_kept),
