@@ -13,6 +13,7 @@
 #include "agent/courier/enroll.h"
 #include "agent/lease/manager.h"
 #include "agent/root/facts.h"
+#include "agent/root/place.h"
 #include "agent/root/setup.h"
 #include "common/file.h"
 #include "common/hex.h"
@@ -452,6 +453,7 @@ int agent_join(int argc, char **argv)
 {
     struct bl_error err = {0};
     struct join join = {0};
+    struct agent_place place;
     int r;
 
     r = parse(argc, argv, &join.options);
@@ -466,7 +468,10 @@ int agent_join(int argc, char **argv)
             (void)fprintf(stderr, "belay-agent join: %s\n", err.text);
             return EXIT_USAGE;
         }
-        r = do_join(&join, &err);
+        agent_place_read(&place);
+        r = agent_place_check(&place, &err);
+        if (r >= 0)
+            r = do_join(&join, &err);
     }
     explicit_bzero(&join, sizeof(join));
     if (r < 0) {

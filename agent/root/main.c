@@ -14,6 +14,7 @@
 #include "agent/root/figures.h"
 #include "agent/root/job.h"
 #include "agent/root/join.h"
+#include "agent/root/place.h"
 #include "agent/root/rescue.h"
 #include "agent/root/setup.h"
 #include "agent/root/ssh_watch.h"
@@ -241,9 +242,14 @@ static int note_start(struct agent_host *host, struct bl_error *err)
 
 static int prepare(struct agent *agent, struct bl_error *err)
 {
+    struct agent_place place;
     sigset_t ends;
     int r;
 
+    agent_place_read(&place);
+    r = agent_place_check(&place, err);
+    if (r < 0)
+        return r;
     (void)sigemptyset(&ends);
     (void)sigaddset(&ends, SIGTERM);
     (void)sigaddset(&ends, SIGINT);

@@ -12,6 +12,7 @@
 #include "agent/root/modules.h"
 #include "agent/root/ops/room.h"
 #include "agent/root/ops/versions.h"
+#include "agent/root/place.h"
 #include "tests/lib/unit.h"
 
 enum {
@@ -238,6 +239,33 @@ static void test_containers_must_run_and_be_healthy(void **state)
     assert_non_null(strstr(inhibitors.list[3].text, "container none is not there"));
 }
 
+/* ---- where the agent runs ---------------------------------------------------------------- */
+
+/* F45: without systemd, in a container of one program or in a chroot the agent does not start. */
+static void test_only_a_host_of_systemd_will_do(void **state)
+{
+    static const struct {
+        struct agent_place place;
+        const char *says; /* NULL: good */
+    } cases[] = {
+        {{.has_systemd = true, .first = "systemd"}, NULL},
+        {{.has_systemd = true, .first = ""}, NULL},
+        {{.has_systemd = false, .first = "systemd"}, "systemd does not run this host"},
+        {{.has_systemd = true, .first = "tini"}, "process 1 is 'tini'"},
+        {{.has_systemd = false, .first = "init"}, "process 1 is 'init'"},
+        {{.has_systemd = true, .first = "systemd", .is_chroot = true}, "this is a chroot"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct bl_error err = {0};
+        int r = agent_place_check(&cases[i].place, &err);
+
+        assert_int_equal(r, cases[i].says == NULL ? 0 : -EOPNOTSUPP);
+        if (cases[i].says != NULL)
+            assert_non_null(strstr(err.text, cases[i].says));
+    }
+}
+
 /* ---- modules ----------------------------------------------------------------------------- */
 
 static void put_module(int dir_fd, const char *name, const char *taint)
@@ -296,6 +324,7 @@ int main(void)
         cmocka_unit_test(test_failed_units_warn_and_named_ones_inhibit),
         cmocka_unit_test(test_all_inhibitors_are_told_at_once),
         cmocka_unit_test(test_containers_must_run_and_be_healthy),
+        cmocka_unit_test(test_only_a_host_of_systemd_will_do),
         cmocka_unit_test(test_modules_that_taint_are_listed),
     };
 
