@@ -154,7 +154,8 @@ static void ask_tool(const struct agent_errand_task *task, uint32_t tool,
 void agent_errand_do_host(const struct agent_errand_task *task, struct agent_errand_result *result,
                           struct agent_errand_seen *seen)
 {
-    static const char *const paths[] = {"/", "/usr", "/var", "/var/lib", "/boot"};
+    static const char *const paths[] = {"/",     "/usr",          "/var",        "/var/lib",
+                                        "/boot", "/var/lib/dpkg", "/var/lib/rpm"};
 
     result->disks = seen->disks;
     result->tools = seen->tools;

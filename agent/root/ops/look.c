@@ -7,12 +7,15 @@
 
 #include "agent/probe/check.h"
 #include "agent/root/ask.h"
+#include "agent/root/errand.h"
 #include "agent/root/facts.h"
+#include "agent/root/ops/room.h"
 #include "agent/root/ops/survey.h"
 #include "agent/root/ops/txn.h"
 
 enum {
     INSPECT_DEADLINE_MS = 10 * 60 * 1000,
+    DISKS_TIMEOUT_MS = 10000,
 };
 
 struct agent_look {
@@ -24,6 +27,7 @@ struct agent_look {
     struct agent_phase *phase;
     struct agent_survey *survey;
     struct agent_ask *checks;
+    struct agent_errand_ask *disks;
     struct proto_arena arena;
     struct agent_baseline baseline;
     struct agent_findings findings;
@@ -32,6 +36,31 @@ struct agent_look {
 static void end(struct agent_look *look, const char *why)
 {
     look->caller.done(look->caller.userdata, &look->findings, why);
+}
+
+static void begin_checks(struct agent_look *look);
+
+/* Why the way back did not get through is told as far as the disks know it. */
+static void on_disks(void *userdata, const struct agent_errand_result *result, const char *why)
+{
+    struct agent_look *look = userdata;
+
+    if (result != NULL)
+        agent_room_judge_writing(result->disks, result->disks_count, &look->findings);
+    begin_checks(look);
+}
+
+static bool asks_disks(struct agent_look *look)
+{
+    const struct agent_errand_task task = {.format = AGENT_ERRAND_FORMAT,
+                                           .what = AGENT_ERRAND_HOST,
+                                           .state_dir = look->host->state_dir,
+                                           .timeout_ms = DISKS_TIMEOUT_MS};
+    const struct agent_errand_caller caller = {look, on_disks};
+    struct bl_error ignored = {0};
+
+    return look->task.restored && look->findings.grade > PROTO_GRADE_MINOR &&
+           agent_errand_start(look->host, &task, &caller, &look->disks, &ignored) >= 0;
 }
 
 /* The units that we paused ourselves come back with RESUME. */
@@ -153,7 +182,8 @@ static void on_survey(void *userdata, const struct agent_baseline *now, const ch
     /* After the way back the kernel's log still tells of the change; it proves nothing then. */
     if (!look->task.restored)
         agent_compare_kernel_log(&log, &look->findings);
-    begin_checks(look);
+    if (!asks_disks(look))
+        begin_checks(look);
 }
 
 static int compare_packages(struct agent_look *look, const struct agent_txn_result *now,
@@ -237,6 +267,7 @@ struct agent_look *agent_look_free(struct agent_look *look)
     look->phase = agent_phase_free(look->phase);
     look->survey = agent_survey_free(look->survey);
     look->checks = agent_ask_free(look->checks);
+    look->disks = agent_errand_free(look->disks);
     proto_arena_release(&look->arena);
     free(look);
     return NULL;

@@ -104,15 +104,22 @@ static void judge_writing(const struct agent_errand_disk *disk, struct agent_fin
     }
 }
 
+void agent_room_judge_writing(const struct agent_errand_disk *disks, uint32_t disk_count,
+                              struct agent_findings *findings)
+{
+    for (uint32_t i = 0; i < disk_count; i++)
+        judge_writing(&disks[i], findings);
+}
+
 void agent_room_judge(const struct agent_errand_disk *disks, uint32_t disk_count,
                       const struct agent_room_need *need, struct agent_findings *inhibitors)
 {
+    /* A part of a file system may be mounted read-only: each path is tried by itself. */
+    agent_room_judge_writing(disks, disk_count, inhibitors);
     for (uint32_t i = 0; i < disk_count; i++) {
         unsigned purposes = 0;
         bool is_first = true;
 
-        /* A part of a file system may be mounted read-only: each path is tried by itself. */
-        judge_writing(&disks[i], inhibitors);
         if (disks[i].failure != 0)
             continue;
         for (uint32_t j = 0; j < disk_count; j++) {

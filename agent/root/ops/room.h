@@ -20,4 +20,8 @@ struct agent_room_need {
 void agent_room_judge(const struct agent_errand_disk *disks, uint32_t disk_count,
                       const struct agent_room_need *need, struct agent_findings *inhibitors);
 
+/* Only whether each takes and keeps what is written. */
+void agent_room_judge_writing(const struct agent_errand_disk *disks, uint32_t disk_count,
+                              struct agent_findings *findings);
+
 #endif
