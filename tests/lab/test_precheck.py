@@ -160,6 +160,19 @@ def test_a_disk_that_becomes_read_only_in_mid_change_is_told(fleet: MakeFleet) -
     assert h1.can_log_in() and h1.unit_state("cron.service") == "active"
 
 
+def test_garbage_in_dpkgs_journal_blocks_and_stays(fleet: MakeFleet) -> None:
+    """F2: what a power loss left in dpkg's updates is named, and belay repairs nothing unasked."""
+    lab = fleet(hosts=1)
+    h1 = lab["h1"]
+    lab.repository.publish("1.0", "demo=2.0")
+    h1.shell("head -c 300 /dev/zero >/var/lib/dpkg/updates/0001")
+    code, report = lab.belay.roll_out(plan(waves=["100%"]))
+    (host,) = report["hosts"]
+    assert (code, host["end_state"], host["cause"]["code"]) == (Exit.HOSTS_FAILED, "blocked", "package_database_broken")
+    assert "dpkg --audit" in host["cause"]["reason"], host
+    assert h1.path("/var/lib/dpkg/updates/0001").read_bytes() == bytes(300)
+
+
 def test_the_agent_refuses_where_systemd_does_not_run_the_host(installed_fleet: MakeFleet) -> None:
     """F45: a host without systemd, and a chroot."""
     h1 = installed_fleet(hosts=1)["h1"]
