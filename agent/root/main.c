@@ -48,7 +48,7 @@ struct agent {
     struct agent_jobs_handler handler;
     struct agent_figures *figures;
     struct agent_figures_handler figures_handler;
-    unsigned samples; /* since figures were sent last */
+    unsigned samples;                 /* since figures were sent last */
     struct agent_units_call *renewal; /* this process and the courier are about to be restarted */
     int run_fd;
 };
