@@ -39,6 +39,11 @@ struct bl_wall bl_wall_now(void)
     return (struct bl_wall){.ms = read_ms(CLOCK_REALTIME)};
 }
 
+struct bl_wall bl_wall_of_monotonic(int64_t mono_ms)
+{
+    return (struct bl_wall){.ms = mono_ms + read_ms(CLOCK_REALTIME) - read_ms(CLOCK_MONOTONIC)};
+}
+
 void bl_wall_to_text(struct bl_wall wall, char ret_text[BL_WALL_TEXT_BYTES])
 {
     static const int64_t least_ms = INT64_C(-62167219200000); /* 0000-01-01T00:00:00.000Z */

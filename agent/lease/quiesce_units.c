@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/lease/manager.h"
 #include "agent/lease/quiesce_plan.h"
+#include "common/clock.h"
 #include "common/text.h"
 
 #define UNIT_INTERFACE "org.freedesktop.systemd1.Unit"
@@ -55,15 +55,6 @@ static uint64_t get_usec(sd_bus *bus, const char *path, const char *property)
     return usec >= INT64_MAX ? 0 : usec;
 }
 
-static int64_t clock_ms(clockid_t clock)
-{
-    struct timespec now = {0};
-
-    (void)clock_gettime(clock, &now);
-
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* A timer may have runs by the calendar and runs after some time: the earlier one comes next. */
 static void look_at_timer(sd_bus *bus, const char *path, struct agent_quiesce_unit *unit)
 {
@@ -71,7 +62,7 @@ static void look_at_timer(sd_bus *bus, const char *path, struct agent_quiesce_un
     int64_t after_time_ms = (int64_t)(get_usec(bus, path, "NextElapseUSecMonotonic") / 1000);
 
     if (after_time_ms > 0)
-        after_time_ms += clock_ms(CLOCK_REALTIME) - clock_ms(CLOCK_MONOTONIC);
+        after_time_ms = bl_wall_of_monotonic(after_time_ms).ms;
     unit->next_run_ms = by_calendar_ms;
     if (after_time_ms > 0 && (by_calendar_ms == 0 || after_time_ms < by_calendar_ms))
         unit->next_run_ms = after_time_ms;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "agent/packages/process.h"
 #include "agent/packages/tools.h"
@@ -35,13 +35,11 @@ bool agent_packages_await_retry(struct agent_packages_job *job, int attempt, str
 {
     int64_t wait_ms = job->retry_ms << attempt;
     int64_t left_ms = agent_packages_job_left_ms(job);
-    struct timespec wait = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
 
     if (attempt >= RETRIES_MAX || (left_ms >= 0 && left_ms <= wait_ms))
         return false;
     (void)dprintf(job->log_fd, "# once more in %lld ms: %s\n", (long long)wait_ms, err->text);
-    while (nanosleep(&wait, &wait) < 0 && errno == EINTR)
-        continue;
+    (void)poll(NULL, 0, (int)wait_ms);
     *err = (struct bl_error){0};
     job->code = NULL;
     job->remedy = NULL;

@@ -176,13 +176,12 @@ static void a_look_names_the_script_that_hangs(void **state)
     PROTO_AUTO_ARENA arena = {0};
     struct proto_progress told;
     struct bl_error err = {0};
-    char tool[160], copy[200];
+    char tool[160];
     struct job_dir d;
 
     job_dir_make(&d);
     (void)snprintf(tool, sizeof(tool), "%s/dpkg", d.path);
-    (void)snprintf(copy, sizeof(copy), "cp /bin/sh %s", tool);
-    assert_int_equal(system(copy), 0);
+    assert_int_equal(symlink("/bin/sh", tool), 0);
     assert_int_equal(mkfifoat(d.job.job_fd, "fifo", 0600), 0);
     const char *argv[] = {tool, "-c",
                           "echo 'Setting up demo (2.0) ...'; "
