@@ -94,6 +94,7 @@ packaging/install-build-deps.sh test || { echo "0 passed, 1 failed, 0 skipped"; 
 
 step "tidy: the tree" tests/tidy/tree.py
 step "tidy: format" tests/tidy/format.sh
+step "tidy: each failure mode names its tests" tests/matrix.py
 step "shellcheck" tests/tidy/shellcheck.sh
 step "tidy: exposure of the units" tests/tidy/exposure.sh
 step "build: gcc, warnings are errors" build build -Dwerror=true
@@ -109,5 +110,6 @@ if [ "$mode" = all ]; then
     CC=clang step "build: clang, warnings are errors" build build-clang -Dwerror=true
     step "packages: built and clean for lintian" packages
     lab
+    step "failure modes, each with its tests" tests/matrix.py build/lab.log build/suites.log
 fi
 finish
