@@ -251,6 +251,9 @@ static void turn_back(struct agent_job *job, struct bl_mono now, struct agent_jo
 {
     bool is_untouched = job->state == PROTO_JOB_STAGING || job->state == PROTO_JOB_READY;
 
+    /* Nothing more is taken from a host on which nothing was changed. */
+    if (job->state != PROTO_JOB_COMMITTED)
+        job->isolate_again = false;
     if (!is_untouched) {
         agent_job_enter(job, PROTO_JOB_REVERTING, now, effects);
     } else if (job->failed && !job->cancel_wanted && !job->revert_wanted) {
