@@ -13,8 +13,9 @@
 #include "agent/txn/progress.h"
 #include "common/text.h"
 
+#define NOBODY UINT32_MAX
+
 enum {
-    NOBODY = UINT32_MAX,
     SOFT_SHARE = 4, /* of the phase's time: a script that takes longer is worth telling */
 };
 
