@@ -12,7 +12,9 @@
 #include "common/text.h"
 
 #define RECORD "silence"
-#define TIMER  "belay-silence.timer"
+#define GOING_BACK \
+    "going_back" /* the same record, once the way back is begun for want of an agent */
+#define TIMER "belay-silence.timer"
 
 enum {
     AGENT_START_MS_MAX = 3 * 60 * 1000,
@@ -55,6 +57,8 @@ int agent_silence_disarm(const struct agent_lease_places *places, struct bl_erro
     struct bl_error ignored = {0};
     int r = agent_lease_remove(places, RECORD, err);
 
+    if (r >= 0)
+        r = agent_lease_remove(places, GOING_BACK, err);
     if (r < 0)
         return r;
     /* Without the record the timer's service does nothing, and takes the timer away itself. */
@@ -63,14 +67,24 @@ int agent_silence_disarm(const struct agent_lease_places *places, struct bl_erro
     return 0;
 }
 
-bool agent_silence_is_of(const struct agent_lease_places *places, const char *job)
+static bool is_of(const struct agent_lease_places *places, const char *name, const char *job)
 {
     PROTO_AUTO_ARENA arena = {0};
     struct agent_lease_record record;
     struct bl_error ignored = {0};
 
-    return agent_lease_load(places, RECORD, &arena, &record, &ignored) > 0 &&
+    return agent_lease_load(places, name, &arena, &record, &ignored) > 0 &&
            strcmp(record.job, job) == 0;
+}
+
+bool agent_silence_is_of(const struct agent_lease_places *places, const char *job)
+{
+    return is_of(places, RECORD, job);
+}
+
+bool agent_silence_goes_back(const struct agent_lease_places *places, const char *job)
+{
+    return is_of(places, GOING_BACK, job);
 }
 
 int agent_silence_rearm(const struct agent_lease_places *places, struct bl_error *err)
@@ -116,17 +130,22 @@ static int raise_agent(sd_bus *bus, struct bl_error *err)
     return 0;
 }
 
-/* Nobody else is left to do it. */
-static int go_back(const struct agent_lease_places *places, sd_bus *bus, const char *job,
-                   struct bl_error *err)
+/*
+ * Nobody else is left to do it. An agent that comes up after all must not go on with the change, so
+ * it is told before anything begins; that this cannot be written is no reason to leave the host as it is.
+ */
+static int go_back(const struct agent_lease_places *places, sd_bus *bus,
+                   const struct agent_lease_record *record, struct bl_error *err)
 {
     char unit[UNIT_BYTES];
     struct bl_error own = {0};
     int r, released;
 
-    r = bl_text_format(unit, sizeof(unit), "belay-txn@%s-restore.service", job);
+    r = bl_text_format(unit, sizeof(unit), "belay-txn@%s-restore.service", record->job);
     if (r < 0)
-        return bl_fail(err, r, "job '%s'", job);
+        return bl_fail(err, r, "job '%s'", record->job);
+    if (agent_lease_save(places, GOING_BACK, record, &own) < 0)
+        (void)fprintf(stderr, SD_WARNING "%s\n", own.text);
     (void)fprintf(stderr, SD_CRIT "the agent is dead: starting %s\n", unit);
     r = agent_manager_run(bus, "StartUnit", unit, /* timeout_ms= */ -1, err);
     if (r < 0)
@@ -160,7 +179,7 @@ int agent_silence_end(const struct agent_lease_places *places, struct bl_error *
     if (r != 0)
         return r < 0 ? r : 0;
     if (loaded > 0)
-        return go_back(places, bus, record.job, err);
+        return go_back(places, bus, &record, err);
 
     /* Nobody knows of which job, but what is switched off can be given back. */
     (void)!agent_release_all(places, &own); /* it has told its failures */

@@ -20,6 +20,12 @@ int agent_silence_disarm(const struct agent_lease_places *places, struct bl_erro
 /* Whether the way back of this very job is armed: then the job goes on. */
 bool agent_silence_is_of(const struct agent_lease_places *places, const char *job);
 
+/*
+ * Whether belay-silence has begun the way back of this very job, for want of an agent: whoever comes
+ * up afterwards, or looks again at a step's end, goes back too.
+ */
+bool agent_silence_goes_back(const struct agent_lease_places *places, const char *job);
+
 /* At boot: sets the timer again from the record; nothing when none is armed. */
 int agent_silence_rearm(const struct agent_lease_places *places, struct bl_error *err) BL_CHECKED;
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <systemd/sd-journal.h>
 
+#include "agent/lease/silence.h"
 #include "agent/root/job_report.h"
 #include "agent/root/ops/op.h"
 #include "agent/root/prune.h"
@@ -270,6 +271,19 @@ bool agent_jobs_tell(struct agent_jobs *jobs, struct agent_job_event event, cons
     return tell(jobs, event, &(struct telling){.who = who});
 }
 
+/* The silence timer may have rung while this process was not there, or was only coming up. */
+static void heed_silence(struct agent_jobs *jobs)
+{
+    static const struct agent_job_event back = {
+        .type = AGENT_JOB_REVERT,
+        .code = "silence",
+        .reason = "the way back began by its timer while the agent was dead"};
+
+    if (agent_jobs_is_open(jobs) && jobs->work->job.state != PROTO_JOB_REVERTING &&
+        agent_silence_goes_back(jobs->host->places, jobs->work->id_text))
+        (void)agent_jobs_tell(jobs, back, "");
+}
+
 static void on_step_done(void *userdata, enum proto_step step,
                          const struct agent_op_outcome *outcome)
 {
@@ -278,6 +292,7 @@ static void on_step_done(void *userdata, enum proto_step step,
 
     /* The outcome is a copy on the caller's stack, so the run may go first. */
     jobs->run = agent_op_free(jobs->run);
+    heed_silence(jobs);
     (void)tell(jobs,
                (struct agent_job_event){.type = AGENT_JOB_STEP_ENDED,
                                         .step = step,
@@ -328,6 +343,7 @@ static int take_up(struct agent_jobs *jobs, const struct agent_journal_job *save
         (struct agent_job_event){.type = AGENT_JOB_RESTART,
                                  .rebooted = strcmp(saved->boot_id, jobs->host->boot_id) != 0},
         "");
+    heed_silence(jobs);
     return 0;
 }
 

@@ -61,6 +61,7 @@ struct sim_host_disk {
     uint32_t last_number;
     struct sim_installed installed;
     struct sim_lease_record leases[SIM_LEASE_LAST + 1];
+    struct sim_lease_record going_back; /* belay-silence found no agent */
     bool has_ssh_drop_in;
     uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES]; /* of the newest job of the journal */
     uint32_t job_state;

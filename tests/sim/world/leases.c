@@ -42,6 +42,15 @@ static enum sim_lease lease_of(const char *name, bool is_timer)
     sim_broken("no lease has the name %s", name);
 }
 
+/* That belay-silence goes back is a record of its own, of no lease. */
+#define GOING_BACK "going_back"
+
+static struct sim_lease_record *record_of(struct sim_host *h, const char *name)
+{
+    return strcmp(name, GOING_BACK) == 0 ? &h->disk.going_back
+                                         : &h->disk.leases[lease_of(name, false)];
+}
+
 static int may_write(const struct sim_host *h, struct bl_error *err)
 {
     if (!sim_process_may_act())
@@ -58,7 +67,7 @@ int __wrap_agent_lease_save(const struct agent_lease_places *places, const char 
                             const struct agent_lease_record *record, struct bl_error *err)
 {
     struct sim_host *h = sim_here();
-    struct sim_lease_record *saved = &h->disk.leases[lease_of(name, false)];
+    struct sim_lease_record *saved = record_of(h, name);
     int r = may_write(h, err);
 
     if (r < 0)
@@ -77,7 +86,7 @@ int __wrap_agent_lease_load(const struct agent_lease_places *places, const char 
                             struct proto_arena *arena, struct agent_lease_record *ret_record,
                             struct bl_error *err)
 {
-    const struct sim_lease_record *saved = &sim_here()->disk.leases[lease_of(name, false)];
+    const struct sim_lease_record *saved = record_of(sim_here(), name);
 
     if (!saved->is_held)
         return 0;
@@ -95,16 +104,19 @@ int __wrap_agent_lease_remove(const struct agent_lease_places *places, const cha
                               struct bl_error *err)
 {
     struct sim_host *h = sim_here();
-    enum sim_lease lease = lease_of(name, false);
-    int r = may_write(h, err);
+    struct sim_lease_record *saved = record_of(h, name);
+    int r;
 
+    if (saved == &h->disk.going_back && !saved->is_held)
+        return 0;
+    r = may_write(h, err);
     if (r < 0)
         return r;
-    if (lease == SIM_LEASE_SILENCE && h->disk.leases[lease].is_held) {
+    if (saved == &h->disk.leases[SIM_LEASE_SILENCE] && saved->is_held) {
         sim_tell(h->index, "the silence timer is off");
-        sim_law_lease_ended(h->index, lease);
+        sim_law_lease_ended(h->index, SIM_LEASE_SILENCE);
     }
-    h->disk.leases[lease].is_held = false;
+    saved->is_held = false;
 
     return 0;
 }

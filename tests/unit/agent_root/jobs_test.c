@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/lease/store.h"
 #include "agent/root/job.h"
 #include "tests/lib/unit.h"
 
@@ -19,6 +20,8 @@ enum {
 
 struct world {
     char directory[32], path[64];
+    char lease_dir[64];
+    struct agent_lease_places places;
     struct agent_host host;
     struct agent_jobs_handler handler;
     struct agent_jobs *jobs;
@@ -118,6 +121,9 @@ static int set_up(void **state)
     (void)snprintf(world->directory, sizeof(world->directory), "/tmp/belay-jobs-XXXXXX");
     assert_non_null(mkdtemp(world->directory));
     (void)snprintf(world->path, sizeof(world->path), "%s/journal.db", world->directory);
+    (void)snprintf(world->lease_dir, sizeof(world->lease_dir), "%s/leases", world->directory);
+    world->places.lease_dir = world->lease_dir;
+    world->host.places = &world->places;
     world->host.state_dir = world->host.run_dir = world->host.config_dir = world->directory;
     (void)snprintf(world->host.boot_id, sizeof(world->host.boot_id), "boot-1");
     world->handler = (struct agent_jobs_handler){world, on_nothing, on_nothing, on_nothing};
@@ -152,6 +158,9 @@ static int tear_down(void **state)
     }
     (void)snprintf(path, sizeof(path), "%s/jobs", world->directory);
     (void)rmdir(path);
+    (void)snprintf(path, sizeof(path), "%s/going_back", world->lease_dir);
+    (void)unlink(path);
+    (void)rmdir(world->lease_dir);
     assert_int_equal(rmdir(world->directory), 0);
     free(world);
     return 0;
@@ -231,6 +240,27 @@ static void test_no_other_order_makes_that_of_the_base_forgotten(void **state)
     assert_int_equal(count_reports(world, BELOW, "way_back_gone"), 1);
 }
 
+/* belay-silence found no agent, and began; the agent that comes up after all must not go on. */
+static void test_a_way_back_that_began_without_the_agent_is_joined(void **state)
+{
+    struct world *world = *state;
+    struct agent_lease_record record;
+    char boot_id[BL_BOOT_ID_BYTES], id[AGENT_LEASE_JOB_BYTES];
+    struct bl_error err = {0};
+
+    (void)snprintf(id, sizeof(id), "%02d%030d", BASE, 0);
+    assert_true(agent_lease_fill(&record, id, 1000, boot_id, &err) >= 0);
+    assert_int_equal(agent_lease_save(&world->places, "going_back", &record, &err), 0);
+    assert_true(agent_jobs_resume(world->jobs, &err) >= 0);
+    assert_true(agent_jobs_is_open(world->jobs)); /* it was for another job */
+
+    (void)snprintf(id, sizeof(id), "%02d%030d", OPEN, 0);
+    assert_int_equal(agent_lease_save(&world->places, "going_back", &record, &err), 0);
+    assert_true(agent_jobs_resume(world->jobs, &err) >= 0);
+    assert_false(agent_jobs_is_open(world->jobs));
+    assert_int_equal(count_reports(world, OPEN, "silence"), 1);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -239,6 +269,7 @@ int main(void)
         CASE(test_the_base_waits_for_the_end_of_what_lies_on_it),
         CASE(test_what_is_gone_is_told_at_once),
         CASE(test_no_other_order_makes_that_of_the_base_forgotten),
+        CASE(test_a_way_back_that_began_without_the_agent_is_joined),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
