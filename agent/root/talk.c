@@ -34,6 +34,7 @@ struct agent_talk {
     struct agent_facts facts;
     bool greeted;              /* our HELLO went out on this connection */
     bool welcomed;             /* and the controller has answered it */
+    bool asked_again;          /* HELLO was repeated, for an order that came before the answer */
     sd_event_source *patience; /* on from HELLO until it is answered */
     uint64_t sent_seq;         /* the last report that went out on this connection */
     bool reconnect_wanted;     /* a new connection was asked for, and has not stood yet */
@@ -399,6 +400,15 @@ static const struct rule {
     {PROTO_REPORT_ACK, true, on_report_ack},
 };
 
+/* What came before its answer is not heard; HELLO makes the controller say again what still holds. */
+static void ask_again(struct agent_talk *talk)
+{
+    if (!talk->greeted || talk->asked_again)
+        return;
+    talk->asked_again = true;
+    say_hello(talk);
+}
+
 static void on_message(void *userdata, const void *data, size_t size_bytes)
 {
     struct agent_talk *talk = userdata;
@@ -415,6 +425,8 @@ static void on_message(void *userdata, const void *data, size_t size_bytes)
             continue;
         if (!rules[i].needs_welcome || talk->welcomed)
             rules[i].hear(talk, &message);
+        else
+            ask_again(talk);
         return;
     }
     sd_journal_print(LOG_WARNING, "A message was dropped: %s is not for hosts",
@@ -427,7 +439,7 @@ static void on_up(void *userdata, uint64_t generation)
 {
     struct agent_talk *talk = userdata;
 
-    talk->greeted = talk->welcomed = false;
+    talk->greeted = talk->welcomed = talk->asked_again = false;
     talk->sent_seq = 0;
     say_hello(talk);
 }

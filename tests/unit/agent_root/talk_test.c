@@ -325,6 +325,9 @@ static void test_orders_need_a_welcome(void **state)
 
     send_up(world, 1);
     expect(world, PROTO_HELLO, &message);
+    /* What is not heard is asked for again, once. */
+    tell(world, &offer);
+    expect(world, PROTO_HELLO, &message);
     tell(world, &offer);
     assert_int_equal(agent_journal_last_row(world->host.journal), 0);
     welcome(world);
