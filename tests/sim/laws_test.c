@@ -364,6 +364,10 @@ static void test_failures_are_counted_and_stay(void **state)
     BREAKS("nobody wanted that", believe(0, CTL_HOST_REVERTING));
     BREAKS("never was anything bad", believe_failed(0, CTL_HOST_READY));
     believe_failed(0, CTL_HOST_REVERTING);
+    beliefs[0].grade = PROTO_GRADE_SEVERE;
+    believe(0, CTL_HOST_REVERTING);
+    beliefs[0].grade = 0;
+    BREAKS("grade", believe(0, CTL_HOST_REVERTING));
     beliefs[0].failed = false;
     BREAKS("was taken back", believe(0, CTL_HOST_READY));
 }

@@ -190,6 +190,19 @@ struct ctl_link *ctl_link_close(struct ctl_link *link)
     return NULL;
 }
 
+/* An offer whose papers are another host's is refused like any other, and nobody would ask why. */
+static void judge_papers(uint32_t host, const struct proto_offer *offer,
+                         const struct proto_manifest *manifest)
+{
+    struct proto_target target = {.kind = (uint32_t)offer->kind};
+    struct bl_error err = {0};
+
+    memcpy(target.host_id, sim_host_id(host), sizeof(target.host_id));
+    SIM_LAW(proto_merkle_verify(manifest->targets_root, manifest->targets_count, &target,
+                                offer->index, offer->proof, offer->proof_count, &err) >= 0,
+            "host %u: was offered a manifest with the papers of another: %s", host, err.text);
+}
+
 static void tell_law(uint32_t host, const void *data, size_t size_bytes)
 {
     static const enum ctl_rollout_effect_type orders[] = {
@@ -213,6 +226,7 @@ static void tell_law(uint32_t host, const void *data, size_t size_bytes)
         if (proto_manifest_decode(message.offer.manifest.data, message.offer.manifest.size_bytes,
                                   &arena, &manifest, &err) < 0)
             sim_broken("belayd offers what does not decode: %s", err.text);
+        judge_papers(host, &message.offer, &manifest);
         id = manifest.rollout_id;
     }
     sim_tell(SIM_CONTROLLER, "%s to host %u", proto_message_name(message.kind), host);

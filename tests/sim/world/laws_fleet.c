@@ -348,6 +348,10 @@ static void judge_belief(const struct law_member *member, const struct ctl_rollo
     SIM_LAW(belief->failed || !member->belief.failed,
             "host %u: failed in rollout %u, and that was taken back (%s)", member->host,
             member->rollout->number, name);
+    SIM_LAW(belief->grade >= member->belief.grade,
+            "host %u: the grade of what was found in rollout %u was %s, and is %s now",
+            member->host, member->rollout->number, proto_grade_name(member->belief.grade),
+            proto_grade_name(belief->grade));
     /* Nobody knows any more what became of a change on a disk that was replaced, or of two at once. */
     SIM_LAW(!belief->failed || (all & (bad | back | LAW_HOST(CANCELLED))) != 0 ||
                 law_is_back_asked(member) || member->is_disk_replaced ||
