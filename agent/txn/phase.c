@@ -191,7 +191,9 @@ static int check_database(struct phase *p, struct bl_error *err)
         return r;
     if (!p->job->result->audit_clean) {
         return agent_packages_fail(p->job, err, "package_database_broken", p->backend->audit_remedy,
-                                   -EUCLEAN, "the package database has half done packages");
+                                   -EUCLEAN, "the package database %s",
+                                   p->job->result->findings_count > 0 ? "is damaged"
+                                                                      : "has half done packages");
     }
 
     return 0;
