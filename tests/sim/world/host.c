@@ -168,6 +168,28 @@ bool sim_hosts_are_quiet(void)
     return true;
 }
 
+static bool has_reports(struct sim_host *h)
+{
+    PROTO_AUTO_BUFFER message = {0};
+    struct bl_error err = {0};
+    uint64_t seq;
+    int r;
+
+    sim_process_enter(&h->agent.process);
+    r = agent_journal_next_report(h->agent.host.journal, 0, &seq, &message, &err);
+    sim_process_leave(&h->agent.process);
+
+    return r > 0;
+}
+
+void sim_hosts_tell_outboxes(void)
+{
+    for (uint32_t i = 0; i < sim_host_count(); i++) {
+        if (sim_host(i)->agent.is_ready && has_reports(sim_host(i)))
+            sim_law_reports_left(i);
+    }
+}
+
 void sim_hosts_count(uint64_t *ret_jobs, uint64_t *ret_records)
 {
     *ret_jobs = *ret_records = 0;

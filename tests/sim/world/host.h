@@ -24,6 +24,8 @@ void sim_hosts_open(void);
 void sim_hosts_close(void);
 /* Every machine that can be up is, no job is open, nothing is switched off. */
 bool sim_hosts_are_quiet(void);
+/* Tells the laws which agents still have something to report. At the end only: it reads their disks. */
+void sim_hosts_tell_outboxes(void);
 /* Jobs taken and journal records written, over the whole run. */
 void sim_hosts_count(uint64_t *ret_jobs, uint64_t *ret_records);
 

@@ -133,6 +133,9 @@ void sim_law_snapshot_taken(uint32_t host);
 void sim_law_cloned(uint32_t host);
 void sim_law_power(uint32_t host, bool is_up);
 
+/* At the end, a host's outbox is not empty. */
+void sim_law_reports_left(uint32_t host);
+
 /* belayd holds every host of every rollout to be in an end state: nothing more is promised. */
 bool sim_laws_are_quiet(void);
 /* After faults stopped and the queue ran dry or the bound was reached. */

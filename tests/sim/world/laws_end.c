@@ -162,6 +162,14 @@ static void judge_host(uint32_t index)
             "host %u: the silence timer is still armed", index);
 }
 
+/* What is told after the last fault is taken in, and said to be. */
+void sim_law_reports_left(uint32_t host)
+{
+    law_settle();
+    SIM_LAW(!is_heard(host) || law_host(host)->was_cloned,
+            "host %u: belayd answers it, and never said that its reports came", host);
+}
+
 void sim_law_world_ended(void)
 {
     law_settle();

@@ -194,6 +194,7 @@ void sim_run(const struct sim_options *options, struct sim_outcome *ret_outcome)
     *ret_outcome = (struct sim_outcome){0};
     open_world(options);
     ret_outcome->events = pass_all();
+    sim_hosts_tell_outboxes();
     sim_law_world_ended();
     ret_outcome->simulated_ms = sim_now_ms();
     ret_outcome->rollouts = sim_people_rollouts();
