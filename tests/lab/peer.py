@@ -7,6 +7,7 @@ Bytes as in docs/wire.md. It lives in the lab's network, at the address that peo
 from __future__ import annotations
 
 import base64
+import contextlib
 import struct
 import time
 from typing import Any
@@ -131,6 +132,11 @@ class Connection:
 
     def send(self, data: bytes) -> None:
         self._socket.send(data, zmq.DONTWAIT)
+
+    def try_to_send(self, data: bytes) -> None:
+        """The same of somebody who may have been turned away already."""
+        with contextlib.suppress(zmq.Again):
+            self.send(data)
 
     def receive(self, timeout: float) -> bytes | None:
         """What the controller said next, or None."""
