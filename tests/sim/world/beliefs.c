@@ -119,3 +119,23 @@ int __wrap_ctl_run_load(struct ctl_store *store, const struct ctl_fleet *fleet,
 
     return r;
 }
+
+void sim_beliefs_tell_ended(struct ctl_engine *engine)
+{
+    const uint8_t *id;
+
+    for (uint32_t next = 0; (id = sim_law_next_open(&next)) != NULL;) {
+        struct ctl_run *run = NULL;
+        struct bl_error err = {0};
+        bool is_loaded = false;
+
+        for (uint32_t i = 0; i < engine->run_count && !is_loaded; i++)
+            is_loaded = memcmp(engine->runs[i]->id, id, PROTO_ROLLOUT_ID_BYTES) == 0;
+        if (is_loaded || __real_ctl_run_load(engine->store, &engine->fleet, id, &run, &err) <= 0)
+            continue;
+        for (uint32_t i = 0; i < run->rollout.host_count; i++)
+            tell(&(const struct change){run, i});
+        tell(&(const struct change){run, CTL_ROLLOUT_ALL});
+        (void)ctl_run_free(run);
+    }
+}

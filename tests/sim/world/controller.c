@@ -177,8 +177,10 @@ static void open_engine(void)
         return;
     }
     belayd.engine = engine;
-    if (!belayd.process.is_dead)
-        sim_law_belayd(true);
+    if (belayd.process.is_dead)
+        return;
+    sim_beliefs_tell_ended(engine);
+    sim_law_belayd(true);
 }
 
 static void want_start(int64_t after_ms);

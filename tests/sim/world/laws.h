@@ -133,6 +133,9 @@ void sim_law_snapshot_taken(uint32_t host);
 void sim_law_cloned(uint32_t host);
 void sim_law_power(uint32_t host, bool is_up);
 
+/* From *index 0 on: the rollouts that belayd was said to hold open; NULL: no more. Lent. */
+const uint8_t *sim_law_next_open(uint32_t *index);
+
 /* At the end, a host's outbox is not empty. */
 void sim_law_reports_left(uint32_t host);
 

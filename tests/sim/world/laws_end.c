@@ -162,6 +162,18 @@ static void judge_host(uint32_t index)
             "host %u: the silence timer is still armed", index);
 }
 
+const uint8_t *sim_law_next_open(uint32_t *index)
+{
+    while (*index < law_books.rollouts_count) {
+        const struct law_rollout *rollout = law_books.rollouts[(*index)++];
+
+        if (rollout->state != 0 && !is_ended(rollout))
+            return rollout->id;
+    }
+
+    return NULL;
+}
+
 /* What is told after the last fault is taken in, and said to be. */
 void sim_law_reports_left(uint32_t host)
 {
