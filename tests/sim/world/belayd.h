@@ -29,6 +29,8 @@ uint32_t sim_machine_of(const uint8_t host_id[PROTO_HOST_ID_BYTES]);
 
 /* A life of belayd ended: what it had not committed was never so. */
 void sim_beliefs_forget(void);
+/* Something is believed that is not committed yet. */
+bool sim_beliefs_are_open(void);
 /*
  * A new life has loaded what is open. That a rollout ended in the moment in which the former one died
  * is in the store, and told by nobody else.

@@ -51,6 +51,11 @@ void sim_beliefs_forget(void)
     memset(&changes, 0, sizeof(changes));
 }
 
+bool sim_beliefs_are_open(void)
+{
+    return changes.count > 0;
+}
+
 static void tell(const struct change *change)
 {
     const struct ctl_run *run = change->run;

@@ -218,6 +218,8 @@ static void tell_law(uint32_t host, const void *data, size_t size_bytes)
 
     if (proto_message_decode(data, size_bytes, &arena, &message, &err) < 0)
         sim_broken("belayd sends what does not decode: %s", err.text);
+    SIM_LAW(message.kind != PROTO_REPORT_ACK || !sim_beliefs_are_open(),
+            "host %u: its report was acknowledged before it was stored", host);
     if (message.kind < PROTO_OFFER || message.kind > PROTO_REVERT)
         return;
     if (message.kind == PROTO_COMMIT)
