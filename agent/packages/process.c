@@ -273,7 +273,7 @@ static void describe_start(const struct process *process, char *ret_text, size_t
 }
 
 /*
- * "process 812 (unattended-upgr, /usr/bin/unattended-upgrade) since ...". Of the command line only
+ * "process 812 (unattended-upgr) since ..., /usr/bin/unattended-upgrade". Of the command line only
  * the program and the script that an interpreter runs are told: the rest may be secret.
  */
 static void describe_holder(pid_t holder, char *ret_text, size_t size_bytes)
@@ -293,8 +293,9 @@ static void describe_holder(pid_t holder, char *ret_text, size_t size_bytes)
         told = script;
     bl_text_escape(program, sizeof(program), told, strlen(told));
     describe_start(&process, since, sizeof(since));
-    (void)snprintf(ret_text, size_bytes, "process %d (%s%s%s)%s", (int)holder, process.name,
-                   program[0] != '\0' ? ", " : "", program, since);
+    /* The path last: it may be long, and what is too long is cut. */
+    (void)snprintf(ret_text, size_bytes, "process %d (%s)%s%s%s", (int)holder, process.name, since,
+                   program[0] != '\0' ? ", " : "", program);
 }
 
 /* Until the holder ends or `wait_ms` is over; a lock may also be given up by a living process. */

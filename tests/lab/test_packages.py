@@ -230,7 +230,7 @@ def test_who_holds_the_lock_is_named(lab: Fleet) -> None:
     host.run("systemd-run", "--quiet", "apt-get", "-q", "-y", "install", "demo=2.7")
     wait_for("the postinst", lambda: host.path(DEMO_WAITS).exists(), 30)
     staged = job.run("stage", ["bulk1"], [("bulk1", "all", "2.0", 2)], lock_wait=1)
-    assert staged.code == "lock_held" and "(apt-get, " in staged.reason and " since 20" in staged.reason, staged
+    assert staged.code == "lock_held" and "(apt-get) since 20" in staged.reason, staged
 
 
 def test_looking_changes_nothing_of_the_hosts_apt(lab: Fleet) -> None:

@@ -168,11 +168,10 @@ static void a_held_lock_is_named(void **state)
     assert_int_equal(agent_packages_process_await_lock(&d.job, path, 30, false, &err), -EAGAIN);
     assert_string_equal(d.job.code, "lock_held");
     /* The kernel keeps 15 characters of a name. */
-    assert_non_null(strstr(err.text, "(agent_packages_, "));
-    assert_non_null(strstr(err.text, "agent_packages_command_test) since "));
+    assert_non_null(strstr(err.text, "(agent_packages_) since "));
     rest = strptime(strstr(err.text, " since ") + strlen(" since "), "%Y-%m-%d %H:%M:%S", &parts);
     assert_non_null(rest);
-    assert_string_equal(rest, " UTC");
+    assert_memory_equal(rest, " UTC, /", strlen(" UTC, /"));
     assert_true(timegm(&parts) >= before && timegm(&parts) <= time(NULL) + 1);
 
     (void)close(release_fd);
@@ -243,7 +242,7 @@ static void a_pid_file_counts_while_its_process_lives(void **state)
     put_pid(path, text);
     assert_int_equal(agent_packages_process_await_pid_file(&d.job, path, 30, false, &err), -EAGAIN);
     assert_string_equal(d.job.code, "lock_held");
-    assert_non_null(strstr(err.text, "(agent_packages_, "));
+    assert_non_null(strstr(err.text, "(agent_packages_) since "));
 
     pid = fork();
     if (pid == 0)
