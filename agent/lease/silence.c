@@ -12,8 +12,8 @@
 #include "common/text.h"
 
 #define RECORD "silence"
-#define GOING_BACK \
-    "going_back" /* the same record, once the way back is begun for want of an agent */
+/* The same record, from when the way back is begun for want of an agent until the agent disarms. */
+#define GOING_BACK "going_back"
 #define TIMER "belay-silence.timer"
 
 enum {
@@ -52,19 +52,24 @@ int agent_silence_arm(const struct agent_lease_places *places, const char *job, 
     return 0;
 }
 
-int agent_silence_disarm(const struct agent_lease_places *places, struct bl_error *err)
+/* Without the record the timer's service does nothing, and takes the timer away itself. */
+static int stop_looking(const struct agent_lease_places *places, struct bl_error *err)
 {
     struct bl_error ignored = {0};
     int r = agent_lease_remove(places, RECORD, err);
 
-    if (r >= 0)
-        r = agent_lease_remove(places, GOING_BACK, err);
     if (r < 0)
         return r;
-    /* Without the record the timer's service does nothing, and takes the timer away itself. */
     (void)!set_timer(places, -1, &ignored);
 
     return 0;
+}
+
+int agent_silence_disarm(const struct agent_lease_places *places, struct bl_error *err)
+{
+    int r = stop_looking(places, err);
+
+    return r < 0 ? r : agent_lease_remove(places, GOING_BACK, err);
 }
 
 static bool is_of(const struct agent_lease_places *places, const char *name, const char *job)
@@ -131,8 +136,9 @@ static int raise_agent(sd_bus *bus, struct bl_error *err)
 }
 
 /*
- * Nobody else is left to do it. An agent that comes up after all must not go on with the change, so
- * it is told before anything begins; that this cannot be written is no reason to leave the host as it is.
+ * Nobody else is left to do it. An agent that comes up after all, be it days later, must not go on
+ * with the change: it is told before anything begins, and the mark stays until that agent disarms.
+ * That it cannot be written is no reason to leave the host as it is.
  */
 static int go_back(const struct agent_lease_places *places, sd_bus *bus,
                    const struct agent_lease_record *record, struct bl_error *err)
@@ -159,7 +165,7 @@ static int go_back(const struct agent_lease_places *places, sd_bus *bus,
         return released;
     }
 
-    return agent_silence_disarm(places, err);
+    return stop_looking(places, err);
 }
 
 int agent_silence_end(const struct agent_lease_places *places, struct bl_error *err)
@@ -172,7 +178,7 @@ int agent_silence_end(const struct agent_lease_places *places, struct bl_error *
 
     loaded = agent_lease_load(places, RECORD, &arena, &record, &damage);
     if (loaded == 0)
-        return agent_silence_disarm(places, err);
+        return stop_looking(places, err);
     r = agent_manager_open(places, &bus, err);
     if (r >= 0)
         r = raise_agent(bus, err);

@@ -382,6 +382,30 @@ static void test_a_reboot_keeps_what_the_job_still_needs(void **state)
     }
 }
 
+/* Whoever comes up only when the way back is long over still has to hear that it was gone. */
+static void test_an_agent_that_comes_late_hears_of_the_way_back(void **state)
+{
+    static const char restore[] = "belay-txn@" JOB "-restore.service";
+    static const struct fake_unit dead[] = {
+        {"belay-agent.service", .fails = true}, {restore, .active = false}, {0}};
+    struct bl_error err = {0};
+    struct host host;
+
+    begin(&host, dead);
+    assert_int_equal(agent_silence_arm(&host.places, JOB, 1000, &err), 0);
+    assert_false(agent_silence_goes_back(&host.places, JOB));
+    for (int round = 0; round < 2; round++) { /* the second finds nothing to do */
+        assert_int_equal(agent_silence_end(&host.places, &err), 0);
+        assert_true(
+            fake_manager_heard(&host.manager, "StartUnit belay-txn@" JOB "-restore.service"));
+        assert_false(agent_silence_is_of(&host.places, JOB));
+        assert_true(agent_silence_goes_back(&host.places, JOB));
+    }
+    assert_int_equal(agent_silence_disarm(&host.places, &err), 0);
+    assert_false(agent_silence_goes_back(&host.places, JOB));
+    end(&host);
+}
+
 static void test_a_damaged_silence_still_raises_the_agent(void **state)
 {
     static const struct fake_unit agent[] = {{"belay-agent.service", false, false}, {0}};
@@ -429,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_a_backup_that_cron_started_is_waited_for),
         cmocka_unit_test(test_a_unit_that_does_not_stop_is_named_and_its_lease_kept),
         cmocka_unit_test(test_a_reboot_keeps_what_the_job_still_needs),
+        cmocka_unit_test(test_an_agent_that_comes_late_hears_of_the_way_back),
         cmocka_unit_test(test_a_damaged_silence_still_raises_the_agent),
         cmocka_unit_test(test_a_damaged_silence_without_agent_gives_leases_back),
     };
