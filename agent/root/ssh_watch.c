@@ -88,24 +88,27 @@ int agent_ssh_watch_new(struct agent_host *host, struct agent_jobs *jobs,
 {
     static const char *const paths[DIRECTORIES] = {"/etc/ssh", "/etc/ssh/sshd_config.d"};
     struct agent_ssh_watch *watch = calloc(1, sizeof(*watch));
-    int r;
+    int r, watched;
 
     if (watch == NULL)
         return bl_fail(err, -ENOMEM, "no memory to watch sshd's configuration");
     watch->host = host;
     watch->jobs = jobs;
     r = sd_event_add_time_relative(host->loop, &watch->calm, CLOCK_MONOTONIC, 0, 0, on_calm, watch);
-    for (size_t i = 0; r >= 0 && i < DIRECTORIES; i++) {
-        r = sd_event_add_inotify(host->loop, &watch->directories[i], paths[i],
-                                 IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
-                                     IN_ONLYDIR,
-                                 on_changed, watch);
-        if (r == -ENOENT)
-            r = 0;
-    }
     if (r < 0) {
         (void)agent_ssh_watch_free(watch);
         return bl_fail(err, r, "watch sshd's configuration: %s", strerror(-r));
+    }
+    for (size_t i = 0; i < DIRECTORIES; i++) {
+        watched = sd_event_add_inotify(host->loop, &watch->directories[i], paths[i],
+                                       IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
+                                           IN_ONLYDIR,
+                                       on_changed, watch);
+        /* The host's inotify instances may be used up by others: no reason to have no agent. */
+        if (watched < 0 && watched != -ENOENT) {
+            sd_journal_print(LOG_WARNING, "The SSH lock: changes of '%s' are not noticed: %s",
+                             paths[i], strerror(-watched));
+        }
     }
     /* The timer is armed: whatever changed while nobody watched is seen to first. */
     *ret_watch = watch;

@@ -11,7 +11,10 @@
  */
 struct agent_ssh_watch;
 
-/* Borrows both. Without a directory to watch (no sshd on this host) it watches nothing. */
+/*
+ * Borrows both. Without a directory to watch (no sshd on this host), or when the kernel lets nobody
+ * watch another one, it watches nothing: the latter is logged.
+ */
 int agent_ssh_watch_new(struct agent_host *host, struct agent_jobs *jobs,
                         struct agent_ssh_watch **ret_watch, struct bl_error *err) BL_CHECKED;
 struct agent_ssh_watch *agent_ssh_watch_free(struct agent_ssh_watch *watch);

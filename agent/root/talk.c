@@ -171,7 +171,7 @@ void agent_talk_tell_figures(struct agent_talk *talk, const struct agent_figures
                                                 .span_ms = (uint64_t)sample->span_ms,
                                                 .values = values}};
 
-    if (!talk->welcomed || !agent_wire_is_up(talk->wire))
+    if (!agent_talk_is_up(talk))
         return;
     for (uint32_t figure = 1; figure <= PROTO_FIGURE_LAST; figure++) {
         struct proto_figure_value *value = &values[message.figures.values_count];
