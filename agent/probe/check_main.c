@@ -7,18 +7,16 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
-#include <unistd.h>
 
 #include "agent/probe/check.h"
+#include "agent/serve/serve.h"
 #include "common/clock.h"
-#include "common/file.h"
 #include "common/text.h"
 
 /*
- * belay-check: the task on standard input, the answers on standard output, and no privileges. What
- * is wrong is asked again until its time is over. A page is asked of this host itself and of nobody
- * else, whatever its name resolves to, unless the plan says otherwise.
+ * belay-check: pages and addresses, without privileges. What is wrong is asked again until its time
+ * is over. A page is asked of this host itself and of nobody else, whatever its name resolves to,
+ * unless the plan says otherwise.
  */
 enum {
     BODY_BYTES_MAX = 256 * 1024,
@@ -203,7 +201,8 @@ static bool ask_round(const struct agent_check_task *task, struct slot *http, st
     return more;
 }
 
-static int answer(const struct agent_check_task *task, struct bl_error *err)
+static int ask_all(const struct agent_check_task *task, struct proto_buffer *buffer,
+                   struct bl_error *err)
 {
     static struct slot http[PROTO_CHECKS_MAX], tcp[PROTO_CHECKS_MAX];
     struct agent_check_answer answers[2][PROTO_CHECKS_MAX];
@@ -212,9 +211,7 @@ static int answer(const struct agent_check_task *task, struct bl_error *err)
                                               .http_count = task->http_count,
                                               .tcp = answers[1],
                                               .tcp_count = task->tcp_count};
-    PROTO_AUTO_BUFFER buffer = {0};
     struct bl_mono now = bl_mono_now();
-    int r;
 
     for (uint32_t i = 0; i < task->http_count; i++)
         http[i].deadline = bl_mono_after(now, (int64_t)task->http[i].within_ms);
@@ -226,42 +223,29 @@ static int answer(const struct agent_check_task *task, struct bl_error *err)
         answers[0][i] = (struct agent_check_answer){http[i].is_right, http[i].line};
     for (uint32_t i = 0; i < task->tcp_count; i++)
         answers[1][i] = (struct agent_check_answer){tcp[i].is_right, tcp[i].line};
-    r = proto_encode(&agent_check_result_schema, &result, &buffer, err);
-    if (r < 0)
-        return r;
 
-    return bl_fd_write(STDOUT_FILENO, buffer.data, buffer.size_bytes, err);
+    return proto_encode(&agent_check_result_schema, &result, buffer, err);
 }
 
-static int run(struct bl_error *err)
+static int answer(const void *data, struct proto_buffer *buffer, struct bl_error *err)
 {
-    PROTO_AUTO_ARENA arena = {0};
-    BL_AUTO_FREE char *data = NULL;
-    struct agent_check_task task;
-    size_t data_bytes;
-    int r;
+    const struct agent_check_task *task = data;
 
-    r = bl_fd_read(STDIN_FILENO, AGENT_CHECK_TASK_BYTES_MAX, &data, &data_bytes, err);
-    if (r >= 0)
-        r = proto_decode(&agent_check_task_schema, data, data_bytes, &arena, &task, err);
-    if (r >= 0 && task.format != AGENT_CHECK_FORMAT)
-        r = bl_fail(err, -EPROTO, "a task of another format");
-    if (r < 0)
-        return bl_wrap(err, "task");
+    if (task->format != AGENT_CHECK_FORMAT)
+        return bl_fail(err, -EPROTO, "a task of another format");
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return bl_fail(err, -EIO, "libcurl cannot be used");
 
-    return answer(&task, err);
+    return ask_all(task, buffer, err);
 }
 
 int main(void)
 {
-    struct bl_error err = {0};
+    struct agent_check_task task;
 
-    if (run(&err) < 0) {
-        (void)fprintf(stderr, SD_ERR "belay-check: %s\n", err.text);
-        return 1;
-    }
-
-    return 0;
+    return agent_serve(&(struct agent_service){.name = "belay-check",
+                                               .schema = &agent_check_task_schema,
+                                               .task = &task,
+                                               .task_bytes_max = AGENT_CHECK_TASK_BYTES_MAX,
+                                               .answer = answer});
 }

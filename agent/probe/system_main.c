@@ -3,15 +3,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "agent/probe/system_read.h"
+#include "agent/serve/serve.h"
 #include "common/file.h"
 #include "common/text.h"
 
-/* belay-look: the task on standard input, what it sees of the host on standard output. */
+/* belay-look: what is to be seen of the whole host. */
 enum {
     TASK_BYTES_MAX = 1024,
     TABLE_BYTES_MAX = 8 * 1024 * 1024,
@@ -105,23 +104,14 @@ static void read_flags(struct agent_system *seen)
     }
 }
 
-static int run(struct bl_error *err)
+static int answer(const void *data, struct proto_buffer *buffer, struct bl_error *err)
 {
     static struct agent_system_tables tables;
-    PROTO_AUTO_ARENA arena = {0};
-    PROTO_AUTO_BUFFER buffer = {0};
-    BL_AUTO_FREE char *data = NULL;
-    struct agent_system_task task;
-    size_t data_bytes;
+    const struct agent_system_task *task = data;
     int r;
 
-    r = bl_fd_read(STDIN_FILENO, TASK_BYTES_MAX, &data, &data_bytes, err);
-    if (r >= 0)
-        r = proto_decode(&agent_system_task_schema, data, data_bytes, &arena, &task, err);
-    if (r >= 0 && task.format != AGENT_SYSTEM_FORMAT)
-        r = bl_fail(err, -EPROTO, "a task of another format");
-    if (r < 0)
-        return bl_wrap(err, "task");
+    if (task->format != AGENT_SYSTEM_FORMAT)
+        return bl_fail(err, -EPROTO, "a task of another format");
 
     agent_system_init(&tables);
     r = read_mounts(&tables, err);
@@ -130,22 +120,17 @@ static int run(struct bl_error *err)
     if (r >= 0)
         r = read_processes(&tables, err);
     read_flags(&tables.seen);
-    if (r >= 0)
-        r = proto_encode(&agent_system_schema, &tables.seen, &buffer, err);
-    if (r < 0)
-        return r;
 
-    return bl_fd_write(STDOUT_FILENO, buffer.data, buffer.size_bytes, err);
+    return r < 0 ? r : proto_encode(&agent_system_schema, &tables.seen, buffer, err);
 }
 
 int main(void)
 {
-    struct bl_error err = {0};
+    struct agent_system_task task;
 
-    if (run(&err) < 0) {
-        (void)fprintf(stderr, SD_ERR "belay-look: %s\n", err.text);
-        return 1;
-    }
-
-    return 0;
+    return agent_serve(&(struct agent_service){.name = "belay-look",
+                                               .schema = &agent_system_task_schema,
+                                               .task = &task,
+                                               .task_bytes_max = TASK_BYTES_MAX,
+                                               .answer = answer});
 }
