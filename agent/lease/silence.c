@@ -14,7 +14,7 @@
 #define RECORD "silence"
 /* The same record, from when the way back is begun for want of an agent until the agent disarms. */
 #define GOING_BACK "going_back"
-#define TIMER "belay-silence.timer"
+#define TIMER      "belay-silence.timer"
 
 enum {
     AGENT_START_MS_MAX = 3 * 60 * 1000,
