@@ -296,12 +296,21 @@ static void on_cancel(struct agent_job *job, const struct agent_job_event *event
     agent_job_go_on(job, event->now, effects);
 }
 
+/* Why the last way back failed is in the journal; this one has its own cause and its own end. */
+static void forget_failure(struct agent_job *job)
+{
+    job->undo_failed = false;
+    job->code[0] = '\0';
+    job->reason[0] = '\0';
+}
+
 static void on_revert(struct agent_job *job, const struct agent_job_event *event,
                       struct agent_job_effects *effects)
 {
     bool is_late = job->state == PROTO_JOB_COMMITTED;
+    bool is_again = job->state == PROTO_JOB_REVERT_FAILED && event->again;
 
-    if ((agent_job_is_final(job) && !is_late) || job->revert_wanted ||
+    if ((agent_job_is_final(job) && !is_late && !is_again) || job->revert_wanted ||
         job->state == PROTO_JOB_OFFERED || job->state == PROTO_JOB_REVERTING)
         return;
     if (is_late && bl_mono_reached(event->now, job->way_back_end)) {
@@ -309,8 +318,10 @@ static void on_revert(struct agent_job *job, const struct agent_job_event *event
         return;
     }
 
+    if (is_again)
+        forget_failure(job);
     job->revert_wanted = true;
-    job->isolate_again = is_late;
+    job->isolate_again = is_late || (is_again && job->changed);
     agent_job_set_cause(job, event->code != NULL ? event->code : "revert", event->reason);
     if (job->step_running)
         agent_job_note(job, "revert_wanted", "waits for the end of the running step", effects);

@@ -62,6 +62,7 @@ struct agent_job_event {
     struct bl_mono now; /* always */
     enum agent_job_event_type type;
     bool rebooted;
+    bool again; /* REVERT: also begin a way back anew that failed; else it is a double */
     enum proto_step step;
     enum proto_result result;
     enum proto_grade grade; /* VERIFY that failed; 0 otherwise */
@@ -99,9 +100,10 @@ struct agent_job_effects {
 
 /* Everything that RECORD saves. Instants are of the boot the shell saved beside it; ms 0 = not set. */
 struct agent_job {
-    uint32_t state; /* enum proto_job_state */
-    uint32_t step;  /* enum proto_step that runs or ran last in this state; 0 = none yet */
-    uint32_t tries; /* of `step`: giving back is tried more than once */
+    uint32_t state;     /* enum proto_job_state */
+    uint32_t step;      /* enum proto_step that runs or ran last in this state; 0 = none yet */
+    uint32_t tries;     /* of `step`: giving back is tried more than once */
+    uint32_t way_backs; /* how often the way back was begun: each begins its runs anew */
     bool step_running;
     bool start_wanted;  /* START came while staging */
     bool revert_wanted; /* REVERT came: go back as soon as no step runs */

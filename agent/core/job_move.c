@@ -163,6 +163,10 @@ void agent_job_enter(struct agent_job *job, enum proto_job_state to, struct bl_m
         job->asks_in_vain = 0;
         job->blames = 0;
     }
+    if (to == PROTO_JOB_REVERTING)
+        job->way_backs++;
+    if (to == PROTO_JOB_REVERT_FAILED)
+        job->revert_wanted = false; /* it was done; the next wish is a new one */
     if (to == PROTO_JOB_COMMITTED)
         job->way_back_end = bl_mono_after(now, job->limits.keep_way_back_ms);
 
@@ -232,12 +236,18 @@ static bool is_waiting(const struct agent_job *job, struct bl_mono now)
     return false;
 }
 
+/* The ends from which a way back may still begin: the host serves, so it is taken out first. */
+static bool is_resumable(const struct agent_job *job)
+{
+    return job->state == PROTO_JOB_COMMITTED || job->state == PROTO_JOB_REVERT_FAILED;
+}
+
 bool agent_job_must_turn_back(const struct agent_job *job)
 {
     if (job->step_running || job->state == PROTO_JOB_REVERTING || job->state == PROTO_JOB_OFFERED)
         return false;
     if (agent_job_is_final(job))
-        return job->state == PROTO_JOB_COMMITTED && job->revert_wanted;
+        return job->revert_wanted && is_resumable(job);
     /* Before anything was touched there is nothing that a person could want to hold. */
     if (job->failed) {
         return !job->held || job->state == PROTO_JOB_STAGING || job->revert_wanted ||
@@ -252,7 +262,7 @@ static void turn_back(struct agent_job *job, struct bl_mono now, struct agent_jo
     bool is_untouched = job->state == PROTO_JOB_STAGING || job->state == PROTO_JOB_READY;
 
     /* Nothing more is taken from a host on which nothing was changed. */
-    if (job->state != PROTO_JOB_COMMITTED)
+    if (!is_resumable(job))
         job->isolate_again = false;
     if (!is_untouched) {
         agent_job_enter(job, PROTO_JOB_REVERTING, now, effects);

@@ -32,7 +32,8 @@ const struct bl_sm_row agent_job_rows[AGENT_JOB_ROW_COUNT] = {
     [PROTO_JOB_COMMITTED] = {.next = TO(REVERTING), .final = true},
     [PROTO_JOB_REVERTING] = {.next = TO(REVERTED) | TO(REVERT_FAILED) | TO(CANCELLED)},
     [PROTO_JOB_REVERTED] = {.final = true},
-    [PROTO_JOB_REVERT_FAILED] = {.final = true},
+    /* Once a person has removed what was in its way, it can be gone once more. */
+    [PROTO_JOB_REVERT_FAILED] = {.next = TO(REVERTING), .final = true},
 };
 
 /* Within a state they run in the order of enum proto_step; job.c leaves out what is not needed. */

@@ -140,6 +140,11 @@ static void show_status(FILE *out, const struct agent_rescue_reply *reply)
             (void)fprintf(out, "grade       %s\n", grade_name(reply->grade));
         if (reply->code[0] != '\0')
             (void)fprintf(out, "cause       %s: %s\n", reply->code, reply->reason);
+        if (reply->state == PROTO_JOB_REVERT_FAILED)
+            (void)fputs(
+                "next        remove the cause, then `belay-rescue revert` goes the way back "
+                "once more\n",
+                out);
     }
     for (uint32_t i = 0; i < reply->leases_count; i++) {
         if (reply->leases[i].job[0] == '\0') {

@@ -15,6 +15,7 @@ struct agent_phase {
     const struct agent_phase_job *job;
     struct agent_phase_caller caller;
     enum agent_txn_phase phase;
+    uint64_t attempt;
     char unit[AGENT_TXN_UNIT_BYTES];
     bool only_reads;
     bool is_asked; /* of what only reads: the run that is waited for was begun for this task */
@@ -49,6 +50,18 @@ static int end_with_result(struct agent_phase *phase)
     }
 
     return 1;
+}
+
+/* A result from before the way back was begun this time, by us or by belay-silence. */
+static bool has_former_attempt(const struct agent_phase *phase)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    struct agent_txn_result result;
+    struct bl_error ignored = {0};
+
+    return agent_txn_result_load(phase->job->dir_fd, phase->phase, &arena, &result, &ignored) >=
+               0 &&
+           result.attempt != phase->attempt;
 }
 
 /*
@@ -172,7 +185,7 @@ static void on_state(void *userdata, const struct agent_units_answer *answer)
         break;
     case AGENT_UNIT_INACTIVE:
     case AGENT_UNIT_FAILED:
-        if (is_of_former(phase)) {
+        if (is_of_former(phase) || has_former_attempt(phase)) {
             ask_anew(phase);
         } else if (end_with_result(phase) == 0) {
             run_unless_interrupted(phase);
@@ -206,6 +219,7 @@ int agent_phase_start(struct agent_host *host, const struct agent_phase_job *job
     phase->job = job;
     phase->caller = *caller;
     phase->phase = (enum agent_txn_phase)task->phase;
+    phase->attempt = task->attempt;
     phase->only_reads = task->phase == AGENT_TXN_QUERY || task->phase == AGENT_TXN_INSPECT;
     agent_txn_unit_name(job->id_text, task->phase, phase->unit);
     r = agent_units_state(host->units, phase->unit, on_state, phase, &phase->call);

@@ -235,6 +235,7 @@ static void pass_wish(struct agent_rescue *rescue, const struct wish *wish, cons
     }
     is_heard = agent_jobs_tell(rescue->jobs,
                                (struct agent_job_event){.type = wish->event,
+                                                        .again = true,
                                                         .code = wish->code,
                                                         .reason = "a person at the host"},
                                who);

@@ -163,6 +163,7 @@ static int run(struct agent_packages_job *job, const struct options *options, ui
     r = agent_txn_task_load(job->job_fd, phase, &arena, &task, err);
     if (r < 0)
         return agent_packages_job_pass(job, "bad_task", NULL, r);
+    job->result->attempt = task.attempt;
     if (task.deadline_ms > 0)
         job->deadline = bl_mono_after(bl_mono_now(), (int64_t)task.deadline_ms);
     job->lock_wait_ms = (int64_t)task.lock_wait_ms;
@@ -199,6 +200,7 @@ static int save_least(struct agent_packages_job *job, const struct bl_error *cau
                       struct bl_error *err)
 {
     struct agent_txn_result least = {.phase = job->result->phase,
+                                     .attempt = job->result->attempt,
                                      .started_ms = job->result->started_ms};
 
     *job->result = least;

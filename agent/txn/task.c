@@ -53,6 +53,7 @@ static const struct proto_schema finding_schema =
 static const struct proto_field task_fields[] = {
     PROTO_FIELD_U64(struct agent_txn_task, format),
     PROTO_FIELD_ENUM(struct agent_txn_task, phase, AGENT_TXN_PHASE_LAST),
+    PROTO_FIELD_U64(struct agent_txn_task, attempt),
     PROTO_FIELD_ENUM_OPT(struct agent_txn_task, package_set, PROTO_SET_ALL),
     PROTO_FIELD_LIST(struct agent_txn_task, packages, AGENT_TXN_LINES_MAX, &proto_package_schema),
     PROTO_FIELD_LIST(struct agent_txn_task, excludes, PROTO_EXCLUDES_MAX, &proto_text_schema),
@@ -74,6 +75,7 @@ const struct proto_schema agent_txn_task_schema = PROTO_SCHEMA(struct agent_txn_
 static const struct proto_field result_fields[] = {
     PROTO_FIELD_U64(struct agent_txn_result, format),
     PROTO_FIELD_ENUM(struct agent_txn_result, phase, AGENT_TXN_PHASE_LAST),
+    PROTO_FIELD_U64(struct agent_txn_result, attempt),
     PROTO_FIELD_ENUM(struct agent_txn_result, result, PROTO_RESULT_UNKNOWN),
     PROTO_FIELD_TEXT_OPT(struct agent_txn_result, code, PROTO_CODE_BYTES_MAX),
     PROTO_FIELD_TEXT_OPT(struct agent_txn_result, reason, PROTO_REASON_BYTES_MAX),

@@ -37,6 +37,7 @@ enum agent_txn_phase {
 struct agent_txn_task {
     uint64_t format; /* AGENT_TXN_FORMAT */
     uint32_t phase;
+    uint64_t attempt;     /* RESTORE: 0 as belay-silence begins it; the agent counts from 1 */
     uint32_t package_set; /* QUERY, STAGE; 0 otherwise. This and the next as in a manifest */
     struct proto_package *packages; /* QUERY, STAGE: what people typed; version "" = newest */
     uint32_t packages_count;
@@ -99,7 +100,8 @@ struct agent_txn_finding { /* why a host is blocked or a phase failed, and what 
 struct agent_txn_result {
     uint64_t format; /* AGENT_TXN_FORMAT */
     uint32_t phase;
-    uint32_t result; /* enum proto_result */
+    uint64_t attempt; /* of the task */
+    uint32_t result;  /* enum proto_result */
     const char *code, *reason;
     struct proto_change *changes; /* QUERY, STAGE: the resolved set, sorted by name, then arch */
     uint32_t changes_count;

@@ -37,7 +37,8 @@ static const struct bl_sm_row host_rows[HOST_ROW_COUNT] = {
     [CTL_HOST_COMMITTED] = {"committed",
                             TO(REVERTING) | TO(REVERTED) | TO(REVERT_FAILED) | TO(LOST), true},
     [CTL_HOST_REVERTED] = {"reverted", TO(LOST), true},
-    [CTL_HOST_REVERT_FAILED] = {"revert_failed", TO(LOST), true},
+    /* A person at the host may have removed what was in its way. */
+    [CTL_HOST_REVERT_FAILED] = {"revert_failed", TO(REVERTING) | TO(REVERTED) | TO(LOST), true},
     [CTL_HOST_REFUSED] = {"refused", 0, true},
     [CTL_HOST_BLOCKED] = {"blocked", 0, true},
     [CTL_HOST_CANCELLED] = {"cancelled", TO_ACTIVE | TO_DONE, true},

@@ -60,6 +60,31 @@ def test_revert_with_the_controller_dead_and_the_repository_gone(fleet: MakeFlee
     assert h1.state() == before
 
 
+def test_a_way_back_that_failed_is_gone_once_more(fleet: MakeFleet) -> None:
+    """The former packages cannot be read; once somebody has seen to that, the host goes back after all, and the controller hears."""
+    lab = fleet(hosts=1)
+    h1 = lab["h1"]
+    before = h1.state()
+    lab.repository.publish("1.0", "demo=2.0")
+    code, report = lab.belay.roll_out(plan("demo=2.0", waves=["100%"]))
+    assert code == Exit.DONE, report
+    kept = next(h1.path("/var/lib/belay/jobs").glob("*/way-back/demo_1.0_*.deb"))
+    content = kept.read_bytes()
+    kept.write_bytes(content[:100])
+
+    lab.belay("rollback", report["rollout"])
+    assert lab.belay.wait(report["rollout"]) == Exit.ROLLBACK_INCOMPLETE
+    status = h1.run("belay-rescue", "status").out
+    assert "revert_failed" in status and "`belay-rescue revert`" in status
+    assert h1.can_log_in()
+
+    kept.write_bytes(content)
+    h1.run("belay-rescue", "revert")
+    wait_for("the end of the way back", lambda: rescue_status(h1)["job"]["state"] == "reverted", 60)
+    assert h1.state() == before
+    wait_for("belayd to hear", lambda: lab.belay.wait(report["rollout"]) == Exit.ROLLED_BACK, 30)
+
+
 @pytest.mark.deadline(240)
 def test_leases_end_with_agent_and_controller_dead(fleet: MakeFleet) -> None:
     """SSH opens and cron runs again at the end of the lease though nobody of us is alive."""

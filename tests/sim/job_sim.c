@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "agent/core/job.h"
+#include "tests/sim/job_trace.h"
 #include "tests/sim/sim.h"
 
 enum {
@@ -61,7 +62,7 @@ struct world {
     /* The controller and people. */
     bool is_calm;
     bool is_offered; /* the disk has a job */
-    bool start_owed, revert_sent;
+    bool start_owed, revert_sent, is_tried_again;
     bool revert_told, cancel_told; /* and the agent came to rest after it: binding */
     bool link_proven;              /* a connection was made in this boot, after the change */
     bool commit_delivered, is_committed, is_ended;
@@ -304,7 +305,8 @@ static void record(struct world *w, const struct agent_job_effect *effect)
         }
     }
     if (w->is_ended && state != w->disk.state)
-        SIM_CHECK(&w->chance, w->is_committed && w->revert_sent && state == PROTO_JOB_REVERTING);
+        SIM_CHECK(&w->chance, (w->is_committed ? w->revert_sent : w->is_tried_again) &&
+                                  state == PROTO_JOB_REVERTING);
     if (state == PROTO_JOB_PROBATION && w->disk.state != PROTO_JOB_PROBATION) {
         SIM_CHECK(&w->chance, w->verified && !w->quiesced && !w->ssh_locked && w->armed);
         w->probation_ms = w->now_ms;
@@ -382,25 +384,14 @@ static void note_event(struct world *w, const struct agent_job_event *event)
         w->link_proven = true;
     if (event->type == AGENT_JOB_REVERT)
         w->revert_sent = true;
+    if (event->type == AGENT_JOB_REVERT && event->again &&
+        w->disk.state == PROTO_JOB_REVERT_FAILED) {
+        w->is_tried_again = true;
+        w->undo_step_failed = false;
+        w->proven = false;
+    }
     if (event->type == AGENT_JOB_COMMIT && event->nonce == w->live.nonce && w->link_proven)
         w->commit_delivered = true;
-}
-
-static void tell(const struct world *w, const struct agent_job_event *event,
-                 const struct agent_job_effects *effects)
-{
-    if (!sim_is_told)
-        return;
-
-    (void)printf("%lld ms: event %d step %d result %d -> state %u step %u%s %s\n",
-                 (long long)w->now_ms, (int)event->type, (int)event->step, (int)event->result,
-                 w->live.state, w->live.step, w->live.step_running ? " runs" : "", w->live.code);
-    for (uint32_t i = 0; i < effects->count; i++) {
-        const struct agent_job_effect *effect = &effects->list[i];
-
-        (void)printf("    effect %d moment %d state %d step %d %s\n", (int)effect->type,
-                     (int)effect->moment, (int)effect->state, (int)effect->step, effect->code);
-    }
 }
 
 static void deliver(struct world *w, struct agent_job_event event)
@@ -413,7 +404,8 @@ static void deliver(struct world *w, struct agent_job_event event)
     event.now = (struct bl_mono){.ms = mono_ms(w)};
     note_event(w, &event);
     agent_job_step(&w->live, &event, &effects);
-    tell(w, &event, &effects);
+    if (sim_is_told)
+        job_trace(w->now_ms, &w->live, &event, &effects);
     if (!perform(w, &effects))
         return;
     if (w->is_offered)
@@ -568,6 +560,17 @@ static void step_world(struct world *w)
     }
 }
 
+/* A person looked at why the way back failed, and wants it gone once more. */
+static bool try_again(struct world *w)
+{
+    if (w->is_calm || w->live.state != PROTO_JOB_REVERT_FAILED || sim_percent(&w->chance, 50))
+        return false;
+    deliver(w, (struct agent_job_event){
+                   .type = AGENT_JOB_REVERT, .again = true, .code = "revert_at_host"});
+
+    return true;
+}
+
 static void run_seed(uint64_t seed)
 {
     struct world w = {
@@ -576,7 +579,7 @@ static void run_seed(uint64_t seed)
     w.now_ms = 1000;
     choose_fates(&w);
     while (w.events < EVENTS_MAX && w.now_ms < TIME_LIMIT_MS) {
-        if (w.is_ended && (w.is_calm || !w.is_committed) && w.pending_count == 0)
+        if (w.is_ended && (w.is_calm || !w.is_committed) && w.pending_count == 0 && !try_again(&w))
             break;
         if (w.is_ended && w.events > CHAOS_EVENTS * 2)
             break;

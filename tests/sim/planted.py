@@ -57,6 +57,11 @@ CORE = [
      '        agent_job_note(job, "revert_wanted", "waits for the end of the running step", effects);\n',
      ""),
 
+    ("agent/core", "a doubled order begins a failed way back anew", "job.c",
+     "job->state == PROTO_JOB_REVERT_FAILED && event->again;", "job->state == PROTO_JOB_REVERT_FAILED;"),
+    ("agent/core", "a way back that is gone once more keeps its old failure", "job.c",
+     "    job->undo_failed = false;\n", ""),
+
     ("controller/core", "one failure more than a wave allows", "rollout.c",
      "rollout->waves[i].failed_count > rollout->waves[i].failures_allowed",
      "rollout->waves[i].failed_count > rollout->waves[i].failures_allowed + 1"),

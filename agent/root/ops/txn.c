@@ -31,6 +31,7 @@ struct agent_txn_task agent_op_restore_task(const struct agent_work *work)
 {
     return (struct agent_txn_task){.format = AGENT_TXN_FORMAT,
                                    .phase = AGENT_TXN_RESTORE,
+                                   .attempt = work->job.way_backs,
                                    .pins = work->transaction.pins,
                                    .pins_count = work->transaction.pins_count,
                                    .lock_wait_ms = RESTORE_LOCK_WAIT_MS};

@@ -301,6 +301,7 @@ static void do_rescue(struct sim_host *h, enum sim_rescue button)
         is_done = work != NULL && !agent_jobs_is_halted(h->agent.jobs) &&
                   agent_jobs_tell(h->agent.jobs,
                                   (struct agent_job_event){.type = wishes[button].event,
+                                                           .again = true,
                                                            .code = wishes[button].code,
                                                            .reason = "a person at the host"},
                                   row.who);

@@ -45,6 +45,7 @@ struct law_member {
     uint32_t copied_state; /* `job_state` in the snapshot */
     bool is_distrusted;    /* the host trusts nobody who signed this */
     bool is_rescued;       /* a person at the host wanted it back */
+    int64_t rescued_ms;    /* when last; 0: never */
     int64_t recorded_ms;
     int64_t probation_ms; /* not earlier than this */
     int64_t commit_ms;    /* COMMIT was heard over a new link; SIM_NEVER: not */

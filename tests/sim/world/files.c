@@ -105,6 +105,7 @@ int __wrap_agent_txn_task_save(int job_fd, const struct agent_txn_task *task, st
     if (files == NULL)
         return bl_fail(err, -ENOENT, "the job's directory is gone");
     files->has_task = true;
+    files->attempt = task->attempt;
     files->deadline_ms = (int64_t)task->deadline_ms;
     files->lock_wait_ms = (int64_t)task->lock_wait_ms;
 
@@ -120,6 +121,7 @@ int __wrap_agent_txn_result_load(int job_fd, uint32_t phase, struct proto_arena 
         return bl_fail(err, -ENOENT, "no result");
     *ret_result = (struct agent_txn_result){.format = AGENT_TXN_FORMAT,
                                             .phase = phase,
+                                            .attempt = files->result_attempt,
                                             .result = files->result,
                                             .code = files->code,
                                             .reason = files->code,

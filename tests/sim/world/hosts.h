@@ -23,6 +23,7 @@ enum {
 struct sim_phase_files {
     bool has_task, has_started, has_result;
     int64_t deadline_ms, lock_wait_ms; /* of the task; deadline 0: none */
+    uint64_t attempt, result_attempt;
     enum proto_result result;
     const char *code; /* static */
 };

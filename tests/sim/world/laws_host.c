@@ -24,6 +24,7 @@ static const uint32_t durable_next[PROTO_JOB_STATE_LAST + 1] = {
     [PROTO_JOB_VERIFYING] = LAW_JOB(PROBATION) | LAW_JOB(REVERTING),
     [PROTO_JOB_PROBATION] = LAW_JOB(VERIFYING) | LAW_JOB(COMMITTED) | LAW_JOB(REVERTING),
     [PROTO_JOB_COMMITTED] = LAW_JOB(REVERTING),
+    [PROTO_JOB_REVERT_FAILED] = LAW_JOB(REVERTING),
     [PROTO_JOB_REVERTING] = LAW_JOB(REVERTED) | LAW_JOB(REVERT_FAILED) | LAW_JOB(CANCELLED),
 };
 
@@ -106,6 +107,10 @@ static void judge_way_back(const struct law_member *member)
     SIM_LAW(member->job_state != PROTO_JOB_COMMITTED || is_ordered,
             "host %u: committed rollout %u and goes back, and nobody ordered that", member->host,
             member->rollout->number);
+    SIM_LAW(member->job_state != PROTO_JOB_REVERT_FAILED ||
+                (member->is_rescued && member->rescued_ms >= member->recorded_ms),
+            "host %u: rollout %u could not go back and tries again, and nobody asked for that",
+            member->host, member->rollout->number);
 }
 
 static void judge_move(const struct law_member *member, uint32_t state)
@@ -215,8 +220,10 @@ void sim_law_commit_heard(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_
 void sim_law_rescued(uint32_t host)
 {
     law_settle();
-    if (law_host(host)->job != NULL)
-        law_host(host)->job->is_rescued = true;
+    if (law_host(host)->job == NULL)
+        return;
+    law_host(host)->job->is_rescued = true;
+    law_host(host)->job->rescued_ms = sim_now_ms();
 }
 
 void sim_law_distrusted(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES])

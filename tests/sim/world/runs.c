@@ -85,6 +85,7 @@ static void on_saved(void *userdata, uint64_t argument)
         struct sim_phase_files *files = &dir->phases[unit->phase];
 
         files->has_result = true;
+        files->result_attempt = unit->outcome.attempt;
         files->result = unit->outcome.result;
         files->code = unit->outcome.code;
         sim_tell(h->index, "%s ends: %s %s", name_of(unit->phase), proto_result_name(files->result),
@@ -403,6 +404,7 @@ static void on_started(void *userdata, uint64_t argument)
     }
     if (!check_history(unit, dir))
         return;
+    unit->outcome.attempt = dir->phases[unit->phase].attempt;
     hangs = sim_fault(SIM_FAULT_CHILD_HANGS, h->index);
     if (sim_fault(SIM_FAULT_CHILD_DIES, h->index))
         unit->death = sim_after(draw_ms(h, 1, CHANGE_MS_MAX / 2), on_death, unit, h->index);

@@ -81,7 +81,7 @@ static void ends_are_those_of_the_words(void **state)
             may_leave = may_leave ||
                         agent_job_may_follow((enum proto_job_state)from, (enum proto_job_state)to);
         }
-        if (from == PROTO_JOB_COMMITTED) { /* may still be taken back */
+        if (from == PROTO_JOB_COMMITTED || from == PROTO_JOB_REVERT_FAILED) { /* may go back yet */
             assert_true(may_leave && proto_job_state_is_final(from));
         } else {
             assert_int_equal(may_leave, !proto_job_state_is_final(from));
@@ -244,6 +244,58 @@ static void what_cannot_be_given_back_is_told(void **state)
     assert_true(job.ssh_locked && agent_job_is_open(&job));
 }
 
+/* A person has made room, say; nothing but a person's new word begins it once more. */
+static void a_way_back_that_failed_is_gone_once_more(void **state)
+{
+    const struct agent_job_event doubled = {.type = AGENT_JOB_REVERT, .code = "doubled"};
+    const struct agent_job_event again = {
+        .type = AGENT_JOB_REVERT, .again = true, .code = "revert_at_host", .reason = "a person"};
+    struct agent_job job = job_in(PROTO_JOB_PROBATION);
+    int64_t now_ms = 10;
+
+    give(&job, now_ms++, doubled);
+    assert_int_equal(job.state, PROTO_JOB_REVERTING);
+    assert_int_equal(job.way_backs, 1);
+    while (job.step_running) {
+        end_step(&job, now_ms++,
+                 job.step == PROTO_STEP_RESTORE ? PROTO_RESULT_FAILED : PROTO_RESULT_OK);
+    }
+    assert_int_equal(job.state, PROTO_JOB_REVERT_FAILED);
+
+    give(&job, now_ms++, doubled);
+    assert_int_equal(job.state, PROTO_JOB_REVERT_FAILED);
+    assert_int_equal(effects.count, 0);
+
+    give(&job, now_ms++, again);
+    assert_int_equal(job.state, PROTO_JOB_REVERTING);
+    assert_int_equal(job.step, PROTO_STEP_QUIESCE); /* the host served meanwhile */
+    assert_int_equal(job.way_backs, 2);
+    while (job.step_running)
+        end_step(&job, now_ms++, PROTO_RESULT_OK);
+    assert_int_equal(job.state, PROTO_JOB_REVERTED);
+    assert_string_equal(job.code, "revert_at_host");
+    assert_false(agent_job_is_open(&job));
+}
+
+static void a_way_back_that_fails_again_says_so_again(void **state)
+{
+    const struct agent_job_event again = {
+        .type = AGENT_JOB_REVERT, .again = true, .code = "person"};
+    struct agent_job job = job_in(PROTO_JOB_PROBATION);
+    int64_t now_ms = 10;
+
+    for (uint32_t round = 1; round <= 3; round++) {
+        give(&job, now_ms++, again);
+        assert_int_equal(job.way_backs, round);
+        while (job.step_running) {
+            end_step(&job, now_ms++,
+                     job.step == PROTO_STEP_PROVE ? PROTO_RESULT_FAILED : PROTO_RESULT_OK);
+        }
+        assert_int_equal(job.state, PROTO_JOB_REVERT_FAILED);
+        assert_non_null(strstr(job.reason, "person"));
+    }
+}
+
 static void long_texts_are_cut(void **state)
 {
     struct agent_job job = job_in(PROTO_JOB_STAGING);
@@ -284,6 +336,8 @@ int main(void)
         cmocka_unit_test(a_reboot_before_the_change_isolates_anew),
         cmocka_unit_test(a_cancel_in_isolation_gives_everything_back),
         cmocka_unit_test(what_cannot_be_given_back_is_told),
+        cmocka_unit_test(a_way_back_that_failed_is_gone_once_more),
+        cmocka_unit_test(a_way_back_that_fails_again_says_so_again),
         cmocka_unit_test(long_texts_are_cut),
         cmocka_unit_test(a_late_way_back_ends_with_its_time),
     };

@@ -123,14 +123,19 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void start(struct world *world, enum agent_txn_phase phase)
+static void start_attempt(struct world *world, enum agent_txn_phase phase, uint64_t attempt)
 {
-    const struct agent_txn_task task = {.phase = phase};
+    const struct agent_txn_task task = {.phase = phase, .attempt = attempt};
     const struct agent_phase_caller caller = {world, on_done};
     struct bl_error err = {0};
 
     if (agent_phase_start(&world->host, &world->job, &task, &caller, &world->phase, &err) < 0)
         fail_msg("%s", err.text);
+}
+
+static void start(struct world *world, enum agent_txn_phase phase)
+{
+    start_attempt(world, phase, 0);
 }
 
 /* What belay-txn leaves behind; `code` tells one result from another. */
@@ -141,14 +146,23 @@ static void leave_started(struct world *world, enum agent_txn_phase phase)
     assert_int_equal(agent_txn_started_save(world->job.dir_fd, phase, &err), 0);
 }
 
-static void leave_result(struct world *world, enum agent_txn_phase phase, const char *code)
+static void leave_result_of(struct world *world, enum agent_txn_phase phase, uint64_t attempt,
+                            const char *code)
 {
-    const struct agent_txn_result result = {
-        .phase = phase, .result = PROTO_RESULT_FAILED, .code = code, .reason = "reason"};
+    const struct agent_txn_result result = {.phase = phase,
+                                            .attempt = attempt,
+                                            .result = PROTO_RESULT_FAILED,
+                                            .code = code,
+                                            .reason = "reason"};
     struct bl_error err = {0};
 
     leave_started(world, phase);
     assert_int_equal(agent_txn_result_save(world->job.dir_fd, &result, &err), 0);
+}
+
+static void leave_result(struct world *world, enum agent_txn_phase phase, const char *code)
+{
+    leave_result_of(world, phase, 0, code);
 }
 
 static void expect(const struct world *world, enum agent_phase_end end, const char *code)
@@ -199,6 +213,30 @@ static void test_a_way_back_that_was_interrupted_runs_again(void **state)
     leave_result(world, AGENT_TXN_RESTORE, "again");
     end_call("run", AGENT_UNITS_OK, 0);
     expect(world, AGENT_PHASE_RESULT, "again");
+}
+
+/* What an earlier attempt came to is not what this one comes to. */
+static void test_a_way_back_that_is_begun_anew_runs_again(void **state)
+{
+    struct world *world = *state;
+
+    leave_result_of(world, AGENT_TXN_RESTORE, 1, "first");
+    start_attempt(world, AGENT_TXN_RESTORE, 2);
+    end_call("state", AGENT_UNITS_OK, AGENT_UNIT_INACTIVE);
+    assert_int_equal(world->ends, 0);
+    leave_result_of(world, AGENT_TXN_RESTORE, 2, "second");
+    end_call("run", AGENT_UNITS_OK, 0);
+    expect(world, AGENT_PHASE_RESULT, "second");
+}
+
+static void test_a_way_back_that_ended_unseen_is_not_run_again(void **state)
+{
+    struct world *world = *state;
+
+    leave_result_of(world, AGENT_TXN_RESTORE, 2, "there");
+    start_attempt(world, AGENT_TXN_RESTORE, 2);
+    end_call("state", AGENT_UNITS_OK, AGENT_UNIT_INACTIVE);
+    expect(world, AGENT_PHASE_RESULT, "there");
 }
 
 static void test_a_package_run_is_joined(void **state)
@@ -275,6 +313,8 @@ int main(void)
         CASE(test_a_result_that_is_there_is_not_made_again),
         CASE(test_an_upgrade_never_runs_twice),
         CASE(test_a_way_back_that_was_interrupted_runs_again),
+        CASE(test_a_way_back_that_is_begun_anew_runs_again),
+        CASE(test_a_way_back_that_ended_unseen_is_not_run_again),
         CASE(test_a_package_run_is_joined),
         CASE(test_a_former_query_does_not_answer_this_one),
         CASE(test_a_former_query_that_just_ended_does_not_answer_either),
