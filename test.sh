@@ -67,14 +67,20 @@ build() { # BUILDDIR MESON-OPTIONS...
 }
 
 # shellcheck disable=SC2317 # called through step
-packages() {
+debs() {
     packaging/build-deb.sh build/debs && lintian --allow-root --fail-on error,warning build/debs/*.deb
+}
+
+# shellcheck disable=SC2317 # called through step
+rpms() {
+    packaging/build-rpm.sh build/rpms &&
+        rpmlint --strict --config packaging/rpm/rpmlint.toml packaging/rpm/belay.spec build/rpms/*.rpm
 }
 
 lab() {
     local log=build/lab.log rc counts
-    note "lab: booted hosts, real apt, sshd, cron, network between"
-    BELAY_LAB_DEBS=build/debs tests/lab/run 2>&1 | tee "$log"
+    note "lab: booted hosts, real apt and dnf, sshd, cron, network between"
+    BELAY_LAB_DEBS=build/debs BELAY_LAB_RPMS=build/rpms tests/lab/run 2>&1 | tee "$log"
     rc=${PIPESTATUS[0]}
     if [ "$rc" = 77 ]; then
         echo "SKIPPED: the lab can't run here, the lines above say why"
@@ -108,7 +114,8 @@ if [ "$failed" = 0 ]; then
 fi
 if [ "$mode" = all ]; then
     CC=clang step "build: clang, warnings are errors" build build-clang -Dwerror=true
-    step "packages: built and clean for lintian" packages
+    step "packages: DEBs, built and clean for lintian" debs
+    step "packages: RPMs, built and clean for rpmlint" rpms
     lab
     step "failure modes, each with its tests" tests/matrix.py build/lab.log build/suites.log
 fi

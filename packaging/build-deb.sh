@@ -13,16 +13,8 @@ source=$(realpath "$(dirname "$0")/..")
 work=$(mktemp -d "${TMPDIR:-/tmp}/belay-deb.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-mkdir -p "$out" "$work/belay"
-list_files() {
-    if git -C "$source" rev-parse --git-dir >/dev/null 2>&1; then
-        git -C "$source" ls-files --cached --others --exclude-standard
-    else
-        (cd "$source" && find . -type f -not -path './build*')
-    fi
-}
-list_files | while read -r file; do [ ! -e "$source/$file" ] || echo "$file"; done |
-    tar -C "$source" -T - -cf - | tar -C "$work/belay" -xf -
+mkdir -p "$out"
+"$source/packaging/copy-source.sh" "$source" "$work/belay"
 cp -r "$work/belay/packaging/deb" "$work/belay/debian"
 
 cd "$work/belay"

@@ -171,13 +171,16 @@ def agent() -> list[Path]:
 def product_debs() -> Path:
     """The project's packages: from BELAY_LAB_DEBS, or built from this source tree (once per content of it)."""
     given = os.environ.get("BELAY_LAB_DEBS")
-    if given:
-        return Path(given)
+    return Path(given) if given else built("debs", "build-deb.sh")
+
+
+def built(kind: str, script: str) -> Path:
+    """What this script of packaging/ makes of this source tree."""
 
     def build(folder: Path) -> None:
-        run([str(TOP / "packaging" / "build-deb.sh"), str(folder)], cwd=TOP, timeout=900)
+        run([str(TOP / "packaging" / script), str(folder)], cwd=TOP, timeout=900)
 
-    return cache.obtain("debs", _source_key(), build)
+    return cache.obtain(kind, _source_key(), build)
 
 
 def _source_key() -> str:
@@ -190,8 +193,8 @@ def _source_key() -> str:
     return cache.key_of("\0".join(names), *(path for path in files if path.is_file()))
 
 
-def with_product(side: str, below: list[Path], kind: str | None = None, then: str = "") -> list[Path]:
-    """The layer with the project's package; `then` is a script that comes after."""
+def with_product(side: str, below: list[Path]) -> list[Path]:
+    """The layer with the project's package."""
     found = sorted(product_debs().glob(f"belay-{side}_*.deb"))
     if len(found) != 1:
         raise LabError(f"expected one belay-{side}_*.deb in {product_debs()}, found {[deb.name for deb in found]}")
@@ -199,7 +202,7 @@ def with_product(side: str, below: list[Path], kind: str | None = None, then: st
     def put_deb(files: Path) -> None:
         shutil.copy(found[0], files)
 
-    return layer(kind or side, below, _apt_install(found[0].name) + then, put_deb, cache.key_of(found[0]))
+    return layer(side, below, _apt_install(found[0].name), put_deb, cache.key_of(found[0]))
 
 
 def _apt_install(*names: str) -> str:

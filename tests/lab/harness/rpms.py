@@ -4,7 +4,7 @@
 They differ where rpm does: demo 2.2 stays installed although its %post fails, since rpm only warns; demo 2.6 is stopped
 by its %pre, before anything of it is unpacked; demo 2.12 has a %preun that fails; the release is always 1, and the configuration file is noreplace.
 
-lab-release  stands for all that the hosts really have from Debian: without it nothing of an RPM could be resolved
+lab-release  stands for what the hosts really have from Debian and harness/ground.py does not make RPMs of
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from harness import debs
+from harness import debs, rpm_files
 from harness.command import run
 from harness.debs import Package
 
@@ -65,10 +65,16 @@ BuildArch: noarch
 Provides: system-release = 9
 Provides: system-release(releasever) = 9
 Provides: /bin/sh
-Provides: systemd = 252
+Provides: python3-dnf
+Provides: rpm
 %description
 The base of a lab host.
+%install
+mkdir -p %{buildroot}/usr/lib/systemd/system-preset
+printf 'enable %s.service\\n' demo app >%{buildroot}/usr/lib/systemd/system-preset/90-lab.preset
+echo 'disable *' >%{buildroot}/usr/lib/systemd/system-preset/99-default-disable.preset
 %files
+/usr/lib/systemd/system-preset
 """
 
 
@@ -91,17 +97,12 @@ def build_all(pool: Path, work: Path, gnupg: Path) -> None:
     settings = {
         "_topdir": str(work),
         "_rpmdir": str(pool),
-        "_rpmfilename": "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
+        "_rpmfilename": rpm_files.FILE_NAME.replace("%", "%%"),
         "_binary_payload": "w1.gzdio",
         "_dbpath": str(work / "db"),
     }
-    run(["rpmbuild", "-bb", "--quiet", *_defines(settings), *map(str, specs)], timeout=120)
-    sign = {"_gpg_name": SIGNER, "_gpg_path": str(gnupg), "__gpg": "/usr/bin/gpg"}
-    run(["rpmsign", *_defines(sign), "--addsign", *map(str, sorted(pool.glob("*.rpm")))], timeout=120)
-
-
-def _defines(settings: dict[str, str]) -> list[str]:
-    return [word for name, value in settings.items() for word in ("--define", f"{name} {value}")]
+    run(["rpmbuild", "-bb", "--quiet", *rpm_files.defines(settings), *map(str, specs)], timeout=120)
+    rpm_files.sign(pool.glob("*.rpm"), gnupg, SIGNER)
 
 
 def _spec(package: Package, work: Path) -> Path:
