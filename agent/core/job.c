@@ -166,9 +166,9 @@ static void expire(struct agent_job *job, struct bl_mono now, struct agent_job_e
         agent_job_set_cause(job, "not_started", "the order to start did not come in time");
     }
 
-    if (job->state == PROTO_JOB_VERIFYING && job->step == PROTO_STEP_VERIFY && job->step_running &&
-        !job->held && bl_mono_reached(now, job->confirm_deadline))
-        give_up_step(job, "verify_timeout", "the first verification did not end in time", effects);
+    if (job->step == PROTO_STEP_VERIFY && job->step_running && !job->held &&
+        bl_mono_reached(now, job->confirm_deadline))
+        give_up_step(job, "verify_timeout", "the verification did not end in time", effects);
 
     if (job->state == PROTO_JOB_PROBATION && !job->commit_seen && !job->held && !job->failed &&
         bl_mono_reached(now, job->ask_at))
@@ -215,7 +215,7 @@ static void isolate_anew(struct agent_job *job)
  */
 static void on_reboot(struct agent_job *job, struct bl_mono now, struct agent_job_effects *effects)
 {
-    bool commits = job->state == PROTO_JOB_PROBATION && job->step != 0;
+    bool commits = job->state == PROTO_JOB_PROBATION && job->step == PROTO_STEP_DISARM;
 
     job->stage_deadline = bl_mono_after(now, job->limits.stage_ms);
     if (job->ready_deadline.ms != 0)
@@ -273,8 +273,7 @@ static void on_start(struct agent_job *job, const struct agent_job_event *event,
 static void on_commit(struct agent_job *job, const struct agent_job_event *event,
                       struct agent_job_effects *effects)
 {
-    if (job->state != PROTO_JOB_PROBATION || !job->link_new || job->commit_seen ||
-        event->nonce != job->nonce)
+    if (!agent_job_asks_commit(job) || job->commit_seen || event->nonce != job->nonce)
         return;
 
     job->commit_seen = true;
@@ -375,6 +374,44 @@ static void on_witnesses(struct agent_job *job, const struct agent_job_event *ev
     agent_job_go_on(job, event->now, effects);
 }
 
+/* From the end of the change until nothing but giving back the silence timer is left. */
+static bool is_watched(const struct agent_job *job)
+{
+    return job->state == PROTO_JOB_VERIFYING ||
+           (job->state == PROTO_JOB_PROBATION && job->step != PROTO_STEP_DISARM);
+}
+
+/*
+ * A host that serves got bad. Neither COMMIT nor the end of the watch outweighs it before DISARM
+ * has begun; from then on the host is committed, and only an order takes it back. A look under way
+ * is given up: its answer can't be better than what is known.
+ */
+static void on_found(struct agent_job *job, const struct agent_job_event *event,
+                     struct agent_job_effects *effects)
+{
+    struct agent_job_effect *note;
+
+    if (!is_watched(job) || job->failed)
+        return;
+
+    if ((uint32_t)event->grade > job->grade)
+        job->grade = event->grade;
+    note = agent_job_record(job, PROTO_MOMENT_NOTE, effects);
+    note->step = PROTO_STEP_VERIFY;
+    note->grade = event->grade;
+    note->nonce = 0;
+    agent_job_describe(note, event->code, event->reason);
+    if (event->grade == PROTO_GRADE_MINOR)
+        return;
+
+    if (job->step == PROTO_STEP_VERIFY && job->step_running) {
+        give_up_step(job, event->code, event->reason, effects);
+    } else {
+        agent_job_fail(job, event->code, event->reason);
+    }
+    agent_job_go_on(job, event->now, effects);
+}
+
 static void on_hold(struct agent_job *job, const struct agent_job_event *event,
                     struct agent_job_effects *effects)
 {
@@ -415,7 +452,7 @@ static int64_t next_wake_ms(const struct agent_job *job, struct bl_mono now)
         earlier(&wake_ms, job->stage_deadline);
     if (job->state == PROTO_JOB_READY)
         earlier(&wake_ms, job->ready_deadline);
-    if (job->state == PROTO_JOB_VERIFYING && job->step == PROTO_STEP_VERIFY && !is_stopped)
+    if (job->step == PROTO_STEP_VERIFY && job->step_running && !is_stopped)
         earlier(&wake_ms, job->confirm_deadline);
     if (job->state == PROTO_JOB_PROBATION && !job->commit_seen && !is_stopped)
         earlier(&wake_ms, job->ask_at);
@@ -456,6 +493,9 @@ static void dispatch(struct agent_job *job, const struct agent_job_event *event,
         break;
     case AGENT_JOB_WITNESSES:
         on_witnesses(job, event, effects);
+        break;
+    case AGENT_JOB_FOUND:
+        on_found(job, event, effects);
         break;
     case AGENT_JOB_HOLD:
         on_hold(job, event, effects);

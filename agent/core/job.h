@@ -46,6 +46,7 @@ enum agent_job_event_type {
     AGENT_JOB_REVERT,     /* the controller or a person (`code` says who); HOLD does not stop it */
     AGENT_JOB_LINK_UP,    /* the connection that the last RECONNECT asked for, or a younger one */
     AGENT_JOB_WITNESSES,  /* `witnesses` */
+    AGENT_JOB_FOUND,      /* who watches the host while it serves: `grade`, `code`, `reason` */
     AGENT_JOB_HOLD,       /* a person at the rescue socket: no automatic way back until RELEASE */
     AGENT_JOB_RELEASE,
     AGENT_JOB_TIME, /* no news but the time */
@@ -65,7 +66,7 @@ struct agent_job_event {
     bool again; /* REVERT: also begin a way back anew that failed; else it is a double */
     enum proto_step step;
     enum proto_result result;
-    enum proto_grade grade; /* VERIFY that failed; 0 otherwise */
+    enum proto_grade grade; /* VERIFY that failed, FOUND; 0 otherwise */
     uint64_t nonce;         /* COMMIT; OFFER: a fresh random number for this job, never 0 */
     enum agent_job_witnesses witnesses;
     const char *code, *reason; /* borrowed for the call; may be NULL */
@@ -124,7 +125,8 @@ struct agent_job {
     uint32_t blames;       /* answers in a row that say: the change is the cause */
     uint32_t grade;        /* the worst seen */
     uint64_t nonce;
-    struct bl_mono stage_deadline, ready_deadline, confirm_deadline;
+    struct bl_mono stage_deadline, ready_deadline;
+    struct bl_mono confirm_deadline; /* in PROBATION, once VERIFY runs again: of that look */
     struct bl_mono watch_end;
     struct bl_mono ask_at;                   /* PROBATION: when to ask the witnesses (again) */
     struct bl_mono retry_at;                 /* `step` failed and is run once more then */
@@ -148,6 +150,9 @@ bool agent_job_is_sound(const struct agent_job *job);
 
 /* A job that may still act by itself, or holds a lease. */
 bool agent_job_is_open(const struct agent_job *job);
+
+/* COMMIT is due: in PROBATION, over the new link, and nothing speaks against it but a hold. */
+bool agent_job_asks_commit(const struct agent_job *job);
 
 /* Whether the machine has this transition at all: for docs/states.md and the tests. */
 bool agent_job_may_follow(enum proto_job_state from, enum proto_job_state to);

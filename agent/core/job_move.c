@@ -24,6 +24,11 @@ struct agent_job_effect *agent_job_emit(struct agent_job_effects *effects,
     return effect;
 }
 
+bool agent_job_asks_commit(const struct agent_job *job)
+{
+    return job->state == PROTO_JOB_PROBATION && job->link_new && !job->failed;
+}
+
 struct agent_job_effect *agent_job_record(const struct agent_job *job, enum proto_moment moment,
                                           struct agent_job_effects *effects)
 {
@@ -34,7 +39,7 @@ struct agent_job_effect *agent_job_record(const struct agent_job *job, enum prot
     effect->grade = (enum proto_grade)job->grade;
     if (moment != PROTO_MOMENT_STATE)
         effect->step = (enum proto_step)job->step;
-    if (job->state == PROTO_JOB_PROBATION && job->link_new)
+    if (agent_job_asks_commit(job))
         effect->nonce = job->nonce;
 
     return effect;
@@ -282,6 +287,8 @@ void agent_job_go_on(struct agent_job *job, struct bl_mono now, struct agent_job
         uint32_t step = next_step(job);
 
         if (step != 0) {
+            if (job->state == PROTO_JOB_PROBATION && step == PROTO_STEP_VERIFY)
+                job->confirm_deadline = bl_mono_after(now, job->limits.confirm_within_ms);
             agent_job_begin_step(job, step, effects);
             return;
         }

@@ -43,7 +43,7 @@ static const uint32_t steps_of[AGENT_JOB_ROW_COUNT] = {
     /* The first two only after a reboot before the change began. */
     [PROTO_JOB_CHANGING] = STEP(QUIESCE) | STEP(SSH_LOCK) | STEP(ARM) | STEP(UPGRADE),
     [PROTO_JOB_VERIFYING] = STEP(VERIFY) | STEP(SSH_UNLOCK) | STEP(RESUME),
-    [PROTO_JOB_PROBATION] = STEP(DISARM),
+    [PROTO_JOB_PROBATION] = STEP(VERIFY) | STEP(DISARM),
     [PROTO_JOB_REVERTING] = STEP(QUIESCE) | STEP(SSH_LOCK) | STEP(RESTORE) | STEP(PROVE) |
                             STEP(SSH_UNLOCK) | STEP(RESUME) | STEP(DISARM),
 };

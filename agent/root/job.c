@@ -12,7 +12,9 @@
 #include "agent/root/ops/op.h"
 #include "agent/root/prune.h"
 #include "agent/root/renew.h"
+#include "agent/root/watch.h"
 #include "agent/root/witnesses.h"
+#include "agent/root/work.h"
 #include "agent/txn/ballast.h"
 #include "agent/txn/task.h"
 #include "common/file.h"
@@ -27,6 +29,8 @@ struct agent_jobs {
     struct agent_op_run *run; /* the step under way */
     sd_event_source *wake;
     struct agent_witnesses *witnesses; /* a question that is out */
+    struct agent_watch *watch;         /* of the host while it serves */
+    struct agent_watch_handler watch_handler;
     bool halted;
     sd_event_source *renewal; /* halted: ends the process when the next may fare better */
     bool back_wanted;         /* of `back_rollout_id`, as soon as no job is open */
@@ -43,53 +47,6 @@ struct telling {
     const struct agent_journal_job *accept; /* the job that is taken, or NULL */
     const struct agent_op_outcome *outcome; /* of the step that ended, or NULL */
 };
-
-/* ---- the job as the core's limits and an open directory ---------------------------------- */
-
-static struct agent_work *free_work(struct agent_work *work)
-{
-    if (work == NULL)
-        return NULL;
-    bl_close_fd(&work->dir_fd);
-    proto_arena_release(&work->arena);
-    free(work);
-    return NULL;
-}
-
-/* From a manifest that was checked when it was taken; so a failure here is damage. */
-static int make_work(struct agent_host *host, const uint8_t id[AGENT_JOB_ID_BYTES],
-                     struct proto_bytes manifest, uint64_t kind, struct agent_work **ret_work,
-                     struct bl_error *err)
-{
-    struct agent_work *work = calloc(1, sizeof(*work));
-    int r;
-
-    if (work == NULL)
-        return bl_fail(err, -ENOMEM, "no memory for a job");
-    work->dir_fd = -1;
-    memcpy(work->id, id, sizeof(work->id));
-    bl_hex_encode(work->id, sizeof(work->id), work->id_text);
-    r = proto_manifest_decode(manifest.data, manifest.size_bytes, &work->arena, &work->manifest,
-                              err);
-    if (r >= 0 && kind >= work->manifest.kinds_count) {
-        r = bl_fail(err, -EUCLEAN, "the manifest has no transaction %llu",
-                    (unsigned long long)kind);
-    }
-    if (r >= 0) {
-        r = proto_manifest_transaction(&work->manifest, (uint32_t)kind, &work->arena,
-                                       &work->transaction, err);
-    }
-    if (r >= 0)
-        r = agent_txn_job_make(host->state_dir, work->id_text, &work->dir_fd, err);
-    if (r < 0) {
-        (void)free_work(work);
-        return bl_wrap(err, "job");
-    }
-    memcpy(work->rollout_id, work->manifest.rollout_id, sizeof(work->rollout_id));
-
-    *ret_work = work;
-    return 0;
-}
 
 /* ---- recording --------------------------------------------------------------------------- */
 
@@ -140,6 +97,7 @@ static void halt(struct agent_jobs *jobs, const struct bl_error *err)
     jobs->halted = true;
     jobs->run = agent_op_free(jobs->run);
     jobs->witnesses = agent_witnesses_free(jobs->witnesses);
+    agent_watch_follow(jobs->watch, NULL);
     (void)!agent_renew_await(jobs->host, err->code, &jobs->renewal, &ignored);
     sd_journal_print(
         LOG_CRIT,
@@ -173,6 +131,15 @@ static void ask_witnesses(struct agent_jobs *jobs)
     if (agent_witnesses_ask(jobs->host, &jobs->work->manifest, on_witnesses, jobs, &jobs->witnesses,
                             &err) < 0)
         sd_journal_print(LOG_WARNING, "The network could not be looked at: %s", err.text);
+}
+
+static void on_found(void *userdata, enum proto_grade grade, const char *code, const char *reason)
+{
+    (void)agent_jobs_tell(
+        userdata,
+        (struct agent_job_event){
+            .type = AGENT_JOB_FOUND, .grade = grade, .code = code, .reason = reason},
+        "");
 }
 
 static int on_wake(sd_event_source *source, uint64_t usec, void *userdata)
@@ -234,6 +201,8 @@ static bool perform(struct agent_jobs *jobs, const struct agent_job_effects *eff
     }
     if (!jobs->work->job.step_running)
         jobs->run = agent_op_free(jobs->run); /* given up: its end is not waited for */
+    if (!jobs->halted)
+        agent_watch_follow(jobs->watch, jobs->work);
     if (recorded)
         jobs->handler->reported(jobs->handler->userdata);
     if (!agent_job_is_open(&jobs->work->job)) {
@@ -329,13 +298,14 @@ static int take_up(struct agent_jobs *jobs, const struct agent_journal_job *save
                    struct bl_error *err)
 {
     struct agent_work *work = NULL;
-    int r = make_work(jobs->host, saved->id, saved->manifest, saved->kind, &work, err);
+    int r = agent_work_make(jobs->host, saved->id, saved->manifest, saved->kind, &work, err);
 
     if (r < 0)
         return r;
     work->job = saved->job;
     work->accepted_wall_ms = saved->accepted_wall_ms;
-    (void)free_work(jobs->work);
+    agent_watch_follow(jobs->watch, NULL);
+    (void)agent_work_free(jobs->work);
     jobs->work = work;
     jobs->witnesses = agent_witnesses_free(jobs->witnesses);
     (void)agent_jobs_tell(
@@ -372,7 +342,7 @@ static struct proto_report state_of(const struct agent_job *job)
     return (struct proto_report){
         .state = job->state,
         .grade = job->grade,
-        .nonce = job->state == PROTO_JOB_PROBATION && job->link_new ? job->nonce : 0,
+        .nonce = agent_job_asks_commit(job) ? job->nonce : 0,
         .code = job->code,
         .reason = job->reason,
     };
@@ -461,7 +431,7 @@ int agent_jobs_take(struct agent_jobs *jobs, const struct proto_offer *offer,
     if (jobs->halted)
         return bl_fail(err, -EIO, "the journal failed");
 
-    r = make_work(jobs->host, order->job_id, offer->manifest, order->kind, &work, err);
+    r = agent_work_make(jobs->host, order->job_id, offer->manifest, order->kind, &work, err);
     if (r < 0)
         return r;
     memcpy(accept.id, work->id, sizeof(accept.id));
@@ -471,7 +441,7 @@ int agent_jobs_take(struct agent_jobs *jobs, const struct proto_offer *offer,
         r = bl_random_u64(&event.nonce, err);
     } while (r >= 0 && event.nonce == 0);
     if (r < 0) {
-        (void)free_work(work);
+        (void)agent_work_free(work);
         return r;
     }
 
@@ -483,11 +453,12 @@ int agent_jobs_take(struct agent_jobs *jobs, const struct proto_offer *offer,
     r = record(jobs, &effects, &(struct telling){.who = "", .accept = &accept}, err);
     if (r < 0) {
         jobs->work = former;
-        (void)free_work(work);
+        (void)agent_work_free(work);
         halt(jobs, err);
         return r;
     }
-    (void)free_work(former);
+    agent_watch_follow(jobs->watch, NULL);
+    (void)agent_work_free(former);
     jobs->witnesses = agent_witnesses_free(jobs->witnesses);
     prune(jobs);
     (void)perform(jobs, &effects);
@@ -538,6 +509,12 @@ int agent_jobs_new(struct agent_host *host, const struct agent_jobs_handler *han
         return bl_fail(err, -ENOMEM, "no memory for jobs");
     jobs->host = host;
     jobs->handler = handler;
+    jobs->watch_handler = (struct agent_watch_handler){.userdata = jobs, .found = on_found};
+    r = agent_watch_new(host, &jobs->watch_handler, &jobs->watch, err);
+    if (r < 0) {
+        (void)agent_jobs_free(jobs);
+        return r;
+    }
     r = sd_event_add_time(host->loop, &jobs->wake, CLOCK_BOOTTIME, 0, 1, on_wake, jobs);
     if (r >= 0)
         r = sd_event_source_set_enabled(jobs->wake, SD_EVENT_OFF);
@@ -556,9 +533,10 @@ struct agent_jobs *agent_jobs_free(struct agent_jobs *jobs)
         return NULL;
     (void)agent_op_free(jobs->run);
     (void)agent_witnesses_free(jobs->witnesses);
+    (void)agent_watch_free(jobs->watch);
     sd_event_source_disable_unref(jobs->wake);
     sd_event_source_disable_unref(jobs->renewal);
-    (void)free_work(jobs->work);
+    (void)agent_work_free(jobs->work);
     free(jobs);
     return NULL;
 }

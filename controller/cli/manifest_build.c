@@ -28,7 +28,7 @@ void ctl_limits_of(const struct ctl_plan *plan, uint32_t wave_count, struct ctl_
 
     limits.stage_ms = plan->stage_within_ms + MARGIN_MS;
     limits.job_ms = plan->quiesce.wait_ms + plan->change_within_ms + plan->verify.settle_ms +
-                    plan->confirm_within_ms + plan->watch_ms + MARGIN_MS;
+                    2 * plan->confirm_within_ms + plan->watch_ms + MARGIN_MS;
     limits.revert_ms = 2 * plan->change_within_ms + MARGIN_MS;
     limits.valid_ms = DAY_MS + limits.stage_ms +
                       (int64_t)wave_count * (limits.job_ms + limits.revert_ms + plan->soak_ms);

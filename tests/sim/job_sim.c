@@ -16,58 +16,6 @@
 #include "tests/sim/job_trace.h"
 #include "tests/sim/sim.h"
 
-enum {
-    PENDING_MAX = 64,
-    CHAOS_EVENTS = 80,  /* after so many events nothing new goes wrong */
-    EVENTS_MAX = 20000, /* a job that has not ended by then never will */
-    TIME_LIMIT_MS = 100000000,
-};
-
-enum packages {
-    OLD,
-    MIXED,
-    NEW
-};
-
-struct pending {
-    int64_t at_ms; /* of the world, not of a boot */
-    struct agent_job_event event;
-};
-
-struct world {
-    struct sim_chance chance;
-    int64_t now_ms, boot_ms; /* the world's time, and when this boot began in it */
-    int64_t wake_ms;
-    int64_t disk_boot_ms;     /* the boot in which the job was recorded */
-    int64_t unit_end_ms;      /* of the unit that runs */
-    int64_t controller_up_ms; /* away until then */
-    int64_t probation_ms;     /* since when, in this boot */
-    uint64_t nonce_known;     /* to the controller */
-    struct agent_job live, disk;
-    struct pending pending[PENDING_MAX];
-    uint32_t pending_count, events, release_failures;
-
-    /* The host. */
-    enum packages packages;
-    uint32_t unit; /* enum proto_step of the unit that runs; 0 = none */
-    enum proto_result unit_result;
-    enum proto_grade unit_grade;
-    bool quiesced, ssh_locked, armed; /* true as soon as a step may have taken it */
-    bool is_staged, upgrade_started, upgrade_ended, restored, proven, undo_step_failed;
-    bool verified; /* in this boot */
-
-    /* Fates. */
-    bool is_healthy, is_cut_off, is_link_broken, has_broken_release, has_broken_probe;
-
-    /* The controller and people. */
-    bool is_calm;
-    bool is_offered; /* the disk has a job */
-    bool start_owed, revert_sent, is_tried_again;
-    bool revert_told, cancel_told; /* and the agent came to rest after it: binding */
-    bool link_proven;              /* a connection was made in this boot, after the change */
-    bool commit_delivered, is_committed, is_ended;
-};
-
 static int64_t mono_ms(const struct world *w)
 {
     return w->now_ms - w->boot_ms;
@@ -221,6 +169,8 @@ static struct agent_job_event end_unit(struct world *w)
         on_unit_ok(w);
     if (w->unit == PROTO_STEP_VERIFY)
         w->verified = event.result == PROTO_RESULT_OK || event.grade == PROTO_GRADE_MINOR;
+    if (w->unit == PROTO_STEP_VERIFY)
+        w->looked_last = w->verified && w->live.state == PROTO_JOB_PROBATION;
     if (w->unit == PROTO_STEP_UPGRADE)
         w->upgrade_ended = true;
     if (event.result != PROTO_RESULT_OK && w->live.state == PROTO_JOB_REVERTING)
@@ -253,6 +203,7 @@ static void run_step(struct world *w, uint32_t step)
     if (step == PROTO_STEP_DISARM && w->disk.state == PROTO_JOB_PROBATION) {
         SIM_CHECK(&w->chance, w->commit_delivered && w->link_proven && w->verified);
         SIM_CHECK(&w->chance, w->now_ms - w->probation_ms >= w->disk.limits.watch_ms);
+        SIM_CHECK(&w->chance, w->looked_last && !w->is_found);
     }
 
     if (w->unit == step)
@@ -286,7 +237,8 @@ static void check_end(struct world *w, uint32_t state)
     if (state == PROTO_JOB_REVERT_FAILED)
         SIM_CHECK(&w->chance, w->undo_step_failed);
     if (state == PROTO_JOB_COMMITTED)
-        SIM_CHECK(&w->chance, w->packages == NEW && w->commit_delivered && !w->revert_told);
+        SIM_CHECK(&w->chance,
+                  w->packages == NEW && w->commit_delivered && !w->revert_told && !w->is_found);
     if (w->is_healthy)
         SIM_CHECK(&w->chance, state == PROTO_JOB_COMMITTED);
 }
@@ -311,6 +263,7 @@ static void record(struct world *w, const struct agent_job_effect *effect)
         SIM_CHECK(&w->chance, w->verified && !w->quiesced && !w->ssh_locked && w->armed);
         w->probation_ms = w->now_ms;
         w->commit_delivered = false;
+        w->looked_last = false;
     }
     if (state > PROTO_JOB_READY)
         w->start_owed = false;
@@ -394,9 +347,17 @@ static void note_event(struct world *w, const struct agent_job_event *event)
         w->commit_delivered = true;
 }
 
+/* The host serves with new packages, and nothing but giving back the silence timer is left. */
+static bool is_watched(const struct world *w)
+{
+    return w->live.state == PROTO_JOB_PROBATION && w->live.step != PROTO_STEP_DISARM;
+}
+
 static void deliver(struct world *w, struct agent_job_event event)
 {
     struct agent_job_effects effects;
+
+    bool was_watched = is_watched(w);
 
     w->events++;
     if (w->events == CHAOS_EVENTS)
@@ -416,6 +377,8 @@ static void deliver(struct world *w, struct agent_job_event event)
         w->revert_told = true;
     if (event.type == AGENT_JOB_CANCEL && w->live.state != PROTO_JOB_OFFERED)
         w->cancel_told = true;
+    if (event.type == AGENT_JOB_FOUND && was_watched)
+        w->is_found = true;
 
     if (!w->is_calm && sim_percent(&w->chance, 8))
         deliver(w, event);
@@ -430,7 +393,7 @@ static void restart(struct world *w, bool rebooted)
         w->boot_ms = w->now_ms - 1 - sim_below(&w->chance, 50000);
         /* What was decided before the reboot stays decided. */
         if (w->disk.state != PROTO_JOB_PROBATION || w->disk.step != PROTO_STEP_DISARM)
-            w->verified = w->link_proven = false;
+            w->verified = w->link_proven = w->looked_last = false;
         w->unit = 0; /* an interrupted upgrade has ended: never run again */
         w->unit_end_ms = SIM_NEVER;
         if (w->upgrade_started)
@@ -496,6 +459,7 @@ static void choose_fates(struct world *w)
         w->is_link_broken = sim_percent(&w->chance, 20);
         w->has_broken_release = sim_percent(&w->chance, 5);
         w->has_broken_probe = sim_percent(&w->chance, 10);
+        w->gets_bad = sim_percent(&w->chance, 20);
     }
     agent_job_init(&w->live, &limits);
     w->disk = w->live;
@@ -547,6 +511,12 @@ static void step_world(struct world *w)
         deliver(w, (struct agent_job_event){.type = AGENT_JOB_RELEASE});
     if (!w->is_calm && !w->is_healthy && w->is_committed && sim_percent(&w->chance, 20))
         deliver(w, (struct agent_job_event){.type = AGENT_JOB_REVERT, .code = "rollback"});
+    if (w->gets_bad && is_watched(w) && sim_percent(&w->chance, 30)) {
+        deliver(w, (struct agent_job_event){.type = AGENT_JOB_FOUND,
+                                            .grade = PROTO_GRADE_FUNCTIONAL,
+                                            .code = "figure_bad"});
+        return;
+    }
     if (pass_time(w))
         return;
 

@@ -56,6 +56,11 @@ at 12m9s: link up
     record probation with nonce link_new
 at 12m10s: commit
     record probation with nonce commit_seen
+    record begin of verify
+    run verify
+    wake at 22m10s
+at 12m11s: verify ended ok
+    record end of verify: ok
     record begin of disarm
     run disarm
 at 12m11s: disarm ended ok

@@ -67,6 +67,11 @@ at 37s: commit
     record probation with nonce commit_seen
     wake at 1m35s
 at 1m35s: time
+    record begin of verify
+    run verify
+    wake at 11m35s
+at 1m36s: verify ended ok
+    record end of verify: ok
     record begin of disarm
     run disarm
 at 1m36s: disarm ended ok

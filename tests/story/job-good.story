@@ -60,6 +60,11 @@ at 11m14s: commit
     record probation with nonce commit_seen
     wake at 12m12s
 at 12m12s: time
+    record begin of verify
+    run verify
+    wake at 22m12s
+at 12m13s: verify ended ok
+    record end of verify: ok
     record begin of disarm
     run disarm
 at 12m13s: disarm ended ok

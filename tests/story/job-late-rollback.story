@@ -61,6 +61,11 @@ at 13s: commit
     record probation with nonce commit_seen
     wake at 1m11s
 at 1m11s: time
+    record begin of verify
+    run verify
+    wake at 11m11s
+at 1m12s: verify ended ok
+    record end of verify: ok
     record begin of disarm
     run disarm
 at 1m12s: disarm ended ok

@@ -42,6 +42,11 @@ at 9s: commit
     record probation with nonce commit_seen
     wake at 1m7s
 at 1m7s: time
+    record begin of verify
+    run verify
+    wake at 11m7s
+at 1m8s: verify ended ok
+    record end of verify: ok
     record begin of disarm
     run disarm
 at 1m8s: disarm ended ok

@@ -6,6 +6,7 @@
  *   offer | start | commit | commit wrong | cancel | revert CODE | hold | release
  *   STEP ended ok | STEP ended failed|unknown [minor|functional|severe] [CODE]
  *   link up | witnesses none|answers|missing|unknown | time | restart | reboot
+ *   found minor|functional|severe CODE
  *
  * The job that an answer tells of is the one last recorded, so a restart begins from that.
  */
@@ -44,6 +45,9 @@ static void answer(struct story *story, const struct agent_job_effect *effect)
         if (effect->moment == PROTO_MOMENT_STATE) {
             story_answer(story, "record %s%s%s%s", proto_job_state_name(effect->state),
                          effect->nonce != 0 ? " with nonce" : "", space, effect->code);
+        } else if (effect->moment == PROTO_MOMENT_NOTE) {
+            story_answer(story, "record that %s finds %s: %s", proto_step_name(effect->step),
+                         effect->code, proto_grade_name(effect->grade));
         } else if (effect->moment == PROTO_MOMENT_BEGIN) {
             story_answer(story, "record begin of %s", proto_step_name(effect->step));
         } else {
@@ -109,6 +113,21 @@ static bool parse_ended(const struct story *story, struct machine *m, const char
     return true;
 }
 
+static bool parse_found(const struct story *story, struct machine *m, const char *line,
+                        struct agent_job_event *event)
+{
+    char grade[32];
+
+    if (sscanf(line, "found %31[a-z] %63[a-z_]", grade, m->code) != 2)
+        return false;
+    *event = (struct agent_job_event){
+        .type = AGENT_JOB_FOUND,
+        .grade = number_of(story, grade, PROTO_GRADE_SEVERE, proto_grade_name),
+        .code = m->code};
+
+    return true;
+}
+
 static bool parse_plain(const char *line, struct agent_job_event *event)
 {
     static const struct {
@@ -160,7 +179,8 @@ static void tell(struct story *story, void *machine, int64_t now_ms, const char 
     m->code[0] = '\0';
     if (sscanf(line, "revert %63[a-z_]", m->code) == 1) {
         event = (struct agent_job_event){.type = AGENT_JOB_REVERT, .code = m->code};
-    } else if (!parse_plain(line, &event) && !parse_ended(story, m, line, &event)) {
+    } else if (!parse_plain(line, &event) && !parse_ended(story, m, line, &event) &&
+               !parse_found(story, m, line, &event)) {
         story_bad_line(story, line);
     }
 

@@ -21,7 +21,8 @@ static const char *const job_meanings[] = {
     [PROTO_JOB_CHANGING] = "arms the silence timer, then runs the package manager",
     [PROTO_JOB_REBOOTING] = "reserved for planned reboots; nothing leads here yet",
     [PROTO_JOB_VERIFYING] = "compares with the baseline, then gives back what it took",
-    [PROTO_JOB_PROBATION] = "serves; waits for COMMIT over a new connection and the watch time",
+    [PROTO_JOB_PROBATION] =
+        "serves and is watched until COMMIT over a new connection and the watch time; then looks once more",
     [PROTO_JOB_COMMITTED] = "done; the way back is kept for `keep_way_back`",
     [PROTO_JOB_REVERTING] = "goes back: restores what was changed, proves it, gives back leases",
     [PROTO_JOB_REVERTED] = "the former state, proven; every lease given back",
@@ -62,7 +63,8 @@ static const struct code job_codes[] = {
     {"not_started", "START did not come while the order was valid: `cancelled`"},
     {"cancelled", "CANCEL without a code of its own: `cancelled`"},
     {"revert", "REVERT without a code of its own: goes back"},
-    {"verify_timeout", "the first verification did not end within `confirm_within`: goes back"},
+    {"verify_timeout",
+     "a verification, or the last look, did not end within `confirm_within`: goes back"},
     {"cut_off", "no COMMIT in time, and three times in a row no witness answered: goes back"},
     {"link_broken",
      "no COMMIT in time, though the controller's port answered three times in a row: "
@@ -78,7 +80,7 @@ static const struct code job_notes[] = {
     {"cancel_wanted", "CANCEL came while a step ran, and waits for its end"},
     {"revert_wanted", "REVERT came while a step ran, and waits for its end"},
     {"link_new", "the new connection stands; this record carries the nonce"},
-    {"commit_seen", "COMMIT came; only the watch time is left"},
+    {"commit_seen", "COMMIT came; only the watch time and the last look are left"},
     {"controller_missing", "witnesses answer, the controller does not: holds and keeps asking"},
     {"held", "a person holds the automatic way back"},
     {"released", "and lets it go again"},
@@ -114,6 +116,12 @@ static const char rules[] =
     "- Once the change began, CANCEL does nothing and REVERT goes back. Before it, both cancel.\n"
     "- A failed step on the way back never stops the rest of it. Its cause becomes the cause of\n"
     "  `revert_failed`, with the reason for going back named behind it.\n"
+    "- A host in `probation` is watched: what is found there turns back like a failed verification,\n"
+    "  also when COMMIT came before it. When COMMIT is there and the watch time is over, VERIFY looks\n"
+    "  once more; a finding in the middle of that look ends it. Once DISARM has begun the host counts\n"
+    "  as committed: what is found from then on changes nothing, and only an order takes it back.\n"
+    "- Who could not look in time does not know that the host is good: it goes back. While the\n"
+    "  controller is missing the watch goes on, for as long as that is so.\n"
     "- Silence is judged by witnesses, a tenth of `confirm_within` apart (1 s to 60 s). Three answers\n"
     "  in a row that blame the change turn back: one alone may be a gateway that restarts, or a\n"
     "  controller that comes back and has not taken the link yet. Others answer and the controller\n"

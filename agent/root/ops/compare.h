@@ -61,6 +61,23 @@ void agent_compare_stale(const struct agent_baseline *baseline, const struct age
 void agent_compare_pins(const struct proto_transaction *transaction,
                         const struct agent_txn_result *now, struct agent_findings *findings);
 
+/* Which units were not up at the last sight: of the baseline, and of the plan. */
+struct agent_watch_doubts {
+    bool units[AGENT_BASELINE_UNITS_MAX];
+    bool plan_units[PROTO_UNITS_MAX];
+};
+
+/*
+ * Units of the plan, and those that were active, on a host that serves: one that failed or was
+ * restarted more than once counts at once; one that is not up, or is without its main process, when
+ * two sights in a row say so, since a restart passes through there. `doubts` is zeroed before the
+ * first sight and kept from one to the next.
+ */
+void agent_compare_watched(const struct agent_baseline *baseline,
+                           const struct proto_manifest *manifest,
+                           const struct agent_units_list *now, struct agent_watch_doubts *doubts,
+                           struct agent_findings *findings);
+
 /*
  * The packages and configuration files as INSPECT saw them against those before the change, and the
  * files that differ from what their packages brought.

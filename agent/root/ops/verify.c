@@ -8,7 +8,7 @@
 /*
  * VERIFY: is the host as it was, but for what was signed? The plan's units must stay up through
  * the settle time, without systemd having had to restart them; a unit of the plan that fails ends
- * it at once. Then one look at everything.
+ * it at once. Then one look at everything. Once more at the end of the watch, without settling.
  */
 struct seen { /* one unit of the plan at the beginning of the settle time */
     uint64_t main_pid, restarts;
@@ -22,6 +22,7 @@ struct verify_state {
     struct seen seen[PROTO_UNITS_MAX];
     struct agent_findings findings; /* of the plan's units */
     bool is_end_of_settling;
+    bool is_last; /* at the end of the watch, which has counted restarts: nothing settles */
 };
 
 static void end_by_findings(struct agent_op_run *run, const struct agent_findings *findings)
@@ -72,8 +73,8 @@ static void judge(struct verify_state *state, uint32_t index, const char *name,
     if (unit == NULL || unit->state != AGENT_UNIT_ACTIVE) {
         agent_findings_found(&state->findings, "unit_not_up", "%s of the plan is %s", name,
                              unit == NULL ? "inactive" : agent_unit_state_name(unit->state));
-    } else if (unit->restarts > seen->restarts ||
-               (seen->was_active && unit->main_pid != seen->main_pid)) {
+    } else if (!state->is_last && (unit->restarts > seen->restarts ||
+                                   (seen->was_active && unit->main_pid != seen->main_pid))) {
         agent_findings_found(&state->findings, "unit_restarts", "%s of the plan did not stay up",
                              name);
     }
@@ -113,16 +114,22 @@ static void on_units(void *userdata, const struct agent_units_answer *answer)
     }
 }
 
-static int on_settled(sd_event_source *source, uint64_t usec, void *userdata)
+static int end_settling(struct agent_op_run *run)
 {
-    struct agent_op_run *run = userdata;
     struct verify_state *state = run->state;
-    int r;
 
     state->is_end_of_settling = true;
     state->watch = agent_units_drop(state->watch);
     state->call = agent_units_drop(state->call);
-    r = agent_units_list(run->host->units, on_units, run, &state->call);
+
+    return agent_units_list(run->host->units, on_units, run, &state->call);
+}
+
+static int on_settled(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct agent_op_run *run = userdata;
+    int r = end_settling(run);
+
     if (r < 0)
         fail_to_ask(run, strerror(-r));
 
@@ -149,6 +156,11 @@ static int start(struct agent_op_run *run, struct bl_error *err)
     int r;
 
     state->findings.manifest = &run->work->manifest;
+    state->is_last = run->work->job.state == PROTO_JOB_PROBATION;
+    if (state->is_last) {
+        r = end_settling(run);
+        return r < 0 ? bl_fail(err, r, "begin the last look: %s", strerror(-r)) : 0;
+    }
     r = agent_units_watch(run->host->units, on_failed, run, &state->watch);
     if (r >= 0)
         r = agent_units_list(run->host->units, on_units, run, &state->call);

@@ -178,6 +178,10 @@ enum sim_packages sim_host_packages(const struct sim_host *h, const uint8_t *rol
 bool sim_host_is_healthy(const struct sim_host *h, const uint8_t *rollout_id);
 void sim_host_note_staged(struct sim_host *h, const struct sim_job_dir *dir);
 
+/* ---- looks.c ---- */
+/* What is drawn while a host serves and is watched was added later, and moves no other draw. */
+enum sim_draw sim_look_draw(struct sim_host *h);
+
 /* ---- agent.c: belay-agent and its unit ---- */
 void sim_agent_start_after(struct sim_host *h, int64_t after_ms);
 /* Starts it unless it runs; true when it is ready. */

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "agent/root/facts.h"
+#include "agent/root/kernel_log.h"
 #include "agent/root/ops/look.h"
 #include "agent/root/probe.h"
 #include "agent/root/query.h"
@@ -103,6 +104,13 @@ struct agent_probe_ask *agent_probe_free(struct agent_probe_ask *ask)
 
 /* ---- the look of VERIFY and PROVE ---- */
 
+enum sim_draw sim_look_draw(struct sim_host *h)
+{
+    const struct agent_work *work = agent_jobs_work(h->agent.jobs);
+
+    return work != NULL && work->job.state == PROTO_JOB_PROBATION ? SIM_DRAW_LATER : SIM_DRAW_UNIT;
+}
+
 struct agent_look {
     struct sim_host *host;
     const struct agent_work *work;
@@ -127,7 +135,7 @@ static void compare(const struct agent_look *look, struct agent_findings *findin
     if (now->is_broken) {
         agent_findings_found(findings, "unit_stopped", "a service that ran does not");
     }
-    if (findings->count == 0 && sim_draw_percent(SIM_DRAW_UNIT, h->index, MINOR_PERCENT))
+    if (findings->count == 0 && sim_draw_percent(sim_look_draw(h), h->index, MINOR_PERCENT))
         agent_findings_found(findings, "file_changed", "a file has changed");
 }
 
@@ -151,7 +159,7 @@ int agent_look_start(struct agent_host *host, const struct agent_work *work,
 {
     struct sim_host *h = sim_here();
     struct agent_look *look = calloc(1, sizeof(*look));
-    int64_t after_ms = sim_draw_log(SIM_DRAW_UNIT, h->index, LOOK_MS_MIN, LOOK_MS_MAX);
+    int64_t after_ms = sim_draw_log(sim_look_draw(h), h->index, LOOK_MS_MIN, LOOK_MS_MAX);
 
     if (look == NULL)
         sim_broken("no memory for a look");
@@ -178,6 +186,15 @@ struct agent_look *agent_look_free(struct agent_look *look)
     free(look);
 
     return NULL;
+}
+
+/* No kernel of this world has anything to say. */
+int agent_kernel_log_read(const char *cursor, int64_t since_wall_ms,
+                          struct agent_kernel_log *ret_log, struct bl_error *err)
+{
+    *ret_log = (struct agent_kernel_log){0};
+
+    return 0;
 }
 
 /* ---- BASELINE ---- */

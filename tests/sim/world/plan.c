@@ -98,7 +98,7 @@ static void draw_times(struct sim_plan *plan, struct proto_manifest *manifest)
     limits->stage_ms = (int64_t)manifest->stage_ms + MARGIN_MS;
     limits->job_ms =
         (int64_t)(manifest->quiesce_wait_ms + manifest->change_ms + manifest->verify_settle_ms +
-                  manifest->confirm_within_ms + manifest->watch_ms) +
+                  2 * manifest->confirm_within_ms + manifest->watch_ms) +
         MARGIN_MS;
     limits->revert_ms = 2 * (int64_t)manifest->change_ms + MARGIN_MS;
     valid_ms = DAY_MS + limits->stage_ms +

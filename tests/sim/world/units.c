@@ -158,7 +158,7 @@ static int64_t answer_ms(struct sim_host *h)
             return next_ms - sim_now_ms();
     }
 
-    return sim_draw_between(SIM_DRAW_UNIT, h->index, 1, ANSWER_MS_MAX);
+    return sim_draw_between(sim_look_draw(h), h->index, 1, ANSWER_MS_MAX);
 }
 
 static void answer_later(struct agent_units_call *call)

@@ -181,6 +181,141 @@ static void a_probe_that_never_answers_turns_back(void **state)
     assert_string_equal(job.code, "witnesses_unknown");
 }
 
+static void find(struct agent_job *job, int64_t now_ms, enum proto_grade grade)
+{
+    give(job, now_ms,
+         (struct agent_job_event){
+             .type = AGENT_JOB_FOUND, .grade = grade, .code = "figure_bad", .reason = "too much"});
+}
+
+static struct agent_job confirmed(void)
+{
+    struct agent_job job = job_in(PROTO_JOB_PROBATION);
+
+    give(&job, 2, (struct agent_job_event){.type = AGENT_JOB_LINK_UP});
+    give(&job, 3, (struct agent_job_event){.type = AGENT_JOB_COMMIT, .nonce = NONCE});
+    assert_true(job.commit_seen);
+
+    return job;
+}
+
+/* COMMIT came first, and the watch was not over. */
+static void a_finding_outweighs_a_commit_that_came_before(void **state)
+{
+    struct agent_job job = confirmed();
+
+    find(&job, 500, PROTO_GRADE_SEVERE);
+    assert_int_equal(job.state, PROTO_JOB_REVERTING);
+    assert_int_equal(job.step, PROTO_STEP_RESTORE);
+    assert_string_equal(job.code, "figure_bad");
+    assert_int_equal(job.grade, PROTO_GRADE_SEVERE);
+    assert_int_equal(effects.list[0].moment, PROTO_MOMENT_NOTE);
+    assert_int_equal(effects.list[0].step, PROTO_STEP_VERIFY);
+    assert_int_equal(effects.list[0].state, PROTO_JOB_PROBATION);
+    assert_int_equal(effects.list[0].nonce, 0);
+}
+
+static void the_watch_ends_with_one_more_look(void **state)
+{
+    struct agent_job job = confirmed();
+
+    give(&job, 1001, (struct agent_job_event){.type = AGENT_JOB_TIME});
+    assert_int_equal(job.state, PROTO_JOB_PROBATION);
+    assert_int_equal(job.step, PROTO_STEP_VERIFY);
+    end_step(&job, 1002, PROTO_RESULT_FAILED);
+    assert_int_equal(job.state, PROTO_JOB_REVERTING);
+
+    job = confirmed();
+    give(&job, 1001, (struct agent_job_event){.type = AGENT_JOB_TIME});
+    end_step(&job, 1002,
+             PROTO_RESULT_UNKNOWN); /* who could not look does not know that it is good */
+    assert_int_equal(job.state, PROTO_JOB_REVERTING);
+
+    job = confirmed();
+    give(&job, 1001, (struct agent_job_event){.type = AGENT_JOB_TIME});
+    give(&job, 101000, (struct agent_job_event){.type = AGENT_JOB_TIME});
+    assert_true(job.step_running);
+    give(&job, 101001, (struct agent_job_event){.type = AGENT_JOB_TIME});
+    assert_int_equal(job.state, PROTO_JOB_REVERTING);
+    assert_string_equal(job.code, "verify_timeout");
+}
+
+static void a_finding_ends_the_last_look_but_not_what_follows_it(void **state)
+{
+    struct agent_job job = confirmed();
+
+    give(&job, 1001, (struct agent_job_event){.type = AGENT_JOB_TIME});
+    find(&job, 1002, PROTO_GRADE_FUNCTIONAL);
+    assert_int_equal(job.state, PROTO_JOB_REVERTING);
+
+    job = confirmed();
+    give(&job, 1001, (struct agent_job_event){.type = AGENT_JOB_TIME});
+    end_step(&job, 1002, PROTO_RESULT_OK);
+    assert_int_equal(job.step, PROTO_STEP_DISARM);
+    find(&job, 1003, PROTO_GRADE_SEVERE);
+    assert_int_equal(effects.count, 0);
+    end_step(&job, 1004, PROTO_RESULT_OK);
+    assert_int_equal(job.state, PROTO_JOB_COMMITTED);
+    find(&job, 1005, PROTO_GRADE_SEVERE); /* only an order takes it back now */
+    assert_int_equal(job.state, PROTO_JOB_COMMITTED);
+}
+
+static void findings_that_turn_nothing_back(void **state)
+{
+    static const enum proto_job_state before[] = {PROTO_JOB_STAGING, PROTO_JOB_READY,
+                                                  PROTO_JOB_ISOLATING, PROTO_JOB_CHANGING};
+    struct agent_job job = job_in(PROTO_JOB_PROBATION);
+
+    find(&job, 500, PROTO_GRADE_MINOR);
+    assert_int_equal(effects.count, 1);
+    assert_int_equal(effects.list[0].grade, PROTO_GRADE_MINOR);
+    assert_int_equal(job.state, PROTO_JOB_PROBATION);
+    assert_string_equal(job.code, "");
+    for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+        job = job_in(before[i]);
+        find(&job, 2, PROTO_GRADE_SEVERE); /* nothing serves with new packages yet */
+        assert_int_equal(effects.count, 0);
+        assert_int_equal(job.state, before[i]);
+    }
+}
+
+static void a_finding_waits_for_what_is_given_back_and_for_a_hold(void **state)
+{
+    struct agent_job job = job_in(PROTO_JOB_VERIFYING);
+
+    end_step(&job, 2, PROTO_RESULT_OK);
+    assert_int_equal(job.step, PROTO_STEP_SSH_UNLOCK);
+    find(&job, 3, PROTO_GRADE_FUNCTIONAL);
+    assert_true(job.step_running && job.failed);
+    end_step(&job, 4, PROTO_RESULT_OK);
+    assert_int_equal(job.state, PROTO_JOB_REVERTING);
+
+    job = confirmed();
+    give(&job, 4, (struct agent_job_event){.type = AGENT_JOB_HOLD});
+    find(&job, 5, PROTO_GRADE_FUNCTIONAL);
+    assert_int_equal(job.state, PROTO_JOB_PROBATION);
+    find(&job, 6, PROTO_GRADE_FUNCTIONAL); /* told once */
+    assert_int_equal(effects.count, 0);
+    give(&job, 5000, (struct agent_job_event){.type = AGENT_JOB_TIME});
+    assert_int_equal(job.state, PROTO_JOB_PROBATION); /* held, and not committed either */
+    give(&job, 5001, (struct agent_job_event){.type = AGENT_JOB_RELEASE});
+    assert_int_equal(job.state, PROTO_JOB_REVERTING);
+}
+
+/* The agent died in the last look, with and without the power: asked for again, or all anew. */
+static void the_last_look_survives_a_restart(void **state)
+{
+    struct agent_job job = confirmed();
+
+    give(&job, 1001, (struct agent_job_event){.type = AGENT_JOB_TIME});
+    give(&job, 1002, (struct agent_job_event){.type = AGENT_JOB_RESTART});
+    assert_int_equal(job.step, PROTO_STEP_VERIFY);
+    assert_true(has_effect(AGENT_JOB_RUN));
+    give(&job, 1003, (struct agent_job_event){.type = AGENT_JOB_RESTART, .rebooted = true});
+    assert_int_equal(job.state, PROTO_JOB_VERIFYING);
+    assert_false(job.commit_seen);
+}
+
 /* F44: the boot gave back what was switched off, so no change begins before it is taken again. */
 static void a_reboot_before_the_change_isolates_anew(void **state)
 {
@@ -333,6 +468,12 @@ int main(void)
         cmocka_unit_test(staging_without_end_blocks),
         cmocka_unit_test(verification_without_end_turns_back_unless_held),
         cmocka_unit_test(a_probe_that_never_answers_turns_back),
+        cmocka_unit_test(a_finding_outweighs_a_commit_that_came_before),
+        cmocka_unit_test(the_watch_ends_with_one_more_look),
+        cmocka_unit_test(a_finding_ends_the_last_look_but_not_what_follows_it),
+        cmocka_unit_test(findings_that_turn_nothing_back),
+        cmocka_unit_test(a_finding_waits_for_what_is_given_back_and_for_a_hold),
+        cmocka_unit_test(the_last_look_survives_a_restart),
         cmocka_unit_test(a_reboot_before_the_change_isolates_anew),
         cmocka_unit_test(a_cancel_in_isolation_gives_everything_back),
         cmocka_unit_test(what_cannot_be_given_back_is_told),
