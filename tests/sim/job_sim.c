@@ -12,9 +12,8 @@
  */
 #include <string.h>
 
-#include "agent/core/job.h"
 #include "tests/sim/job_trace.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/job_world.h"
 
 static int64_t mono_ms(const struct world *w)
 {
