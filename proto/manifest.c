@@ -86,6 +86,7 @@ static const struct proto_field manifest_fields[] = {
     PROTO_FIELD_BOOL(M, allow_downgrade),
     PROTO_FIELD_BOOL(M, allow_new),
     PROTO_FIELD_BOOL(M, ignore_phasing),
+    PROTO_FIELD_BOOL(M, repair),
     PROTO_FIELD_ENUM(M, conffiles, PROTO_CONFFILES_REPLACE),
     PROTO_FIELD_U64(M, metadata_max_age_ms),
     PROTO_FIELD_ENUM(M, revert_class, PROTO_REVERT_MACHINE),

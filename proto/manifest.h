@@ -145,6 +145,7 @@ struct proto_manifest {
     bool allow_remove, allow_downgrade;
     bool allow_new;               /* packages that were not installed */
     bool ignore_phasing;          /* take phased updates whose turn this host is not yet */
+    bool repair;                  /* a package database that is half done, before staging */
     uint32_t conffiles;           /* enum proto_conffiles */
     uint64_t metadata_max_age_ms; /* of what repositories say of their own date; 0 = no limit */
     uint32_t revert_class;

@@ -55,6 +55,8 @@ static void add_duration(char text[PROTO_PROGRESS_TEXT_BYTES], uint64_t ms)
 static const char *verb_of(uint32_t step)
 {
     switch (step) {
+    case PROTO_STEP_REPAIR:
+        return "repairing";
     case PROTO_STEP_STAGE:
         return "downloading";
     case PROTO_STEP_UPGRADE:

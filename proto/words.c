@@ -32,13 +32,13 @@ static const char *const job_state_names[] = {
 };
 
 static const char *const step_names[] = {
-    [PROTO_STEP_STAGE] = "stage",           [PROTO_STEP_BASELINE] = "baseline",
-    [PROTO_STEP_PRECHECK] = "precheck",     [PROTO_STEP_QUIESCE] = "quiesce",
-    [PROTO_STEP_SSH_LOCK] = "ssh_lock",     [PROTO_STEP_ARM] = "arm",
-    [PROTO_STEP_UPGRADE] = "upgrade",       [PROTO_STEP_VERIFY] = "verify",
-    [PROTO_STEP_RESTORE] = "restore",       [PROTO_STEP_PROVE] = "prove",
-    [PROTO_STEP_SSH_UNLOCK] = "ssh_unlock", [PROTO_STEP_RESUME] = "resume",
-    [PROTO_STEP_DISARM] = "disarm",
+    [PROTO_STEP_REPAIR] = "repair",     [PROTO_STEP_STAGE] = "stage",
+    [PROTO_STEP_BASELINE] = "baseline", [PROTO_STEP_PRECHECK] = "precheck",
+    [PROTO_STEP_QUIESCE] = "quiesce",   [PROTO_STEP_SSH_LOCK] = "ssh_lock",
+    [PROTO_STEP_ARM] = "arm",           [PROTO_STEP_UPGRADE] = "upgrade",
+    [PROTO_STEP_VERIFY] = "verify",     [PROTO_STEP_RESTORE] = "restore",
+    [PROTO_STEP_PROVE] = "prove",       [PROTO_STEP_SSH_UNLOCK] = "ssh_unlock",
+    [PROTO_STEP_RESUME] = "resume",     [PROTO_STEP_DISARM] = "disarm",
 };
 
 static const char *const grade_names[] = {

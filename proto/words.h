@@ -43,10 +43,11 @@ enum proto_job_state {
 
 /* Steps of a job, in the order in which they run. One file each in agent/root/ops/ or a txn phase. */
 enum proto_step {
-    PROTO_STEP_STAGE = 1, /* resolve, fetch, way back, rehearse both directions */
-    PROTO_STEP_BASELINE,  /* record what "as before" means */
-    PROTO_STEP_PRECHECK,  /* findings with remedies */
-    PROTO_STEP_QUIESCE,   /* cron, timers, backup jobs */
+    PROTO_STEP_REPAIR = 1, /* of a package database that was half done before we came */
+    PROTO_STEP_STAGE,      /* resolve, fetch, way back, rehearse both directions */
+    PROTO_STEP_BASELINE,   /* record what "as before" means */
+    PROTO_STEP_PRECHECK,   /* findings with remedies */
+    PROTO_STEP_QUIESCE,    /* cron, timers, backup jobs */
     PROTO_STEP_SSH_LOCK,
     PROTO_STEP_ARM,     /* the silence timer */
     PROTO_STEP_UPGRADE, /* the package run */

@@ -154,10 +154,17 @@ static void ask_witnesses(struct agent_job *job, struct bl_mono now,
     (void)agent_job_emit(effects, AGENT_JOB_ASK_WITNESSES);
 }
 
+/* A repair is a package run: its end is waited for, and staging is late then. */
+static bool may_be_given_up(uint32_t step)
+{
+    return step != PROTO_STEP_REPAIR;
+}
+
 /* Draws the consequences of each deadline that has passed. */
 static void expire(struct agent_job *job, struct bl_mono now, struct agent_job_effects *effects)
 {
-    if (job->state == PROTO_JOB_STAGING && bl_mono_reached(now, job->stage_deadline))
+    if (job->state == PROTO_JOB_STAGING && may_be_given_up(job->step) &&
+        bl_mono_reached(now, job->stage_deadline))
         give_up_step(job, "stage_timeout", "staging did not end in time", effects);
 
     if (job->state == PROTO_JOB_READY && job->ready_deadline.ms != 0 &&
@@ -448,7 +455,7 @@ static int64_t next_wake_ms(const struct agent_job *job, struct bl_mono now)
     bool is_stopped = job->held || job->failed;
 
     earlier(&wake_ms, job->retry_at);
-    if (job->state == PROTO_JOB_STAGING)
+    if (job->state == PROTO_JOB_STAGING && may_be_given_up(job->step))
         earlier(&wake_ms, job->stage_deadline);
     if (job->state == PROTO_JOB_READY)
         earlier(&wake_ms, job->ready_deadline);

@@ -32,6 +32,7 @@ struct agent_job_limits {
     int64_t confirm_within_ms; /* from the end of the change to COMMIT over a new connection */
     int64_t watch_ms;          /* least time in probation */
     int64_t keep_way_back_ms;
+    bool repair;   /* a package database that is half done, before staging */
     bool quiesce;  /* anything to pause */
     bool ssh_lock; /* SSH to be locked */
 };

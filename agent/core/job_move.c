@@ -83,6 +83,8 @@ static bool is_needed(const struct agent_job *job, enum proto_step step)
     bool isolate = job->state == PROTO_JOB_ISOLATING || job->isolate_again;
 
     switch (step) {
+    case PROTO_STEP_REPAIR:
+        return job->limits.repair;
     case PROTO_STEP_QUIESCE:
         return job->limits.quiesce && isolate;
     case PROTO_STEP_SSH_LOCK:

@@ -38,7 +38,7 @@ const struct bl_sm_row agent_job_rows[AGENT_JOB_ROW_COUNT] = {
 
 /* Within a state they run in the order of enum proto_step; job.c leaves out what is not needed. */
 static const uint32_t steps_of[AGENT_JOB_ROW_COUNT] = {
-    [PROTO_JOB_STAGING] = STEP(STAGE) | STEP(BASELINE) | STEP(PRECHECK),
+    [PROTO_JOB_STAGING] = STEP(REPAIR) | STEP(STAGE) | STEP(BASELINE) | STEP(PRECHECK),
     [PROTO_JOB_ISOLATING] = STEP(QUIESCE) | STEP(SSH_LOCK),
     /* The first two only after a reboot before the change began. */
     [PROTO_JOB_CHANGING] = STEP(QUIESCE) | STEP(SSH_LOCK) | STEP(ARM) | STEP(UPGRADE),

@@ -72,6 +72,10 @@ const struct agent_packages_backend agent_packages_apt = {
     .prepare = agent_packages_apt_prepare,
     .await_lock = agent_packages_apt_await_lock,
     .audit = agent_packages_apt_audit,
+    .half_done = agent_packages_apt_half_done,
+    .assume_whole = agent_packages_apt_assume_whole,
+    .repair_words = "unpacking again what was half unpacked, and `dpkg --configure -a`",
+    .repair = agent_packages_apt_repair,
     .refresh = agent_packages_apt_refresh,
     .resolve = agent_packages_apt_resolve,
     .keys = &agent_packages_apt_keys,
@@ -190,6 +194,9 @@ int agent_packages_apt_begin(struct agent_packages_job *job, enum agent_packages
         return r;
     r = agent_packages_args_format(job, args, err, "-oDPkg::Lock::Timeout=%lld",
                                    (long long)(job->lock_wait_ms / 1000));
+    if (r >= 0 && job->assumed_status != NULL)
+        r = agent_packages_args_format(job, args, err, "-oDir::State::status=%s",
+                                       job->assumed_status);
     if (r < 0)
         return r;
 

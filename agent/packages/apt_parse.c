@@ -383,3 +383,57 @@ int agent_packages_apt_drop_stanzas(struct agent_packages_memory *memory, const 
 
     return 0;
 }
+
+/* "Status: install reinstreq half-installed": how many bytes to keep before " ok installed"; 0 = whole. */
+static size_t length_to_keep(const char *line, size_t length)
+{
+    static const char *const whole[] = {" ok installed", " ok config-files", " ok not-installed"};
+    static const char field[] = "Status: ";
+    size_t want;
+
+    if (length < sizeof(field) || memcmp(line, field, sizeof(field) - 1) != 0)
+        return 0;
+    for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
+        size_t end = strlen(whole[i]);
+
+        if (length > end && memcmp(line + length - end, whole[i], end) == 0)
+            return 0;
+    }
+    want = strcspn(line + sizeof(field) - 1, " \n");
+
+    return sizeof(field) - 1 + want;
+}
+
+int agent_packages_apt_make_whole(struct agent_packages_memory *memory, const char *status,
+                                  const char **ret_status, struct bl_error *err)
+{
+    static const char whole[] = " ok installed";
+    size_t room = strlen(status);
+    void *place;
+    char *made;
+    int r;
+
+    /* The shortest line that is changed has nine bytes, and becomes longer by thirteen at most. */
+    r = agent_packages_memory_take(memory, 3 * room + 1, &place, err);
+    if (r < 0)
+        return r;
+    made = place;
+    *ret_status = made;
+    while (*status != '\0') {
+        size_t length = strcspn(status, "\n");
+        size_t kept = length_to_keep(status, length);
+
+        memcpy(made, status, kept > 0 ? kept : length);
+        made += kept > 0 ? kept : length;
+        if (kept > 0) {
+            memcpy(made, whole, sizeof(whole) - 1);
+            made += sizeof(whole) - 1;
+        }
+        status += length;
+        if (*status == '\n')
+            *made++ = *status++;
+    }
+    *made = '\0';
+
+    return 0;
+}

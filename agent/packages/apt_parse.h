@@ -101,4 +101,8 @@ int agent_packages_apt_drop_stanzas(struct agent_packages_memory *memory, const 
                                     uint32_t key_count, const char **ret_status,
                                     struct bl_error *err) BL_CHECKED;
 
+/* The same file as if dpkg had finished whatever it was interrupted in. */
+int agent_packages_apt_make_whole(struct agent_packages_memory *memory, const char *status,
+                                  const char **ret_status, struct bl_error *err) BL_CHECKED;
+
 #endif

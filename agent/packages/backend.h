@@ -3,6 +3,7 @@
 #define AGENT_PACKAGES_BACKEND_H
 
 #include "agent/packages/changes.h"
+#include "agent/packages/half.h"
 #include "agent/packages/index_age.h"
 #include "agent/packages/job.h"
 #include "agent/packages/keys.h"
@@ -25,6 +26,15 @@ struct agent_packages_backend {
     int (*verify)(struct agent_packages_job *job, struct bl_error *err);
     /* Is nothing half done in the package database? */
     int (*audit)(struct agent_packages_job *job, bool *ret_clean, struct bl_error *err);
+    /* What is half done, by name. May find nothing though the audit complains: damage has no name. */
+    int (*half_done)(struct agent_packages_job *job, struct agent_packages_halves *ret_halves,
+                     struct bl_error *err);
+    /* The plans that follow are made as if it were whole. NULL: they can be made as it is. */
+    int (*assume_whole)(struct agent_packages_job *job, struct bl_error *err);
+    /* Brings that to its end, as the interrupted run would have; the audit tells how it went. */
+    const char *repair_words; /* what is tried */
+    int (*repair)(struct agent_packages_job *job, const struct agent_packages_halves *halves,
+                  struct bl_error *err);
     /* Fresh metadata, in a place of our own. */
     int (*refresh)(struct agent_packages_job *job, struct bl_error *err);
     /* What task->packages would do here, sorted. Held packages stay and are noted. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "agent/packages/conffile.h"
+#include "agent/packages/half.h"
 #include "agent/packages/tools.h"
 #include "common/file.h"
 #include "common/text.h"
@@ -206,6 +207,31 @@ static int find_former(struct collection *c, struct bl_error *err)
     }
 
     return download_former(c, wanted, count, err);
+}
+
+int agent_packages_half_find_files(struct agent_packages_job *job,
+                                   const struct agent_packages_tools *tools,
+                                   const struct agent_packages_halves *halves, struct bl_error *err)
+{
+    struct agent_packages_way_back wanted = {0};
+    struct collection c = {.job = job, .tools = tools, .way_back = &wanted};
+    void *place;
+    int r = agent_packages_memory_take(
+        job->memory, ((size_t)halves->count + 1) * sizeof(*wanted.former), &place, err);
+
+    if (r < 0)
+        return r;
+    wanted.former = place;
+    for (uint32_t i = 0; i < halves->count; i++) {
+        const struct agent_packages_half *half = &halves->list[i];
+
+        if (half->needs_archive) {
+            wanted.former[wanted.former_count++] = (struct agent_packages_former){
+                .name = half->name, .from_arch = half->arch, .from = half->version};
+        }
+    }
+
+    return wanted.former_count == 0 ? 0 : find_former(&c, err);
 }
 
 /* Every former package lies in way-back/ and is the right one; otherwise all that are missing are named. */

@@ -49,6 +49,10 @@ int agent_packages_dnf_installed(struct agent_packages_job *job, const char *con
 const struct agent_packages_rpm *agent_packages_dnf_find(const struct agent_packages_rpms *rpms,
                                                          const char *name, const char *arch,
                                                          const char *version);
+/* Kernels and what belongs to them are there in several versions, and the keys of repositories. */
+int agent_packages_dnf_may_be_many(struct agent_packages_job *job,
+                                   const struct agent_packages_rpm *rpm, bool *ret_many,
+                                   struct bl_error *err) BL_CHECKED;
 /* The names of the packages of a way back, or of changes, for agent_packages_dnf_installed. */
 int agent_packages_dnf_former_names(struct agent_packages_job *job,
                                     const struct agent_packages_way_back *way_back,

@@ -26,9 +26,9 @@ static int compare(const void *a, const void *b)
     return order != 0 ? order : strcmp(left->arch, right->arch);
 }
 
-/* Kernels and what belongs to them are there in several versions, and the keys of repositories. */
-static int may_be_many(struct agent_packages_job *job, const struct agent_packages_rpm *rpm,
-                       bool *ret_many, struct bl_error *err)
+int agent_packages_dnf_may_be_many(struct agent_packages_job *job,
+                                   const struct agent_packages_rpm *rpm, bool *ret_many,
+                                   struct bl_error *err)
 {
     const char *argv[] = {AGENT_PACKAGES_RPM, "-q", "--provides", "--", rpm->name, NULL};
     struct agent_packages_output output;
@@ -93,7 +93,7 @@ int agent_packages_dnf_audit(struct agent_packages_job *job, bool *ret_clean, st
     for (uint32_t i = 1; *ret_clean && i < rpms.count; i++) {
         if (compare(&rpms.list[i - 1], &rpms.list[i]) != 0)
             continue;
-        r = may_be_many(job, &rpms.list[i], ret_clean, err);
+        r = agent_packages_dnf_may_be_many(job, &rpms.list[i], ret_clean, err);
         if (r < 0)
             return r;
     }

@@ -21,7 +21,8 @@ struct agent_packages_job {
     int64_t lock_wait_ms;
     int64_t metadata_max_age_ms; /* 0: no limit */
     bool replace_conffiles;
-    int64_t retry_ms; /* before the first retry with a mirror that is being updated */
+    const char *assumed_status; /* apt plans with this package database; NULL: with the host's */
+    int64_t retry_ms;           /* before the first retry with a mirror that is being updated */
     struct agent_packages_progress *progress; /* NULL: nobody looks on */
     const char *code;   /* the stable name of what failed; NULL while nothing has */
     const char *remedy; /* what a person can do about it; NULL when there is nothing to say */

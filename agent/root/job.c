@@ -558,8 +558,8 @@ bool agent_jobs_is_changing(const struct agent_jobs *jobs)
     if (jobs->work == NULL || !jobs->work->job.step_running)
         return false;
     job = &jobs->work->job;
-    return job->step == PROTO_STEP_STAGE || job->step == PROTO_STEP_UPGRADE ||
-           job->step == PROTO_STEP_RESTORE;
+    return job->step == PROTO_STEP_REPAIR || job->step == PROTO_STEP_STAGE ||
+           job->step == PROTO_STEP_UPGRADE || job->step == PROTO_STEP_RESTORE;
 }
 
 bool agent_jobs_is_halted(const struct agent_jobs *jobs)

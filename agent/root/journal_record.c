@@ -44,6 +44,7 @@ static const struct proto_field saved_rows[] = {
     PROTO_FIELD_I64(T, job.limits.confirm_within_ms),
     PROTO_FIELD_I64(T, job.limits.watch_ms),
     PROTO_FIELD_I64(T, job.limits.keep_way_back_ms),
+    PROTO_FIELD_BOOL(T, job.limits.repair),
     PROTO_FIELD_BOOL(T, job.limits.quiesce),
     PROTO_FIELD_BOOL(T, job.limits.ssh_lock),
     PROTO_FIELD_TEXT(T, boot_id, PROTO_BOOT_ID_BYTES_MAX),

@@ -332,6 +332,7 @@ struct agent_job_limits agent_order_limits(const struct proto_manifest *manifest
         .confirm_within_ms = at_least_1(manifest->confirm_within_ms),
         .watch_ms = at_least_1(manifest->watch_ms),
         .keep_way_back_ms = at_least_1(manifest->keep_way_back_ms),
+        .repair = manifest->repair,
         .quiesce = manifest->quiesce_units_count > 0 || manifest->quiesce_timers_count > 0 ||
                    manifest->backup_units_count > 0,
         .ssh_lock = manifest->ssh_lock,

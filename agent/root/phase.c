@@ -89,6 +89,7 @@ static void on_ended(void *userdata, const struct agent_units_answer *answer)
 {
     struct agent_phase *phase = userdata;
     char why[AGENT_TXN_TEXT_BYTES_MAX];
+    bool may_be_repeated;
 
     phase->call = NULL;
     if (answer->end == AGENT_UNITS_LOST) {
@@ -102,8 +103,9 @@ static void on_ended(void *userdata, const struct agent_units_answer *answer)
     /* A unit that failed may still have written why; a result is worth more than systemd's word. */
     if (end_with_result(phase) != 0)
         return;
+    may_be_repeated = phase->phase == AGENT_TXN_REPAIR && !phase->ran;
     phase->ran = true;
-    if (phase->phase == AGENT_TXN_UPGRADE) {
+    if (phase->phase == AGENT_TXN_UPGRADE || may_be_repeated) {
         look(phase);
         return;
     }

@@ -112,7 +112,7 @@ static void defer_signals(uint32_t phase)
 {
     sigset_t set;
 
-    if (phase != AGENT_TXN_UPGRADE && phase != AGENT_TXN_RESTORE)
+    if (phase != AGENT_TXN_UPGRADE && phase != AGENT_TXN_RESTORE && phase != AGENT_TXN_REPAIR)
         return;
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGTERM);

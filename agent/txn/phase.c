@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/packages/conffile.h"
 #include "agent/packages/keep.h"
 #include "agent/packages/request.h"
+#include "agent/txn/repair.h"
 #include "common/file.h"
 #include "common/text.h"
 
@@ -150,12 +152,18 @@ static int run_query(struct phase *p, struct bl_error *err)
     if (p->backend->verify != NULL)
         r = p->backend->verify(p->job, err);
     if (r >= 0)
+        r = p->backend->audit(p->job, &p->job->result->audit_clean, err);
+    if (r >= 0 && !p->job->result->audit_clean)
+        r = agent_txn_note_half_done(p->backend, p->job, err);
+    if (r >= 0 && !p->job->result->audit_clean && p->backend->assume_whole != NULL)
+        r = p->backend->assume_whole(p->job, err);
+    if (r >= 0)
         r = resolve(p, &changes, err);
     if (r >= 0)
         r = agent_packages_note_keys(p->job, p->backend->keys, &changes, err);
 
-    if (r >= 0)
-        r = p->backend->audit(p->job, &p->job->result->audit_clean, err);
+    if (p->job->assumed_status != NULL)
+        (void)unlink(p->job->assumed_status);
     /* Staging decides; that nobody can tell beforehand is no reason to refuse an answer. */
     if (r >= 0 && p->backend->foresee != NULL && p->backend->foresee(p->job, &changes, &own) < 0)
         agent_packages_job_note(p->job, "whether there is a way back: %s", own.text);
@@ -164,16 +172,23 @@ static int run_query(struct phase *p, struct bl_error *err)
 }
 
 /* A way back may only be recorded of a host that this job has not changed yet. */
-static int begin_staging(struct phase *p, struct bl_error *err)
+static int refuse_if_changed(struct phase *p, struct bl_error *err)
 {
     int r = agent_txn_started_load(p->job->job_fd, AGENT_TXN_UPGRADE, err);
 
+    if (r <= 0)
+        return r;
+
+    return agent_packages_fail(p->job, err, "bad_task", NULL, -EPROTO,
+                               "the change of this job has begun; it cannot be staged again");
+}
+
+static int begin_staging(struct phase *p, struct bl_error *err)
+{
+    int r = refuse_if_changed(p, err);
+
     if (r < 0)
         return r;
-    if (r > 0) {
-        return agent_packages_fail(p->job, err, "bad_task", NULL, -EPROTO,
-                                   "the change of this job has begun; it cannot be staged again");
-    }
 
     return bl_file_remove(p->job->job_fd, AGENT_PACKAGES_WAY_BACK_FILE, err) < 0 ? err->code : 0;
 }
@@ -340,6 +355,14 @@ static int run_restore(struct phase *p, struct proto_arena *arena, struct bl_err
     return inspect_after(p, &staged, r, err);
 }
 
+/* Before staging records what "as before" means. */
+static int run_repair(struct phase *p, struct proto_arena *arena, struct bl_error *err)
+{
+    int r = refuse_if_changed(p, err);
+
+    return r < 0 ? r : agent_txn_repair(p->backend, p->job, arena, err);
+}
+
 static int prove(struct phase *p, struct proto_arena *arena, struct bl_error *err)
 {
     struct agent_packages_way_back way_back;
@@ -408,6 +431,9 @@ void agent_txn_phase_run(const struct agent_packages_backend *backend,
         break;
     case AGENT_TXN_INSPECT:
         r = run_inspect(&p, arena, &err);
+        break;
+    case AGENT_TXN_REPAIR:
+        r = run_repair(&p, arena, &err);
         break;
     }
     if (r < 0) {

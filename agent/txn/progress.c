@@ -61,6 +61,7 @@ bool agent_txn_progress_load(int job_fd, uint32_t phase, struct proto_arena *are
 static const struct {
     uint32_t phase, step;
 } pairs[] = {
+    {AGENT_TXN_REPAIR, PROTO_STEP_REPAIR},
     {AGENT_TXN_STAGE, PROTO_STEP_STAGE},
     {AGENT_TXN_UPGRADE, PROTO_STEP_UPGRADE},
     {AGENT_TXN_RESTORE, PROTO_STEP_RESTORE},

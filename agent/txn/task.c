@@ -101,7 +101,7 @@ const struct proto_schema agent_txn_result_schema =
 static const char *const phase_names[] = {
     [AGENT_TXN_QUERY] = "query",     [AGENT_TXN_STAGE] = "stage",
     [AGENT_TXN_UPGRADE] = "upgrade", [AGENT_TXN_RESTORE] = "restore",
-    [AGENT_TXN_INSPECT] = "inspect",
+    [AGENT_TXN_INSPECT] = "inspect", [AGENT_TXN_REPAIR] = "repair",
 };
 
 bool agent_txn_job_is_valid(const char *job)

@@ -31,7 +31,8 @@ enum agent_txn_phase {
     AGENT_TXN_UPGRADE,   /* the change itself: exactly the pins */
     AGENT_TXN_RESTORE,   /* the way back, from the files in way-back/ alone */
     AGENT_TXN_INSPECT,   /* what is installed now, for proofs; changes nothing */
-    AGENT_TXN_PHASE_LAST = AGENT_TXN_INSPECT,
+    AGENT_TXN_REPAIR,    /* before staging: ends what a package manager left half done */
+    AGENT_TXN_PHASE_LAST = AGENT_TXN_REPAIR,
 };
 
 struct agent_txn_task {
@@ -95,7 +96,7 @@ struct agent_txn_finding { /* why a host is blocked or a phase failed, and what 
  *   fetch_failed no_way_back change_not_rehearsed way_back_not_rehearsed
  *   postinst_failed dpkg_interrupted dpkg_failed apt_failed dnf_failed change_timed_out change_incomplete
  *   restore_incomplete; INSPECT, as findings of a result that is OK: file_changed path_differs
- *   setting_differs
+ *   setting_differs; REPAIR, the same way: package_database_repaired
  */
 struct agent_txn_result {
     uint64_t format; /* AGENT_TXN_FORMAT */
@@ -111,7 +112,8 @@ struct agent_txn_result {
     uint32_t findings_count;
     uint64_t download_bytes; /* STAGE: what was or would be fetched */
     int64_t installed_bytes; /* STAGE: how much larger (or smaller) the change leaves the host */
-    uint64_t packages_done;  /* UPGRADE, RESTORE: packages now at the version that was asked for */
+    /* UPGRADE, RESTORE: packages now at the version that was asked for; REPAIR: made whole */
+    uint64_t packages_done;
     int64_t started_ms, ended_ms;     /* wall clock */
     struct agent_txn_item *inventory; /* UPGRADE, RESTORE, INSPECT, STAGE: the packages concerned */
     uint32_t inventory_count;

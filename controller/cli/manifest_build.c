@@ -244,6 +244,7 @@ static int put_change(const struct ctl_plan *plan, const struct ctl_preview *pre
     manifest->allow_downgrade = plan->allow_downgrade;
     manifest->allow_new = plan->allow_new;
     manifest->ignore_phasing = plan->phased == CTL_PLAN_PHASED_IGNORE;
+    manifest->repair = plan->repair;
     manifest->conffiles = plan->conffiles;
     manifest->metadata_max_age_ms = (uint64_t)plan->metadata_max_age_ms;
     manifest->revert_class = plan->revert_class;

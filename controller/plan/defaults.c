@@ -189,6 +189,8 @@ void ctl_plan_fill_defaults(struct ctl_plan *plan)
         plan->phased = CTL_PLAN_PHASED_RESPECT;
         note(plan, "change.phased", "respect", "always");
     }
+    if (is_missing(plan, CTL_PLAN_GIVEN_REPAIR))
+        note(plan, "change.repair", "no", "always");
     if (is_missing(plan, CTL_PLAN_GIVEN_REBOOT)) {
         plan->reboot = CTL_PLAN_REBOOT_NEVER;
         note(plan, "change.reboot", "never", "always");

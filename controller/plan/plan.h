@@ -131,6 +131,7 @@ struct ctl_plan {
     uint32_t packages_count;
     struct ctl_plan_texts exclude; /* names of packages, or patterns over them */
     bool allow_remove, allow_downgrade, allow_new;
+    bool repair;        /* of a package database that is half done */
     uint32_t phased;    /* enum ctl_plan_phased */
     uint32_t conffiles; /* enum proto_conffiles */
     int64_t metadata_max_age_ms;

@@ -98,6 +98,7 @@ static const struct ctl_plan_field change_rows[] = {
      .given = CTL_PLAN_GIVEN_PHASED,
      .offset = AT(phased),
      CHOICES(phasings)},
+    {.name = "repair", .kind = CTL_PLAN_FLAG, .given = CTL_PLAN_GIVEN_REPAIR, .offset = AT(repair)},
     {.name = "conffiles",
      .kind = CTL_PLAN_CHOICE,
      .given = CTL_PLAN_GIVEN_CONFFILES,

@@ -53,6 +53,7 @@ enum ctl_plan_given {
     CTL_PLAN_GIVEN_ALLOW_NEW = 1 << 22,
     CTL_PLAN_GIVEN_PHASED = 1 << 23,
     CTL_PLAN_GIVEN_CONFFILES = 1 << 24,
+    CTL_PLAN_GIVEN_REPAIR = 1 << 29,
     CTL_PLAN_GIVEN_MODULES = 1 << 30,
 };
 

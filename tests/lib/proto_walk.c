@@ -256,6 +256,7 @@ void walk_sample_manifest(struct proto_manifest *ret_manifest)
         .allow_remove = true,
         .allow_downgrade = true,
         .allow_new = true,
+        .repair = true,
         .conffiles = PROTO_CONFFILES_KEEP,
         .metadata_max_age_ms = 604800000,
         .excludes = excludes,

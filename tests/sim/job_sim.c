@@ -114,8 +114,10 @@ static void decide_result(struct world *w)
 
 static void start_unit(struct world *w, uint32_t step)
 {
+    bool may_be_late = step == PROTO_STEP_REPAIR && !w->is_healthy;
+
+    w->unit_end_ms = w->now_ms + 1 + sim_below(&w->chance, may_be_late ? 90000 : 3000);
     w->unit = step;
-    w->unit_end_ms = w->now_ms + 1 + sim_below(&w->chance, 3000);
     decide_result(w);
     if (step == PROTO_STEP_QUIESCE)
         w->quiesced = true;
@@ -144,10 +146,10 @@ static void on_unit_ok(struct world *w)
         w->armed = false;
     if (w->unit == PROTO_STEP_UPGRADE)
         w->packages = NEW;
-    if (w->unit == PROTO_STEP_RESTORE)
+    if (w->unit == PROTO_STEP_RESTORE) {
         w->restored = true;
-    if (w->unit == PROTO_STEP_RESTORE)
         w->packages = OLD;
+    }
     if (w->unit == PROTO_STEP_PROVE)
         w->proven = w->packages == OLD;
 }
@@ -184,6 +186,7 @@ static void run_step(struct world *w, uint32_t step)
 {
     /* A durable record says that it runs, and what it takes. */
     SIM_CHECK(&w->chance, w->is_offered && w->disk.step_running && w->disk.step == step);
+    SIM_CHECK(&w->chance, step != PROTO_STEP_REPAIR || w->disk.limits.repair);
     SIM_CHECK(&w->chance, step != PROTO_STEP_QUIESCE || w->disk.quiesced);
     SIM_CHECK(&w->chance, step != PROTO_STEP_SSH_LOCK || w->disk.ssh_locked);
     SIM_CHECK(&w->chance, step != PROTO_STEP_ARM || w->disk.armed);
@@ -246,6 +249,7 @@ static void record(struct world *w, const struct agent_job_effect *effect)
 {
     uint32_t state = w->live.state;
 
+    SIM_CHECK(&w->chance, w->unit != PROTO_STEP_REPAIR || state == PROTO_JOB_STAGING);
     /* The job is saved as it is after the event; the rows may still tell of states on the way. */
     if (effect->moment == PROTO_MOMENT_STATE && effect->nonce != 0) {
         SIM_CHECK(&w->chance, w->link_proven && w->verified);
@@ -446,6 +450,7 @@ static void choose_fates(struct world *w)
         .confirm_within_ms = 20000 + sim_below(&w->chance, 600000),
         .watch_ms = 1 + sim_below(&w->chance, 60000),
         .keep_way_back_ms = 604800000,
+        .repair = sim_percent(&w->chance, 30),
         .quiesce = sim_percent(&w->chance, 70),
         .ssh_lock = sim_percent(&w->chance, 70),
     };
@@ -536,7 +541,6 @@ static bool try_again(struct world *w)
         return false;
     deliver(w, (struct agent_job_event){
                    .type = AGENT_JOB_REVERT, .again = true, .code = "revert_at_host"});
-
     return true;
 }
 

@@ -73,6 +73,10 @@ CORE = [
      "job->state == PROTO_JOB_REVERT_FAILED && event->again;", "job->state == PROTO_JOB_REVERT_FAILED;"),
     ("agent/core", "a way back that is gone once more keeps its old failure", "job.c",
      "    job->undo_failed = false;\n", ""),
+    ("agent/core", "a repair is left alone at the end of its time", "job.c",
+     "    return step != PROTO_STEP_REPAIR;", "    return step != 0;"),
+    ("agent/core", "a package database is repaired unasked", "job_move.c",
+     "        return job->limits.repair;", "        return true;"),
 
     ("controller/core", "one failure more than a wave allows", "rollout.c",
      "rollout->waves[i].failed_count > rollout->waves[i].failures_allowed",

@@ -13,8 +13,9 @@ static const char *const job_meanings[] = {
     [PROTO_JOB_OFFERED] = "an order came; nothing is decided yet",
     [PROTO_JOB_REFUSED] = "the order is not one that this host follows; the refusal says why",
     [PROTO_JOB_ACCEPTED] = "signatures, times, counter and inclusion proof are right",
-    [PROTO_JOB_STAGING] = "fetches, lays the way back, rehearses both ways; touches nothing",
-    [PROTO_JOB_BLOCKED] = "staging found what speaks against the change; nothing was touched",
+    [PROTO_JOB_STAGING] = "fetches, lays the way back, rehearses both ways; touches nothing but, "
+                          "when signed, half done packages",
+    [PROTO_JOB_BLOCKED] = "staging found what speaks against the change; nothing was changed",
     [PROTO_JOB_READY] = "the way back lies ready; waits for START",
     [PROTO_JOB_CANCELLED] = "ended before the change, on order; nothing is changed",
     [PROTO_JOB_ISOLATING] = "pauses jobs, locks SSH, each as a lease",
@@ -109,8 +110,8 @@ static const char intro[] =
 
 static const char rules[] =
     "\n## Decisions worth knowing\n\n"
-    "- A running step is never broken off; an order to go back waits for its end. Only staging and\n"
-    "  verification, which change nothing, are given up at their limit.\n"
+    "- A running step is never broken off; an order to go back waits for its end. Only what changes\n"
+    "  nothing in staging (all but the repair) and verification is given up at its limit.\n"
     "- What a step may take is recorded as taken before it runs. Giving back is tried three times,\n"
     "  10 s apart; if it still fails on the way back, the end is `revert_failed`.\n"
     "- Once the change began, CANCEL does nothing and REVERT goes back. Before it, both cancel.\n"

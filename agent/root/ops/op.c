@@ -10,13 +10,13 @@
 #include "common/text.h"
 
 static const struct agent_op *const ops[PROTO_STEP_LAST + 1] = {
-    [PROTO_STEP_STAGE] = &agent_op_stage,           [PROTO_STEP_BASELINE] = &agent_op_baseline,
-    [PROTO_STEP_PRECHECK] = &agent_op_precheck,     [PROTO_STEP_QUIESCE] = &agent_op_quiesce,
-    [PROTO_STEP_SSH_LOCK] = &agent_op_ssh_lock,     [PROTO_STEP_ARM] = &agent_op_arm,
-    [PROTO_STEP_UPGRADE] = &agent_op_upgrade,       [PROTO_STEP_VERIFY] = &agent_op_verify,
-    [PROTO_STEP_RESTORE] = &agent_op_restore,       [PROTO_STEP_PROVE] = &agent_op_prove,
-    [PROTO_STEP_SSH_UNLOCK] = &agent_op_ssh_unlock, [PROTO_STEP_RESUME] = &agent_op_resume,
-    [PROTO_STEP_DISARM] = &agent_op_disarm,
+    [PROTO_STEP_REPAIR] = &agent_op_repair,     [PROTO_STEP_STAGE] = &agent_op_stage,
+    [PROTO_STEP_BASELINE] = &agent_op_baseline, [PROTO_STEP_PRECHECK] = &agent_op_precheck,
+    [PROTO_STEP_QUIESCE] = &agent_op_quiesce,   [PROTO_STEP_SSH_LOCK] = &agent_op_ssh_lock,
+    [PROTO_STEP_ARM] = &agent_op_arm,           [PROTO_STEP_UPGRADE] = &agent_op_upgrade,
+    [PROTO_STEP_VERIFY] = &agent_op_verify,     [PROTO_STEP_RESTORE] = &agent_op_restore,
+    [PROTO_STEP_PROVE] = &agent_op_prove,       [PROTO_STEP_SSH_UNLOCK] = &agent_op_ssh_unlock,
+    [PROTO_STEP_RESUME] = &agent_op_resume,     [PROTO_STEP_DISARM] = &agent_op_disarm,
 };
 
 static int on_end(sd_event_source *source, void *userdata)

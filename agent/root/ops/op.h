@@ -71,8 +71,8 @@ void agent_op_end(struct agent_op_run *run, enum proto_result result, enum proto
  */
 void agent_op_note(struct agent_op_run *run, const struct agent_findings *findings);
 
-extern const struct agent_op agent_op_stage, agent_op_baseline, agent_op_precheck, agent_op_quiesce,
-    agent_op_ssh_lock, agent_op_arm, agent_op_upgrade, agent_op_verify, agent_op_restore,
-    agent_op_prove, agent_op_ssh_unlock, agent_op_resume, agent_op_disarm;
+extern const struct agent_op agent_op_repair, agent_op_stage, agent_op_baseline, agent_op_precheck,
+    agent_op_quiesce, agent_op_ssh_lock, agent_op_arm, agent_op_upgrade, agent_op_verify,
+    agent_op_restore, agent_op_prove, agent_op_ssh_unlock, agent_op_resume, agent_op_disarm;
 
 #endif

@@ -9,7 +9,7 @@
 #include "agent/txn/ballast.h"
 
 /*
- * The steps forward that are package runs: stage and upgrade. All of the work is belay-txn's; in here
+ * The steps forward that are package runs: repair, stage and upgrade. All of the work is belay-txn's; in here
  * is only what it is told and what its result means.
  */
 enum {
@@ -68,11 +68,31 @@ void agent_op_note_result(struct agent_op_run *run, const struct agent_txn_resul
     agent_op_note(run, &findings);
 }
 
+/* What a repair ended is recorded package by package; it speaks against nothing. */
+static void note_repaired(struct agent_op_run *run, const struct agent_txn_result *result)
+{
+    struct agent_findings findings = {.manifest = &run->work->manifest};
+
+    for (uint32_t i = 0; i < result->findings_count; i++)
+        agent_findings_add(&findings, PROTO_GRADE_MINOR, "package_database_repaired", "%s",
+                           result->findings[i].reason);
+    agent_op_note(run, &findings);
+    if (findings.count > 0) {
+        agent_op_succeed(run, "repaired %u: %s", findings.count, findings.text);
+    } else {
+        agent_op_succeed(run, "nothing was half done");
+    }
+}
+
 static void end_by_result(struct agent_op_run *run, const struct agent_txn_result *result)
 {
     char reason[AGENT_JOB_REASON_BYTES_MAX + 1];
 
     agent_op_note_result(run, result);
+    if (result->result == PROTO_RESULT_OK && run->op->step == PROTO_STEP_REPAIR) {
+        note_repaired(run, result);
+        return;
+    }
     if (result->result == PROTO_RESULT_OK) {
         agent_op_succeed(run, "%u package(s)",
                          run->op->step == PROTO_STEP_STAGE ? result->changes_count
@@ -114,6 +134,18 @@ static int begin(struct agent_op_run *run, const struct agent_txn_task *task, st
 static bool replaces_conffiles(const struct proto_manifest *manifest)
 {
     return manifest->conffiles == PROTO_CONFFILES_REPLACE;
+}
+
+/* Half of the time of staging, which comes after it. */
+static int start_repair(struct agent_op_run *run, struct bl_error *err)
+{
+    const struct proto_manifest *manifest = &run->work->manifest;
+    const struct agent_txn_task task = {.format = AGENT_TXN_FORMAT,
+                                        .phase = AGENT_TXN_REPAIR,
+                                        .deadline_ms = manifest->stage_ms / 2,
+                                        .lock_wait_ms = lock_wait_of(manifest->stage_ms / 2)};
+
+    return begin(run, &task, err);
 }
 
 static int start_stage(struct agent_op_run *run, struct bl_error *err)
@@ -170,6 +202,8 @@ static void stop(struct agent_op_run *run)
     state->phase = agent_phase_free(state->phase);
 }
 
+const struct agent_op agent_op_repair = {PROTO_STEP_REPAIR, sizeof(struct txn_state), start_repair,
+                                         stop};
 const struct agent_op agent_op_stage = {PROTO_STEP_STAGE, sizeof(struct txn_state), start_stage,
                                         stop};
 const struct agent_op agent_op_upgrade = {PROTO_STEP_UPGRADE, sizeof(struct txn_state),

@@ -132,6 +132,7 @@ void sim_law_submitted(const struct sim_law_rollout *told)
     rollout->is_valid = told->is_valid;
     rollout->limits = told->limits;
     rollout->lease_ms = told->lease_ms;
+    rollout->may_repair = told->may_repair;
     rollout->keep_way_back_ms = told->keep_way_back_ms;
     rollout->confirm_within_ms = told->confirm_within_ms;
     rollout->watch_ms = told->watch_ms;

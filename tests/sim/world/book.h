@@ -83,6 +83,7 @@ struct law_rollout {
     bool is_valid;
     struct ctl_rollout_limits limits;
     int64_t lease_ms, keep_way_back_ms, confirm_within_ms, watch_ms, change_ms;
+    bool may_repair;
     uint32_t hosts_count, waves_count;
     struct law_member *members;
     uint32_t *place_of; /* of each machine; UINT32_MAX: none */

@@ -25,7 +25,8 @@ struct sim_law_rollout {
     const struct ctl_rollout_wave *wave_limits; /* host_count and failures_allowed of each */
     struct ctl_rollout_limits limits;
     int64_t lease_ms, keep_way_back_ms, confirm_within_ms, watch_ms, change_ms;
-    bool is_valid; /* false: forged or unsigned; nothing may ever come of it */
+    bool may_repair; /* people signed that a half done package database is repaired */
+    bool is_valid;   /* false: forged or unsigned; nothing may ever come of it */
 };
 
 void sim_laws_open(void);

@@ -246,7 +246,8 @@ void sim_law_host_revoked(uint32_t host)
 
 static bool is_package_run(enum proto_step step)
 {
-    return step == PROTO_STEP_STAGE || step == PROTO_STEP_UPGRADE || step == PROTO_STEP_RESTORE;
+    return step == PROTO_STEP_REPAIR || step == PROTO_STEP_STAGE || step == PROTO_STEP_UPGRADE ||
+           step == PROTO_STEP_RESTORE;
 }
 
 static void judge_upgrade(struct law_member *member, bool is_way_back_complete)
@@ -264,6 +265,16 @@ static void judge_upgrade(struct law_member *member, bool is_way_back_complete)
     SIM_LAW(!member->has_upgrade_begun, "host %u: rollout %u changes it twice", member->host,
             number);
     member->has_upgrade_begun = true;
+}
+
+/* Nothing but staging may lead to it, and never behind the job's own change. */
+static void judge_repair(const struct law_member *member)
+{
+    SIM_LAW(member->rollout->may_repair, "host %u: rollout %u repairs it, which nobody signed",
+            member->host, member->rollout->number);
+    SIM_LAW(member->job_state == PROTO_JOB_STAGING && !member->has_upgrade_begun,
+            "host %u: rollout %u repairs it, and its disk says %s", member->host,
+            member->rollout->number, name_of(member->job_state));
 }
 
 static void judge_restore(const struct law_member *member, bool is_way_back_complete)
@@ -297,6 +308,8 @@ void sim_law_unit_begins(uint32_t host_index, const uint8_t rollout_id[PROTO_ROL
             proto_step_name(step), member->rollout->number);
     SIM_LAW(host->unit == 0, "host %u: %s of rollout %u begins while %s runs", host_index,
             proto_step_name(step), member->rollout->number, proto_step_name(host->unit));
+    if (step == PROTO_STEP_REPAIR)
+        judge_repair(member);
     if (step == PROTO_STEP_UPGRADE)
         judge_upgrade(member, is_way_back_complete);
     if (step == PROTO_STEP_RESTORE)

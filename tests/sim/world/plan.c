@@ -87,6 +87,8 @@ static void draw_times(struct sim_plan *plan, struct proto_manifest *manifest)
     int64_t valid_ms;
 
     manifest->quiesce_wait_ms = draw_percent(50) ? 0 : (uint64_t)draw_log(SECOND_MS, 2 * MINUTE_MS);
+    rollout->may_repair = draw_percent(30);
+    manifest->repair = rollout->may_repair;
     manifest->stage_ms = (uint64_t)draw_log(2 * MINUTE_MS, HOUR_MS);
     manifest->change_ms = (uint64_t)draw_log(2 * MINUTE_MS, HOUR_MS);
     manifest->verify_settle_ms = (uint64_t)draw_log(1, MINUTE_MS);

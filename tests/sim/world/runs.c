@@ -37,6 +37,14 @@ static const char *name_of(uint32_t phase)
     return agent_txn_phase_name(phase);
 }
 
+static enum proto_step step_of(enum agent_txn_phase phase)
+{
+    if (phase == AGENT_TXN_REPAIR)
+        return PROTO_STEP_REPAIR;
+
+    return phase == AGENT_TXN_UPGRADE ? PROTO_STEP_UPGRADE : PROTO_STEP_RESTORE;
+}
+
 static bool is_change(enum agent_txn_phase phase)
 {
     return phase == AGENT_TXN_UPGRADE || phase == AGENT_TXN_RESTORE;
@@ -190,8 +198,7 @@ static struct sim_unit *unit_of_run(struct sim_host *h)
 /* What was broken off stays as it is. Whoever waits for the lock gets it. */
 static void end_run(struct sim_host *h)
 {
-    enum proto_step step =
-        h->run.phase == AGENT_TXN_UPGRADE ? PROTO_STEP_UPGRADE : PROTO_STEP_RESTORE;
+    enum proto_step step = step_of(h->run.phase);
     struct sim_job_dir *dir = sim_dir_of_number(h, h->run.dir);
 
     sim_cancel(&h->run.ticket);
@@ -225,6 +232,11 @@ static void report_run(struct sim_unit *unit, struct sim_job_dir *dir, const cha
     bool is_upgrade = unit->phase == AGENT_TXN_UPGRADE;
     bool is_lie = lies(unit);
 
+    if (unit->phase == AGENT_TXN_REPAIR) {
+        save(unit, failure == NULL ? PROTO_RESULT_OK : PROTO_RESULT_FAILED,
+             failure == NULL ? "" : failure);
+        return;
+    }
     if (!is_upgrade && failure == NULL && sim_fault(SIM_FAULT_WAY_BACK_LIES, h->index)) {
         h->disk.installed.version = dir->new_version;
         h->disk.installed.is_mixed = sim_draw_percent(SIM_DRAW_LATER, h->index, 50);
@@ -255,6 +267,8 @@ static void on_run_end(void *userdata, uint64_t argument)
     if (failure == NULL && dir != NULL) {
         if (h->run.phase == AGENT_TXN_UPGRADE)
             finish_upgrade(h, dir);
+        else if (h->run.phase == AGENT_TXN_REPAIR)
+            h->disk.installed.is_mixed = false;
         else
             h->disk.installed = (struct sim_installed){.version = dir->old_version};
     }
@@ -270,14 +284,16 @@ static void on_run_touches(void *userdata, uint64_t argument)
     const struct sim_job_dir *dir = sim_dir_of_number(h, h->run.dir);
 
     /* The way back of what was never changed has nothing to do. */
-    if (h->run.phase == AGENT_TXN_UPGRADE ||
-        (dir != NULL && h->disk.installed.version != dir->old_version))
+    if (h->run.phase == AGENT_TXN_UPGRADE || (h->run.phase == AGENT_TXN_RESTORE && dir != NULL &&
+                                              h->disk.installed.version != dir->old_version))
         h->disk.installed.is_mixed = true;
     h->run.ticket = sim_at(h->run.ends_ms, on_run_end, h, h->index);
 }
 
 static const char *draw_failure(const struct sim_host *h, enum agent_txn_phase phase)
 {
+    if (phase == AGENT_TXN_REPAIR)
+        return sim_draw_percent(SIM_DRAW_LATER, h->index, 30) ? "package_database_broken" : NULL;
     if (phase == AGENT_TXN_RESTORE)
         return sim_fault(SIM_FAULT_WAY_BACK_FAILS, h->index) ? "restore_incomplete" : NULL;
     if (sim_fault(SIM_FAULT_CHANGE_FAILS, h->index))
@@ -304,12 +320,15 @@ static void begin_run(struct sim_unit *unit, struct sim_job_dir *dir, bool hangs
     h->run.ends_ms = sim_now_ms() + ms;
     h->run.ticket = sim_after(ms > 0 ? draw_ms(h, 1, ms) : 0, on_run_touches, h, h->index);
     sim_tell(h->index, "package run begins: %s", name_of(unit->phase));
-    sim_law_unit_begins(h->index, dir->rollout_id,
-                        unit->phase == AGENT_TXN_UPGRADE ? PROTO_STEP_UPGRADE : PROTO_STEP_RESTORE,
-                        dir->is_way_back_complete);
+    sim_law_unit_begins(h->index, dir->rollout_id, step_of(unit->phase), dir->is_way_back_complete);
 }
 
-/* RESTORE ends what an earlier phase of its job left behind, after half of its patience. */
+/* Both end what an earlier run of their job left behind, after half of their patience. */
+static bool ends_own(enum agent_txn_phase phase)
+{
+    return phase == AGENT_TXN_RESTORE || phase == AGENT_TXN_REPAIR;
+}
+
 static void try_lock(void *userdata, uint64_t hangs)
 {
     struct sim_unit *unit = userdata;
@@ -325,11 +344,10 @@ static void try_lock(void *userdata, uint64_t hangs)
     wait_ms = dir->phases[unit->phase].lock_wait_ms;
     if (wait_ms <= 0)
         wait_ms = LOCK_WAIT_DEFAULT_MS;
-    left_ms =
-        unit->began_ms + (unit->phase == AGENT_TXN_RESTORE ? wait_ms / 2 : wait_ms) - sim_now_ms();
-    if (h->run.is_running && left_ms <= 0 && unit->phase == AGENT_TXN_RESTORE &&
-        h->run.dir == unit->dir && unit_of_run(h) == NULL) {
-        sim_tell(h->index, "the way back ends the package run that was left behind");
+    left_ms = unit->began_ms + (ends_own(unit->phase) ? wait_ms / 2 : wait_ms) - sim_now_ms();
+    if (h->run.is_running && left_ms <= 0 && ends_own(unit->phase) && h->run.dir == unit->dir &&
+        unit_of_run(h) == NULL) {
+        sim_tell(h->index, "what comes after ends the package run that was left behind");
         end_run(h);
         sim_cancel(&unit->ticket);
     }
@@ -410,6 +428,8 @@ static void on_started(void *userdata, uint64_t argument)
         unit->death = sim_after(draw_ms(h, 1, CHANGE_MS_MAX / 2), on_death, unit, h->index);
     if (unit->phase == AGENT_TXN_STAGE) {
         stage(unit, dir, hangs);
+    } else if (unit->phase == AGENT_TXN_REPAIR && h->disk.installed.is_mixed) {
+        try_lock(unit, hangs ? 1 : 0);
     } else if (!is_change(unit->phase)) {
         save(unit, PROTO_RESULT_OK, "");
     } else if (!dir->is_way_back_complete) {

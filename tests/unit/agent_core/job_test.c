@@ -152,6 +152,31 @@ static void staging_without_end_blocks(void **state)
     assert_memory_equal(&job, &after, sizeof(job));
 }
 
+static void a_repair_is_waited_for_and_staging_is_late_then(void **state)
+{
+    struct agent_job_limits repairing = limits;
+    struct agent_job job;
+
+    repairing.repair = true;
+    agent_job_init(&job, &repairing);
+    give(&job, 1, (struct agent_job_event){.type = AGENT_JOB_OFFER, .nonce = 7});
+    assert_int_equal(job.state, PROTO_JOB_STAGING);
+    assert_int_equal(job.step, PROTO_STEP_REPAIR);
+
+    give(&job, 5000, (struct agent_job_event){.type = AGENT_JOB_TIME});
+    assert_int_equal(job.state, PROTO_JOB_STAGING);
+    assert_true(job.step_running);
+    assert_int_equal(effects.count, 0);
+
+    give(&job, 6000,
+         (struct agent_job_event){
+             .type = AGENT_JOB_STEP_ENDED, .step = PROTO_STEP_REPAIR, .result = PROTO_RESULT_OK});
+    assert_int_equal(effects.list[effects.count - 1].type, AGENT_JOB_WAKE);
+    give(&job, 6001, (struct agent_job_event){.type = AGENT_JOB_TIME});
+    assert_int_equal(job.state, PROTO_JOB_BLOCKED);
+    assert_string_equal(job.code, "stage_timeout");
+}
+
 static void verification_without_end_turns_back_unless_held(void **state)
 {
     struct agent_job job = job_in(PROTO_JOB_VERIFYING);
@@ -466,6 +491,7 @@ int main(void)
         cmocka_unit_test(a_damaged_job_is_not_sound),
         cmocka_unit_test(a_job_that_is_not_started_is_cancelled_in_time),
         cmocka_unit_test(staging_without_end_blocks),
+        cmocka_unit_test(a_repair_is_waited_for_and_staging_is_late_then),
         cmocka_unit_test(verification_without_end_turns_back_unless_held),
         cmocka_unit_test(a_probe_that_never_answers_turns_back),
         cmocka_unit_test(a_finding_outweighs_a_commit_that_came_before),

@@ -3,6 +3,7 @@
 #include "agent/packages/apt_parse.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/packages/apt.h"
@@ -342,6 +343,38 @@ static void stanzas_are_dropped_whole(void **state)
                               "Package: ab\nArchitecture: amd64\nVersion: 1\n");
 }
 
+static void a_status_file_is_thought_whole(void **state)
+{
+    static const struct {
+        const char *status, *whole;
+    } cases[] = {
+        {"Status: install ok installed\n", NULL},
+        {"Status: hold ok installed\n", NULL},
+        {"Status: deinstall ok config-files\n", NULL},
+        {"Status: purge ok not-installed\n", NULL},
+        {"Status: install ok unpacked\n", "Status: install ok installed\n"},
+        {"Status: hold ok half-configured\n", "Status: hold ok installed\n"},
+        {"Status: install reinstreq half-installed\n", "Status: install ok installed\n"},
+        {"Status: install reinstreq installed\n", "Status: install ok installed\n"},
+        {"Status: install ok triggers-awaited", "Status: install ok installed"},
+        {"Status: x\n", "Status: x ok installed\n"},
+        {"Status: \n", NULL},
+        {"Description: d\n Status: install ok unpacked\n", NULL},
+        {"", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *whole;
+        char text[200], wanted[200];
+
+        (void)snprintf(text, sizeof(text), "Package: a\n%s", cases[i].status);
+        (void)snprintf(wanted, sizeof(wanted), "Package: a\n%s",
+                       cases[i].whole != NULL ? cases[i].whole : cases[i].status);
+        assert_int_equal(agent_packages_apt_make_whole(&memory, text, &whole, &err), 0);
+        assert_string_equal(whole, wanted);
+    }
+}
+
 static struct proto_change change_of(const char *name, const char *to)
 {
     return (struct proto_change){.name = name,
@@ -404,6 +437,7 @@ int main(void)
         cmocka_unit_test_teardown(causes_have_stable_names, release),
         cmocka_unit_test_teardown(last_action_is_found, release),
         cmocka_unit_test_teardown(stanzas_are_dropped_whole, release),
+        cmocka_unit_test_teardown(a_status_file_is_thought_whole, release),
         cmocka_unit_test_teardown(sets_differ_in_words, release),
         cmocka_unit_test_teardown(marks_are_whole_names, release),
     };

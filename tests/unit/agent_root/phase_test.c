@@ -239,6 +239,21 @@ static void test_a_way_back_that_ended_unseen_is_not_run_again(void **state)
     expect(world, AGENT_PHASE_RESULT, "there");
 }
 
+/* The first death is made good, since each repair looks at the host first; the second is told. */
+static void test_a_repair_that_died_is_done_once_more(void **state)
+{
+    struct world *world = *state;
+
+    start(world, AGENT_TXN_REPAIR);
+    end_call("state", AGENT_UNITS_OK, AGENT_UNIT_INACTIVE);
+    leave_started(world, AGENT_TXN_REPAIR);
+    end_call("run", AGENT_UNITS_FAILED, 0);
+    end_call("state", AGENT_UNITS_OK, AGENT_UNIT_FAILED);
+    assert_int_equal(world->ends, 0);
+    end_call("run", AGENT_UNITS_FAILED, 0);
+    expect(world, AGENT_PHASE_FAILED, "");
+}
+
 static void test_a_package_run_is_joined(void **state)
 {
     struct world *world = *state;
@@ -315,6 +330,7 @@ int main(void)
         CASE(test_a_way_back_that_was_interrupted_runs_again),
         CASE(test_a_way_back_that_is_begun_anew_runs_again),
         CASE(test_a_way_back_that_ended_unseen_is_not_run_again),
+        CASE(test_a_repair_that_died_is_done_once_more),
         CASE(test_a_package_run_is_joined),
         CASE(test_a_former_query_does_not_answer_this_one),
         CASE(test_a_former_query_that_just_ended_does_not_answer_either),

@@ -129,9 +129,10 @@ static const struct mistake {
      "p.yaml:7: field 'change.revert': 'machine' is not built yet: this version knows only "
      "'packages'"},
     {"plan: p\nrisk: low\nhosts: { list: [ h ] }\nchange:\n  packages: [ a ]\n  conffiles: ask\n"
-     "  metadata_max_age: 5m\n",
+     "  metadata_max_age: 5m\n  repair: perhaps\n",
      "p.yaml:6: field 'change.conffiles': 'ask' is not one of keep, replace\n"
-     "p.yaml:7: field 'change.metadata_max_age': '5m' is too short: at least 1h"},
+     "p.yaml:7: field 'change.metadata_max_age': '5m' is too short: at least 1h\n"
+     "p.yaml:8: field 'change.repair': 'perhaps' is neither yes nor no"},
     {"plan: p\nrisk: low\nhosts: { list: [ h ] }\nchange:\n  packages: [ a ]\n  revert_paths:\n"
      "  - srv\n  - /\n  - /srv/../etc\n  - /etc\n  - /proc/1\n  - /srv\n  - /srv/a\n  - /srv\n",
      "p.yaml:6: field 'change.revert_paths': '/srv/a' lies in '/srv': drop one\n"
@@ -288,7 +289,7 @@ static void reads_a_whole_plan(void **state)
         "hosts: { match: { role: web, env: prod }, list: [ db1 ], exclude: [ web9 ] }\n"
         "change:\n  packages: [ openssl, nginx=1.24.0-2 ]\n  exclude: [ nginx-doc ]\n"
         "  allow: { remove: yes, downgrade: no, new: no }\n  phased: ignore\n"
-        "  conffiles: replace\n  metadata_max_age: 7d\n"
+        "  conffiles: replace\n  metadata_max_age: 7d\n  repair: yes\n"
         "  reboot: if-needed\n  revert: packages\n"
         "  revert_paths: [ /usr/local/bin, /etc/shop.conf ]\n"
         "waves: [ 1, 10%, 0.5%, rest ]\nsoak: 1h30m\nfailures_allowed: 2\n"
@@ -321,6 +322,7 @@ static void reads_a_whole_plan(void **state)
     assert_string_equal(plan->exclude.items[0], "nginx-doc");
     assert_int_equal(plan->phased, CTL_PLAN_PHASED_IGNORE);
     assert_int_equal(plan->conffiles, PROTO_CONFFILES_REPLACE);
+    assert_true(plan->repair);
     assert_int_equal(plan->metadata_max_age_ms, INT64_C(7) * 24 * 3600 * 1000);
     assert_int_equal(plan->reboot, CTL_PLAN_REBOOT_IF_NEEDED);
     assert_int_equal(plan->revert_class, PROTO_REVERT_PACKAGES);
