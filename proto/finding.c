@@ -40,6 +40,7 @@ static const struct proto_finding findings[] = {
     {"rule_gone", FUNCTIONAL, false, "a rule of policy routing is gone"},
     {"selinux_off", FUNCTIONAL, false, "SELinux does not enforce any more"},
     {"setting_differs", FUNCTIONAL, true, "what a package's script set did not come back"},
+    {"ssh_silent", FUNCTIONAL, false, "sshd took logins before and begins none now"},
     {"tcp_closed", FUNCTIONAL, false, "an address of the plan takes no connection"},
     {"unit_crashed", MINOR, false, "a service crashed once and runs again"},
     {"unit_failed", FUNCTIONAL, false, "a unit failed that had not"},

@@ -89,6 +89,43 @@ int agent_manager_service_text(sd_bus *bus, const char *unit, const char *proper
     return 0;
 }
 
+static int read_addresses(sd_bus_message *reply, struct agent_ssh_listen *listen)
+{
+    const char *type, *address;
+    int r = sd_bus_message_enter_container(reply, 'a', "(ss)");
+
+    while (r >= 0 && (r = sd_bus_message_read(reply, "(ss)", &type, &address)) > 0) {
+        if (strcmp(type, "Stream") == 0)
+            agent_ssh_listen_add(listen, address);
+    }
+
+    return r;
+}
+
+int agent_manager_socket_addresses(sd_bus *bus, const char *unit, struct agent_ssh_listen *listen,
+                                   struct bl_error *err)
+{
+    sd_bus_error bus_error = SD_BUS_ERROR_NULL;
+    sd_bus_message *reply = NULL;
+    char *path = NULL;
+    int r;
+
+    r = sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, &path);
+    if (r < 0)
+        return bl_fail(err, r, "unit '%s': %s", unit, strerror(-r));
+    r = sd_bus_get_property(bus, AGENT_MANAGER_NAME, path, "org.freedesktop.systemd1.Socket",
+                            "Listen", &bus_error, &reply, "a(ss)");
+    if (r >= 0)
+        r = read_addresses(reply, listen);
+    sd_bus_message_unref(reply);
+    free(path);
+    if (r < 0)
+        return fail_call(err, r, "Listen", &bus_error);
+    sd_bus_error_free(&bus_error);
+
+    return 0;
+}
+
 int agent_manager_look(sd_bus *bus, const char *unit, struct agent_manager_unit *ret_unit,
                        struct bl_error *err)
 {

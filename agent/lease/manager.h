@@ -6,6 +6,7 @@
 #include <systemd/sd-bus.h>
 
 #include "agent/lease/lease.h"
+#include "agent/lease/ssh_listen.h"
 
 /*
  * PID 1, asked over its own socket: no dbus-daemon in between, which an upgrade may be restarting.
@@ -34,6 +35,10 @@ int agent_manager_look(sd_bus *bus, const char *unit, struct agent_manager_unit 
 /* A text property of a service, "KillMode" for one. */
 int agent_manager_service_text(sd_bus *bus, const char *unit, const char *property, char *ret_text,
                                size_t text_bytes, struct bl_error *err) BL_CHECKED;
+
+/* Adds the addresses of TCP on which a socket unit listens. */
+int agent_manager_socket_addresses(sd_bus *bus, const char *unit, struct agent_ssh_listen *listen,
+                                   struct bl_error *err) BL_CHECKED;
 
 /*
  * Queues a job: method "StartUnit", "StopUnit", "RestartUnit" or "ReloadUnit". The path of the job, for JobRemoved.

@@ -210,6 +210,40 @@ int agent_sshd_find_other(const struct agent_lease_places *places, struct bl_err
     return r < 0 ? r : agent_ssh_servers_find_other(places->sshd_config, err);
 }
 
+static int add_sockets(const struct agent_lease_places *places, struct agent_ssh_listen *listen,
+                       struct bl_error *err)
+{
+    AGENT_AUTO_MANAGER sd_bus *bus = NULL;
+    struct agent_sshd_units active;
+    int r;
+
+    r = agent_manager_open(places, &bus, err);
+    if (r >= 0)
+        r = find_active(bus, &active, err);
+    for (uint32_t i = 0; r >= 0 && i < active.count; i++) {
+        if (!is_service(active.names[i]))
+            r = agent_manager_socket_addresses(bus, active.names[i], listen, err);
+    }
+
+    return r;
+}
+
+int agent_sshd_addresses(const struct agent_lease_places *places,
+                         struct agent_ssh_listen *ret_listen, struct bl_error *err)
+{
+    BL_AUTO_CHILD child = BL_CHILD_NONE;
+    int r;
+
+    *ret_listen = (struct agent_ssh_listen){0};
+    r = run(places, "-T", "user=root,host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22",
+            &child, err);
+    if (r < 0)
+        return bl_wrap(err, "ask sshd where it listens");
+    agent_ssh_listen_add_all(ret_listen, child.output);
+
+    return add_sockets(places, ret_listen, err);
+}
+
 /* A few starts within seconds, ours and a package's, must not run into systemd's limit. */
 static int run_unit(sd_bus *bus, const char *method, const char *unit, struct bl_error *err)
 {

@@ -3,6 +3,7 @@
 #define AGENT_LEASE_SSHD_H
 
 #include "agent/lease/lease.h"
+#include "agent/lease/ssh_listen.h"
 
 /* The host's sshd: what it thinks of its configuration, and making it read that again. */
 
@@ -36,6 +37,13 @@ int agent_sshd_find(const struct agent_lease_places *places, struct agent_sshd_u
 
 /* 1: somebody serves SSH whom the lock would not close, and *err names them; 0: nobody. */
 int agent_sshd_find_other(const struct agent_lease_places *places, struct bl_error *err) BL_CHECKED;
+
+/*
+ * Where it listens: by its configuration, and by the socket unit that starts it. Whether it is
+ * running at all is another question.
+ */
+int agent_sshd_addresses(const struct agent_lease_places *places,
+                         struct agent_ssh_listen *ret_listen, struct bl_error *err) BL_CHECKED;
 
 /*
  * Makes a running sshd take its configuration in; when this returns, the next login is judged by

@@ -17,6 +17,7 @@ static const struct proto_field task_rows[] = {
     PROTO_FIELD_LIST(T, endpoints, AGENT_PROBE_ENDPOINTS_MAX, &endpoint_schema),
     PROTO_FIELD_U64_MAX(T, timeout_ms, AGENT_PROBE_TIMEOUT_MS_MAX),
     PROTO_FIELD_LIST(T, names, AGENT_PROBE_NAMES_MAX, &proto_text_schema),
+    PROTO_FIELD_LIST(T, ssh, AGENT_PROBE_SSH_MAX, &proto_text_schema),
 };
 const struct proto_schema agent_probe_task_schema =
     PROTO_SCHEMA(struct agent_probe_task, task_rows);
@@ -59,6 +60,15 @@ static const struct proto_field name_rows[] = {
 const struct proto_schema agent_probe_name_schema = PROTO_SCHEMA(T, name_rows);
 #undef T
 
+#define S struct agent_probe_ssh
+static const struct proto_field ssh_rows[] = {
+    PROTO_FIELD_TEXT(S, endpoint, PROTO_TEXT_BYTES_MAX),
+    PROTO_FIELD_BOOL(S, speaks),
+    PROTO_FIELD_TEXT_OPT(S, line, AGENT_PROBE_SSH_LINE_BYTES_MAX),
+};
+const struct proto_schema agent_probe_ssh_schema = PROTO_SCHEMA(S, ssh_rows);
+#undef S
+
 #define R struct agent_probe_result
 static const struct proto_field result_rows[] = {
     PROTO_FIELD_U64_MAX(R, format, AGENT_PROBE_FORMAT),
@@ -68,6 +78,7 @@ static const struct proto_field result_rows[] = {
     PROTO_FIELD_TEXT_OPT(R, resolv_conf, AGENT_PROBE_RESOLV_BYTES_MAX),
     PROTO_FIELD_ENUM_OPT(R, resolver, AGENT_PROBE_RESOLVERS_SILENT),
     PROTO_FIELD_LIST(R, names, AGENT_PROBE_NAMES_MAX, &agent_probe_name_schema),
+    PROTO_FIELD_LIST(R, ssh, AGENT_PROBE_SSH_MAX, &agent_probe_ssh_schema),
 };
 const struct proto_schema agent_probe_result_schema =
     PROTO_SCHEMA(struct agent_probe_result, result_rows);

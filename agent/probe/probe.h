@@ -23,6 +23,8 @@ enum {
         AGENT_PROBE_ENDPOINTS_MAX + AGENT_PROBE_GATEWAYS_MAX + AGENT_PROBE_RESOLVERS_MAX,
     AGENT_PROBE_TIMEOUT_MS_MAX = 60 * 1000,
     AGENT_PROBE_NAMES_MAX = 8,
+    AGENT_PROBE_SSH_MAX = 8,
+    AGENT_PROBE_SSH_LINE_BYTES_MAX = 160,
     AGENT_PROBE_ROUTES_MAX = 512,
     AGENT_PROBE_ROUTE_BYTES_MAX = 160,
     AGENT_PROBE_RESOLV_BYTES_MAX = 1024,
@@ -62,6 +64,8 @@ struct agent_probe_task {
     uint64_t timeout_ms; /* for all answers together; below 8 s a dead gateway may seem alive */
     struct proto_text *names; /* NETWORK: of DNS, to be resolved */
     uint32_t names_count;
+    struct proto_text *ssh; /* NETWORK: "ADDRESS:PORT" where an SSH server is to answer */
+    uint32_t ssh_count;
 };
 
 struct agent_probe_listener {
@@ -85,6 +89,12 @@ struct agent_probe_route { /* or a rule of policy routing */
 struct agent_probe_name {
     const char *name;
     bool resolves;
+};
+
+struct agent_probe_ssh { /* somebody who wants to log in there */
+    const char *endpoint;
+    bool speaks;      /* as far as the beginning of a key exchange */
+    const char *line; /* what was there: "SSH-2.0-OpenSSH_9.2", or what was wrong */
 };
 
 enum agent_probe_resolver_state {
@@ -111,6 +121,8 @@ struct agent_probe_result {
     uint32_t resolver;       /* enum agent_probe_resolver_state; 0 when not looked at */
     struct agent_probe_name *names;
     uint32_t names_count;
+    struct agent_probe_ssh *ssh; /* in the order of the task */
+    uint32_t ssh_count;
 };
 
 extern const struct proto_schema agent_probe_task_schema;
@@ -119,5 +131,6 @@ extern const struct proto_schema agent_probe_result_schema;
 extern const struct proto_schema agent_probe_listener_schema;
 extern const struct proto_schema agent_probe_route_schema;
 extern const struct proto_schema agent_probe_name_schema;
+extern const struct proto_schema agent_probe_ssh_schema;
 
 #endif

@@ -10,6 +10,7 @@
 #include "agent/probe/ask.h"
 #include "agent/probe/network.h"
 #include "agent/probe/routes.h"
+#include "agent/probe/ssh.h"
 #include "common/file.h"
 
 enum {
@@ -17,6 +18,8 @@ enum {
     DNS_PORT = 53,
     DNS_TRIES = 3, /* a datagram may get lost, and that must turn nothing back */
     DNS_WAIT_MS = 2000,
+    SSH_TRIES = 3, /* sshd may be starting just then, for the SSH lock or for its package */
+    SSH_WAIT_MS = 8000,
 };
 
 int agent_state_read(const char *path, char **ret_text, struct bl_error *err)
@@ -154,6 +157,18 @@ static int look_at_names(const struct agent_probe_task *task, struct agent_probe
     return 0;
 }
 
+static int look_at_ssh(const struct agent_probe_task *task, struct agent_probe_result *result,
+                       struct bl_error *err)
+{
+    static struct agent_ssh_asks asks;
+    int r = agent_ssh_ask(task->ssh, task->ssh_count, SSH_TRIES, SSH_WAIT_MS, &asks, err);
+
+    result->ssh = asks.answers;
+    result->ssh_count = task->ssh_count;
+
+    return r;
+}
+
 int agent_state_look(const struct agent_probe_task *task, struct proto_buffer *buffer,
                      struct bl_error *err)
 {
@@ -165,6 +180,8 @@ int agent_state_look(const struct agent_probe_task *task, struct proto_buffer *b
         r = look_at_routes(&result, err);
     if (r >= 0)
         r = look_at_names(task, &result, err);
+    if (r >= 0)
+        r = look_at_ssh(task, &result, err);
     if (r < 0)
         return r;
 

@@ -17,6 +17,7 @@ from harness.command import Result, wait_for
 from harness.debs import DEMO_GO, DEMO_WAITS
 from harness.fleet import Fleet
 from harness.host import Host
+from harness.newer import newer
 from leases import (
     END_SESSIONS,
     EVERYBODY,
@@ -457,3 +458,39 @@ def test_openssh_itself_is_upgraded_under_the_lock(fleet: MakeFleet) -> None:
     assert host.shell("sshd -V 2>&1").out.startswith("OpenSSH_10")
     assert who_gets_in(lab) == EVERYBODY
     assert not is_locked_on_disk(host)
+
+
+# The listener is the real one and lives; each session that it starts as a new process dies, as with a library that is missing.
+DYING_SESSIONS = """#!/bin/bash
+for word; do [ "$word" != -R ] || exit 127; done
+exec -a /usr/sbin/sshd /usr/lib/openssh/sshd "$@"
+"""
+
+
+def give_dying_sessions(tree: Path) -> None:
+    if not (tree / "usr/sbin/sshd").exists():
+        return
+    shutil.copy2(tree / "usr/sbin/sshd", tree / "usr/lib/openssh/sshd")
+    (tree / "usr/sbin/sshd").write_text(DYING_SESSIONS)
+
+
+@pytest.mark.deadline(300)
+def test_an_openssh_that_serves_no_new_login_goes_back(fleet: MakeFleet, tmp_path: Path) -> None:
+    """F22: unit, port and configuration look right after the upgrade, but nobody can log in any more."""
+    lab = fleet(hosts=1)
+    host = lab["h1"]
+    lab.repository.publish_files(newer(host, openssh.NEW_PACKAGES, tmp_path, give_dying_sessions))
+    before = who_gets_in(lab)
+    keep = {"keep": {"from": [lab.bastion], "groups": ["breakglass"]}}
+    verify = {"units": ["ssh.service"], "ports": ["tcp/22"], "settle": "1s"}
+    rollout = lab.belay.start(plan(*openssh.NEW_PACKAGES, waves=["100%"], ssh_lock=keep, verify=verify))
+    assert lab.belay.wait(rollout) == Exit.HOSTS_FAILED, lab.belay.report(rollout)
+    (told,) = lab.belay.report(rollout)["hosts"]
+    assert (told["state"], told["cause"]["code"]) == ("reverted", "ssh_silent"), told
+    found = [each for each in told["findings"] if each["step"] == "verify" and each["grade"]]
+    assert {each["code"] for each in found} == {"ssh_silent"}
+    assert any("127.0.0.1:22" in each["reason"] and "hangs up" in each["reason"] for each in found), found
+    assert host.unit_state("ssh.service") == "active"
+    assert who_gets_in(lab) == before == EVERYBODY
+    assert not is_locked_on_disk(host)
+    assert "belay looked whether logins are possible" in host.journal()

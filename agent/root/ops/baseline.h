@@ -15,7 +15,7 @@
  * the result of the staging, which looked at them in the same state.
  */
 enum {
-    AGENT_BASELINE_FORMAT = 2,
+    AGENT_BASELINE_FORMAT = 3,
     AGENT_BASELINE_UNITS_MAX = 4096,
     AGENT_BASELINE_UNIT_BYTES_MAX = 255,
     AGENT_BASELINE_CURSOR_BYTES_MAX = 255,
@@ -36,6 +36,8 @@ struct agent_baseline {
     uint32_t resolver; /* enum agent_probe_resolver_state */
     struct agent_probe_name *names;
     uint32_t names_count;
+    struct agent_probe_ssh *ssh; /* where sshd listens by its configuration */
+    uint32_t ssh_count;
     struct agent_system_mount *mounts;
     uint32_t mounts_count;
     struct agent_system_module *modules;

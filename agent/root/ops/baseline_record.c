@@ -37,6 +37,7 @@ static const struct proto_field rows[] = {
     PROTO_FIELD_TEXT_OPT(T, resolv_conf, AGENT_PROBE_RESOLV_BYTES_MAX),
     PROTO_FIELD_ENUM_OPT(T, resolver, AGENT_PROBE_RESOLVERS_SILENT),
     PROTO_FIELD_LIST(T, names, AGENT_PROBE_NAMES_MAX, &agent_probe_name_schema),
+    PROTO_FIELD_LIST(T, ssh, AGENT_PROBE_SSH_MAX, &agent_probe_ssh_schema),
     PROTO_FIELD_LIST(T, mounts, AGENT_SYSTEM_MOUNTS_MAX, &agent_system_mount_schema),
     PROTO_FIELD_LIST(T, modules, AGENT_SYSTEM_MODULES_MAX, &agent_system_module_schema),
     PROTO_FIELD_LIST(T, stale, AGENT_SYSTEM_STALE_MAX, &agent_system_stale_schema),

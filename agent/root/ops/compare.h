@@ -40,6 +40,10 @@ void agent_compare_routes(const struct agent_baseline *baseline, const struct ag
 void agent_compare_resolver(const struct agent_baseline *baseline, const struct agent_baseline *now,
                             struct agent_findings *findings);
 
+/* SSH servers that took logins before and do not. */
+void agent_compare_ssh(const struct agent_baseline *baseline, const struct agent_baseline *now,
+                       struct agent_findings *findings);
+
 /* Mounts that are gone or became read-only, modules that are gone, SELinux that is off. */
 void agent_compare_system(const struct agent_baseline *baseline, const struct agent_baseline *now,
                           struct agent_findings *findings);

@@ -120,6 +120,31 @@ void agent_compare_resolver(const struct agent_baseline *baseline, const struct 
     }
 }
 
+static const struct agent_probe_ssh *find_ssh(const struct agent_baseline *state,
+                                              const char *endpoint)
+{
+    for (uint32_t i = 0; i < state->ssh_count; i++) {
+        if (strcmp(state->ssh[i].endpoint, endpoint) == 0)
+            return &state->ssh[i];
+    }
+
+    return NULL;
+}
+
+void agent_compare_ssh(const struct agent_baseline *baseline, const struct agent_baseline *now,
+                       struct agent_findings *findings)
+{
+    for (uint32_t i = 0; i < baseline->ssh_count; i++) {
+        const struct agent_probe_ssh *before = &baseline->ssh[i];
+        const struct agent_probe_ssh *ssh = find_ssh(now, before->endpoint);
+
+        if (before->speaks && (ssh == NULL || !ssh->speaks)) {
+            agent_findings_found(findings, "ssh_silent", "no new login is possible at %s: %s",
+                                 before->endpoint, ssh == NULL ? "not asked" : ssh->line);
+        }
+    }
+}
+
 /* ---- mounts, modules, SELinux ------------------------------------------------------------ */
 
 /* Of mounts on one path the last lies on top. */

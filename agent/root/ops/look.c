@@ -89,6 +89,7 @@ static void compare_state(struct agent_look *look, const struct agent_baseline *
     agent_compare_ports(before, now, &look->work->manifest, findings);
     agent_compare_routes(before, now, findings);
     agent_compare_resolver(before, now, findings);
+    agent_compare_ssh(before, now, findings);
     agent_compare_system(before, now, findings);
     agent_compare_containers(before, now, findings);
     agent_compare_stale(before, now, &look->work->transaction, facts.package_manager == PROTO_DNF,
@@ -205,11 +206,28 @@ static int compare_packages(struct agent_look *look, const struct agent_txn_resu
     return 0;
 }
 
+/* Where sshd took logins before the change; where it took none, nothing is to be asked. */
+static uint32_t list_ssh(const struct agent_baseline *baseline,
+                         struct proto_text ret_list[AGENT_PROBE_SSH_MAX])
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < baseline->ssh_count; i++) {
+        if (baseline->ssh[i].speaks)
+            ret_list[count++].text = baseline->ssh[i].endpoint;
+    }
+
+    return count;
+}
+
 static void on_phase(void *userdata, enum agent_phase_end phase_end,
                      const struct agent_txn_result *result, const char *why)
 {
     struct agent_look *look = userdata;
     const struct agent_survey_caller caller = {look, on_survey};
+    struct proto_text ssh[AGENT_PROBE_SSH_MAX];
+    const struct agent_survey_task task = {
+        .manifest = &look->work->manifest, .ssh = ssh, .ssh_count = list_ssh(&look->baseline, ssh)};
     struct bl_error err = {0};
     int r;
 
@@ -219,7 +237,7 @@ static void on_phase(void *userdata, enum agent_phase_end phase_end,
     }
     r = compare_packages(look, result, &err);
     if (r >= 0)
-        r = agent_survey_start(look->host, &look->work->manifest, &caller, &look->survey, &err);
+        r = agent_survey_start(look->host, &task, &caller, &look->survey, &err);
     if (r < 0)
         end(look, err.text);
 }

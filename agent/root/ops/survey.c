@@ -151,6 +151,8 @@ static void on_probe(void *userdata, const struct agent_probe_result *result, co
     survey->now.resolver = result->resolver;
     survey->now.names = result->names;
     survey->now.names_count = result->names_count;
+    survey->now.ssh = result->ssh;
+    survey->now.ssh_count = result->ssh_count;
     r = keep(survey, &err);
     if (r >= 0)
         r = begin_look(survey, &err);
@@ -158,26 +160,32 @@ static void on_probe(void *userdata, const struct agent_probe_result *result, co
         fail(survey, err.text);
 }
 
-int agent_survey_start(struct agent_host *host, const struct proto_manifest *manifest,
+int agent_survey_start(struct agent_host *host, const struct agent_survey_task *task,
                        const struct agent_survey_caller *caller, struct agent_survey **ret_survey,
                        struct bl_error *err)
 {
-    const struct agent_probe_task task = {.format = AGENT_PROBE_FORMAT,
+    struct proto_text ssh[AGENT_PROBE_SSH_MAX];
+    const struct agent_probe_task look = {.format = AGENT_PROBE_FORMAT,
                                           .what = AGENT_PROBE_NETWORK,
                                           .timeout_ms = PROBE_TIMEOUT_MS,
-                                          .names = manifest->verify_names,
-                                          .names_count = manifest->verify_names_count};
+                                          .names = task->manifest->verify_names,
+                                          .names_count = task->manifest->verify_names_count,
+                                          .ssh = ssh,
+                                          .ssh_count = task->ssh_count};
     struct agent_survey *survey = calloc(1, sizeof(*survey));
     const struct agent_probe_caller probe_caller = {survey, on_probe};
     int r;
 
+    BL_ASSERT(task->ssh_count <= AGENT_PROBE_SSH_MAX);
     if (survey == NULL)
         return bl_fail(err, -ENOMEM, "no memory for a look at the host");
+    for (uint32_t i = 0; i < task->ssh_count; i++)
+        ssh[i] = task->ssh[i];
     survey->host = host;
     survey->caller = *caller;
     survey->now = (struct agent_baseline){
         .format = AGENT_BASELINE_FORMAT, .wall_ms = bl_wall_now().ms, .boot_id = host->boot_id};
-    r = agent_probe_start(host, &task, &probe_caller, &survey->probe, err);
+    r = agent_probe_start(host, &look, &probe_caller, &survey->probe, err);
     if (r < 0) {
         (void)agent_survey_free(survey);
         return r;

@@ -17,8 +17,14 @@ struct agent_survey_caller {
     void (*done)(void *userdata, const struct agent_baseline *now, const char *why);
 };
 
-/* Borrows host and manifest until it is freed. `done` never comes from inside the call. */
-int agent_survey_start(struct agent_host *host, const struct proto_manifest *manifest,
+struct agent_survey_task {
+    const struct proto_manifest *manifest;
+    const struct proto_text *ssh; /* "ADDRESS:PORT" where an SSH server is to answer */
+    uint32_t ssh_count;
+};
+
+/* Borrows the host until it is freed. `done` never comes from inside the call. */
+int agent_survey_start(struct agent_host *host, const struct agent_survey_task *task,
                        const struct agent_survey_caller *caller, struct agent_survey **ret_survey,
                        struct bl_error *err) BL_CHECKED;
 struct agent_survey *agent_survey_free(struct agent_survey *survey);

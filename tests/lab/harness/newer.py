@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.command import run
@@ -44,8 +45,10 @@ def _build(tree: Path, deb: Path) -> Path:
     return deb
 
 
-def newer(host: Host, names: list[str], folder: Path) -> list[Path]:
-    """Each package twice, with its stanza: as it is, and as its next version."""
+def newer(
+    host: Host, names: list[str], folder: Path, spoil: Callable[[Path], None] = lambda tree: None
+) -> list[Path]:
+    """Each package twice, with its stanza: as it is, and as its next version, spoilt in its tree."""
     versions = {host.dpkg(name).split()[1] for name in names}
     made = []
     for name in names:
@@ -58,5 +61,6 @@ def newer(host: Host, names: list[str], folder: Path) -> list[Path]:
             text = text.replace(f"Version: {version}\n", f"Version: {version}{SUFFIX}\n")
             text = text.replace(f"(= {version})", f"(= {version}{SUFFIX})")
         control.write_text(text)
+        spoil(tree)
         made.append(_build(tree, folder / f"{name}_next_lab.deb"))
     return made

@@ -281,6 +281,32 @@ static void test_a_long_list_is_cut_and_counted(void **state)
     assert_non_null(strstr(findings.text, "restart 256 unit(s)"));
 }
 
+/* F22: sshd still listens, and its sessions die. */
+static void test_logins_that_were_possible_and_are_not(void **state)
+{
+    static const struct {
+        bool before, now;
+        const char *codes;
+    } cases[] = {
+        {true, true, ""}, {true, false, "ssh_silent "}, {false, false, ""}, {false, true, ""}};
+    struct agent_probe_ssh then = {"127.0.0.1:22", true, "SSH-2.0-a"}, ssh = then;
+    const struct agent_baseline before = {.ssh = &then, .ssh_count = 1};
+    const struct agent_baseline now = {.ssh = &ssh, .ssh_count = 1}, unasked = {0};
+    struct agent_findings findings;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        then.speaks = cases[i].before;
+        ssh.speaks = cases[i].now;
+        findings = (struct agent_findings){0};
+        agent_compare_ssh(&before, &now, &findings);
+        assert_string_equal(codes_of(&findings), cases[i].codes);
+    }
+    then.speaks = true;
+    findings = (struct agent_findings){0};
+    agent_compare_ssh(&before, &unasked, &findings);
+    assert_string_equal(codes_of(&findings), "ssh_silent ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +320,7 @@ int main(void)
         cmocka_unit_test(test_services_on_replaced_files_are_listed),
         cmocka_unit_test(test_what_says_that_a_reboot_is_needed),
         cmocka_unit_test(test_a_long_list_is_cut_and_counted),
+        cmocka_unit_test(test_logins_that_were_possible_and_are_not),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
