@@ -110,6 +110,10 @@ static const struct proto_field manifest_fields[] = {
     PROTO_FIELD_LIST(M, verify_names, PROTO_DNS_NAMES_MAX, &proto_text_schema),
     PROTO_FIELD_LIST(M, verify_http, PROTO_CHECKS_MAX, &proto_http_check_schema),
     PROTO_FIELD_LIST(M, verify_tcp, PROTO_CHECKS_MAX, &proto_text_schema),
+    PROTO_FIELD_LIST(M, verify_hooks, PROTO_HOOKS_MAX, &proto_text_schema),
+    PROTO_FIELD_U64_MAX(M, verify_again, PROTO_SAMPLES_MAX - 1),
+    PROTO_FIELD_U64_MAX(M, verify_bad_allowed, PROTO_SAMPLES_MAX - 1),
+    PROTO_FIELD_U64_MAX(M, verify_every_ms, PROTO_SAMPLES_EVERY_MS_MAX),
     PROTO_FIELD_LIST(M, verify_grades, PROTO_GRADES_MAX, &grade_schema),
     PROTO_FIELD_U64(M, stage_ms),
     PROTO_FIELD_U64(M, change_ms),
@@ -435,6 +439,8 @@ static int check_texts(const struct proto_manifest *m, int code, struct bl_error
         {"verify_names", "a name of DNS", bl_text_is_dns_name, m->verify_names,
          m->verify_names_count},
         {"verify_tcp", "ADDRESS:PORT", is_endpoint, m->verify_tcp, m->verify_tcp_count},
+        {"verify_hooks", "the name of a hook", bl_text_is_name, m->verify_hooks,
+         m->verify_hooks_count},
         {"witnesses", "ADDRESS:PORT", is_endpoint, m->witnesses, m->witnesses_count},
     };
 
@@ -442,34 +448,6 @@ static int check_texts(const struct proto_manifest *m, int code, struct bl_error
         for (uint32_t j = 0; j < lists[i].count; j++) {
             if (lists[i].items[j].text == NULL || !lists[i].is_right(lists[i].items[j].text))
                 return bl_fail(err, code, "%s[%u]: is not %s", lists[i].name, j, lists[i].wanted);
-        }
-    }
-
-    return 0;
-}
-
-static int check_verify(const struct proto_manifest *m, int code, struct bl_error *err)
-{
-    for (uint32_t i = 0; i < m->verify_ports_count; i++) {
-        if (m->verify_ports[i].port == 0)
-            return bl_fail(err, code, "verify_ports[%u]: is 0", i);
-    }
-    for (uint32_t i = 0; i < m->verify_http_count; i++) {
-        const struct proto_http_check *check = &m->verify_http[i];
-
-        if (!proto_is_http_url(check->url))
-            return bl_fail(err, code, "verify_http[%u]: is not a URL of http or https", i);
-        if (check->status < 100 || check->within_ms == 0)
-            return bl_fail(err, code, "verify_http[%u]: no status, or no time", i);
-    }
-    for (uint32_t i = 0; i < m->verify_grades_count; i++) {
-        const char *name = m->verify_grades[i].code;
-
-        if (proto_finding_find(name) == NULL)
-            return bl_fail(err, code, "verify_grades[%u]: there is no finding '%s'", i, name);
-        for (uint32_t j = 0; j < i; j++) {
-            if (strcmp(m->verify_grades[j].code, name) == 0)
-                return bl_fail(err, code, "verify_grades[%u]: '%s' twice", i, name);
         }
     }
 
@@ -516,7 +494,7 @@ static int check_manifest(const struct proto_manifest *m, int code, struct bl_er
     if (r >= 0)
         r = check_texts(m, code, err);
     if (r >= 0)
-        r = check_verify(m, code, err);
+        r = proto_manifest_check_verify(m, code, err);
     if (r >= 0)
         r = check_durations(m, code, err);
     if (r < 0)

@@ -29,6 +29,11 @@ enum {
     PROTO_CHECKS_MAX = 16,
     PROTO_CHECK_WITHIN_MS_MAX = 60 * 1000,
     PROTO_HOOKS_MAX = 16,
+    PROTO_SAMPLES_MAX = 20,
+    PROTO_SAMPLES_EVERY_MS_MIN = 1000,
+    PROTO_SAMPLES_EVERY_MS_MAX = 5 * 60 * 1000,
+    PROTO_HOOKS_WITHIN_MS =
+        2 * 60 * 1000, /* after the settle time a hook may say "not yet" so long */
     PROTO_SIGNATURES_MAX = 8,
     PROTO_PROOF_MAX = 24, /* levels of the tree */
     PROTO_TARGETS_MAX = 1 << PROTO_PROOF_MAX,
@@ -189,6 +194,11 @@ struct proto_manifest {
     uint32_t verify_http_count;
     struct proto_text *verify_tcp; /* ADDRESS:PORT, of any host */
     uint32_t verify_tcp_count;
+    struct proto_text *verify_hooks; /* names of programs of the host's administrator */
+    uint32_t verify_hooks_count;
+    uint64_t verify_again;       /* the checks above are made once, and so many times more */
+    uint64_t verify_bad_allowed; /* so many of all may be not good; at most verify_again */
+    uint64_t verify_every_ms;    /* from one time to the next; 0 when there is no other */
     struct proto_grade_rule *verify_grades; /* where they are not those of proto/finding.h */
     uint32_t verify_grades_count;
 
@@ -234,6 +244,16 @@ int proto_manifest_decode(const void *data, size_t size_bytes, struct proto_aren
 int proto_check_request(uint32_t package_set, const struct proto_package *packages,
                         uint32_t packages_count, const struct proto_text *excludes,
                         uint32_t excludes_count, int code, struct bl_error *err) BL_CHECKED;
+
+/*
+ * How long the plan's checks may take besides the settle time and one short look: the samples after
+ * the first and what hooks may wait. All that waits for the end of VERIFY must last so much longer.
+ */
+int64_t proto_manifest_checks_ms(const struct proto_manifest *manifest);
+
+/* Part of the checks of proto_manifest_decode() and _encode(): what is below `verify`. */
+int proto_manifest_check_verify(const struct proto_manifest *manifest, int code,
+                                struct bl_error *err) BL_CHECKED;
 
 /* Same checks (-EINVAL), then encodes. On failure nothing was appended. */
 int proto_manifest_encode(const struct proto_manifest *manifest, struct proto_buffer *buffer,

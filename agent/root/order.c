@@ -329,7 +329,8 @@ struct agent_job_limits agent_order_limits(const struct proto_manifest *manifest
     return (struct agent_job_limits){
         .stage_ms = at_least_1(manifest->stage_ms),
         .ready_ms = left_ms > 0 ? left_ms : 1, /* an order that expired is not begun any more */
-        .confirm_within_ms = at_least_1(manifest->confirm_within_ms),
+        .confirm_within_ms =
+            at_least_1(manifest->confirm_within_ms) + proto_manifest_checks_ms(manifest),
         .watch_ms = at_least_1(manifest->watch_ms),
         .keep_way_back_ms = at_least_1(manifest->keep_way_back_ms),
         .repair = manifest->repair,

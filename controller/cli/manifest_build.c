@@ -27,7 +27,7 @@ void ctl_limits_of(const struct ctl_plan *plan, uint32_t wave_count, struct ctl_
     struct ctl_limits limits;
 
     limits.stage_ms = plan->stage_within_ms + MARGIN_MS;
-    limits.job_ms = plan->quiesce.wait_ms + plan->change_within_ms + plan->verify.settle_ms +
+    limits.job_ms = plan->quiesce.wait_ms + plan->change_within_ms + 2 * ctl_plan_verify_ms(plan) +
                     2 * plan->confirm_within_ms + plan->watch_ms + MARGIN_MS;
     limits.revert_ms = 2 * plan->change_within_ms + MARGIN_MS;
     limits.valid_ms = DAY_MS + limits.stage_ms +
@@ -149,12 +149,12 @@ static int put_lists(const struct ctl_plan *plan, struct pieces *pieces,
 {
     const struct ctl_plan_quiesce *quiesce = &plan->quiesce;
     const struct ctl_plan_precheck *precheck = &plan->precheck;
-    size_t texts_count = (size_t)precheck->units.count + precheck->containers.count +
-                         precheck->hooks.count + quiesce->units.count + quiesce->timers.count +
-                         quiesce->backups.count + plan->ssh.keep_groups.count +
-                         plan->ssh.keep_from.count + plan->verify.units.count +
-                         plan->verify.names.count + plan->verify.tcp.count + plan->witnesses.count +
-                         plan->revert_paths.count + plan->exclude.count;
+    size_t texts_count =
+        (size_t)precheck->units.count + precheck->containers.count + precheck->hooks.count +
+        quiesce->units.count + quiesce->timers.count + quiesce->backups.count +
+        plan->ssh.keep_groups.count + plan->ssh.keep_from.count + plan->verify.units.count +
+        plan->verify.names.count + plan->verify.tcp.count + plan->verify.hooks.count +
+        plan->witnesses.count + plan->revert_paths.count + plan->exclude.count;
 
     pieces->texts = calloc(texts_count + 1, sizeof(*pieces->texts));
     if (pieces->texts == NULL)
@@ -177,6 +177,7 @@ static int put_lists(const struct ctl_plan *plan, struct pieces *pieces,
     put_texts(pieces, &plan->exclude, &manifest->excludes, &manifest->excludes_count);
     put_texts(pieces, &plan->verify.names, &manifest->verify_names, &manifest->verify_names_count);
     put_texts(pieces, &plan->verify.tcp, &manifest->verify_tcp, &manifest->verify_tcp_count);
+    put_texts(pieces, &plan->verify.hooks, &manifest->verify_hooks, &manifest->verify_hooks_count);
     put_texts(pieces, &plan->witnesses, &manifest->witnesses, &manifest->witnesses_count);
     return 0;
 }
@@ -210,6 +211,9 @@ static int put_verify(const struct ctl_plan_verify *verify, struct pieces *piece
     }
     manifest->verify_http = pieces->http;
     manifest->verify_http_count = verify->http_count;
+    manifest->verify_again = verify->samples - 1;
+    manifest->verify_bad_allowed = verify->samples - verify->samples_needed;
+    manifest->verify_every_ms = (uint64_t)verify->every_ms;
     manifest->verify_grades = pieces->grades;
     manifest->verify_grades_count = verify->grades_count;
 

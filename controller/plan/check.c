@@ -118,6 +118,17 @@ static bool is_given(const struct ctl_plan *plan, uint32_t given)
     return (plan->given & given) != 0;
 }
 
+static void check_samples(const struct ctl_plan *plan, struct ctl_plan_problems *problems)
+{
+    if (!is_given(plan, CTL_PLAN_GIVEN_EVERY))
+        return;
+    if (plan->verify.every_ms > PROTO_SAMPLES_EVERY_MS_MAX)
+        problem(plan, problems, "verify.every", "is longer than 5m");
+    if (is_given(plan, CTL_PLAN_GIVEN_SAMPLES) ? plan->verify.samples == 1 : true)
+        problem(plan, problems, "verify.every",
+                "needs 'verify.samples' with more than one, such as 3 of 5");
+}
+
 static void check_revert_paths(const struct ctl_plan *plan, struct ctl_plan_problems *problems)
 {
     const struct ctl_plan_texts *paths = &plan->revert_paths;
@@ -161,6 +172,7 @@ void ctl_plan_check_whole(const struct ctl_plan *plan, struct ctl_plan_problems 
         problem(plan, problems, "ssh_lock.keep",
                 "keeps nobody: name a group or an address, or write 'ssh_lock: no'");
     }
+    check_samples(plan, problems);
     check_revert_paths(plan, problems);
     check_excluded(plan, problems);
     if (is_given(plan, CTL_PLAN_GIVEN_LEASE) && is_given(plan, CTL_PLAN_GIVEN_CHANGE) &&

@@ -164,11 +164,23 @@ static void fill_isolation(struct ctl_plan *plan, const struct by_risk *risk)
     }
 }
 
+static void fill_samples(struct ctl_plan *plan)
+{
+    if (is_missing(plan, CTL_PLAN_GIVEN_SAMPLES)) {
+        plan->verify.samples = plan->verify.samples_needed = 1;
+        note(plan, "verify.samples", "1 of 1", "always");
+    }
+    if (plan->verify.samples > 1) {
+        fill_duration(plan, CTL_PLAN_GIVEN_EVERY, &plan->verify.every_ms, "verify.every",
+                      2 * SECOND, "always");
+    }
+}
+
 /* Long enough for all that a lease covers, so that nothing opens in mid-change. */
 static void fill_lease(struct ctl_plan *plan)
 {
     int64_t needed_ms =
-        plan->quiesce.wait_ms + plan->change_within_ms + plan->verify.settle_ms + 10 * MINUTE;
+        plan->quiesce.wait_ms + plan->change_within_ms + ctl_plan_verify_ms(plan) + 10 * MINUTE;
 
     fill_duration(plan, CTL_PLAN_GIVEN_LEASE, &plan->ssh.lease_ms, "ssh_lock.lease",
                   needed_ms > 2 * HOUR ? needed_ms : 2 * HOUR, "always");
@@ -215,6 +227,7 @@ void ctl_plan_fill_defaults(struct ctl_plan *plan)
     fill_isolation(plan, risk);
     fill_duration(plan, CTL_PLAN_GIVEN_SETTLE, &plan->verify.settle_ms, "verify.settle",
                   10 * SECOND, "always");
+    fill_samples(plan);
     fill_duration(plan, CTL_PLAN_GIVEN_STAGE, &plan->stage_within_ms, "stage_within", 30 * MINUTE,
                   "always");
     fill_duration(plan, CTL_PLAN_GIVEN_CHANGE, &plan->change_within_ms, "change_within",
@@ -226,4 +239,15 @@ void ctl_plan_fill_defaults(struct ctl_plan *plan)
     fill_duration(plan, CTL_PLAN_GIVEN_KEEP_WAY_BACK, &plan->keep_way_back_ms, "keep_way_back",
                   7 * DAY, "always");
     fill_lease(plan);
+}
+
+int64_t ctl_plan_verify_ms(const struct ctl_plan *plan)
+{
+    const struct ctl_plan_verify *verify = &plan->verify;
+    int64_t again = verify->samples > 0 ? verify->samples - 1 : 0, hooks_ms = 0;
+
+    if (verify->hooks.count > 0)
+        hooks_ms = PROTO_HOOKS_WITHIN_MS;
+
+    return verify->settle_ms + again * verify->every_ms + hooks_ms;
 }

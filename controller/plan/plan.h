@@ -108,7 +108,9 @@ struct ctl_plan_precheck {
 };
 
 struct ctl_plan_verify {
-    struct ctl_plan_texts units, names, tcp;
+    struct ctl_plan_texts units, names, tcp, hooks;
+    uint32_t samples, samples_needed; /* so many of them must be good */
+    int64_t every_ms;
     struct ctl_plan_http *http;
     uint32_t http_count;
     struct ctl_plan_port *ports;
@@ -180,6 +182,9 @@ int ctl_plan_read(const char *file, const char *data, size_t size_bytes, struct 
                   struct ctl_plan_problems *problems, struct bl_error *err) BL_CHECKED;
 
 void ctl_plan_release(struct ctl_plan *plan);
+
+/* How long a host may verify: settle time, samples, and what hooks may wait. */
+int64_t ctl_plan_verify_ms(const struct ctl_plan *plan);
 
 /* "FILE:LINE: field 'x.y': problem; did you mean 'z'?", without a newline. */
 void ctl_plan_format_problem(const char *file, const struct ctl_plan_problem *problem,

@@ -303,6 +303,18 @@ static void read_verify(struct reader *reader, const struct ctl_plan_field *fiel
         reader->out_of_memory = true;
 }
 
+static void read_samples(struct reader *reader, const struct ctl_plan_field *field,
+                         const struct bl_yaml_node *node)
+{
+    struct ctl_plan_verify *verify = &reader->plan->verify;
+    struct bl_error err = {0};
+
+    if (!expect(reader, node, BL_YAML_SCALAR, "such as 3 of 5"))
+        return;
+    if (ctl_plan_parse_samples(node->text, &verify->samples_needed, &verify->samples, &err) < 0)
+        problem(reader, node, NULL, "%s", err.text);
+}
+
 /* "name" or "name=version"; *ret_package owns a copy that is cut in two. */
 static bool read_package(struct reader *reader, const struct bl_yaml_node *item,
                          struct ctl_plan_package *ret_package)
@@ -411,13 +423,14 @@ static void read_field(struct reader *reader, const struct ctl_plan_field *field
         [CTL_PLAN_LABELS] = read_labels,     [CTL_PLAN_PACKAGES] = read_packages,
         [CTL_PLAN_PORTS] = read_verify,      [CTL_PLAN_SECTION] = read_section,
         [CTL_PLAN_SWITCHED] = read_switched, [CTL_PLAN_GRADES] = read_verify,
-        [CTL_PLAN_HTTP] = read_verify,
+        [CTL_PLAN_HTTP] = read_verify,       [CTL_PLAN_SAMPLES] = read_samples,
     };
     struct bl_error err = {0};
 
     reader->plan->given |= field->given;
     if (field->kind == CTL_PLAN_NOT_YET) {
-        problem(reader, node, NULL, "is not built yet in belay %s", BELAY_VERSION);
+        problem(reader, node, NULL, "is not built yet in belay %s%s%s", BELAY_VERSION,
+                field->remedy != NULL ? ": " : "", field->remedy != NULL ? field->remedy : "");
         return;
     }
     if (field->kind != CTL_PLAN_NAME) {
@@ -531,7 +544,7 @@ void ctl_plan_release(struct ctl_plan *plan)
         &plan->ssh.keep_from,  &plan->verify.units,    &plan->witnesses,
         &plan->revert_paths,   &plan->exclude,         &plan->verify.names,
         &plan->verify.tcp,     &plan->precheck.units,  &plan->precheck.containers,
-        &plan->precheck.hooks,
+        &plan->precheck.hooks, &plan->verify.hooks,
     };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)

@@ -233,7 +233,21 @@ static const struct ctl_plan_field verify_rows[] = {
      .offset = AT(verify.tcp),
      .limit = PROTO_CHECKS_MAX,
      .check = ctl_plan_check_endpoint},
-    {.name = "run", .kind = CTL_PLAN_NOT_YET},
+    {.name = "hooks",
+     .kind = CTL_PLAN_TEXTS,
+     .offset = AT(verify.hooks),
+     .limit = PROTO_HOOKS_MAX,
+     .check = check_name},
+    {.name = "samples", .kind = CTL_PLAN_SAMPLES, .given = CTL_PLAN_GIVEN_SAMPLES},
+    {.name = "every",
+     .kind = CTL_PLAN_DURATION,
+     .given = CTL_PLAN_GIVEN_EVERY,
+     .offset = AT(verify.every_ms),
+     .min_ms = PROTO_SAMPLES_EVERY_MS_MIN},
+    {.name = "run",
+     .kind = CTL_PLAN_NOT_YET,
+     .remedy =
+         "put the program into /etc/belay/hooks.d of the hosts and name it in 'verify.hooks'"},
 };
 
 static const struct ctl_plan_field promises_rows[] = {

@@ -21,6 +21,7 @@ enum ctl_plan_kind {
     CTL_PLAN_PORTS,    /* verify.ports */
     CTL_PLAN_GRADES,   /* verify.grades */
     CTL_PLAN_HTTP,     /* verify.http */
+    CTL_PLAN_SAMPLES,  /* verify.samples */
     CTL_PLAN_SECTION,  /* a map of `fields` */
     CTL_PLAN_SWITCHED, /* a section, or 'no'; bool: not switched off */
     CTL_PLAN_NOT_YET,  /* known to the design, refused by this version */
@@ -53,6 +54,8 @@ enum ctl_plan_given {
     CTL_PLAN_GIVEN_ALLOW_NEW = 1 << 22,
     CTL_PLAN_GIVEN_PHASED = 1 << 23,
     CTL_PLAN_GIVEN_CONFFILES = 1 << 24,
+    CTL_PLAN_GIVEN_SAMPLES = 1 << 25,
+    CTL_PLAN_GIVEN_EVERY = 1 << 26,
     CTL_PLAN_GIVEN_REPAIR = 1 << 29,
     CTL_PLAN_GIVEN_MODULES = 1 << 30,
 };
@@ -69,6 +72,7 @@ struct ctl_plan_field {
     uint32_t choices_count;
     int (*check)(const char *text, struct bl_error *err);
     const struct ctl_plan_field *fields; /* SECTION, SWITCHED */
+    const char *remedy;                  /* NOT_YET: what to do instead, or NULL */
     uint32_t fields_count;
 };
 

@@ -166,6 +166,30 @@ int ctl_plan_parse_port(const char *text, uint32_t *ret_transport, uint64_t *ret
     return 0;
 }
 
+int ctl_plan_parse_samples(const char *text, uint32_t *ret_needed, uint32_t *ret_samples,
+                           struct bl_error *err)
+{
+    static const char of[] = " of ";
+    const char *between = strstr(text, of);
+    struct bl_error ignored = {0};
+    uint64_t needed = 0, samples = 0;
+    char first[8] = "";
+
+    if (between != NULL && (size_t)(between - text) < sizeof(first))
+        memcpy(first, text, (size_t)(between - text));
+    if (between == NULL || bl_text_to_u64(first, UINT32_MAX, &needed, &ignored) < 0 ||
+        bl_text_to_u64(between + strlen(of), UINT32_MAX, &samples, &ignored) < 0)
+        return bl_fail(err, -EINVAL, "'%.40s' is no number of samples: write 3 of 5", text);
+    if (samples > PROTO_SAMPLES_MAX)
+        return bl_fail(err, -EINVAL, "'%.40s': at most %d samples", text, PROTO_SAMPLES_MAX);
+    if (needed == 0 || needed > samples)
+        return bl_fail(err, -EINVAL, "'%.40s': from 1 of them to all of them", text);
+    *ret_needed = (uint32_t)needed;
+    *ret_samples = (uint32_t)samples;
+
+    return 0;
+}
+
 static bool has_host_bits(const uint8_t *address, size_t address_bytes, uint64_t prefix_bits)
 {
     for (size_t bit = (size_t)prefix_bits; bit < address_bytes * 8; bit++) {

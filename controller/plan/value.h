@@ -33,6 +33,10 @@ int ctl_plan_parse_duration(const char *text, int64_t *ret_ms, struct bl_error *
 int ctl_plan_parse_share(const char *text, struct ctl_plan_share *ret_share, struct bl_error *err)
     BL_CHECKED;
 
+/* "3 of 5": how many of how many must be good, at most PROTO_SAMPLES_MAX. */
+int ctl_plan_parse_samples(const char *text, uint32_t *ret_needed, uint32_t *ret_samples,
+                           struct bl_error *err) BL_CHECKED;
+
 /* "tcp/443", "udp/53"; *ret_transport is enum proto_transport. */
 int ctl_plan_parse_port(const char *text, uint32_t *ret_transport, uint64_t *ret_port,
                         struct bl_error *err) BL_CHECKED;

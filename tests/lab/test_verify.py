@@ -137,3 +137,70 @@ def test_pages_and_addresses_of_the_plan(fleet: MakeFleet) -> None:
     found = [each["reason"] for each in told["findings"] if each["code"] == "http_wrong"]
     assert found == [f"{page}: answers 500 instead of 200", f"http://{lab.ctl.address}/: is not this host"]
     assert h1.dpkg("demo") == "ii 2.0"
+
+
+HOOK_DIR = "/etc/belay/hooks.d"
+# Good in each second of its calls, and each call leaves a line.
+FLAPS = "#!/bin/sh\necho x >>/run/flaps\n[ $(($(wc -l </run/flaps) % 2)) = 0 ] && echo fine || { echo 'the queue is full'; exit 1; }\n"
+WAITS = "#!/bin/sh\n[ -e /run/asked ] && { echo ready; exit 0; }\ntouch /run/asked\necho 'the cache is cold'\nexit 21\n"
+
+
+def findings_of(told: dict[str, Any]) -> dict[str, str]:
+    return {each["code"]: each["reason"] for each in told["findings"] if each["step"] == "verify"}
+
+
+def test_hooks_of_the_administrator_judge_the_new_state(fleet: MakeFleet) -> None:
+    """R19: good, not yet, bad and broken are four things, and only the first lets the change stay."""
+    lab = fleet(hosts=1)
+    h1 = lab["h1"]
+    lab.repository.publish("1.0", "demo=2.0", "demo=2.3")
+    h1.write(f"{HOOK_DIR}/waits", WAITS, 0o755)
+    h1.write(f"{HOOK_DIR}/says-no", "#!/bin/sh\necho looking\necho 'orders do not arrive'\nexit 1\n", 0o755)
+    h1.write(f"{HOOK_DIR}/breaks", "#!/bin/sh\nno-such-command\n", 0o755)
+
+    code, good = lab.belay.roll_out(plan("demo=2.0", waves=["100%"], verify={"hooks": ["waits"], "settle": "1s"}))
+    assert code == Exit.DONE, good
+    assert findings_of(good["hosts"][0]) == {"hook_says_bad": "hook waits: good: ready"}
+    assert h1.exists("/run/asked")
+
+    verify = {"hooks": ["waits", "says-no", "breaks"], "settle": "1s"}
+    code, bad = lab.belay.roll_out(plan("demo=2.3", waves=["100%"], verify=verify))
+    assert code == Exit.HOSTS_FAILED, bad
+    (told,) = bad["hosts"]
+    assert (told["state"], told["cause"]["code"]) == ("reverted", "hook_says_bad")
+    found = findings_of(told)
+    graded = [each["reason"] for each in told["findings"] if each["step"] == "verify" and each["grade"]]
+    assert graded[0] == "hook says-no: orders do not arrive"
+    assert found["hook_broken"].startswith("hook breaks is broken and tells nothing: exit status 127")
+    assert h1.dpkg("demo") == "ii 2.0"
+
+
+def test_so_many_of_so_many_samples_must_be_good(fleet: MakeFleet) -> None:
+    """R19: what is right every second time passes as 2 of 5 and not as 4 of 5, and no sample is made in vain."""
+    lab = fleet(hosts=1)
+    h1 = lab["h1"]
+    lab.repository.publish("1.0", "demo=2.0", "demo=2.9")
+    h1.write(f"{HOOK_DIR}/flaps", FLAPS, 0o755)
+    page = f"http://127.0.0.1:{DEMO_PORT}/"
+    verify: dict[str, Any] = {"hooks": ["flaps"], "settle": "1s", "every": "1s", "units": ["demo.service"]}
+    verify |= {"ports": [f"tcp/{DEMO_PORT}"], "http": [{"url": page, "within": "1s"}]}
+
+    code, good = lab.belay.roll_out(plan("demo=2.0", waves=["100%"], verify=verify | {"samples": "2 of 5"}))
+    assert code == Exit.DONE, good
+    assert findings_of(good["hosts"][0]) == {
+        "hook_says_bad": "hook flaps: the queue is full (2 of 4 good, 2 of 5 needed)",
+        "http_wrong": f"{page}: answers 200 (2 of 2 good, 2 of 5 needed)",
+    }
+    # Four times after the change, and four times before the commit.
+    assert len(h1.read("/run/flaps").splitlines()) == 8
+
+    h1.write("/run/flaps", "")
+    code, bad = lab.belay.roll_out(plan("demo=2.9", waves=["100%"], verify=verify | {"samples": "4 of 5"}))
+    assert code == Exit.HOSTS_FAILED, bad
+    (told,) = bad["hosts"]
+    assert (told["state"], told["cause"]["code"]) == ("reverted", "http_wrong")
+    found = findings_of(told)
+    assert found["http_wrong"] == f"{page}: answers 500 instead of 200 (0 of 2 good, 4 of 5 needed)"
+    assert found["hook_says_bad"] == "hook flaps: the queue is full (1 of 3 good, 4 of 5 needed)"
+    assert "port_closed" not in found and "unit_not_up" not in found
+    assert len(h1.read("/run/flaps").splitlines()) == 3

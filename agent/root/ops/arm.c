@@ -17,7 +17,9 @@ static int start_arm(struct agent_op_run *run, struct bl_error *err)
     r = agent_txn_task_save(run->work->dir_fd, &task, err);
     if (r >= 0) {
         r = agent_silence_arm(run->host->places, run->work->id_text,
-                              (int64_t)(manifest->change_ms + manifest->confirm_within_ms), err);
+                              (int64_t)(manifest->change_ms + manifest->confirm_within_ms) +
+                                  proto_manifest_checks_ms(manifest),
+                              err);
     }
     if (r < 0)
         return bl_wrap(err, "silence timer");

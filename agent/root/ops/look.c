@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/probe/check.h"
-#include "agent/root/ask.h"
 #include "agent/root/errand.h"
 #include "agent/root/facts.h"
 #include "agent/root/ops/room.h"
@@ -26,7 +24,6 @@ struct agent_look {
     struct agent_phase_job job;
     struct agent_phase *phase;
     struct agent_survey *survey;
-    struct agent_ask *checks;
     struct agent_errand_ask *disks;
     struct proto_arena arena;
     struct agent_baseline baseline;
@@ -38,8 +35,6 @@ static void end(struct agent_look *look, const char *why)
     look->caller.done(look->caller.userdata, &look->findings, why);
 }
 
-static void begin_checks(struct agent_look *look);
-
 /* Why the way back did not get through is told as far as the disks know it. */
 static void on_disks(void *userdata, const struct agent_errand_result *result, const char *why)
 {
@@ -47,7 +42,7 @@ static void on_disks(void *userdata, const struct agent_errand_result *result, c
 
     if (result != NULL)
         agent_room_judge_writing(result->disks, result->disks_count, &look->findings);
-    begin_checks(look);
+    end(look, "");
 }
 
 static bool asks_disks(struct agent_look *look)
@@ -82,82 +77,23 @@ static void compare_state(struct agent_look *look, const struct agent_baseline *
 {
     const struct agent_baseline *before = &look->baseline;
     struct agent_findings *findings = &look->findings;
+    struct proto_manifest plan = look->work->manifest;
+    struct agent_baseline named = *now;
     struct agent_facts facts;
 
+    /* What was sampled is not judged once more by this one sight. */
+    if (!look->task.restored && plan.verify_again > 0)
+        plan.verify_ports_count = named.names_count = 0;
     agent_facts_read(&facts);
     agent_compare_processes(before, now, findings);
-    agent_compare_ports(before, now, &look->work->manifest, findings);
+    agent_compare_ports(before, now, &plan, findings);
     agent_compare_routes(before, now, findings);
-    agent_compare_resolver(before, now, findings);
+    agent_compare_resolver(before, &named, findings);
     agent_compare_ssh(before, now, findings);
     agent_compare_system(before, now, findings);
     agent_compare_containers(before, now, findings);
     agent_compare_stale(before, now, &look->work->transaction, facts.package_manager == PROTO_DNF,
                         findings);
-}
-
-static void judge_checks(struct agent_look *look, const struct agent_check_result *result)
-{
-    for (uint32_t i = 0; i < result->http_count; i++) {
-        if (result->http[i].is_right)
-            agent_findings_answer(&look->findings, "http_wrong", "%s", result->http[i].line);
-        else
-            agent_findings_found(&look->findings, "http_wrong", "%s", result->http[i].line);
-    }
-    for (uint32_t i = 0; i < result->tcp_count; i++) {
-        if (result->tcp[i].is_right)
-            agent_findings_answer(&look->findings, "tcp_closed", "%s", result->tcp[i].line);
-        else
-            agent_findings_found(&look->findings, "tcp_closed", "%s", result->tcp[i].line);
-    }
-}
-
-static void on_checks(void *userdata, const void *data, size_t data_bytes, const char *why)
-{
-    struct agent_look *look = userdata;
-    PROTO_AUTO_ARENA arena = {0};
-    struct agent_check_result result;
-    struct bl_error err = {0};
-
-    if (data == NULL) {
-        end(look, why);
-        return;
-    }
-    if (proto_decode(&agent_check_result_schema, data, data_bytes, &arena, &result, &err) < 0) {
-        end(look, err.text);
-        return;
-    }
-    /* An answer for each: none may be missing in silence. */
-    if (result.format != AGENT_CHECK_FORMAT ||
-        result.http_count != look->work->manifest.verify_http_count ||
-        result.tcp_count != look->work->manifest.verify_tcp_count) {
-        end(look, "belay-check gave an answer to another question");
-        return;
-    }
-    judge_checks(look, &result);
-    end(look, "");
-}
-
-/* What the plan asks of the new state; the former one is proven by comparison alone. */
-static void begin_checks(struct agent_look *look)
-{
-    const struct proto_manifest *manifest = &look->work->manifest;
-    const struct agent_check_task task = {.format = AGENT_CHECK_FORMAT,
-                                          .http = manifest->verify_http,
-                                          .http_count = manifest->verify_http_count,
-                                          .tcp = manifest->verify_tcp,
-                                          .tcp_count = manifest->verify_tcp_count};
-    const struct agent_ask_task question = {.folder = "check",
-                                            .schema = &agent_check_task_schema,
-                                            .record = &task,
-                                            .answer_bytes_max = AGENT_CHECK_RESULT_BYTES_MAX};
-    const struct agent_ask_caller caller = {look, on_checks};
-    struct bl_error err = {0};
-
-    if (look->task.restored || task.http_count + task.tcp_count == 0)
-        end(look, "");
-    else if (agent_ask_start(look->host, &question, &caller, &look->checks, &err) < 0)
-        end(look, err.text);
 }
 
 static void on_survey(void *userdata, const struct agent_baseline *now, const char *why)
@@ -184,7 +120,7 @@ static void on_survey(void *userdata, const struct agent_baseline *now, const ch
     if (!look->task.restored)
         agent_compare_kernel_log(&log, &look->findings);
     if (!asks_disks(look))
-        begin_checks(look);
+        end(look, "");
 }
 
 static int compare_packages(struct agent_look *look, const struct agent_txn_result *now,
@@ -284,7 +220,6 @@ struct agent_look *agent_look_free(struct agent_look *look)
         return NULL;
     look->phase = agent_phase_free(look->phase);
     look->survey = agent_survey_free(look->survey);
-    look->checks = agent_ask_free(look->checks);
     look->disks = agent_errand_free(look->disks);
     proto_arena_release(&look->arena);
     free(look);

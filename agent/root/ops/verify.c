@@ -4,24 +4,21 @@
 #include <string.h>
 
 #include "agent/root/ops/look.h"
+#include "agent/root/ops/samples.h"
 
 /*
  * VERIFY: is the host as it was, but for what was signed? The plan's units must stay up through
  * the settle time, without systemd having had to restart them; a unit of the plan that fails ends
- * it at once. Then one look at everything. Once more at the end of the watch, without settling.
+ * it at once. Then the plan's own checks, as often as it says, and one look at everything. Once
+ * more at the end of the watch, without settling.
  */
-struct seen { /* one unit of the plan at the beginning of the settle time */
-    uint64_t main_pid, restarts;
-    bool was_active;
-};
-
 struct verify_state {
     struct agent_units_call *watch, *call;
+    struct agent_samples *samples;
     struct agent_look *look;
     sd_event_source *settled;
-    struct seen seen[PROTO_UNITS_MAX];
-    struct agent_findings findings; /* of the plan's units */
-    bool is_end_of_settling;
+    struct agent_samples_seen seen[PROTO_UNITS_MAX]; /* at the beginning of the settle time */
+    struct agent_findings findings;                  /* of the plan's own checks */
     bool is_last; /* at the end of the watch, which has counted restarts: nothing settles */
 };
 
@@ -64,22 +61,21 @@ static void begin_look(struct agent_op_run *run)
         fail_to_ask(run, err.text);
 }
 
-/* The second sight of a unit of the plan, after the settle time. */
-static void judge(struct verify_state *state, uint32_t index, const char *name,
-                  const struct agent_unit *unit)
+static void on_samples(void *userdata, const struct agent_findings *findings, const char *why)
 {
-    const struct seen *seen = &state->seen[index];
+    struct agent_op_run *run = userdata;
+    struct verify_state *state = run->state;
 
-    if (unit == NULL || unit->state != AGENT_UNIT_ACTIVE) {
-        agent_findings_found(&state->findings, "unit_not_up", "%s of the plan is %s", name,
-                             unit == NULL ? "inactive" : agent_unit_state_name(unit->state));
-    } else if (!state->is_last && (unit->restarts > seen->restarts ||
-                                   (seen->was_active && unit->main_pid != seen->main_pid))) {
-        agent_findings_found(&state->findings, "unit_restarts", "%s of the plan did not stay up",
-                             name);
+    if (why[0] != '\0') {
+        agent_op_note(run, findings);
+        fail_to_ask(run, why);
+        return;
     }
+    agent_findings_join(&state->findings, findings);
+    begin_look(run);
 }
 
+/* The first sight of the units. */
 static void on_units(void *userdata, const struct agent_units_answer *answer)
 {
     struct agent_op_run *run = userdata;
@@ -95,43 +91,34 @@ static void on_units(void *userdata, const struct agent_units_answer *answer)
         const char *name = manifest->verify_units[i].text;
         const struct agent_unit *unit = agent_units_find(answer->list, name);
 
-        if (state->is_end_of_settling) {
-            judge(state, i, name, unit);
-            continue;
-        }
         if (unit != NULL && unit->state == AGENT_UNIT_FAILED) {
             agent_findings_found(&state->findings, "unit_failed", "%s of the plan failed", name);
         }
-        state->seen[i] =
-            (struct seen){.main_pid = unit != NULL ? unit->main_pid : 0,
-                          .restarts = unit != NULL ? unit->restarts : 0,
-                          .was_active = unit != NULL && unit->state == AGENT_UNIT_ACTIVE};
+        state->seen[i] = agent_samples_see(unit);
     }
-    if (state->is_end_of_settling) {
-        begin_look(run);
-    } else if (state->findings.count > 0) {
+    if (state->findings.count > 0)
         end_by_findings(run, &state->findings);
-    }
 }
 
-static int end_settling(struct agent_op_run *run)
+static int end_settling(struct agent_op_run *run, struct bl_error *err)
 {
+    const struct agent_samples_caller caller = {run, on_samples};
     struct verify_state *state = run->state;
 
-    state->is_end_of_settling = true;
     state->watch = agent_units_drop(state->watch);
     state->call = agent_units_drop(state->call);
 
-    return agent_units_list(run->host->units, on_units, run, &state->call);
+    return agent_samples_start(run->host, run->work, state->is_last ? NULL : state->seen, &caller,
+                               &state->samples, err);
 }
 
 static int on_settled(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct agent_op_run *run = userdata;
-    int r = end_settling(run);
+    struct bl_error err = {0};
 
-    if (r < 0)
-        fail_to_ask(run, strerror(-r));
+    if (end_settling(run, &err) < 0)
+        fail_to_ask(run, err.text);
 
     return 0;
 }
@@ -157,10 +144,8 @@ static int start(struct agent_op_run *run, struct bl_error *err)
 
     state->findings.manifest = &run->work->manifest;
     state->is_last = run->work->job.state == PROTO_JOB_PROBATION;
-    if (state->is_last) {
-        r = end_settling(run);
-        return r < 0 ? bl_fail(err, r, "begin the last look: %s", strerror(-r)) : 0;
-    }
+    if (state->is_last)
+        return end_settling(run, err);
     r = agent_units_watch(run->host->units, on_failed, run, &state->watch);
     if (r >= 0)
         r = agent_units_list(run->host->units, on_units, run, &state->call);
@@ -180,6 +165,7 @@ static void stop(struct agent_op_run *run)
 
     state->watch = agent_units_drop(state->watch);
     state->call = agent_units_drop(state->call);
+    state->samples = agent_samples_free(state->samples);
     state->look = agent_look_free(state->look);
     sd_event_source_disable_unref(state->settled);
 }

@@ -55,7 +55,26 @@ static const struct mistake {
      "p.yaml:6: field 'verify.untis': there is no such field; did you mean 'units'?"},
     {GOOD "gates: []\n", "p.yaml:5: field 'gates': is not built yet in belay " BELAY_VERSION},
     {GOOD "verify:\n  run: []\n",
-     "p.yaml:6: field 'verify.run': is not built yet in belay " BELAY_VERSION},
+     "p.yaml:6: field 'verify.run': is not built yet in belay " BELAY_VERSION
+     ": put the program into /etc/belay/hooks.d of the hosts and name it in 'verify.hooks'"},
+    {GOOD "verify:\n  hooks: [ ../x, ok, ok ]\n",
+     "p.yaml:6: field 'verify.hooks[0]': '../x' is not a name: letters, digits, '.', '_' "
+     "and '-', the first of them no sign\n"
+     "p.yaml:6: field 'verify.hooks[2]': 'ok' is listed twice"},
+    {GOOD "verify:\n  samples: 3/5\n",
+     "p.yaml:6: field 'verify.samples': '3/5' is no number of samples: write 3 of 5"},
+    {GOOD "verify:\n  samples: 6 of 5\n",
+     "p.yaml:6: field 'verify.samples': '6 of 5': from 1 of them to all of them"},
+    {GOOD "verify:\n  samples: 0 of 5\n",
+     "p.yaml:6: field 'verify.samples': '0 of 5': from 1 of them to all of them"},
+    {GOOD "verify:\n  samples: 3 of 21\n",
+     "p.yaml:6: field 'verify.samples': '3 of 21': at most 20 samples"},
+    {GOOD "verify:\n  every: 2s\n",
+     "p.yaml:6: field 'verify.every': needs 'verify.samples' with more than one, such as 3 of 5"},
+    {GOOD "verify:\n  samples: 1 of 2\n  every: 6m\n",
+     "p.yaml:7: field 'verify.every': is longer than 5m"},
+    {GOOD "verify:\n  samples: 1 of 2\n  every: 0s\n",
+     "p.yaml:7: field 'verify.every': '0s' is too short: at least 1s"},
     {GOOD "verify:\n  http:\n    - { url: ftp://x, status: 20, within: 2m, elsewhere: maybe }\n"
           "    - { urls: 'http://x/' }\n",
      "p.yaml:7: field 'verify.http[0].url': 'ftp://x' is not a URL such as "
@@ -297,6 +316,7 @@ static void reads_a_whole_plan(void **state)
         "quiesce: { units: [ cron.service ], timers: [ '*backup*' ], backups: [], wait: 5m }\n"
         "ssh_lock: { keep: { groups: [ breakglass ], from: [ 10.0.9.5 ] }, sessions: end, lease: 3h }\n"
         "verify: { units: [ nginx.service ], ports: [ tcp/443, udp/53 ], settle: 3s,\n"
+        "  hooks: [ h2 ], samples: 3 of 5, every: 10s,\n"
         "  grades: { kernel_broken: ignore, unit_idle: severe } }\n"
         "stage_within: 1m\nchange_within: 2m\nconfirm_within: 3m\nwatch: 0s\nkeep_way_back: 2d\n"
         "promises: { downtime: 30m, rollback_starts: 20m, restored: 2h }\n"
@@ -350,6 +370,12 @@ static void reads_a_whole_plan(void **state)
     assert_int_equal(plan->verify.ports[1].transport, PROTO_UDP);
     assert_int_equal(plan->verify.ports[1].port, 53);
     assert_int_equal(plan->verify.settle_ms, 3000);
+    assert_string_equal(plan->verify.hooks.items[0], "h2");
+    assert_int_equal(plan->verify.samples_needed, 3);
+    assert_int_equal(plan->verify.samples, 5);
+    assert_int_equal(plan->verify.every_ms, 10000);
+    /* The settle time, four more samples, and what hooks may wait. */
+    assert_int_equal(ctl_plan_verify_ms(plan), 3000 + 4 * 10000 + PROTO_HOOKS_WITHIN_MS);
     assert_int_equal(plan->verify.grades_count, 2);
     assert_string_equal(plan->verify.grades[0].code, "kernel_broken");
     assert_int_equal(plan->verify.grades[0].grade, PROTO_GRADE_IGNORE);
@@ -384,6 +410,9 @@ static void fills_in_by_risk(void **state)
 
     assert_int_equal(low->result, 0);
     assert_int_equal(low->plan.waves_count, 2);
+    assert_string_equal(find_derived(&low->plan, "verify.samples")->value, "1 of 1");
+    assert_null(find_derived(&low->plan, "verify.every"));
+    assert_int_equal(ctl_plan_verify_ms(&low->plan), low->plan.verify.settle_ms);
     assert_true(low->plan.ssh.lock);
     assert_string_equal(low->plan.ssh.keep_groups.items[0], "belay-rescue");
     assert_int_equal(low->plan.ssh.lease_ms, 7200000);

@@ -230,6 +230,7 @@ static void names_are_checked(void **state)
     REFUSED("precheck_hooks[0]", m.precheck_hooks = path; m.precheck_hooks_count = 1);
     REFUSED("precheck_hooks[0]", m.precheck_hooks = option; m.precheck_hooks_count = 1);
     REFUSED("verify_units[0]", m.verify_units = option; m.verify_units_count = 1);
+    REFUSED("verify_hooks[0]", m.verify_hooks = option; m.verify_hooks_count = 1);
     REFUSED("ssh_keep_groups[0]", m.ssh_keep_groups = option; m.ssh_keep_groups_count = 1);
     REFUSED("ssh_keep_from[0]", m.ssh_keep_from = host; m.ssh_keep_from_count = 1);
     REFUSED("verify_tcp[0]", m.verify_tcp = portless; m.verify_tcp_count = 1);
@@ -261,6 +262,26 @@ static void grades_are_of_findings_that_exist(void **state)
     REFUSED("there is no finding 'unit_idel'", m.verify_grades = unknown;
             m.verify_grades_count = 1);
     REFUSED("'unit_idle' twice", m.verify_grades = twice; m.verify_grades_count = 2);
+}
+
+static void samples_go_together(void **state)
+{
+    struct proto_manifest samples;
+
+    REFUSED("verify_bad_allowed", m.verify_again = 1; m.verify_every_ms = 1000;
+            m.verify_bad_allowed = 2);
+    REFUSED("verify_every_ms", m.verify_again = 0; m.verify_bad_allowed = 0;
+            m.verify_every_ms = 1000);
+    REFUSED("verify_every_ms", m.verify_again = 1; m.verify_bad_allowed = 0;
+            m.verify_every_ms = 999);
+
+    walk_sample_manifest(&samples);
+    samples.verify_again = 4;
+    samples.verify_every_ms = 10000;
+    samples.verify_hooks_count = 0;
+    assert_int_equal(proto_manifest_checks_ms(&samples), 40000);
+    samples.verify_hooks_count = 1;
+    assert_int_equal(proto_manifest_checks_ms(&samples), 40000 + PROTO_HOOKS_WITHIN_MS);
 }
 
 /* Kind `members` must be refused, with the sample's four pins. */
@@ -418,6 +439,7 @@ int main(void)
         cmocka_unit_test(names_are_checked),
         cmocka_unit_test(pages_have_plain_urls),
         cmocka_unit_test(grades_are_of_findings_that_exist),
+        cmocka_unit_test(samples_go_together),
         cmocka_unit_test(too_large_is_refused),
         cmocka_unit_test(words_have_names),
     };
