@@ -141,6 +141,11 @@ static const struct proto_field order_fields[] = {
     PROTO_FIELD_FIXED(struct proto_job_order, rollout_id),
 };
 
+static const struct proto_field revert_fields[] = {
+    PROTO_FIELD_FIXED(struct proto_revert, rollout_id),
+    PROTO_FIELD_U64_MAX(struct proto_revert, attempt, PROTO_ATTEMPTS_MAX),
+};
+
 static const struct proto_field commit_fields[] = {
     PROTO_FIELD_FIXED(struct proto_commit, rollout_id),
     PROTO_FIELD_U64(struct proto_commit, nonce),
@@ -175,7 +180,7 @@ static const struct kind_row kinds[] = {
     [PROTO_START] = {"start", PROTO_SCHEMA(struct proto_job_order, order_fields)},
     [PROTO_COMMIT] = ROW("commit", commit),
     [PROTO_CANCEL] = {"cancel", PROTO_SCHEMA(struct proto_job_order, order_fields)},
-    [PROTO_REVERT] = {"revert", PROTO_SCHEMA(struct proto_job_order, order_fields)},
+    [PROTO_REVERT] = ROW("revert", revert),
     [PROTO_REPORT_ACK] = ROW("report_ack", report_ack),
     [PROTO_ENROLL_REPLY] = ROW("enroll_reply", enroll_reply),
 };

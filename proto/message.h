@@ -166,8 +166,13 @@ struct proto_offer {
     uint32_t proof_count;
 };
 
-struct proto_job_order { /* START, CANCEL, REVERT */
+struct proto_job_order { /* START, CANCEL */
     uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES];
+};
+
+struct proto_revert {
+    uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES];
+    uint64_t attempt; /* from 1: a higher one begins a way back that failed once more */
 };
 
 struct proto_commit {
@@ -195,6 +200,7 @@ struct proto_message {
         struct proto_query query;
         struct proto_offer offer;
         struct proto_job_order order;
+        struct proto_revert revert;
         struct proto_commit commit;
         struct proto_report_ack report_ack;
     };

@@ -9,6 +9,10 @@
  * The words of the field, once: on wire, on disk, in reports and in both decision cores. Values are
  * never renumbered or reused. No more than names in here, so that the pure cores may include it.
  */
+enum {
+    PROTO_ATTEMPTS_MAX = 1000000, /* of going back: orders above it are taken for doubles */
+};
+
 enum proto_risk {
     PROTO_RISK_LOW = 1,
     PROTO_RISK_MEDIUM,

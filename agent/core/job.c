@@ -314,7 +314,8 @@ static void on_revert(struct agent_job *job, const struct agent_job_event *event
                       struct agent_job_effects *effects)
 {
     bool is_late = job->state == PROTO_JOB_COMMITTED;
-    bool is_again = job->state == PROTO_JOB_REVERT_FAILED && event->again;
+    bool is_new = event->again || event->attempt > job->attempt;
+    bool is_again = job->state == PROTO_JOB_REVERT_FAILED && is_new;
 
     if ((agent_job_is_final(job) && !is_late && !is_again) || job->revert_wanted ||
         job->state == PROTO_JOB_OFFERED || job->state == PROTO_JOB_REVERTING)
@@ -327,6 +328,8 @@ static void on_revert(struct agent_job *job, const struct agent_job_event *event
     if (is_again)
         forget_failure(job);
     job->revert_wanted = true;
+    if (event->attempt > job->attempt)
+        job->attempt = event->attempt;
     job->isolate_again = is_late || (is_again && job->changed);
     agent_job_set_cause(job, event->code != NULL ? event->code : "revert", event->reason);
     if (job->step_running)

@@ -64,7 +64,8 @@ struct agent_job_event {
     struct bl_mono now; /* always */
     enum agent_job_event_type type;
     bool rebooted;
-    bool again; /* REVERT: also begin a way back anew that failed; else it is a double */
+    bool again;       /* REVERT by a person at the host: also of a way back that failed */
+    uint32_t attempt; /* REVERT by the controller: higher than those before it means the same */
     enum proto_step step;
     enum proto_result result;
     enum proto_grade grade; /* VERIFY that failed, FOUND; 0 otherwise */
@@ -105,6 +106,7 @@ struct agent_job {
     uint32_t state;     /* enum proto_job_state */
     uint32_t step;      /* enum proto_step that runs or ran last in this state; 0 = none yet */
     uint32_t tries;     /* of `step`: giving back is tried more than once */
+    uint32_t attempt;   /* of the controller's last REVERT that was heeded */
     uint32_t way_backs; /* how often the way back was begun: each begins its runs anew */
     bool step_running;
     bool start_wanted;  /* START came while staging */

@@ -9,6 +9,7 @@ static const struct proto_field saved_rows[] = {
     PROTO_FIELD_ENUM(T, job.state, PROTO_JOB_STATE_LAST),
     PROTO_FIELD_ENUM_OPT(T, job.step, PROTO_STEP_LAST),
     COUNT(T, job.tries),
+    COUNT(T, job.attempt),
     COUNT(T, job.way_backs),
     PROTO_FIELD_BOOL(T, job.step_running),
     PROTO_FIELD_BOOL(T, job.start_wanted),

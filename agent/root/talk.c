@@ -363,8 +363,9 @@ static void on_cancel(struct agent_talk *talk, const struct proto_message *messa
 static void on_revert(struct agent_talk *talk, const struct proto_message *message)
 {
     agent_jobs_take_back(
-        talk->jobs, message->order.rollout_id,
+        talk->jobs, message->revert.rollout_id,
         (struct agent_job_event){.type = AGENT_JOB_REVERT,
+                                 .attempt = (uint32_t)message->revert.attempt,
                                  .code = "revert_by_controller",
                                  .reason = "the controller asked for the way back"},
         "controller");

@@ -353,9 +353,10 @@ static bool begins_rollback(const struct ctl_rollout *rollout, uint32_t wave)
 
     for (uint32_t i = 0; i < rollout->host_count; i++) {
         const struct ctl_rollout_host *host = &rollout->hosts[i];
-        bool is_at_end = host->state == CTL_HOST_REVERT_FAILED || ctl_host_is_back(host);
 
-        if (is_in_scope(host, wave) && host->touched && (!is_at_end || !was_rolled_back))
+        /* Also who could not go back: it is asked once more. */
+        if (is_in_scope(host, wave) && host->touched &&
+            (!ctl_host_is_back(host) || !was_rolled_back))
             return true;
     }
 

@@ -66,9 +66,10 @@ struct ctl_rollout_host {
     bool started; /* START was ordered */
     bool touched; /* this rollout may have changed it: it was started, or says that it runs */
     bool revert_wanted;
-    bool went_back; /* lost, since what it reported is void: CTL_ROLLOUT_HOST_WENT_BACK */
-    bool lost;      /* was silent beyond its deadline: shown as it is, but no longer waited for */
-    uint64_t nonce; /* of PROBATION; 0 = no commit due */
+    uint32_t reverts; /* how often it was ordered back, by people or by the rollout */
+    bool went_back;   /* lost, since what it reported is void: CTL_ROLLOUT_HOST_WENT_BACK */
+    bool lost;        /* was silent beyond its deadline: shown as it is, but no longer waited for */
+    uint64_t nonce;   /* of PROBATION; 0 = no commit due */
     struct bl_mono deadline; /* LOST when it passes without news; ms 0 = none */
 };
 
@@ -145,14 +146,15 @@ enum ctl_rollout_effect_type {
     CTL_ROLLOUT_SEND_START,
     CTL_ROLLOUT_SEND_COMMIT, /* with `nonce` */
     CTL_ROLLOUT_SEND_CANCEL,
-    CTL_ROLLOUT_SEND_REVERT,
-    CTL_ROLLOUT_WAKE,    /* deliver TIME at `wake_at` */
-    CTL_ROLLOUT_CHANGED, /* host `host` or the rollout itself changed: tell those who watch */
+    CTL_ROLLOUT_SEND_REVERT, /* with `attempt` */
+    CTL_ROLLOUT_WAKE,        /* deliver TIME at `wake_at` */
+    CTL_ROLLOUT_CHANGED,     /* host `host` or the rollout itself changed: tell those who watch */
 };
 
 struct ctl_rollout_effect {
     enum ctl_rollout_effect_type type;
     uint32_t host;
+    uint32_t attempt;
     uint64_t nonce;
     struct bl_mono wake_at;
 };

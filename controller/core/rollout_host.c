@@ -37,7 +37,7 @@ static const struct bl_sm_row host_rows[HOST_ROW_COUNT] = {
     [CTL_HOST_COMMITTED] = {"committed",
                             TO(REVERTING) | TO(REVERTED) | TO(REVERT_FAILED) | TO(LOST), true},
     [CTL_HOST_REVERTED] = {"reverted", TO(LOST), true},
-    /* A person at the host may have removed what was in its way. */
+    /* Somebody may have removed what was in its way. */
     [CTL_HOST_REVERT_FAILED] = {"revert_failed", TO(REVERTING) | TO(REVERTED) | TO(LOST), true},
     [CTL_HOST_REFUSED] = {"refused", 0, true},
     [CTL_HOST_BLOCKED] = {"blocked", 0, true},
@@ -231,6 +231,13 @@ static void report_move(struct ctl_rollout *rollout, uint32_t host_index, uint32
         ctl_host_fail(rollout, host_index, effects);
 }
 
+static void send_revert(const struct ctl_rollout *rollout, uint32_t host_index,
+                        struct ctl_rollout_effects *effects)
+{
+    ctl_host_emit(effects, CTL_ROLLOUT_SEND_REVERT, host_index)->attempt =
+        rollout->hosts[host_index].reverts;
+}
+
 /* Whoever is lost is told to go back all the same, and still not waited for. */
 static void begin_revert(struct ctl_rollout *rollout, uint32_t host_index, struct bl_mono now,
                          struct ctl_rollout_effects *effects)
@@ -238,7 +245,7 @@ static void begin_revert(struct ctl_rollout *rollout, uint32_t host_index, struc
     if (rollout->hosts[host_index].state != CTL_HOST_REVERTING)
         move(rollout, host_index, CTL_HOST_REVERTING, effects);
     ctl_host_renew_deadline(rollout, host_index, now);
-    (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_REVERT, host_index);
+    send_revert(rollout, host_index, effects);
 }
 
 void ctl_host_report(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
@@ -298,14 +305,18 @@ void ctl_host_order_revert(struct ctl_rollout *rollout, uint32_t host_index, str
     struct ctl_rollout_host *host = &rollout->hosts[host_index];
 
     bool is_repeated = host->revert_wanted && host->state == CTL_HOST_REVERTING;
+    bool is_due =
+        host->touched && is_in(host, TO_ACTIVE | TO(COMMITTED) | TO(REVERT_FAILED) | TO(LOST));
 
-    effects->changed = effects->changed || !host->revert_wanted;
-    if (!host->touched || !is_in(host, TO_ACTIVE | TO(COMMITTED) | TO(LOST))) {
-        host->revert_wanted = true; /* nothing to take back, as far as is known */
+    if (is_repeated) {
+        send_revert(rollout, host_index, effects);
         return;
     }
-    if (is_repeated) {
-        (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_REVERT, host_index);
+    effects->changed = effects->changed || !host->revert_wanted;
+    if ((is_due || !host->revert_wanted) && host->reverts < PROTO_ATTEMPTS_MAX)
+        host->reverts++;
+    if (!is_due) {
+        host->revert_wanted = true; /* nothing to take back, as far as is known */
         return;
     }
 
@@ -358,7 +369,7 @@ void ctl_host_repeat_order(const struct ctl_rollout *rollout, uint32_t host_inde
         break;
     case CTL_HOST_REVERTING:
         if (host->revert_wanted)
-            (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_REVERT, host_index);
+            send_revert(rollout, host_index, effects);
         break;
     case CTL_HOST_REFUSED:
     case CTL_HOST_BLOCKED:
@@ -367,9 +378,11 @@ void ctl_host_repeat_order(const struct ctl_rollout *rollout, uint32_t host_inde
             (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_CANCEL, host_index);
         break;
     case CTL_HOST_LOST: /* too late to start: what can still be undone without harm is */
-        (void)ctl_host_emit(effects,
-                            host->revert_wanted ? CTL_ROLLOUT_SEND_REVERT : CTL_ROLLOUT_SEND_CANCEL,
-                            host_index);
+        if (host->revert_wanted) {
+            send_revert(rollout, host_index, effects);
+        } else {
+            (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_CANCEL, host_index);
+        }
         break;
     case CTL_HOST_READY:
     case CTL_HOST_COMMITTED:

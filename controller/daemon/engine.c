@@ -239,6 +239,7 @@ static int queue_effects(struct ctl_engine *engine, struct ctl_run *run, struct 
             .host = run->members[effect->host].host,
             .run = run,
             .index = effect->host,
+            .attempt = effect->attempt,
             .nonce = effect->nonce,
         };
         r = ctl_engine_queue(engine, &order, err);

@@ -22,7 +22,8 @@ struct ctl_order { /* what is sent when the turn is committed */
     struct ctl_fleet_host *host;
     struct ctl_run *run; /* NULL for REPORT_ACK */
     uint32_t index;      /* of the host in `run` */
-    uint64_t nonce;
+    uint32_t attempt;    /* REVERT */
+    uint64_t nonce;      /* COMMIT */
 };
 
 struct ctl_engine_watcher {

@@ -52,6 +52,9 @@ static struct proto_message make_message(const struct ctl_order *order,
     } else if (order->kind == PROTO_COMMIT) {
         memcpy(message.commit.rollout_id, order->run->id, PROTO_ROLLOUT_ID_BYTES);
         message.commit.nonce = order->nonce;
+    } else if (order->kind == PROTO_REVERT) {
+        memcpy(message.revert.rollout_id, order->run->id, PROTO_ROLLOUT_ID_BYTES);
+        message.revert.attempt = order->attempt;
     } else {
         memcpy(message.order.rollout_id, order->run->id, PROTO_ROLLOUT_ID_BYTES);
     }

@@ -60,7 +60,8 @@ def test_revert_with_the_controller_dead_and_the_repository_gone(fleet: MakeFlee
     assert h1.state() == before
 
 
-def test_a_way_back_that_failed_is_gone_once_more(fleet: MakeFleet) -> None:
+@pytest.mark.parametrize("who", ["host", "controller"])
+def test_a_way_back_that_failed_is_gone_once_more(fleet: MakeFleet, who: str) -> None:
     """The former packages cannot be read; once somebody has seen to that, the host goes back after all, and the controller hears."""
     lab = fleet(hosts=1)
     h1 = lab["h1"]
@@ -78,11 +79,17 @@ def test_a_way_back_that_failed_is_gone_once_more(fleet: MakeFleet) -> None:
     assert "revert_failed" in status and "`belay-rescue revert`" in status
     assert h1.can_log_in()
 
+    lab.belay("rollback", report["rollout"])  # nobody has done anything about it
+    assert lab.belay.wait(report["rollout"]) == Exit.ROLLBACK_INCOMPLETE
+
     kept.write_bytes(content)
-    h1.run("belay-rescue", "revert")
-    wait_for("the end of the way back", lambda: rescue_status(h1)["job"]["state"] == "reverted", 60)
-    assert h1.state() == before
+    if who == "host":
+        h1.run("belay-rescue", "revert")
+        wait_for("the end of the way back", lambda: rescue_status(h1)["job"]["state"] == "reverted", 60)
+    else:
+        lab.belay("rollback", report["rollout"])
     wait_for("belayd to hear", lambda: lab.belay.wait(report["rollout"]) == Exit.ROLLED_BACK, 30)
+    assert h1.state() == before
 
 
 @pytest.mark.deadline(240)

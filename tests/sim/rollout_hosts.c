@@ -110,7 +110,10 @@ void world_host_take(struct world *w, const struct ctl_rollout_effect *order)
     case CTL_ROLLOUT_SEND_REVERT:
         if (is_before_start(host->truth)) {
             host_move(w, host, PROTO_JOB_CANCELLED);
-        } else if (is_under_way) {
+        } else if (is_under_way ||
+                   (host->truth == PROTO_JOB_REVERT_FAILED && order->attempt > host->attempt)) {
+            host->attempt = order->attempt;
+            host->cannot_go_back = host->cannot_go_back && sim_percent(&w->chance, 70);
             host_move(w, host, PROTO_JOB_REVERTING);
         }
         break;

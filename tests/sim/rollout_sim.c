@@ -29,7 +29,7 @@ static void check_same(const struct world *w, const struct ctl_rollout *a,
         SIM_CHECK(&w->chance, x->grade == y->grade && x->failed == y->failed);
         SIM_CHECK(&w->chance,
                   x->touched == y->touched && x->started == y->started && x->lost == y->lost);
-        SIM_CHECK(&w->chance, x->went_back == y->went_back);
+        SIM_CHECK(&w->chance, x->went_back == y->went_back && x->reverts == y->reverts);
         SIM_CHECK(&w->chance, x->revert_wanted == y->revert_wanted && x->nonce == y->nonce);
         SIM_CHECK(&w->chance, x->deadline.ms == y->deadline.ms);
     }
@@ -86,7 +86,7 @@ static void check_order(struct world *w, const struct ctl_rollout_effect *order)
                                   ctl_host_state_is_final(w->live_hosts[order->host].state));
         break;
     case CTL_ROLLOUT_SEND_REVERT:
-        SIM_CHECK(&w->chance, host->was_told_back);
+        SIM_CHECK(&w->chance, host->was_told_back && order->attempt > 0);
         break;
     case CTL_ROLLOUT_WAKE:
     case CTL_ROLLOUT_CHANGED:

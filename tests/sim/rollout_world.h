@@ -35,6 +35,7 @@ struct host {
     bool commit_got;
     bool went_back; /* and belayd has not stored that yet */
     /* Fates. */
+    uint32_t attempt; /* of the last REVERT that it heeded */
     bool dies, lies, refuses, blocks, fails, cannot_go_back;
     uint32_t grade;
     /* Observed by the world. */

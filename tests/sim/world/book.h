@@ -45,7 +45,9 @@ struct law_member {
     uint32_t copied_state; /* `job_state` in the snapshot */
     bool is_distrusted;    /* the host trusts nobody who signed this */
     bool is_rescued;       /* a person at the host wanted it back */
-    int64_t rescued_ms;    /* when last; 0: never */
+    uint32_t rescues;      /* how often */
+    uint32_t attempts;     /* the highest of the REVERTs that left for it */
+    uint32_t tried_again;  /* how often it went back once more after a way back that failed */
     int64_t recorded_ms;
     int64_t probation_ms; /* not earlier than this */
     int64_t commit_ms;    /* COMMIT was heard over a new link; SIM_NEVER: not */

@@ -232,6 +232,8 @@ static void tell_law(uint32_t host, const void *data, size_t size_bytes)
         id = manifest.rollout_id;
     }
     sim_tell(SIM_CONTROLLER, "%s to host %u", proto_message_name(message.kind), host);
+    if (message.kind == PROTO_REVERT)
+        sim_law_attempt_sent(id, host, (uint32_t)message.revert.attempt);
     sim_law_order_sent(id, host, orders[message.kind]);
 }
 

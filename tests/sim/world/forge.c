@@ -76,6 +76,10 @@ static void forge_order(uint32_t host, const uint8_t *id, uint32_t kind,
     } else {
         memcpy(message.order.rollout_id, id, PROTO_ROLLOUT_ID_BYTES);
     }
+    if (kind == PROTO_REVERT) {
+        message.revert.attempt = 1;
+        sim_law_attempt_sent(id, host, 1);
+    }
     if (proto_message_encode(&message, &buffer, &err) < 0)
         sim_broken("forged: %s", err.text);
     sim_law_order_forged(id, host, order);

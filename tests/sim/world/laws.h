@@ -51,6 +51,9 @@ void sim_law_belayd(bool is_up);
 /* A message with an order leaves belayd for a host, whether it arrives or not. */
 void sim_law_order_sent(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], uint32_t host,
                         enum ctl_rollout_effect_type order);
+/* Which attempt a REVERT that leaves, or is forged, is. */
+void sim_law_attempt_sent(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], uint32_t host,
+                          uint32_t attempt);
 /* The same from somebody else who holds the controller: no more than this may come of it. */
 void sim_law_order_forged(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], uint32_t host,
                           enum ctl_rollout_effect_type order);

@@ -217,6 +217,16 @@ void sim_law_order_sent(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], uint32
     member->orders_sent |= UINT32_C(1) << order;
 }
 
+void sim_law_attempt_sent(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], uint32_t host,
+                          uint32_t attempt)
+{
+    const struct law_rollout *rollout = law_find(rollout_id);
+    struct law_member *member = rollout != NULL ? law_member_of(rollout, host) : NULL;
+
+    if (member != NULL && member->attempts < attempt)
+        member->attempts = attempt;
+}
+
 void sim_law_order_forged(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], uint32_t host,
                           enum ctl_rollout_effect_type order)
 {

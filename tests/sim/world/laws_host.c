@@ -108,7 +108,8 @@ static void judge_way_back(const struct law_member *member)
             "host %u: committed rollout %u and goes back, and nobody ordered that", member->host,
             member->rollout->number);
     SIM_LAW(member->job_state != PROTO_JOB_REVERT_FAILED ||
-                (member->is_rescued && member->rescued_ms >= member->recorded_ms),
+                member->tried_again < member->rescues + member->attempts ||
+                member->is_disk_replaced,
             "host %u: rollout %u could not go back and tries again, and nobody asked for that",
             member->host, member->rollout->number);
 }
@@ -146,6 +147,8 @@ static void record(struct law_member *member, uint32_t state, int64_t not_before
                 member->rollout->number);
     if (member->is_known && is_new)
         judge_move(member, state);
+    if (member->job_state == PROTO_JOB_REVERT_FAILED && state == PROTO_JOB_REVERTING)
+        member->tried_again++;
     if (state == PROTO_JOB_CHANGING)
         member->is_change_due = true;
     if (state == PROTO_JOB_COMMITTED && member->committed_ms == 0)
@@ -223,7 +226,7 @@ void sim_law_rescued(uint32_t host)
     if (law_host(host)->job == NULL)
         return;
     law_host(host)->job->is_rescued = true;
-    law_host(host)->job->rescued_ms = sim_now_ms();
+    law_host(host)->job->rescues++;
 }
 
 void sim_law_distrusted(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES])

@@ -404,12 +404,15 @@ static void what_cannot_be_given_back_is_told(void **state)
     assert_true(job.ssh_locked && agent_job_is_open(&job));
 }
 
-/* A person has made room, say; nothing but a person's new word begins it once more. */
+/* A person has made room, say; only a new word begins it once more, of people or the controller. */
 static void a_way_back_that_failed_is_gone_once_more(void **state)
 {
-    const struct agent_job_event doubled = {.type = AGENT_JOB_REVERT, .code = "doubled"};
+    const struct agent_job_event doubled = {
+        .type = AGENT_JOB_REVERT, .attempt = 1, .code = "doubled"};
     const struct agent_job_event again = {
         .type = AGENT_JOB_REVERT, .again = true, .code = "revert_at_host", .reason = "a person"};
+    const struct agent_job_event ordered = {
+        .type = AGENT_JOB_REVERT, .attempt = 2, .code = "revert_by_controller"};
     struct agent_job job = job_in(PROTO_JOB_PROBATION);
     int64_t now_ms = 10;
 
@@ -430,10 +433,18 @@ static void a_way_back_that_failed_is_gone_once_more(void **state)
     assert_int_equal(job.state, PROTO_JOB_REVERTING);
     assert_int_equal(job.step, PROTO_STEP_QUIESCE); /* the host served meanwhile */
     assert_int_equal(job.way_backs, 2);
+    while (job.step_running) {
+        end_step(&job, now_ms++,
+                 job.step == PROTO_STEP_PROVE ? PROTO_RESULT_FAILED : PROTO_RESULT_OK);
+    }
+    assert_int_equal(job.state, PROTO_JOB_REVERT_FAILED);
+
+    give(&job, now_ms++, ordered);
+    assert_int_equal(job.way_backs, 3);
     while (job.step_running)
         end_step(&job, now_ms++, PROTO_RESULT_OK);
     assert_int_equal(job.state, PROTO_JOB_REVERTED);
-    assert_string_equal(job.code, "revert_at_host");
+    assert_string_equal(job.code, "revert_by_controller");
     assert_false(agent_job_is_open(&job));
 }
 

@@ -138,6 +138,35 @@ static void a_rollback_finds_whom_nobody_knew_of(void **state)
     assert_int_equal(rollout.state, CTL_ROLLOUT_ROLLED_BACK);
 }
 
+/* Asked once more, who could not go back is ordered anew; the same order again is a double. */
+static void a_rollback_that_was_incomplete_is_tried_again(void **state)
+{
+    begin(1, 1, 1);
+    (void)say(2, 0, PROTO_JOB_READY);
+    (void)say(3, 0, PROTO_JOB_PROBATION);
+    (void)say(4, 0, PROTO_JOB_COMMITTED);
+    order(5, CTL_ROLLOUT_ROLLBACK);
+    assert_int_equal(hosts[0].state, CTL_HOST_REVERTING);
+    (void)say(6, 0, PROTO_JOB_REVERT_FAILED);
+    assert_int_equal(rollout.state, CTL_ROLLOUT_ROLLBACK_INCOMPLETE);
+
+    for (uint32_t again = 0; again < 2; again++) {
+        bool is_sent = false;
+
+        order(7, CTL_ROLLOUT_ROLLBACK);
+        assert_int_equal(rollout.state, CTL_ROLLOUT_ROLLING_BACK);
+        assert_int_equal(hosts[0].state, CTL_HOST_REVERTING);
+        for (uint32_t i = 0; i < effects.count; i++) {
+            is_sent = is_sent || (effects.list[i].type == CTL_ROLLOUT_SEND_REVERT &&
+                                  effects.list[i].attempt == 2);
+        }
+        assert_true(is_sent);
+    }
+    (void)say(8, 0, PROTO_JOB_REVERTING);
+    (void)say(9, 0, PROTO_JOB_REVERTED);
+    assert_int_equal(rollout.state, CTL_ROLLOUT_ROLLED_BACK);
+}
+
 static void go_back(int64_t now_ms, uint32_t host)
 {
     assert_true(
@@ -225,6 +254,7 @@ int main(void)
         cmocka_unit_test(out_of_range_scopes_are_ignored),
         cmocka_unit_test(nobody_started_is_rolled_back_at_once),
         cmocka_unit_test(a_rollback_finds_whom_nobody_knew_of),
+        cmocka_unit_test(a_rollback_that_was_incomplete_is_tried_again),
         cmocka_unit_test(who_went_back_is_known_no_more),
         cmocka_unit_test(who_went_back_before_its_start_begins_anew),
         cmocka_unit_test(a_rollout_of_the_largest_size_fits),
