@@ -1,12 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 
+#include "agent/lease/cron_missed.h"
 #include "agent/lease/manager.h"
 #include "agent/lease/quiesce_hold.h"
 #include "agent/lease/quiesce_op.h"
 #include "agent/lease/quiesce_plan.h"
 #include "agent/lease/store.h"
 #include "common/text.h"
+
+/* Whoever paused cron says what that cost. */
+static void add_cron(const struct agent_lease_record *record, char *reason, size_t size_bytes)
+{
+    size_t used = strlen(reason);
+    struct bl_text text;
+
+    for (uint32_t i = 0; i < record->units_count; i++) {
+        const struct agent_lease_unit *unit = &record->units[i];
+
+        if (!unit->was_active ||
+            (strcmp(unit->name, "cron.service") != 0 && strcmp(unit->name, "crond.service") != 0))
+            continue;
+        bl_text_init(&text, reason + used, size_bytes - used);
+        agent_cron_tell_missed("", record->taken_ms, bl_wall_now().ms, &text);
+        return;
+    }
+}
 
 static void forget_lease(struct agent_quiesce *op)
 {
@@ -21,6 +40,7 @@ static void forget_lease(struct agent_quiesce *op)
     /* A timer that stays finds nothing to give back, and is disarmed then. */
     (void)!agent_quiesce_set_lease_timer(op->places, -1, &err);
     agent_quiesce_tell_given(&op->record, bl_wall_now(), reason, sizeof(reason));
+    add_cron(&op->record, reason, sizeof(reason));
     agent_quiesce_succeed(op, reason);
 }
 

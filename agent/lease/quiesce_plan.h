@@ -48,7 +48,7 @@ bool agent_quiesce_starts(const struct agent_lease_record *record,
 
 /*
  * The sentence for the report: what was given back, and the first run of each timer that was
- * missed, or is late where the timer makes up for it. Of cron's tables nothing is told.
+ * missed, or is late where the timer makes up for it. For cron see cron_missed.h.
  */
 void agent_quiesce_tell_given(const struct agent_lease_record *record, struct bl_wall now,
                               char *ret_text, size_t text_bytes);

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -145,6 +147,27 @@ def test_a_backup_that_cron_started_is_waited_for(host: Host, scope: str) -> Non
     assert "processes of stopped units go on" in reason, "the other job is not a backup: it goes on, and that is told"
     assert host.unit_state(cron) == "inactive"
     host.run(*RELEASE)
+    assert host.unit_state(cron) == "active" and nothing_is_held(host)
+
+
+def test_runs_of_cron_that_were_missed_are_told_by_line(host: Host) -> None:
+    """F44: how many, and by which lines; never a command, which may hold a secret. What nobody understands is told apart."""
+    cron = crond(host)
+    spool = "/var/spool/cron/crontabs" if cron == "cron.service" else "/var/spool/cron"
+    host.write("/etc/cron.d/lab", "# nothing\n* * * * * root echo hunter2 >>/run/ticked\n@yearly root echo hunter2\nodd hunter2\n")
+    host.run("mkdir", "-p", spool)
+    host.write(f"{spool}/ops", "* * * * * : hunter2\n", 0o600)
+    assert try_lease(host, "pause", HOUR, "1000", cron, "-", "-") == ""
+    host.run("rm", "-f", "/run/ticked")
+    began = time.time() // 60
+    wait_for("two minutes to begin", lambda: time.time() // 60 >= began + 2, 130)
+    assert not host.exists("/run/ticked")
+    host.run(*RELEASE)
+    told = host.journal("belay-lease@quiesce.service")
+    # Another one if a minute began while the pause was being taken.
+    assert re.search(r"/etc/cron.d/lab:2 [23] times", told) and re.search(f"{spool}/ops:1 [23] times", told), told
+    assert "not understood: 1 (/etc/cron.d/lab:4)" in told, told
+    assert "lab:3" not in told and "hunter2" not in told, told
     assert host.unit_state(cron) == "active" and nothing_is_held(host)
 
 
