@@ -295,7 +295,7 @@ static int check_pin(const struct proto_manifest *m, const struct proto_pin *pin
     if (!m->revert_accepted && proto_pin_is_one_way(pin->name, pin->action)) {
         return bl_fail(err, code,
                        "'%s' is not supported on its former version again: accept that with "
-                       "`change: { revert: packages }`",
+                       "`change: { revert: packages }`, or write `revert: filesystem`",
                        pin->name);
     }
     if (pin->action == PROTO_ACTION_INSTALL && !m->allow_new)

@@ -257,7 +257,7 @@ int agent_packages_apt_rehearse(struct agent_packages_job *job,
     int r;
 
     r = agent_packages_apt_rehearse_forward(job, way_back, err);
-    if (r < 0)
+    if (r < 0 || way_back->by_snapshot)
         return r;
     r = rehearse_backward(job, way_back, err);
     if (r < 0) {

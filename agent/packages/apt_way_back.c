@@ -88,7 +88,7 @@ int agent_packages_apt_collect(struct agent_packages_job *job, const struct agen
                                const struct agent_packages_changes *changes,
                                struct agent_packages_way_back *ret_way_back, struct bl_error *err)
 {
-    struct collection c = {.job = job, .task = task};
+    struct collection c = {.job = job, .task = task, .way_back.by_snapshot = task->by_snapshot};
     int r;
 
     if ((r = describe_all(&c, changes, err)) < 0 ||

@@ -301,14 +301,16 @@ int agent_packages_collect(struct agent_packages_job *job, const struct agent_pa
     struct collection c = {.job = job, .tools = tools, .way_back = way_back};
     int r;
 
-    if ((r = measure_new(&c, err)) < 0 || (r = find_former(&c, err)) < 0 ||
-        (r = prove_former(&c, err)) < 0 || (r = keep_conffiles(&c, err)) < 0) {
+    r = measure_new(&c, err);
+    if (r >= 0 && !way_back->by_snapshot &&
+        ((r = find_former(&c, err)) < 0 || (r = prove_former(&c, err)) < 0 ||
+         (r = keep_conffiles(&c, err)) < 0)) {
         if (r == -ENOSPC || r == -EDQUOT)
             agent_packages_job_blame(job, "no_space", "make room for the way back");
         return r;
     }
 
-    return 0;
+    return r;
 }
 
 /* The former packages of `changes` that lie nowhere on this host. */
@@ -363,7 +365,8 @@ int agent_packages_foresee(struct agent_packages_job *job, const struct agent_pa
         if (!offered[i]) {
             agent_packages_job_note(
                 job,
-                "no way back: %s %s is in no cache and in no repository, so staging will fail; %s",
+                "no way back: %s %s is in no cache and in no repository, so staging will fail, "
+                "unless the plan says `revert: filesystem`; %s",
                 wanted[i].name, wanted[i].version, tools->former_remedy);
         }
     }

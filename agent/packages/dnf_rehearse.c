@@ -235,7 +235,7 @@ int agent_packages_dnf_rehearse(struct agent_packages_job *job,
     int r;
 
     r = agent_packages_dnf_rehearse_forward(job, way_back, err);
-    if (r < 0)
+    if (r < 0 || way_back->by_snapshot)
         return r;
     if (bl_text_format(directory, sizeof(directory), "%s/" REHEARSAL_DIR, job->job_path) < 0)
         return bl_fail(err, -EMSGSIZE, "'%s': path too long", job->job_path);

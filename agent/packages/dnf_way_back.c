@@ -108,7 +108,8 @@ int agent_packages_dnf_collect(struct agent_packages_job *job, const struct agen
                                const struct agent_packages_changes *changes,
                                struct agent_packages_way_back *ret_way_back, struct bl_error *err)
 {
-    struct agent_packages_way_back way_back = {.former_count = changes->count};
+    struct agent_packages_way_back way_back = {.former_count = changes->count,
+                                               .by_snapshot = task->by_snapshot};
     struct look look;
     const char **names;
     void *place;

@@ -109,4 +109,9 @@ int agent_packages_tree_put_back(struct agent_packages_job *job,
                                  const struct agent_packages_tree_choice *choice,
                                  struct bl_error *err) BL_CHECKED;
 
+/* Gives what is open the entry's owner, mode and extended attributes; not durable by itself. */
+int agent_packages_tree_dress(struct agent_packages_job *job, int fd,
+                              const struct agent_packages_entry *entry, struct bl_error *err)
+    BL_CHECKED;
+
 #endif

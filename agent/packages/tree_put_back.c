@@ -27,14 +27,20 @@ struct putting {
 };
 
 /* Owner first: it takes away capabilities and set-user-id. The mode before the ACL, which has both. */
+int agent_packages_tree_dress(struct agent_packages_job *job, int fd,
+                              const struct agent_packages_entry *entry, struct bl_error *err)
+{
+    if (fchown(fd, (uid_t)entry->uid, (gid_t)entry->gid) < 0 || fchmod(fd, (mode_t)entry->mode) < 0)
+        return bl_fail(err, -errno, "give owner and mode: %s", strerror(errno));
+
+    return agent_packages_xattrs_write(job, fd, &entry->xattrs, err);
+}
+
 static int dress(struct putting *p, int fd, const struct agent_packages_entry *entry,
                  struct bl_error *err)
 {
-    int r;
+    int r = agent_packages_tree_dress(p->job, fd, entry, err);
 
-    if (fchown(fd, (uid_t)entry->uid, (gid_t)entry->gid) < 0 || fchmod(fd, (mode_t)entry->mode) < 0)
-        return bl_fail(err, -errno, "give owner and mode: %s", strerror(errno));
-    r = agent_packages_xattrs_write(p->job, fd, &entry->xattrs, err);
     if (r < 0)
         return r;
     if (fsync(fd) < 0)

@@ -31,6 +31,17 @@ int agent_packages_tree_open_parent(const char *path, bool make, const char **re
                                     struct bl_error *err)
 {
     BL_AUTO_FD int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return bl_fail(err, -errno, "open '/': %s", strerror(errno));
+
+    return agent_packages_tree_open_parent_at(fd, path, make, ret_name, err);
+}
+
+int agent_packages_tree_open_parent_at(int top_fd, const char *path, bool make,
+                                       const char **ret_name, struct bl_error *err)
+{
+    BL_AUTO_FD int fd = fcntl(top_fd, F_DUPFD_CLOEXEC, 0);
     const char *at = path;
 
     while (fd >= 0) {
@@ -60,5 +71,5 @@ int agent_packages_tree_open_parent(const char *path, bool make, const char **re
         at += length;
     }
 
-    return bl_fail(err, -errno, "open '/': %s", strerror(errno));
+    return bl_fail(err, -errno, "open the top of '%s': %s", path, strerror(errno));
 }

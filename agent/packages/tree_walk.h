@@ -14,5 +14,8 @@
  */
 int agent_packages_tree_open_parent(const char *path, bool make, const char **ret_name,
                                     struct bl_error *err) BL_CHECKED;
+/* The same from the directory `top_fd` on, which `path` takes for its root. */
+int agent_packages_tree_open_parent_at(int top_fd, const char *path, bool make,
+                                       const char **ret_name, struct bl_error *err) BL_CHECKED;
 
 #endif

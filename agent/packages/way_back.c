@@ -42,6 +42,7 @@ static const struct proto_schema kept_schema =
 
 static const struct proto_field way_back_fields[] = {
     PROTO_FIELD_U64(struct agent_packages_way_back, format),
+    PROTO_FIELD_BOOL(struct agent_packages_way_back, by_snapshot),
     PROTO_FIELD_LIST(struct agent_packages_way_back, former, AGENT_TXN_LINES_MAX, &former_schema),
     PROTO_FIELD_LIST(struct agent_packages_way_back, kept, AGENT_TXN_LINES_MAX, &kept_schema),
 };

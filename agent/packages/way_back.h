@@ -47,6 +47,7 @@ struct agent_packages_kept {
 
 struct agent_packages_way_back {
     uint64_t format;
+    bool by_snapshot; /* it needs neither former packages nor copies: agent/snapshot/ */
     struct agent_packages_former *former;
     uint32_t former_count;
     struct agent_packages_kept *kept;

@@ -12,6 +12,7 @@
 #include <systemd/sd-journal.h>
 
 #include "agent/root/figures.h"
+#include "agent/root/forget.h"
 #include "agent/root/job.h"
 #include "agent/root/join.h"
 #include "agent/root/place.h"
@@ -44,6 +45,7 @@ struct agent {
     struct agent_talk *talk;
     struct agent_jobs *jobs;
     struct agent_rescue *rescue;
+    struct agent_forget *forget;
     struct agent_ssh_watch *ssh_watch;
     struct agent_jobs_handler handler;
     struct agent_figures *figures;
@@ -115,7 +117,11 @@ static void on_reconnect(void *userdata)
 
 static void on_closed(void *userdata)
 {
-    mark_job(userdata);
+    struct agent *agent = userdata;
+
+    mark_job(agent);
+    if (agent->forget != NULL)
+        agent_forget_look(agent->forget);
 }
 
 /* Each sample counts here; over the link goes every third, so that ten thousand hosts are no load. */
@@ -279,7 +285,11 @@ static int prepare(struct agent *agent, struct bl_error *err)
     if (r >= 0)
         r = agent_ssh_watch_new(&agent->host, agent->jobs, &agent->ssh_watch, err);
     if (r >= 0)
+        r = agent_forget_new(&agent->host, agent->jobs, &agent->forget, err);
+    if (r >= 0) {
         mark_job(agent);
+        agent_forget_look(agent->forget);
+    }
     agent->figures_handler = (struct agent_figures_handler){agent, on_sampled};
     if (r >= 0)
         r = agent_figures_new(agent->host.loop, &agent->figures_handler, &agent->figures, err);
@@ -292,6 +302,7 @@ static void release(struct agent *agent)
     agent->ssh_watch = agent_ssh_watch_free(agent->ssh_watch);
     agent->figures = agent_figures_free(agent->figures);
     agent->rescue = agent_rescue_free(agent->rescue);
+    agent->forget = agent_forget_free(agent->forget);
     agent->jobs = agent_jobs_free(agent->jobs);
     agent->talk = agent_talk_free(agent->talk);
     agent->renewal = agent_units_drop(agent->renewal);

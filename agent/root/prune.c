@@ -63,6 +63,13 @@ static int remove_tree(int dir_fd, const char *name, unsigned depth)
     return r;
 }
 
+bool agent_prune_has_snapshots(int jobs_fd, const char *job)
+{
+    AUTO_DIR *dir = open_dir(jobs_fd, job);
+
+    return dir != NULL && faccessat(dirfd(dir), "snapshot.record", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 void agent_prune_jobs(const char *state_dir, const char *newest, const char *base)
 {
     AUTO_DIR *jobs = NULL;
@@ -77,7 +84,8 @@ void agent_prune_jobs(const char *state_dir, const char *newest, const char *bas
         int r;
 
         if (!agent_txn_job_is_valid(entry->d_name) || strcmp(entry->d_name, newest) == 0 ||
-            strcmp(entry->d_name, base) == 0 || strspn(entry->d_name, "0") == AGENT_TXN_JOB_CHARS)
+            strcmp(entry->d_name, base) == 0 || strspn(entry->d_name, "0") == AGENT_TXN_JOB_CHARS ||
+            agent_prune_has_snapshots(dirfd(jobs), entry->d_name))
             continue;
         r = remove_tree(dirfd(jobs), entry->d_name, 0);
         if (r < 0)

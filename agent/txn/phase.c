@@ -8,6 +8,7 @@
 #include "agent/packages/conffile.h"
 #include "agent/packages/keep.h"
 #include "agent/packages/request.h"
+#include "agent/snapshot/snapshot.h"
 #include "agent/txn/repair.h"
 #include "common/file.h"
 #include "common/text.h"
@@ -256,6 +257,9 @@ static int run_stage(struct phase *p, struct bl_error *err)
         return r;
     if ((r = p->backend->fetch(p->job, &changes, err)) < 0)
         return agent_packages_job_pass(p->job, "fetch_failed", "see the log of the phase", r);
+    if (p->task->by_snapshot && (r = agent_snapshot_stage(p->job, err)) < 0)
+        return agent_packages_job_pass(p->job, "snapshot_impossible", "see the log of the phase",
+                                       r);
     if ((r = p->backend->collect(p->job, p->task, &changes, &way_back, err)) < 0)
         return agent_packages_job_pass(p->job, "no_way_back", "see the log of the phase", r);
     if ((r = agent_packages_keep(p->job, p->task, err)) < 0 ||
@@ -315,12 +319,27 @@ static int run_upgrade(struct phase *p, struct proto_arena *arena, struct bl_err
     if ((r = load_way_back(p, arena, &way_back, &staged, err)) < 0 ||
         (r = compare_with_pins(p, &staged, err)) < 0 ||
         (r = p->backend->await_lock(p->job, /* end_own= */ false, err)) < 0 ||
-        (r = keep_again(p, &way_back, err)) < 0)
+        (r = keep_again(p, &way_back, err)) < 0 ||
+        (way_back.by_snapshot && (r = agent_snapshot_take(p->job, err)) < 0))
         return r;
     r = p->backend->apply(p->job, &way_back, err);
     agent_packages_keep_note_after(p->job);
 
     return inspect_after(p, &staged, r, err);
+}
+
+/* A snapshot brings the packages back without their manager, which the change may have broken. */
+static int restore_packages(struct phase *p, const struct agent_packages_way_back *way_back,
+                            struct bl_error *err)
+{
+    const struct agent_snapshot_way_back by_snapshot = {
+        .packages = way_back,
+        .is_apt = p->backend == &agent_packages_apt,
+        .is_late = p->task->is_late,
+    };
+
+    return way_back->by_snapshot ? agent_snapshot_go_back(p->job, &by_snapshot, err)
+                                 : p->backend->restore(p->job, way_back, err);
 }
 
 /* First the packages, whose scripts change settings; then settings and paths, whatever became of them. */
@@ -329,10 +348,12 @@ static int restore_all(struct phase *p, const struct agent_packages_way_back *wa
 {
     struct bl_error own = {0};
     int begun = agent_packages_keep_begin_restore(p->job, &own);
-    int r = p->backend->restore(p->job, way_back, err);
+    int r = restore_packages(p, way_back, err);
     struct bl_error *kept_err = r < 0 ? &own : err;
     int kept;
 
+    if (r == -ESTALE && way_back->by_snapshot)
+        return r; /* the host stays as it is, whole */
     if (begun < 0)
         agent_packages_job_note(p->job, "the settings before the way back: %s", own.text);
     own = (struct bl_error){0};
@@ -370,10 +391,24 @@ static int prove(struct phase *p, struct proto_arena *arena, struct bl_error *er
     int r;
 
     if ((r = load_way_back(p, arena, &way_back, &staged, err)) < 0 ||
-        (r = agent_packages_conffiles_prove(p->job, &way_back, err)) < 0)
+        (r = agent_packages_conffiles_prove(p->job, &way_back, err)) < 0 ||
+        (way_back.by_snapshot && (r = agent_snapshot_prove(p->job, err)) < 0))
         return r;
 
     return agent_packages_keep_prove(p->job, err);
+}
+
+/* The host as it was verified: that it cannot be noted costs the late way back, not the change. */
+static void note_changes(struct phase *p, struct proto_arena *arena)
+{
+    struct agent_packages_way_back way_back;
+    struct bl_error own = {0};
+    int r = agent_packages_way_back_load(p->job->job_fd, arena, &way_back, &own);
+
+    if (r == -ENOENT || (r >= 0 && !way_back.by_snapshot))
+        return;
+    if (r < 0 || agent_snapshot_note_changes(p->job, &own) < 0)
+        agent_packages_job_note(p->job, "there will be no late way back: %s", own.text);
 }
 
 static int run_inspect(struct phase *p, struct proto_arena *arena, struct bl_error *err)
@@ -383,6 +418,9 @@ static int run_inspect(struct phase *p, struct proto_arena *arena, struct bl_err
 
     if (r >= 0)
         r = p->backend->inspect(p->job, &changes, p->task->verify_files, err);
+
+    if (r >= 0 && !p->task->prove)
+        note_changes(p, arena);
 
     return r < 0 || !p->task->prove ? r : prove(p, arena, err);
 }
@@ -434,6 +472,9 @@ void agent_txn_phase_run(const struct agent_packages_backend *backend,
         break;
     case AGENT_TXN_REPAIR:
         r = run_repair(&p, arena, &err);
+        break;
+    case AGENT_TXN_FORGET:
+        r = agent_snapshot_forget(job, &err);
         break;
     }
     if (r < 0) {

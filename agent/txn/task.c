@@ -65,6 +65,8 @@ static const struct proto_field task_fields[] = {
     PROTO_FIELD_BOOL(struct agent_txn_task, replace_conffiles),
     PROTO_FIELD_U64(struct agent_txn_task, metadata_max_age_ms),
     PROTO_FIELD_LIST(struct agent_txn_task, keep, PROTO_UNITS_MAX, &proto_text_schema),
+    PROTO_FIELD_BOOL(struct agent_txn_task, by_snapshot),
+    PROTO_FIELD_BOOL(struct agent_txn_task, is_late),
     PROTO_FIELD_BOOL(struct agent_txn_task, verify_files),
     PROTO_FIELD_BOOL(struct agent_txn_task, prove),
     PROTO_FIELD_U64(struct agent_txn_task, deadline_ms),
@@ -102,6 +104,7 @@ static const char *const phase_names[] = {
     [AGENT_TXN_QUERY] = "query",     [AGENT_TXN_STAGE] = "stage",
     [AGENT_TXN_UPGRADE] = "upgrade", [AGENT_TXN_RESTORE] = "restore",
     [AGENT_TXN_INSPECT] = "inspect", [AGENT_TXN_REPAIR] = "repair",
+    [AGENT_TXN_FORGET] = "forget",
 };
 
 bool agent_txn_job_is_valid(const char *job)

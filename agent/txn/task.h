@@ -32,7 +32,8 @@ enum agent_txn_phase {
     AGENT_TXN_RESTORE,   /* the way back, from the files in way-back/ alone */
     AGENT_TXN_INSPECT,   /* what is installed now, for proofs; changes nothing */
     AGENT_TXN_REPAIR,    /* before staging: ends what a package manager left half done */
-    AGENT_TXN_PHASE_LAST = AGENT_TXN_REPAIR,
+    AGENT_TXN_FORGET,    /* the way back is not kept any longer: its snapshots go */
+    AGENT_TXN_PHASE_LAST = AGENT_TXN_FORGET,
 };
 
 struct agent_txn_task {
@@ -51,6 +52,8 @@ struct agent_txn_task {
     uint64_t metadata_max_age_ms; /* STAGE: of the repositories' own dates; 0 = no limit */
     struct proto_text *keep; /* STAGE: paths that the way back puts back besides the packages */
     uint32_t keep_count;
+    bool by_snapshot;      /* STAGE: the way back is a snapshot, not the former packages */
+    bool is_late;          /* RESTORE: of a committed job, so people have worked on it since */
     bool verify_files;     /* INSPECT: compare the packages' files with their digests as well */
     bool prove;            /* INSPECT: compare with what was kept: paths, settings */
     uint64_t deadline_ms;  /* from the start of the phase; 0 = none */
@@ -93,10 +96,11 @@ struct agent_txn_finding { /* why a host is blocked or a phase failed, and what 
  *   refresh_failed resolve_failed package_not_found version_not_found package_held too_many_packages
  *   pinned_set_differs removal_not_allowed downgrade_not_allowed new_not_allowed package_excluded
  *   kernel_change installonly_package not_only_packages no_security_source
+ *   snapshot_impossible snapshot_failed package_database_changed
  *   fetch_failed no_way_back change_not_rehearsed way_back_not_rehearsed
  *   postinst_failed dpkg_interrupted dpkg_failed apt_failed dnf_failed change_timed_out change_incomplete
  *   restore_incomplete; INSPECT, as findings of a result that is OK: file_changed path_differs
- *   setting_differs; REPAIR, the same way: package_database_repaired
+ *   path_kept setting_differs; REPAIR, the same way: package_database_repaired
  */
 struct agent_txn_result {
     uint64_t format; /* AGENT_TXN_FORMAT */

@@ -96,6 +96,7 @@ static void print_good(const char *path, const struct ctl_plan *plan)
                      plan->package_set == PROTO_SET_SECURITY ? "security updates" : "all packages");
     }
     (void)printf(", %u wave%s\n", (unsigned)plan->waves_count, plan->waves_count == 1 ? "" : "s");
+    (void)printf("way back: %s\n", ctl_plan_describe_revert(plan));
     print_derived(plan);
     print_rounding(plan);
     print_excluded(plan);

@@ -102,8 +102,8 @@ static void block_one_way(json_t *answer, struct ctl_preview_host *host)
     (void)json_object_set_new(
         answer, "reason",
         json_sprintf("%.80s would change, and no distribution supports taking that back to its "
-                     "former version: write `change: { revert: packages }` to accept a way back "
-                     "by packages all the same",
+                     "former version: write `change: { revert: filesystem }` for a way back by "
+                     "snapshot, or `packages` to accept one by packages all the same",
                      name));
     host->reason = ctl_json_text(answer, "reason");
 }

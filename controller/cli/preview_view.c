@@ -4,6 +4,7 @@
 #include "common/hex.h"
 #include "controller/cli/preview.h"
 #include "controller/outside/out.h"
+#include "proto/manifest.h"
 #include "proto/words.h"
 
 enum {
@@ -128,6 +129,7 @@ void ctl_preview_print(const struct ctl_plan *plan, const struct ctl_preview *pr
                   plan->name, proto_risk_name(plan->risk), (unsigned)preview->target_count,
                   preview->target_count == 1 ? "" : "s", (unsigned)preview->current_count,
                   (unsigned)preview->blocker_count);
+    (void)fprintf(to, "way back: %s\n", ctl_plan_describe_revert(plan));
     for (uint32_t i = 0; i < preview->group_count; i++)
         print_group(preview, i, to);
     if (preview->target_count > 0)
@@ -197,9 +199,10 @@ json_t *ctl_preview_to_json(const struct ctl_plan *plan, const struct ctl_previe
         }
     }
 
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:i}", "plan", plan->name, "risk",
-                     proto_risk_name(plan->risk), "groups", groups_to_json(preview), "waves",
-                     waves_to_json(preview), "current", current, "blockers", blockers,
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:i}", "plan", plan->name, "risk",
+                     proto_risk_name(plan->risk), "revert",
+                     proto_revert_class_name(plan->revert_class), "groups", groups_to_json(preview),
+                     "waves", waves_to_json(preview), "current", current, "blockers", blockers,
                      "targets_count", (int)preview->target_count, "failures_allowed",
                      (int)ctl_plan_failures_allowed(plan, preview->target_count));
 }

@@ -251,3 +251,10 @@ int64_t ctl_plan_verify_ms(const struct ctl_plan *plan)
 
     return verify->settle_ms + again * verify->every_ms + hooks_ms;
 }
+
+const char *ctl_plan_describe_revert(const struct ctl_plan *plan)
+{
+    return plan->revert_class == PROTO_REVERT_FILESYSTEM
+               ? "filesystem, a snapshot that each host takes right before the change"
+               : "packages, the former ones on each host";
+}

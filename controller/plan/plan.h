@@ -206,6 +206,9 @@ struct ctl_plan_wave {
 /* failures_allowed over `host_count` hosts, rounded down. */
 uint32_t ctl_plan_failures_allowed(const struct ctl_plan *plan, uint32_t host_count);
 
+/* The way back that hosts must have, for people: "packages, ...". */
+const char *ctl_plan_describe_revert(const struct ctl_plan *plan);
+
 /*
  * Deals `host_count` hosts into waves: a share is of all hosts, rounded up, at least one; the
  * last share may be cut, waves that find no host left are dropped. -EINVAL when hosts remain.

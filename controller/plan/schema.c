@@ -23,7 +23,7 @@ static const char *const risks[] = {"low", "medium", "high"};
 static const char *const phasings[] = {"respect", "ignore"};
 static const char *const conffiles[] = {"keep", "replace"};
 static const char *const reboots[] = {"never", "if-needed"};
-static const char *const reverts[] = {"packages"};
+static const char *const reverts[] = {"packages", "filesystem"};
 static const char *const modules[] = {"warn", "block"};
 static const char *const sessions[] = {"keep", "warn", "end"};
 
@@ -32,7 +32,8 @@ _Static_assert(CTL_PLAN_PHASED_RESPECT == 1, "phasings are in the order of the e
 _Static_assert(PROTO_CONFFILES_KEEP == 1, "conffiles are in the order of the enum");
 _Static_assert(CTL_PLAN_REBOOT_NEVER == 1, "reboots are in the order of the enum");
 _Static_assert(CTL_PLAN_MODULES_WARN == 1, "modules are in the order of the enum");
-_Static_assert(PROTO_REVERT_PACKAGES == 1, "reverts are in the order of the enum");
+_Static_assert(PROTO_REVERT_PACKAGES == 1 && PROTO_REVERT_FILESYSTEM == 2,
+               "reverts are in the order of the enum");
 _Static_assert(PROTO_SESSIONS_KEEP == 1 && PROTO_SESSIONS_END == 3, "sessions as in the enum");
 
 static int check_revert_path(const char *text, struct bl_error *err)

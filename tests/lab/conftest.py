@@ -119,6 +119,18 @@ def dnf_fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fleet]]:
     yield from _fleets(request, lambda hosts=3: Fleet(hosts, product=True, dnf=True), _join)
 
 
+@pytest.fixture
+def btrfs_fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fleet]]:
+    """As fleet, of hosts whose disks snapshots can be taken of."""
+    yield from _fleets(request, lambda hosts=3: Fleet(hosts, product=True, btrfs=True), _join)
+
+
+@pytest.fixture
+def btrfs_dnf_fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fleet]]:
+    """As dnf_fleet, of hosts whose disks snapshots can be taken of."""
+    yield from _fleets(request, lambda hosts=3: Fleet(hosts, product=True, dnf=True, btrfs=True), _join)
+
+
 def _join(fleet: Fleet, labels: dict[str, str] | None = None) -> None:
     fleet.belay.set_up_controller()
     fleet.belay.join(fleet.hosts, labels or {"role": "web"})

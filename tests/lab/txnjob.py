@@ -19,7 +19,7 @@ PHASES = {"query": 1, "stage": 2, "upgrade": 3, "restore": 4, "inspect": 5}
 OK = 1
 ACTIONS = {"install": 1, "upgrade": 2, "downgrade": 3, "remove": 4}
 RESULT_FIELDS = (
-    "format phase result code reason changes notes findings download_bytes installed_bytes packages_done started_ms"
+    "format phase attempt result code reason changes notes findings download_bytes installed_bytes packages_done started_ms"
     " ended_ms inventory conffiles audit_clean way_back_complete"
 ).split()
 
@@ -125,10 +125,10 @@ class Job:
         packages = packages if wanted == SETS["named"] else []
         requests = [(name, version) for name, _, version in (text.partition("=") for text in packages or [])]
         task = [
-            *(FORMAT, PHASES[phase], wanted, requests, [(name,) for name in exclude], pins or []),
+            *(FORMAT, PHASES[phase], 0, wanted, requests, [(name,) for name in exclude], pins or []),
             *(allow.get("remove", False), allow.get("downgrade", False), allow.get("new", True)),
             *(allow.get("ignore_phasing", False), allow.get("replace_conffiles", False), int(metadata_max_age * 1000)),
-            *([(path,) for path in keep], False, phase == "inspect"),
+            *([(path,) for path in keep], False, False, False, phase == "inspect"),
             *(int(deadline * 1000), int(lock_wait * 1000)),
         ]
         for kind in ("result", "started"):

@@ -198,7 +198,7 @@ static void report_kept(const struct agent_txn_result *now, struct agent_finding
         const struct agent_txn_finding *finding = &now->findings[i];
 
         if (strcmp(finding->code, "conffile_differs") == 0 ||
-            strcmp(finding->code, "path_differs") == 0 ||
+            strcmp(finding->code, "path_differs") == 0 || strcmp(finding->code, "path_kept") == 0 ||
             strcmp(finding->code, "setting_differs") == 0)
             agent_findings_found(findings, finding->code, "%s", finding->reason);
     }

@@ -102,11 +102,11 @@ static void check_clock(const struct agent_host *host, struct agent_findings *in
 static void check_revert_class(const struct proto_manifest *manifest,
                                struct agent_findings *inhibitors)
 {
-    if (manifest->revert_class == PROTO_REVERT_PACKAGES)
+    if (manifest->revert_class != PROTO_REVERT_MACHINE)
         return;
     agent_findings_add(inhibitors, BLOCKS, "revert_class",
-                       "the plan asks for a way back by %s, this host has packages -> change "
-                       "`revert` in the plan",
+                       "the plan asks for a way back by %s, this host has packages and filesystem "
+                       "-> change `revert` in the plan",
                        proto_revert_class_name(manifest->revert_class));
 }
 

@@ -34,6 +34,7 @@ struct agent_txn_task agent_op_restore_task(const struct agent_work *work)
                                    .attempt = work->job.way_backs,
                                    .pins = work->transaction.pins,
                                    .pins_count = work->transaction.pins_count,
+                                   .is_late = work->job.way_back_end.ms != 0,
                                    .lock_wait_ms = RESTORE_LOCK_WAIT_MS};
 }
 
@@ -166,6 +167,8 @@ static int start_stage(struct agent_op_run *run, struct bl_error *err)
                                         .metadata_max_age_ms = manifest->metadata_max_age_ms,
                                         .keep = manifest->revert_paths,
                                         .keep_count = manifest->revert_paths_count,
+                                        .by_snapshot =
+                                            manifest->revert_class == PROTO_REVERT_FILESYSTEM,
                                         .allow_new = manifest->allow_new,
                                         .ignore_phasing = manifest->ignore_phasing,
                                         .deadline_ms = manifest->stage_ms,

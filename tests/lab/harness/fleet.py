@@ -35,9 +35,9 @@ def _next_number() -> int:
 class Fleet:
     """`ctl` and h1, h2, ...: booted, with demo 1.0 running on each host."""
 
-    def __init__(self, hosts: int = 3, *, product: bool = True, dnf: bool = False) -> None:
+    def __init__(self, hosts: int = 3, *, product: bool = True, dnf: bool = False, btrfs: bool = False) -> None:
         """With `product`, the project's packages are installed; nothing is joined yet. With `dnf`, the hosts have dnf and
-        rpm instead of apt and dpkg; the controller stays as it is."""
+        rpm instead of apt and dpkg; with `btrfs`, disks that snapshots can be taken of. The controller stays as it is."""
         if not 0 <= hosts <= HOSTS_MAX:
             raise LabError(f"a fleet has 0 to {HOSTS_MAX} hosts, not {hosts}")
         number = _next_number()
@@ -64,6 +64,7 @@ class Fleet:
                 on_controller if name == "ctl" else on_host,
                 Network(self._address(octet), self.outside, self.bastion, f"{self.name}-{name}", f"{self.name}-{name}"),
                 names,
+                btrfs=btrfs and name != "ctl",
             )
             for name, octet in octets.items()
         }

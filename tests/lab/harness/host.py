@@ -52,7 +52,10 @@ class Network:
 class Host:
     """A host that keeps its disk over reboots and power cuts until remove()."""
 
-    def __init__(self, name: str, folder: Path, layers: list[Path], network: Network, names: dict[str, str]) -> None:
+    def __init__(
+        self, name: str, folder: Path, layers: list[Path], network: Network, names: dict[str, str], *, btrfs: bool = False
+    ) -> None:
+        """With `btrfs`, the disk is a file system of its own that snapshots can be taken of."""
         self.name = name
         self.address = network.address
         self.network = network
@@ -69,7 +72,7 @@ class Host:
         """How each boot ended, as systemd-nspawn told."""
         self.notices = 0
         """How often the host's systemd has said how it is."""
-        self._make_disk(layers, names)
+        self._make_disk(layers, names, btrfs)
 
     # ---- power ----
 
@@ -340,12 +343,14 @@ class Host:
 
     # ---- inner parts ----
 
-    def _make_disk(self, layers: list[Path], names: dict[str, str]) -> None:
+    def _make_disk(self, layers: list[Path], names: dict[str, str], btrfs: bool) -> None:
         upper, work = self._folder / "upper", self._folder / "work"
         for folder in (upper, work, self.root):
             folder.mkdir(parents=True)
         # No overlay option `volatile`: such a disk could not be mounted again.
         images.mount_overlay(layers, upper, work, self.root)
+        if btrfs:
+            images.copy_to_btrfs(self.root, self._folder / "disk")
         hosts = "127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name, address in names.items())
         etc = self.root / "etc"
         (etc / "hostname").write_text(f"{self.name}\n")

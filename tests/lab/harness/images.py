@@ -26,6 +26,8 @@ TOP = Path(__file__).resolve().parents[3]
 """The project's source tree."""
 
 DEBIAN = "bookworm"
+BTRFS_BYTES = 4 << 30
+"""Of a disk that snapshots can be taken of; sparse, and in memory as far as it is written to."""
 PACKAGES = (
     # a plain server
     "systemd systemd-sysv libpam-systemd dbus openssh-server cron iproute2 procps kmod less dpkg-repack"
@@ -243,3 +245,22 @@ def mount_overlay(lower: list[Path], upper: Path, work: Path, merged: Path) -> N
     lowerdir = ":".join(map(str, lower))
     options = f"lowerdir={lowerdir},upperdir={upper},workdir={work}"
     run(["mount", "-t", "overlay", "overlay", "-o", options, str(merged)])
+
+
+def copy_to_btrfs(root: Path, disk: Path) -> None:
+    """Put what is mounted at `root` on a btrfs of its own, as a subvolume that is mounted in its place. Its loop device
+    goes with the mount."""
+    copy = disk.with_name("copy")
+    copy.mkdir()
+    with disk.open("wb") as file:
+        file.truncate(BTRFS_BYTES)
+    run(["mkfs.btrfs", "--quiet", str(disk)])
+    run(["mount", "-o", "loop", str(disk), str(copy)])
+    try:
+        run(["btrfs", "subvolume", "create", str(copy / "@")])
+        run(["cp", "--archive", "--no-target-directory", str(root), str(copy / "@")], timeout=120)
+    finally:
+        run(["umount", str(copy)])
+        run(["umount", str(root)])
+    run(["mount", "-o", "loop,subvol=@", str(disk), str(root)])
+    copy.rmdir()

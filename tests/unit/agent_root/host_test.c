@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/root/facts.h"
+#include "agent/root/forget.h"
 #include "agent/root/prune.h"
 #include "agent/root/setup.h"
 #include "agent/root/witnesses.h"
@@ -196,6 +197,12 @@ static void test_only_the_newest_job_keeps_its_files(void **state)
 
     agent_prune_jobs(directory, NEW_JOB, OLD_JOB);
     assert_true(exists(directory, OLD_JOB));
+    /* Nothing else knows where its snapshots are. */
+    make_dir(directory, "jobs/" OLD_JOB "/snapshot.record");
+    agent_prune_jobs(directory, NEW_JOB, "");
+    assert_true(exists(directory, OLD_JOB));
+    (void)snprintf(path, sizeof(path), "%s/jobs/" OLD_JOB "/snapshot.record", directory);
+    assert_int_equal(rmdir(path), 0);
     agent_prune_jobs(directory, NEW_JOB, "");
     assert_false(exists(directory, OLD_JOB));
     assert_true(exists(directory, NEW_JOB));
@@ -234,9 +241,34 @@ static void test_a_question_to_the_witnesses_is_joined(void **state)
     assert_ptr_equal(witnesses, out);
 }
 
+static void snapshots_go_when_the_way_back_is_over(void **state)
+{
+    static const struct {
+        struct agent_forget_case one;
+        bool is_over;
+    } cases[] = {
+        {{.is_newest = true, .is_open = true, .state = PROTO_JOB_PROBATION}, false},
+        {{.is_newest = true, .state = PROTO_JOB_REVERTED}, true},
+        {{.is_newest = true, .state = PROTO_JOB_BLOCKED}, true},
+        /* a person may still want to look into it */
+        {{.is_newest = true, .state = PROTO_JOB_REVERT_FAILED}, false},
+        {{.is_newest = true, .is_base = true, .state = PROTO_JOB_COMMITTED}, false},
+        {{.is_newest = true, .is_base = true, .way_back_end = {9}, .now = {8}}, false},
+        {{.is_newest = true, .is_base = true, .way_back_end = {9}, .now = {9}}, true},
+        {{.is_newest = true, .is_open = true, .is_base = true, .way_back_end = {9}, .now = {9}},
+         false},
+        {{.is_base = true, .way_back_end = {0}, .now = {9}}, false},
+        {{.now = {9}}, true},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(agent_forget_is_over(&cases[i].one), cases[i].is_over);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(snapshots_go_when_the_way_back_is_over),
         cmocka_unit_test(test_os_release),
         cmocka_unit_test(test_controller_line),
         cmocka_unit_test(test_key_is_made_once_and_kept),

@@ -142,7 +142,7 @@ static void what_only_goes_one_way_must_be_accepted(void **state)
 
             assert_string_equal(blocker->code, "way_back_unsupported");
             assert_non_null(strstr(blocker->reason, "libc6"));
-            assert_non_null(strstr(blocker->reason, "`change: { revert: packages }`"));
+            assert_non_null(strstr(blocker->reason, "`change: { revert: filesystem }`"));
         }
         ctl_preview_release(&preview);
     }

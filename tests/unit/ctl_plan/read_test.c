@@ -145,8 +145,7 @@ static const struct mistake {
     {"plan: p\nrisk: low\nhosts: { list: [ h ] }\nchange:\n  packages: [ a ]\n  reboot: always\n"
      "  revert: machine\n",
      "p.yaml:6: field 'change.reboot': 'always' is not one of never, if-needed\n"
-     "p.yaml:7: field 'change.revert': 'machine' is not built yet: this version knows only "
-     "'packages'"},
+     "p.yaml:7: field 'change.revert': 'machine' is not one of packages, filesystem"},
     {"plan: p\nrisk: low\nhosts: { list: [ h ] }\nchange:\n  packages: [ a ]\n  conffiles: ask\n"
      "  metadata_max_age: 5m\n  repair: perhaps\n",
      "p.yaml:6: field 'change.conffiles': 'ask' is not one of keep, replace\n"
