@@ -54,3 +54,12 @@ int bl_path_check_outside(const char *path, const char *const *refused, struct b
 
     return 0;
 }
+
+bool bl_path_is_log_file(const char *path)
+{
+    static const char *const journal[] = {"/var/log/journal", NULL};
+    struct bl_error ignored = {0};
+
+    return bl_path_is_within(path, "/var/log") &&
+           bl_path_check_outside(path, journal, &ignored) == 0;
+}

@@ -25,4 +25,7 @@ int bl_path_check_plain(const char *path, struct bl_error *err) BL_CHECKED;
 int bl_path_check_outside(const char *path, const char *const *refused, struct bl_error *err)
     BL_CHECKED;
 
+/* Plain, below /var/log, and none of the journal's own files. */
+bool bl_path_is_log_file(const char *path);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "common/address.h"
 #include "common/path.h"
+#include "common/pattern.h"
 #include "common/text.h"
 #include "proto/memory.h"
 
@@ -50,6 +51,15 @@ static const struct proto_field http_fields[] = {
 };
 const struct proto_schema proto_http_check_schema =
     PROTO_SCHEMA(struct proto_http_check, http_fields);
+
+static const struct proto_field log_fields[] = {
+    PROTO_FIELD_TEXT_OPT(struct proto_log_check, unit, PROTO_TEXT_BYTES_MAX),
+    PROTO_FIELD_TEXT_OPT(struct proto_log_check, file, PROTO_TEXT_BYTES_MAX),
+    PROTO_FIELD_TEXT_OPT(struct proto_log_check, bad, BL_PATTERN_BYTES_MAX),
+    PROTO_FIELD_TEXT_OPT(struct proto_log_check, good, BL_PATTERN_BYTES_MAX),
+    PROTO_FIELD_U64_MAX(struct proto_log_check, within_ms, PROTO_LOG_WITHIN_MS_MAX),
+};
+const struct proto_schema proto_log_check_schema = PROTO_SCHEMA(struct proto_log_check, log_fields);
 
 static const struct proto_field grade_fields[] = {
     PROTO_FIELD_TEXT(struct proto_grade_rule, code, PROTO_NAME_BYTES_MAX),
@@ -114,6 +124,8 @@ static const struct proto_field manifest_fields[] = {
     PROTO_FIELD_U64_MAX(M, verify_again, PROTO_SAMPLES_MAX - 1),
     PROTO_FIELD_U64_MAX(M, verify_bad_allowed, PROTO_SAMPLES_MAX - 1),
     PROTO_FIELD_U64_MAX(M, verify_every_ms, PROTO_SAMPLES_EVERY_MS_MAX),
+    PROTO_FIELD_LIST(M, verify_logs, PROTO_LOGS_MAX, &proto_log_check_schema),
+    PROTO_FIELD_LIST(M, verify_kernel_ignore, PROTO_KERNEL_IGNORE_MAX, &proto_text_schema),
     PROTO_FIELD_LIST(M, verify_grades, PROTO_GRADES_MAX, &grade_schema),
     PROTO_FIELD_U64(M, stage_ms),
     PROTO_FIELD_U64(M, change_ms),
@@ -441,6 +453,8 @@ static int check_texts(const struct proto_manifest *m, int code, struct bl_error
         {"verify_tcp", "ADDRESS:PORT", is_endpoint, m->verify_tcp, m->verify_tcp_count},
         {"verify_hooks", "the name of a hook", bl_text_is_name, m->verify_hooks,
          m->verify_hooks_count},
+        {"verify_kernel_ignore", "a pattern", bl_pattern_is_right, m->verify_kernel_ignore,
+         m->verify_kernel_ignore_count},
         {"witnesses", "ADDRESS:PORT", is_endpoint, m->witnesses, m->witnesses_count},
     };
 

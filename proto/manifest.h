@@ -29,6 +29,9 @@ enum {
     PROTO_CHECKS_MAX = 16,
     PROTO_CHECK_WITHIN_MS_MAX = 60 * 1000,
     PROTO_HOOKS_MAX = 16,
+    PROTO_LOGS_MAX = 16,
+    PROTO_LOG_WITHIN_MS_MAX = 5 * 60 * 1000,
+    PROTO_KERNEL_IGNORE_MAX = 16,
     PROTO_SAMPLES_MAX = 20,
     PROTO_SAMPLES_EVERY_MS_MIN = 1000,
     PROTO_SAMPLES_EVERY_MS_MAX = 5 * 60 * 1000,
@@ -122,6 +125,14 @@ struct proto_http_check { /* a page that must answer */
     bool elsewhere;       /* may be another host; only then its certificate is checked */
 };
 
+struct proto_log_check { /* what is logged from the change on */
+    const char *unit;    /* either a unit ... */
+    const char *file;    /* ... or a file below /var/log, by absolute path; the other is "" */
+    const char *bad;     /* pattern: no line may match; "" = none */
+    const char *good;    /* pattern: a line must match; "" = none */
+    uint64_t within_ms;  /* the time that `good` has; 0 without it */
+};
+
 struct proto_grade_rule { /* how bad the plan takes one finding to be */
     const char *code;     /* of proto/finding.h */
     uint32_t grade;       /* enum proto_grade, or PROTO_GRADE_IGNORE */
@@ -199,6 +210,10 @@ struct proto_manifest {
     uint64_t verify_again;       /* the checks above are made once, and so many times more */
     uint64_t verify_bad_allowed; /* so many of all may be not good; at most verify_again */
     uint64_t verify_every_ms;    /* from one time to the next; 0 when there is no other */
+    struct proto_log_check *verify_logs;
+    uint32_t verify_logs_count;
+    struct proto_text *verify_kernel_ignore; /* patterns of kernel messages that count as nothing */
+    uint32_t verify_kernel_ignore_count;
     struct proto_grade_rule *verify_grades; /* where they are not those of proto/finding.h */
     uint32_t verify_grades_count;
 
@@ -220,6 +235,7 @@ extern const struct proto_schema proto_pin_schema;
 extern const struct proto_schema proto_package_schema;
 extern const struct proto_schema proto_text_schema;
 extern const struct proto_schema proto_http_check_schema;
+extern const struct proto_schema proto_log_check_schema;
 
 struct proto_signature {
     uint8_t key[PROTO_KEY_BYTES];
@@ -247,7 +263,7 @@ int proto_check_request(uint32_t package_set, const struct proto_package *packag
 
 /*
  * How long the plan's checks may take besides the settle time and one short look: the samples after
- * the first and what hooks may wait. All that waits for the end of VERIFY must last so much longer.
+ * the first, what hooks may wait, and logs. All that waits for the end of VERIFY must last so much longer.
  */
 int64_t proto_manifest_checks_ms(const struct proto_manifest *manifest);
 

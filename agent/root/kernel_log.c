@@ -9,6 +9,7 @@
 #include <systemd/sd-journal.h>
 
 #include "common/file.h"
+#include "common/pattern.h"
 #include "common/text.h"
 
 static void close_journal(sd_journal **journal)
@@ -76,20 +77,36 @@ static void read_field(sd_journal *journal, const char *name, char *ret_text, si
     bl_text_escape(ret_text, size_bytes, (const char *)data + name_bytes, bytes - name_bytes);
 }
 
-static void count_row(sd_journal *journal, struct agent_kernel_log *log)
+/*
+ * Compiled for each message anew: what a matcher keeps of all lines it has seen would grow in here,
+ * and messages of these levels are few.
+ */
+static bool is_ignored(const struct agent_kernel_log_task *task, const char *message)
 {
-    char level[8], message[AGENT_KERNEL_LOG_LINE_BYTES];
-    struct bl_error ignored = {0};
-    enum proto_grade grade;
-    uint64_t number = LOG_DEBUG;
+    for (uint32_t i = 0; i < task->ignore_count; i++) {
+        BL_AUTO_PATTERN pattern = {.is_ready = false};
+        struct bl_error ignored = {0};
 
-    read_field(journal, "PRIORITY", level, sizeof(level));
-    read_field(journal, "MESSAGE", message, sizeof(message));
-    if (bl_text_to_u64(level, LOG_DEBUG, &number, &ignored) < 0)
-        return;
-    grade = agent_kernel_log_grade((unsigned)number, message);
+        if (bl_pattern_compile(task->ignore[i].text, &pattern, &ignored) == 0 &&
+            bl_pattern_matches(&pattern, message, strlen(message)))
+            return true;
+    }
+
+    return false;
+}
+
+void agent_kernel_log_count(struct agent_kernel_log *log, unsigned level, const char *message,
+                            const struct agent_kernel_log_task *task)
+{
+    enum proto_grade grade = agent_kernel_log_grade(level, message);
+
     if (grade == 0)
         return;
+    if (is_ignored(task, message)) {
+        if (log->ignored++ == 0)
+            bl_text_copy(log->first_ignored, sizeof(log->first_ignored), message);
+        return;
+    }
     log->lines++;
     if (grade > log->grade) {
         log->grade = grade;
@@ -97,9 +114,23 @@ static void count_row(sd_journal *journal, struct agent_kernel_log *log)
     }
 }
 
-int agent_kernel_log_read(const char *cursor, int64_t since_wall_ms,
+static void count_row(sd_journal *journal, const struct agent_kernel_log_task *task,
+                      struct agent_kernel_log *log)
+{
+    char level[8], message[AGENT_KERNEL_LOG_LINE_BYTES];
+    struct bl_error ignored = {0};
+    uint64_t number = LOG_DEBUG;
+
+    read_field(journal, "PRIORITY", level, sizeof(level));
+    read_field(journal, "MESSAGE", message, sizeof(message));
+    if (bl_text_to_u64(level, LOG_DEBUG, &number, &ignored) == 0)
+        agent_kernel_log_count(log, (unsigned)number, message, task);
+}
+
+int agent_kernel_log_read(const struct agent_kernel_log_task *task,
                           struct agent_kernel_log *ret_log, struct bl_error *err)
 {
+    const char *cursor = task->cursor;
     AUTO_JOURNAL *journal = NULL;
     int r;
 
@@ -110,12 +141,13 @@ int agent_kernel_log_read(const char *cursor, int64_t since_wall_ms,
     if (r >= 0) {
         r = cursor[0] != '\0'
                 ? sd_journal_seek_cursor(journal, cursor)
-                : sd_journal_seek_realtime_usec(journal, (uint64_t)since_wall_ms * 1000);
+                : sd_journal_seek_realtime_usec(journal, (uint64_t)task->wall_ms * 1000);
     }
     while (r >= 0 && ret_log->lines < AGENT_KERNEL_LOG_LINES_MAX &&
+           ret_log->ignored < 2 * AGENT_KERNEL_LOG_LINES_MAX &&
            (r = sd_journal_next(journal)) > 0) {
         if (cursor[0] == '\0' || sd_journal_test_cursor(journal, cursor) <= 0)
-            count_row(journal, ret_log);
+            count_row(journal, task, ret_log);
     }
     if (r < 0)
         return bl_fail(err, r, "read the system's log: %s", strerror(-r));

@@ -7,7 +7,7 @@
 
 #include "common/attr.h"
 #include "common/error.h"
-#include "proto/words.h"
+#include "proto/manifest.h"
 
 /*
  * What the kernel said since the baseline, read from systemd's journal: the ring buffer wraps, and
@@ -22,14 +22,26 @@ struct agent_kernel_log {
     uint32_t lines;         /* of level err and worse */
     enum proto_grade grade; /* of the worst; 0 = nothing */
     char worst[AGENT_KERNEL_LOG_LINE_BYTES];
+    uint32_t ignored; /* of those levels, too, and nothing to the plan */
+    char first_ignored[AGENT_KERNEL_LOG_LINE_BYTES];
 };
 
 /* Where the journal ends now; "" when it is empty. */
 int agent_kernel_log_end(char *ret_cursor, size_t size_bytes, struct bl_error *err) BL_CHECKED;
 
-/* Reads on from `cursor`; with "" from `since_wall_ms`. */
-int agent_kernel_log_read(const char *cursor, int64_t since_wall_ms,
+/* Where to begin, and which messages do not count. */
+struct agent_kernel_log_task {
+    const char *cursor; /* "": from `wall_ms` on */
+    int64_t wall_ms;
+    const struct proto_text *ignore; /* patterns */
+    uint32_t ignore_count;
+};
+int agent_kernel_log_read(const struct agent_kernel_log_task *task,
                           struct agent_kernel_log *ret_log, struct bl_error *err) BL_CHECKED;
+
+/* One message more. Pure. */
+void agent_kernel_log_count(struct agent_kernel_log *log, unsigned level, const char *message,
+                            const struct agent_kernel_log_task *task);
 
 /* How bad one message is; 0 for one that is nothing to us. `level` as in syslog. */
 enum proto_grade agent_kernel_log_grade(unsigned level, const char *message);

@@ -59,12 +59,14 @@ static void tell(struct agent_watch *watch, const struct agent_findings *finding
 
 static void look_at_kernel_log(struct agent_watch *watch, struct agent_findings *findings)
 {
+    const struct agent_kernel_log_task task =
+        agent_compare_kernel_log_task(&watch->baseline, &watch->work->manifest);
     struct agent_kernel_log log;
     struct bl_error err = {0};
 
     if (watch->looks++ % KERNEL_LOG_EVERY != 0)
         return;
-    if (agent_kernel_log_read(watch->baseline.cursor, watch->baseline.wall_ms, &log, &err) >= 0)
+    if (agent_kernel_log_read(&task, &log, &err) >= 0)
         agent_compare_kernel_log(&log, findings);
 }
 

@@ -47,6 +47,7 @@ struct pieces {
     struct proto_port *ports;
     struct proto_grade_rule *grades;
     struct proto_http_check *http;
+    struct proto_log_check *logs;
     struct proto_target *targets;
 };
 
@@ -58,6 +59,7 @@ static void release_pieces(struct pieces *pieces)
     free(pieces->ports);
     free(pieces->grades);
     free(pieces->http);
+    free(pieces->logs);
     free(pieces->targets);
 }
 
@@ -149,12 +151,13 @@ static int put_lists(const struct ctl_plan *plan, struct pieces *pieces,
 {
     const struct ctl_plan_quiesce *quiesce = &plan->quiesce;
     const struct ctl_plan_precheck *precheck = &plan->precheck;
-    size_t texts_count =
-        (size_t)precheck->units.count + precheck->containers.count + precheck->hooks.count +
-        quiesce->units.count + quiesce->timers.count + quiesce->backups.count +
-        plan->ssh.keep_groups.count + plan->ssh.keep_from.count + plan->verify.units.count +
-        plan->verify.names.count + plan->verify.tcp.count + plan->verify.hooks.count +
-        plan->witnesses.count + plan->revert_paths.count + plan->exclude.count;
+    size_t texts_count = (size_t)precheck->units.count + precheck->containers.count +
+                         precheck->hooks.count + quiesce->units.count + quiesce->timers.count +
+                         quiesce->backups.count + plan->ssh.keep_groups.count +
+                         plan->ssh.keep_from.count + plan->verify.units.count +
+                         plan->verify.names.count + plan->verify.tcp.count +
+                         plan->verify.hooks.count + plan->verify.kernel_ignore.count +
+                         plan->witnesses.count + plan->revert_paths.count + plan->exclude.count;
 
     pieces->texts = calloc(texts_count + 1, sizeof(*pieces->texts));
     if (pieces->texts == NULL)
@@ -178,7 +181,30 @@ static int put_lists(const struct ctl_plan *plan, struct pieces *pieces,
     put_texts(pieces, &plan->verify.names, &manifest->verify_names, &manifest->verify_names_count);
     put_texts(pieces, &plan->verify.tcp, &manifest->verify_tcp, &manifest->verify_tcp_count);
     put_texts(pieces, &plan->verify.hooks, &manifest->verify_hooks, &manifest->verify_hooks_count);
+    put_texts(pieces, &plan->verify.kernel_ignore, &manifest->verify_kernel_ignore,
+              &manifest->verify_kernel_ignore_count);
     put_texts(pieces, &plan->witnesses, &manifest->witnesses, &manifest->witnesses_count);
+    return 0;
+}
+
+static int put_logs(const struct ctl_plan_verify *verify, struct pieces *pieces,
+                    struct proto_manifest *manifest, struct bl_error *err)
+{
+    pieces->logs = calloc(verify->logs_count + 1, sizeof(*pieces->logs));
+    if (pieces->logs == NULL)
+        return bl_fail(err, -ENOMEM, "out of memory for the manifest");
+    for (uint32_t i = 0; i < verify->logs_count; i++) {
+        const struct ctl_plan_log *log = &verify->logs[i];
+
+        pieces->logs[i] = (struct proto_log_check){.unit = log->unit,
+                                                   .file = log->file,
+                                                   .bad = log->bad,
+                                                   .good = log->good,
+                                                   .within_ms = (uint64_t)log->within_ms};
+    }
+    manifest->verify_logs = pieces->logs;
+    manifest->verify_logs_count = verify->logs_count;
+
     return 0;
 }
 
@@ -314,6 +340,8 @@ int ctl_manifest_build(const struct ctl_plan *plan, const struct ctl_preview *pr
     if (r < 0)
         return r;
     r = put_verify(&plan->verify, &pieces, &manifest, err);
+    if (r >= 0)
+        r = put_logs(&plan->verify, &pieces, &manifest, err);
     if (r < 0)
         return r;
     r = put_targets(preview, &pieces, &manifest, err);

@@ -244,12 +244,17 @@ void ctl_plan_fill_defaults(struct ctl_plan *plan)
 int64_t ctl_plan_verify_ms(const struct ctl_plan *plan)
 {
     const struct ctl_plan_verify *verify = &plan->verify;
-    int64_t again = verify->samples > 0 ? verify->samples - 1 : 0, hooks_ms = 0;
+    int64_t again = verify->samples > 0 ? verify->samples - 1 : 0, hooks_ms = 0, logs_ms = 0;
 
     if (verify->hooks.count > 0)
         hooks_ms = PROTO_HOOKS_WITHIN_MS;
 
-    return verify->settle_ms + again * verify->every_ms + hooks_ms;
+    for (uint32_t i = 0; i < verify->logs_count; i++) {
+        if (verify->logs[i].within_ms > logs_ms)
+            logs_ms = verify->logs[i].within_ms;
+    }
+
+    return verify->settle_ms + again * verify->every_ms + hooks_ms + logs_ms;
 }
 
 const char *ctl_plan_describe_revert(const struct ctl_plan *plan)

@@ -57,6 +57,11 @@ struct ctl_plan_http { /* verify.http */
     bool elsewhere;
 };
 
+struct ctl_plan_log { /* verify.logs; what was not written is "" */
+    const char *unit, *file, *bad, *good;
+    int64_t within_ms;
+};
+
 struct ctl_plan_grade { /* verify.grades */
     const char *code;   /* of proto/finding.h */
     uint32_t grade;     /* enum proto_grade, or PROTO_GRADE_IGNORE */
@@ -108,7 +113,9 @@ struct ctl_plan_precheck {
 };
 
 struct ctl_plan_verify {
-    struct ctl_plan_texts units, names, tcp, hooks;
+    struct ctl_plan_texts units, names, tcp, hooks, kernel_ignore;
+    struct ctl_plan_log *logs;
+    uint32_t logs_count;
     uint32_t samples, samples_needed; /* so many of them must be good */
     int64_t every_ms;
     struct ctl_plan_http *http;

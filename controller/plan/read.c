@@ -424,6 +424,7 @@ static void read_field(struct reader *reader, const struct ctl_plan_field *field
         [CTL_PLAN_PORTS] = read_verify,      [CTL_PLAN_SECTION] = read_section,
         [CTL_PLAN_SWITCHED] = read_switched, [CTL_PLAN_GRADES] = read_verify,
         [CTL_PLAN_HTTP] = read_verify,       [CTL_PLAN_SAMPLES] = read_samples,
+        [CTL_PLAN_LOGS] = read_verify,
     };
     struct bl_error err = {0};
 
@@ -544,7 +545,7 @@ void ctl_plan_release(struct ctl_plan *plan)
         &plan->ssh.keep_from,  &plan->verify.units,    &plan->witnesses,
         &plan->revert_paths,   &plan->exclude,         &plan->verify.names,
         &plan->verify.tcp,     &plan->precheck.units,  &plan->precheck.containers,
-        &plan->precheck.hooks, &plan->verify.hooks,
+        &plan->precheck.hooks, &plan->verify.hooks,    &plan->verify.kernel_ignore,
     };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/path.h"
+#include "common/pattern.h"
 #include "common/text.h"
 #include "common/yaml.h"
 #include "controller/plan/check.h"
@@ -107,6 +109,7 @@ static void read_grade(const struct list *list, const struct bl_yaml_node *item)
 enum {
     WITHIN_MS = 10 * 1000, /* when nobody wrote it */
     STATUS = 200,
+    LOG_WITHIN_MS = 30 * 1000,
 };
 
 static void read_http_field(const struct list *list, const struct bl_yaml_node *node,
@@ -167,6 +170,72 @@ static void read_http(const struct list *list, const struct bl_yaml_node *item)
         list->verify->http_count++;
 }
 
+/* ---- logs -------------------------------------------------------------------------------- */
+
+static void read_pattern(const struct list *list, const struct bl_yaml_node *node,
+                         const char **ret_pattern)
+{
+    struct bl_error err = {0};
+
+    if (bl_pattern_check(node->text, &err) < 0)
+        ctl_plan_add_problem_at(list->problems, node, NULL, "%s", err.text);
+    *ret_pattern = node->text;
+}
+
+static void read_log_field(const struct list *list, const struct bl_yaml_node *node,
+                           struct ctl_plan_log *log)
+{
+    static const char *const names[] = {"unit", "file", "bad", "good", "within"};
+    struct bl_error err = {0};
+
+    if (!expect(list, node, BL_YAML_SCALAR, "a value"))
+        return;
+    if (strcmp(node->key, "unit") == 0) {
+        log->unit = node->text;
+        if (ctl_plan_check_unit(node->text, &err) < 0)
+            ctl_plan_add_problem_at(list->problems, node, NULL, "%s", err.text);
+    } else if (strcmp(node->key, "file") == 0) {
+        log->file = node->text;
+        if (strlen(node->text) > PROTO_TEXT_BYTES_MAX || !bl_path_is_log_file(node->text))
+            ctl_plan_add_problem_at(list->problems, node, NULL,
+                                    "'%.80s' is no path of a file below /var/log", node->text);
+    } else if (strcmp(node->key, "bad") == 0) {
+        read_pattern(list, node, &log->bad);
+    } else if (strcmp(node->key, "good") == 0) {
+        read_pattern(list, node, &log->good);
+    } else if (strcmp(node->key, "within") == 0) {
+        if (ctl_plan_parse_duration(node->text, &log->within_ms, &err) < 0)
+            ctl_plan_add_problem_at(list->problems, node, NULL, "%s", err.text);
+        else if (log->within_ms < 1000 || log->within_ms > PROTO_LOG_WITHIN_MS_MAX)
+            ctl_plan_add_problem_at(list->problems, node, NULL, "'%.40s': from 1s to 5m",
+                                    node->text);
+    } else {
+        ctl_plan_add_problem_at(list->problems, node,
+                                bl_text_nearest(node->key, names, sizeof(names) / sizeof(names[0])),
+                                "there is no such field");
+    }
+}
+
+static void read_log(const struct list *list, const struct bl_yaml_node *item)
+{
+    struct ctl_plan_log *log = &list->verify->logs[list->verify->logs_count];
+
+    if (!expect(list, item, BL_YAML_MAP, "a log: { unit: nginx.service, bad: emerg }"))
+        return;
+    *log = (struct ctl_plan_log){.unit = "", .file = "", .bad = "", .good = ""};
+    for (const struct bl_yaml_node *node = item->child; node != NULL; node = node->next)
+        read_log_field(list, node, log);
+    if ((log->unit[0] != '\0') == (log->file[0] != '\0'))
+        ctl_plan_add_problem_at(list->problems, item, NULL, "needs either 'unit' or 'file'");
+    if (log->bad[0] == '\0' && log->good[0] == '\0')
+        ctl_plan_add_problem_at(list->problems, item, NULL, "needs 'bad' or 'good' or both");
+    if (log->good[0] == '\0' && log->within_ms > 0)
+        ctl_plan_add_problem_at(list->problems, item, NULL, "'within' is the time for 'good'");
+    if (log->good[0] != '\0' && log->within_ms == 0)
+        log->within_ms = LOG_WITHIN_MS;
+    list->verify->logs_count++;
+}
+
 /* ---- all of them ------------------------------------------------------------------------- */
 
 struct kind {
@@ -184,9 +253,13 @@ static const struct kind *kind_of(const struct ctl_plan_field *field)
                                        sizeof(struct ctl_plan_grade), read_grade};
     static const struct kind http = {BL_YAML_LIST, "a list: [ … ]", sizeof(struct ctl_plan_http),
                                      read_http};
+    static const struct kind logs = {BL_YAML_LIST, "a list: [ … ]", sizeof(struct ctl_plan_log),
+                                     read_log};
 
     if (field->kind == CTL_PLAN_PORTS)
         return &ports;
+    if (field->kind == CTL_PLAN_LOGS)
+        return &logs;
 
     return field->kind == CTL_PLAN_HTTP ? &http : &grades;
 }
@@ -195,6 +268,8 @@ static void **slot_of(const struct ctl_plan_field *field, struct ctl_plan_verify
 {
     if (field->kind == CTL_PLAN_PORTS)
         return (void **)&verify->ports;
+    if (field->kind == CTL_PLAN_LOGS)
+        return (void **)&verify->logs;
 
     return field->kind == CTL_PLAN_HTTP ? (void **)&verify->http : (void **)&verify->grades;
 }
@@ -232,6 +307,9 @@ void ctl_plan_release_verify(struct ctl_plan_verify *verify)
     free(verify->ports);
     free(verify->grades);
     free(verify->http);
+    free(verify->logs);
+    verify->logs = NULL;
+    verify->logs_count = 0;
     verify->ports = NULL;
     verify->grades = NULL;
     verify->http = NULL;

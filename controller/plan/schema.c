@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/path.h"
+#include "common/pattern.h"
 #include "common/text.h"
 #include "proto/manifest.h"
 
@@ -239,6 +240,12 @@ static const struct ctl_plan_field verify_rows[] = {
      .offset = AT(verify.hooks),
      .limit = PROTO_HOOKS_MAX,
      .check = check_name},
+    {.name = "logs", .kind = CTL_PLAN_LOGS, .limit = PROTO_LOGS_MAX},
+    {.name = "kernel_ignore",
+     .kind = CTL_PLAN_TEXTS,
+     .offset = AT(verify.kernel_ignore),
+     .limit = PROTO_KERNEL_IGNORE_MAX,
+     .check = bl_pattern_check},
     {.name = "samples", .kind = CTL_PLAN_SAMPLES, .given = CTL_PLAN_GIVEN_SAMPLES},
     {.name = "every",
      .kind = CTL_PLAN_DURATION,

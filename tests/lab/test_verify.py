@@ -204,3 +204,52 @@ def test_so_many_of_so_many_samples_must_be_good(fleet: MakeFleet) -> None:
     assert found["hook_says_bad"] == "hook flaps: the queue is full (1 of 3 good, 4 of 5 needed)"
     assert "port_closed" not in found and "unit_not_up" not in found
     assert len(h1.read("/run/flaps").splitlines()) == 3
+
+
+def test_what_units_and_files_log_since_the_change(fleet: MakeFleet) -> None:
+    """R19: a line that must not come, one that must, and a file that is rotated between; what was there before is nothing."""
+    lab = fleet(hosts=1)
+    h1 = lab["h1"]
+    lab.repository.publish("1.0", "demo=2.0", "demo=2.7")
+    log, unit = "/var/log/shop.log", {"unit": "demo.service", "good": "^Started "}
+    h1.write(log, "deadlock of yesterday\nready\n", 0o600)
+
+    quiet = [unit, {"file": log, "bad": "deadlock"}]
+    code, good = lab.belay.roll_out(plan("demo=2.0", waves=["100%"], verify={"logs": quiet, "settle": "1s"}))
+    assert code == Exit.DONE, good
+    assert findings_of(good["hosts"][0]) == {"log_good_missing": "demo.service logged a line with '^Started '"}
+
+    code, told, found = roll_out(
+        lab,
+        f"echo 'order 7: deadlock \x1b[31m' >>{log}; mv {log} {log}.1; echo 'order 8: fine' >{log}",
+        "ln -s /etc/shadow /var/log/way",
+        logs=[
+            {"file": log, "bad": "deadlock", "good": "^ready", "within": "1s"},
+            {"unit": "demo.service", "bad": "no such words"},
+            {"file": "/var/log/way", "bad": "root"},
+            {"file": "/var/log/none.log", "bad": "x"},
+        ],
+    )
+    assert code == Exit.HOSTS_FAILED, told
+    assert (told["state"], told["cause"]["code"]) == ("reverted", "log_bad")
+    bad = found["log_bad"]["reason"]
+    assert bad.startswith(f"{log} logged 1 line(s) with 'deadlock': order 7: deadlock "), bad
+    assert "\x1b" not in bad and "x1b[31m" in bad
+    assert found["log_good_missing"]["reason"] == f"{log} logged no line with '^ready' within 1 s"
+    unreadable = [each["reason"] for each in told["findings"] if each["code"] == "log_unreadable"]
+    assert len(unreadable) == 2 and "way" in unreadable[0], unreadable
+    assert unreadable[1] == "/var/log/none.log: there is no such file"
+
+
+def test_kernel_messages_that_the_plan_ignores(fleet: MakeFleet) -> None:
+    """R20: one noisy driver is recorded and turns nothing back; all others still do."""
+    lab = fleet(hosts=1)
+    h1 = lab["h1"]
+    h1.open_kernel_log()
+    lab.repository.publish("1.0", "demo=2.0", "demo=2.10")
+    known = {"kernel_ignore": ["^BUG: unable to handle page fault for address: [0-9a-f]+$"], "settle": "1s"}
+    code, good = lab.belay.roll_out(plan("demo=2.10", waves=["100%"], verify=known))
+    assert code == Exit.DONE, good
+    told = findings_of(good["hosts"][0])
+    assert told["kernel_error"].startswith("1 kernel message(s) that the plan ignores, the first: BUG: unable"), told
+    assert not [each for each in good["hosts"][0]["findings"] if each["grade"]]

@@ -18,6 +18,7 @@ check() { # UNIT CEILING (in tenths)
 check belay-courier.service 15
 check belayd.service 15
 check belay-probe@.service 15
+check belay-logs@.service 15
 check belay-look@.service 15
 check belay-check@.service 15
 check belay-agent.service 20

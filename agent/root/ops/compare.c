@@ -230,6 +230,15 @@ void agent_compare_restored(const struct agent_txn_result *before,
     report_changed_files(now, findings);
 }
 
+struct agent_kernel_log_task agent_compare_kernel_log_task(const struct agent_baseline *baseline,
+                                                           const struct proto_manifest *manifest)
+{
+    return (struct agent_kernel_log_task){.cursor = baseline->cursor,
+                                          .wall_ms = baseline->wall_ms,
+                                          .ignore = manifest->verify_kernel_ignore,
+                                          .ignore_count = manifest->verify_kernel_ignore_count};
+}
+
 void agent_compare_kernel_log(const struct agent_kernel_log *log, struct agent_findings *findings)
 {
     static const char *const codes[] = {
@@ -238,6 +247,11 @@ void agent_compare_kernel_log(const struct agent_kernel_log *log, struct agent_f
         [PROTO_GRADE_SEVERE] = "kernel_broken",
     };
 
+    if (log->ignored > 0) {
+        agent_findings_answer(findings, "kernel_error",
+                              "%u kernel message(s) that the plan ignores, the first: %s",
+                              log->ignored, log->first_ignored);
+    }
     if (log->lines > 0) {
         agent_findings_found(findings, codes[log->grade],
                              "%u kernel message(s) of level err or worse, the worst: %s",

@@ -89,6 +89,9 @@ void agent_compare_watched(const struct agent_baseline *baseline,
 void agent_compare_restored(const struct agent_txn_result *before,
                             const struct agent_txn_result *now, struct agent_findings *findings);
 
+/* What the kernel said since the baseline, but for what the plan ignores. */
+struct agent_kernel_log_task agent_compare_kernel_log_task(const struct agent_baseline *baseline,
+                                                           const struct proto_manifest *manifest);
 void agent_compare_kernel_log(const struct agent_kernel_log *log, struct agent_findings *findings);
 
 #endif

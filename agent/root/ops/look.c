@@ -99,6 +99,8 @@ static void compare_state(struct agent_look *look, const struct agent_baseline *
 static void on_survey(void *userdata, const struct agent_baseline *now, const char *why)
 {
     struct agent_look *look = userdata;
+    const struct agent_kernel_log_task task =
+        agent_compare_kernel_log_task(&look->baseline, &look->work->manifest);
     struct agent_kernel_log log;
     struct bl_error err = {0};
     int r;
@@ -110,7 +112,7 @@ static void on_survey(void *userdata, const struct agent_baseline *now, const ch
     r = compare_units(look, now, &err);
     if (r >= 0) {
         compare_state(look, now);
-        r = agent_kernel_log_read(look->baseline.cursor, look->baseline.wall_ms, &log, &err);
+        r = agent_kernel_log_read(&task, &log, &err);
     }
     if (r < 0) {
         end(look, err.text);

@@ -3,18 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/root/ops/logs.h"
 #include "agent/root/ops/look.h"
 #include "agent/root/ops/samples.h"
 
 /*
  * VERIFY: is the host as it was, but for what was signed? The plan's units must stay up through
  * the settle time, without systemd having had to restart them; a unit of the plan that fails ends
- * it at once. Then the plan's own checks, as often as it says, and one look at everything. Once
- * more at the end of the watch, without settling.
+ * it at once. Then the plan's own checks, as often as it says, its logs, and one look at everything.
+ * Once more at the end of the watch, without settling.
  */
 struct verify_state {
     struct agent_units_call *watch, *call;
     struct agent_samples *samples;
+    struct agent_logs *logs;
     struct agent_look *look;
     sd_event_source *settled;
     struct agent_samples_seen seen[PROTO_UNITS_MAX]; /* at the beginning of the settle time */
@@ -61,6 +63,33 @@ static void begin_look(struct agent_op_run *run)
         fail_to_ask(run, err.text);
 }
 
+static void on_logs(void *userdata, const struct agent_findings *findings, const char *why)
+{
+    struct agent_op_run *run = userdata;
+    struct verify_state *state = run->state;
+
+    if (why[0] != '\0') {
+        agent_op_note(run, &state->findings);
+        fail_to_ask(run, why);
+        return;
+    }
+    agent_findings_join(&state->findings, findings);
+    begin_look(run);
+}
+
+static void begin_logs(struct agent_op_run *run)
+{
+    const struct agent_logs_caller caller = {run, on_logs};
+    struct verify_state *state = run->state;
+    struct bl_error err = {0};
+
+    if (run->work->manifest.verify_logs_count == 0)
+        begin_look(run);
+    else if (agent_logs_start(run->host, run->work, AGENT_LOGS_READ, &caller, &state->logs, &err) <
+             0)
+        fail_to_ask(run, err.text);
+}
+
 static void on_samples(void *userdata, const struct agent_findings *findings, const char *why)
 {
     struct agent_op_run *run = userdata;
@@ -72,7 +101,7 @@ static void on_samples(void *userdata, const struct agent_findings *findings, co
         return;
     }
     agent_findings_join(&state->findings, findings);
-    begin_look(run);
+    begin_logs(run);
 }
 
 /* The first sight of the units. */
@@ -166,6 +195,7 @@ static void stop(struct agent_op_run *run)
     state->watch = agent_units_drop(state->watch);
     state->call = agent_units_drop(state->call);
     state->samples = agent_samples_free(state->samples);
+    state->logs = agent_logs_free(state->logs);
     state->look = agent_look_free(state->look);
     sd_event_source_disable_unref(state->settled);
 }

@@ -189,7 +189,7 @@ struct agent_look *agent_look_free(struct agent_look *look)
 }
 
 /* No kernel of this world has anything to say. */
-int agent_kernel_log_read(const char *cursor, int64_t since_wall_ms,
+int agent_kernel_log_read(const struct agent_kernel_log_task *task,
                           struct agent_kernel_log *ret_log, struct bl_error *err)
 {
     *ret_log = (struct agent_kernel_log){0};

@@ -157,13 +157,21 @@ static void test_damaged_packets_are_wrong(void **state)
     }
 }
 
-/* A server without a host key that it can read has nothing to offer. */
-static void test_no_algorithm_is_no_login(void **state)
+/* Without a host key that it can read a server has nothing to offer. */
+static void test_each_needed_kind_has_an_algorithm(void **state)
 {
-    const struct hello hello = make(BANNER, "");
-    struct agent_ssh_told told;
+    for (size_t empty = 0; empty < 10; empty++) {
+        struct hello hello = make(BANNER, "x");
+        struct agent_ssh_told told;
+        size_t at = hello.lists_at + 5 * empty;
 
-    assert_int_equal(read_hello(&hello, &told), AGENT_SSH_HELLO_WRONG);
+        /* The list loses its name, the next byte begins the following list, and padding grows. */
+        hello.data[at + 3] = 0;
+        memmove(hello.data + at + 4, hello.data + at + 5, hello.bytes - at - 5);
+        hello.data[hello.packet_at + 4]++;
+        assert_int_equal(read_hello(&hello, &told),
+                         empty < 8 ? AGENT_SSH_HELLO_WRONG : AGENT_SSH_HELLO_WHOLE);
+    }
 }
 
 static uint32_t next(uint32_t *chance)
@@ -288,7 +296,7 @@ int main(void)
         cmocka_unit_test(test_which_lines_are_right),
         cmocka_unit_test(test_who_never_comes_to_the_point_is_wrong),
         cmocka_unit_test(test_damaged_packets_are_wrong),
-        cmocka_unit_test(test_no_algorithm_is_no_login),
+        cmocka_unit_test(test_each_needed_kind_has_an_algorithm),
         cmocka_unit_test(test_random_damage_is_read_within_bounds),
         cmocka_unit_test(test_the_goodbye_is_a_packet),
         cmocka_unit_test(test_who_speaks_and_who_does_not),

@@ -61,6 +61,24 @@ static const struct mistake {
      "p.yaml:6: field 'verify.hooks[0]': '../x' is not a name: letters, digits, '.', '_' "
      "and '-', the first of them no sign\n"
      "p.yaml:6: field 'verify.hooks[2]': 'ok' is listed twice"},
+    {GOOD
+     "verify:\n  logs:\n    - { unit: x, bad: '(' }\n    - { file: /etc/passwd, good: a, within: 6m }\n"
+     "    - { unit: a.service, file: /var/log/x, bad: 'a{2,}', goood: x }\n"
+     "    - { file: /var/log/../shadow, within: 2s }\n",
+     "p.yaml:7: field 'verify.logs[0].unit': 'x' does not say what kind of unit: write 'x.service'\n"
+     "p.yaml:7: field 'verify.logs[0].bad': '(' is no extended regular expression: Unmatched ( or "
+     "\\(\n"
+     "p.yaml:8: field 'verify.logs[1].file': '/etc/passwd' is no path of a file below /var/log\n"
+     "p.yaml:8: field 'verify.logs[1].within': '6m': from 1s to 5m\n"
+     "p.yaml:9: field 'verify.logs[2].bad': 'a{2,}': counts in { } have an end, 100 in all\n"
+     "p.yaml:9: field 'verify.logs[2].goood': there is no such field; did you mean 'good'?\n"
+     "p.yaml:9: field 'verify.logs[2]': needs either 'unit' or 'file'\n"
+     "p.yaml:10: field 'verify.logs[3].file': '/var/log/../shadow' is no path of a file below "
+     "/var/log\n"
+     "p.yaml:10: field 'verify.logs[3]': needs 'bad' or 'good' or both\n"
+     "p.yaml:10: field 'verify.logs[3]': 'within' is the time for 'good'"},
+    {GOOD "verify:\n  kernel_ignore: [ '(a)\\1' ]\n",
+     "p.yaml:6: field 'verify.kernel_ignore[0]': '(a)\\1': back-references can take for ever"},
     {GOOD "verify:\n  samples: 3/5\n",
      "p.yaml:6: field 'verify.samples': '3/5' is no number of samples: write 3 of 5"},
     {GOOD "verify:\n  samples: 6 of 5\n",
@@ -315,7 +333,8 @@ static void reads_a_whole_plan(void **state)
         "quiesce: { units: [ cron.service ], timers: [ '*backup*' ], backups: [], wait: 5m }\n"
         "ssh_lock: { keep: { groups: [ breakglass ], from: [ 10.0.9.5 ] }, sessions: end, lease: 3h }\n"
         "verify: { units: [ nginx.service ], ports: [ tcp/443, udp/53 ], settle: 3s,\n"
-        "  hooks: [ h2 ], samples: 3 of 5, every: 10s,\n"
+        "  hooks: [ h2 ], samples: 3 of 5, every: 10s, kernel_ignore: [ '^usb' ],\n"
+        "  logs: [ { unit: a.service, good: up }, { file: /var/log/x, bad: no } ],\n"
         "  grades: { kernel_broken: ignore, unit_idle: severe } }\n"
         "stage_within: 1m\nchange_within: 2m\nconfirm_within: 3m\nwatch: 0s\nkeep_way_back: 2d\n"
         "promises: { downtime: 30m, rollback_starts: 20m, restored: 2h }\n"
@@ -373,8 +392,12 @@ static void reads_a_whole_plan(void **state)
     assert_int_equal(plan->verify.samples_needed, 3);
     assert_int_equal(plan->verify.samples, 5);
     assert_int_equal(plan->verify.every_ms, 10000);
-    /* The settle time, four more samples, and what hooks may wait. */
-    assert_int_equal(ctl_plan_verify_ms(plan), 3000 + 4 * 10000 + PROTO_HOOKS_WITHIN_MS);
+    assert_int_equal(plan->verify.logs_count, 2);
+    assert_int_equal(plan->verify.logs[0].within_ms, 30000);
+    assert_string_equal(plan->verify.logs[1].file, "/var/log/x");
+    assert_int_equal(plan->verify.logs[1].within_ms, 0);
+    /* The settle time, four more samples, what hooks may wait, and logs. */
+    assert_int_equal(ctl_plan_verify_ms(plan), 3000 + 4 * 10000 + PROTO_HOOKS_WITHIN_MS + 30000);
     assert_int_equal(plan->verify.grades_count, 2);
     assert_string_equal(plan->verify.grades[0].code, "kernel_broken");
     assert_int_equal(plan->verify.grades[0].grade, PROTO_GRADE_IGNORE);

@@ -264,6 +264,35 @@ static void grades_are_of_findings_that_exist(void **state)
     REFUSED("'unit_idle' twice", m.verify_grades = twice; m.verify_grades_count = 2);
 }
 
+static void logs_are_named_and_asked_for_something(void **state)
+{
+    static const struct {
+        struct proto_log_check log;
+        const char *wanted;
+    } cases[] = {
+        {{"", "", "bad", "", 0}, "needs a unit or a file"},
+        {{"a.service", "/var/log/x", "bad", "", 0}, "needs a unit or a file"},
+        {{"a", "", "bad", "", 0}, "is not a unit"},
+        {{"", "/etc/shadow", "bad", "", 0}, "is no file below /var/log"},
+        {{"", "/var/log/../x", "bad", "", 0}, "is no file below /var/log"},
+        {{"", "/var/log/journal/x", "bad", "", 0}, "is no file below /var/log"},
+        {{"a.service", "", "", "", 0}, "neither bad nor good"},
+        {{"a.service", "", "(", "", 0}, "cannot be used"},
+        {{"a.service", "", "", "(a)\\1", 1000}, "cannot be used"},
+        {{"a.service", "", "", "good", 0}, "a time"},
+        {{"a.service", "", "bad", "", 1000}, "a time"},
+    };
+    struct proto_text pattern[] = {{"a{9999}"}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct proto_log_check log = cases[i].log;
+
+        REFUSED(cases[i].wanted, m.verify_logs = &log; m.verify_logs_count = 1);
+    }
+    REFUSED("verify_kernel_ignore[0]", m.verify_kernel_ignore = pattern;
+            m.verify_kernel_ignore_count = 1);
+}
+
 static void samples_go_together(void **state)
 {
     struct proto_manifest samples;
@@ -439,6 +468,7 @@ int main(void)
         cmocka_unit_test(names_are_checked),
         cmocka_unit_test(pages_have_plain_urls),
         cmocka_unit_test(grades_are_of_findings_that_exist),
+        cmocka_unit_test(logs_are_named_and_asked_for_something),
         cmocka_unit_test(samples_go_together),
         cmocka_unit_test(too_large_is_refused),
         cmocka_unit_test(words_have_names),
