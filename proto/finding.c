@@ -45,6 +45,7 @@ static const struct proto_finding findings[] = {
     {"route_changed", MINOR, false, "the default route takes another way"},
     {"route_gone", FUNCTIONAL, false, "a route is gone, and with it a network"},
     {"rule_gone", FUNCTIONAL, false, "a rule of policy routing is gone"},
+    {"selinux_denials", MINOR, false, "SELinux denied something; what it broke shows too"},
     {"selinux_off", FUNCTIONAL, false, "SELinux does not enforce any more"},
     {"setting_differs", FUNCTIONAL, true, "what a package's script set did not come back"},
     {"ssh_silent", FUNCTIONAL, false, "sshd took logins before and begins none now"},

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/root/denials.h"
 #include "agent/root/errand.h"
 #include "agent/root/facts.h"
 #include "agent/root/ops/room.h"
@@ -96,6 +97,25 @@ static void compare_state(struct agent_look *look, const struct agent_baseline *
                         findings);
 }
 
+/* A policy that does not fit the new programs shows itself here, though all may look right as yet. */
+static int look_for_denials(struct agent_look *look, const struct agent_baseline *now,
+                            struct bl_error *err)
+{
+    struct agent_denials denials;
+    int r;
+
+    if (look->task.restored || now->selinux < AGENT_SYSTEM_SELINUX_PERMISSIVE)
+        return 0;
+    r = agent_denials_read(look->baseline.cursor, look->baseline.wall_ms, &denials, err);
+    if (r >= 0 && denials.count > 0) {
+        agent_findings_found(&look->findings, "selinux_denials",
+                             "SELinux denied %u time(s) since the baseline, first: %s",
+                             denials.count, denials.first);
+    }
+
+    return r;
+}
+
 static void on_survey(void *userdata, const struct agent_baseline *now, const char *why)
 {
     struct agent_look *look = userdata;
@@ -114,6 +134,8 @@ static void on_survey(void *userdata, const struct agent_baseline *now, const ch
         compare_state(look, now);
         r = agent_kernel_log_read(&task, &log, &err);
     }
+    if (r >= 0)
+        r = look_for_denials(look, now, &err);
     if (r < 0) {
         end(look, err.text);
         return;
