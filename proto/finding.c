@@ -13,6 +13,8 @@ static const struct proto_finding findings[] = {
     {"conffile_differs", FUNCTIONAL, true, "a configuration file did not come back as it was"},
     {"container_gone", FUNCTIONAL, false, "a container that ran does not"},
     {"default_route_gone", FUNCTIONAL, false, "the host lost its way to other networks"},
+    {"figure_bad", FUNCTIONAL, false, "a figure of the plan was bad for its time without a break"},
+    {"figure_unknown", MINOR, false, "a figure of the plan was not known: neither good nor bad"},
     {"file_changed", MINOR, true, "a package's file differs, perhaps since long before"},
     {"hook_broken", FUNCTIONAL, false, "a hook of the plan tells nothing: it is what is broken"},
     {"hook_not_ready", FUNCTIONAL, false, "a hook of the plan still says not yet at the end"},

@@ -126,6 +126,7 @@ static const struct proto_field manifest_fields[] = {
     PROTO_FIELD_U64_MAX(M, verify_every_ms, PROTO_SAMPLES_EVERY_MS_MAX),
     PROTO_FIELD_LIST(M, verify_logs, PROTO_LOGS_MAX, &proto_log_check_schema),
     PROTO_FIELD_LIST(M, verify_kernel_ignore, PROTO_KERNEL_IGNORE_MAX, &proto_text_schema),
+    PROTO_FIELD_LIST(M, verify_figures, PROTO_FIGURE_RULES_MAX, &proto_figure_rule_schema),
     PROTO_FIELD_LIST(M, verify_grades, PROTO_GRADES_MAX, &grade_schema),
     PROTO_FIELD_U64(M, stage_ms),
     PROTO_FIELD_U64(M, change_ms),

@@ -2,6 +2,7 @@
 #ifndef PROTO_MANIFEST_H
 #define PROTO_MANIFEST_H
 
+#include "proto/figure_rule.h"
 #include "proto/finding.h"
 #include "proto/ids.h"
 #include "proto/schema.h"
@@ -214,6 +215,8 @@ struct proto_manifest {
     uint32_t verify_logs_count;
     struct proto_text *verify_kernel_ignore; /* patterns of kernel messages that count as nothing */
     uint32_t verify_kernel_ignore_count;
+    struct proto_figure_rule *verify_figures;
+    uint32_t verify_figures_count;
     struct proto_grade_rule *verify_grades; /* where they are not those of proto/finding.h */
     uint32_t verify_grades_count;
 

@@ -50,6 +50,12 @@ int proto_manifest_check_verify(const struct proto_manifest *m, int code, struct
         if (check->status < 100 || check->within_ms == 0)
             return bl_fail(err, code, "verify_http[%u]: no status, or no time", i);
     }
+    for (uint32_t i = 0; i < m->verify_figures_count; i++) {
+        const char *problem = proto_figure_rule_problem(&m->verify_figures[i]);
+
+        if (problem != NULL)
+            return bl_fail(err, code, "verify_figures[%u]: %s", i, problem);
+    }
     for (uint32_t i = 0; i < m->verify_grades_count; i++) {
         const char *name = m->verify_grades[i].code;
 

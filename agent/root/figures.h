@@ -7,8 +7,9 @@
 #include "agent/root/figures_parse.h"
 #include "common/clock.h"
 #include "common/error.h"
+#include "proto/figure_rule.h"
 
-/* Looks at the host's figures every ten seconds: a few texts of the kernel, well below a millisecond. */
+/* Looks at the host's figures again and again: a few texts of the kernel, well below a millisecond. */
 struct agent_figures;
 
 struct agent_figures_sample {
@@ -20,12 +21,16 @@ struct agent_figures_sample {
 
 struct agent_figures_handler {
     void *userdata;
+    /* It may be freed in here. */
     void (*sampled)(void *userdata, const struct agent_figures_sample *sample);
 };
 
-/* Borrows `handler`. The first sample comes after ten seconds. */
-int agent_figures_new(sd_event *loop, const struct agent_figures_handler *handler,
+/* Borrows `handler`. The first sample comes after two seconds, or after `every_ms` if that is less. */
+int agent_figures_new(sd_event *loop, int64_t every_ms, const struct agent_figures_handler *handler,
                       struct agent_figures **ret_figures, struct bl_error *err) BL_CHECKED;
+/* Of one file system, or (0) of the one that is worst off in each; false: not known. */
+bool agent_figures_room(enum proto_mount mount, uint64_t *ret_share, uint64_t *ret_free_mib);
+
 struct agent_figures *agent_figures_free(struct agent_figures *figures);
 
 #endif

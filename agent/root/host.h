@@ -5,6 +5,7 @@
 #include <systemd/sd-event.h>
 
 #include "agent/lease/lease.h"
+#include "agent/root/figures_history.h"
 #include "agent/root/journal.h"
 #include "agent/root/units.h"
 #include "common/clock.h"
@@ -27,7 +28,8 @@ struct agent_host {
     const char *config_dir; /* /etc/belay */
     char boot_id[BL_BOOT_ID_BYTES];
     uint8_t id[PROTO_HOST_ID_BYTES];
-    char controller[AGENT_HOST_ENDPOINT_BYTES]; /* "ADDRESS:PORT": one of the witnesses */
+    char controller[AGENT_HOST_ENDPOINT_BYTES];  /* "ADDRESS:PORT": one of the witnesses */
+    const struct agent_figures_history *figures; /* NULL: not known */
     /* What the controller's clock was ahead of ours at its last WELCOME. */
     bool clock_known;
     int64_t clock_offset_ms;

@@ -49,6 +49,7 @@ struct agent {
     struct agent_ssh_watch *ssh_watch;
     struct agent_jobs_handler handler;
     struct agent_figures *figures;
+    struct agent_figures_history history;
     struct agent_figures_handler figures_handler;
     unsigned samples;                 /* since figures were sent last */
     struct agent_units_call *renewal; /* this process and the courier are about to be restarted */
@@ -129,6 +130,7 @@ static void on_sampled(void *userdata, const struct agent_figures_sample *sample
 {
     struct agent *agent = userdata;
 
+    agent_figures_history_add(&agent->history, &sample->now);
     if (++agent->samples < SAMPLES_A_MESSAGE)
         return;
     agent->samples = 0;
@@ -290,9 +292,11 @@ static int prepare(struct agent *agent, struct bl_error *err)
         mark_job(agent);
         agent_forget_look(agent->forget);
     }
+    agent->host.figures = &agent->history;
     agent->figures_handler = (struct agent_figures_handler){agent, on_sampled};
     if (r >= 0)
-        r = agent_figures_new(agent->host.loop, &agent->figures_handler, &agent->figures, err);
+        r = agent_figures_new(agent->host.loop, AGENT_FIGURES_EVERY_MS, &agent->figures_handler,
+                              &agent->figures, err);
 
     return r;
 }

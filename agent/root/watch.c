@@ -10,6 +10,7 @@
 #include "agent/root/kernel_log.h"
 #include "agent/root/ops/baseline.h"
 #include "agent/root/ops/compare.h"
+#include "agent/root/watch_figures.h"
 
 enum {
     LOOK_EVERY_MS = 10 * 1000,
@@ -23,6 +24,8 @@ struct agent_watch {
     const struct agent_watch_handler *handler;
     const struct agent_work *work; /* NULL: watches nothing */
     sd_event_source *timer;
+    struct agent_watch_figures *figures; /* from the end of the change on */
+    const struct agent_work *figures_work;
     struct agent_units_call *failures, *call;
     struct proto_arena arena;
     struct agent_baseline baseline;
@@ -137,6 +140,30 @@ static bool is_wanted(const struct agent_work *work)
            !job->failed;
 }
 
+/* Also while it is verified: what the change made bad is bad from then on. */
+static bool are_figures_wanted(const struct agent_work *work)
+{
+    return is_wanted(work) ||
+           (work != NULL && work->job.state == PROTO_JOB_VERIFYING && !work->job.failed);
+}
+
+static void follow_figures(struct agent_watch *watch, const struct agent_work *work)
+{
+    bool wanted = are_figures_wanted(work);
+    struct bl_error err = {0};
+
+    if (watch->figures_work != NULL && (!wanted || watch->figures_work != work)) {
+        watch->figures = agent_watch_figures_free(watch->figures);
+        watch->figures_work = NULL;
+    }
+    if (!wanted || watch->figures_work != NULL)
+        return;
+    if (agent_watch_figures_start(watch->host, work, watch->handler, &watch->figures, &err) < 0)
+        sd_journal_print(LOG_WARNING, "Figures are not watched: %s", err.text);
+    else
+        watch->figures_work = work;
+}
+
 void agent_watch_follow(struct agent_watch *watch, const struct agent_work *work)
 {
     bool wanted = is_wanted(work);
@@ -145,6 +172,7 @@ void agent_watch_follow(struct agent_watch *watch, const struct agent_work *work
         stop(watch);
     if (wanted && watch->work == NULL)
         begin(watch, work);
+    follow_figures(watch, work);
 }
 
 int agent_watch_new(struct agent_host *host, const struct agent_watch_handler *handler,
@@ -176,6 +204,7 @@ struct agent_watch *agent_watch_free(struct agent_watch *watch)
         return NULL;
     if (watch->timer != NULL)
         stop(watch);
+    watch->figures = agent_watch_figures_free(watch->figures);
     sd_event_source_disable_unref(watch->timer);
     free(watch);
     return NULL;

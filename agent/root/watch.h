@@ -7,7 +7,8 @@
 
 /*
  * Watches a host that serves after its change, from `probation` until nothing but giving back the
- * silence timer is left: units of the plan and those of the baseline, and the kernel's log. It
+ * silence timer is left: units of the plan and those of the baseline, and the kernel's log; and the
+ * plan's figures (watch_figures.h). It
  * keeps nothing that a restart of the agent would lose but which units were not up a moment ago.
  * What could not be looked at is looked at again; the last look, VERIFY's, must have succeeded.
  */

@@ -240,6 +240,8 @@ static int put_verify(const struct ctl_plan_verify *verify, struct pieces *piece
     manifest->verify_again = verify->samples - 1;
     manifest->verify_bad_allowed = verify->samples - verify->samples_needed;
     manifest->verify_every_ms = (uint64_t)verify->every_ms;
+    manifest->verify_figures = verify->figures;
+    manifest->verify_figures_count = verify->figures_count;
     manifest->verify_grades = pieces->grades;
     manifest->verify_grades_count = verify->grades_count;
 

@@ -156,6 +156,24 @@ static void check_excluded(const struct ctl_plan *plan, struct ctl_plan_problems
     }
 }
 
+/* A time that is longer than the watch could never be reached. */
+static void check_figures(const struct ctl_plan *plan, struct ctl_plan_problems *problems)
+{
+    int64_t watch_ms = is_given(plan, CTL_PLAN_GIVEN_WATCH) ? plan->watch_ms
+                                                            : ctl_plan_default_watch_ms(plan->risk);
+
+    for (uint32_t i = 0; plan->risk != 0 && i < plan->verify.figures_count; i++) {
+        const struct proto_figure_rule *rule = &plan->verify.figures[i];
+
+        if ((int64_t)rule->for_ms >= watch_ms) {
+            problem(plan, problems, "verify.figures",
+                    "'for' of %s is %llus and 'watch' %llds: it would never be reached",
+                    proto_figure_name(rule->figure), (unsigned long long)rule->for_ms / 1000,
+                    (long long)watch_ms / 1000);
+        }
+    }
+}
+
 void ctl_plan_check_whole(const struct ctl_plan *plan, struct ctl_plan_problems *problems)
 {
     const uint32_t keep = CTL_PLAN_GIVEN_KEEP_GROUPS | CTL_PLAN_GIVEN_KEEP_FROM;
@@ -175,6 +193,7 @@ void ctl_plan_check_whole(const struct ctl_plan *plan, struct ctl_plan_problems 
     check_samples(plan, problems);
     check_revert_paths(plan, problems);
     check_excluded(plan, problems);
+    check_figures(plan, problems);
     if (is_given(plan, CTL_PLAN_GIVEN_LEASE) && is_given(plan, CTL_PLAN_GIVEN_CHANGE) &&
         plan->ssh.lease_ms < plan->change_within_ms) {
         problem(plan, problems, "ssh_lock.lease",

@@ -186,6 +186,11 @@ static void fill_lease(struct ctl_plan *plan)
                   needed_ms > 2 * HOUR ? needed_ms : 2 * HOUR, "always");
 }
 
+int64_t ctl_plan_default_watch_ms(uint32_t risk)
+{
+    return risks[risk].watch_ms;
+}
+
 void ctl_plan_fill_defaults(struct ctl_plan *plan)
 {
     const struct by_risk *risk = &risks[plan->risk];

@@ -9,6 +9,7 @@
 #include "common/attr.h"
 #include "common/error.h"
 #include "controller/plan/value.h"
+#include "proto/figure_rule.h"
 
 /*
  * A plan file: what people write down about an upgrade. Reading it is offline and finds all
@@ -120,6 +121,8 @@ struct ctl_plan_verify {
     int64_t every_ms;
     struct ctl_plan_http *http;
     uint32_t http_count;
+    struct proto_figure_rule *figures;
+    uint32_t figures_count;
     struct ctl_plan_port *ports;
     uint32_t ports_count;
     struct ctl_plan_grade *grades;

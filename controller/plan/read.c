@@ -424,7 +424,7 @@ static void read_field(struct reader *reader, const struct ctl_plan_field *field
         [CTL_PLAN_PORTS] = read_verify,      [CTL_PLAN_SECTION] = read_section,
         [CTL_PLAN_SWITCHED] = read_switched, [CTL_PLAN_GRADES] = read_verify,
         [CTL_PLAN_HTTP] = read_verify,       [CTL_PLAN_SAMPLES] = read_samples,
-        [CTL_PLAN_LOGS] = read_verify,
+        [CTL_PLAN_LOGS] = read_verify,       [CTL_PLAN_FIGURES] = read_verify,
     };
     struct bl_error err = {0};
 

@@ -9,6 +9,7 @@
 #include "common/text.h"
 #include "common/yaml.h"
 #include "controller/plan/check.h"
+#include "controller/plan/read_figures.h"
 #include "controller/plan/schema.h"
 #include "proto/manifest.h"
 
@@ -236,6 +237,15 @@ static void read_log(const struct list *list, const struct bl_yaml_node *item)
     list->verify->logs_count++;
 }
 
+static void read_figure(const struct list *list, const struct bl_yaml_node *item)
+{
+    struct ctl_plan_verify *verify = list->verify;
+
+    if (expect(list, item, BL_YAML_MAP, "a figure: { figure: cpu, bad: \"> 90%\", for: 1m }") &&
+        ctl_plan_read_figure(item, &verify->figures[verify->figures_count], list->problems))
+        verify->figures_count++;
+}
+
 /* ---- all of them ------------------------------------------------------------------------- */
 
 struct kind {
@@ -255,11 +265,15 @@ static const struct kind *kind_of(const struct ctl_plan_field *field)
                                      read_http};
     static const struct kind logs = {BL_YAML_LIST, "a list: [ … ]", sizeof(struct ctl_plan_log),
                                      read_log};
+    static const struct kind figures = {BL_YAML_LIST, "a list: [ … ]",
+                                        sizeof(struct proto_figure_rule), read_figure};
 
     if (field->kind == CTL_PLAN_PORTS)
         return &ports;
     if (field->kind == CTL_PLAN_LOGS)
         return &logs;
+    if (field->kind == CTL_PLAN_FIGURES)
+        return &figures;
 
     return field->kind == CTL_PLAN_HTTP ? &http : &grades;
 }
@@ -270,6 +284,8 @@ static void **slot_of(const struct ctl_plan_field *field, struct ctl_plan_verify
         return (void **)&verify->ports;
     if (field->kind == CTL_PLAN_LOGS)
         return (void **)&verify->logs;
+    if (field->kind == CTL_PLAN_FIGURES)
+        return (void **)&verify->figures;
 
     return field->kind == CTL_PLAN_HTTP ? (void **)&verify->http : (void **)&verify->grades;
 }
@@ -310,9 +326,12 @@ void ctl_plan_release_verify(struct ctl_plan_verify *verify)
     free(verify->logs);
     verify->logs = NULL;
     verify->logs_count = 0;
+    free(verify->figures);
     verify->ports = NULL;
     verify->grades = NULL;
     verify->http = NULL;
     verify->http_count = 0;
+    verify->figures = NULL;
+    verify->figures_count = 0;
     verify->ports_count = verify->grades_count = 0;
 }

@@ -229,6 +229,7 @@ static const struct ctl_plan_field verify_rows[] = {
      .limit = PROTO_DNS_NAMES_MAX,
      .check = check_dns_name},
     {.name = "grades", .kind = CTL_PLAN_GRADES, .limit = PROTO_GRADES_MAX},
+    {.name = "figures", .kind = CTL_PLAN_FIGURES, .limit = PROTO_FIGURE_RULES_MAX},
     {.name = "http", .kind = CTL_PLAN_HTTP, .limit = PROTO_CHECKS_MAX},
     {.name = "tcp",
      .kind = CTL_PLAN_TEXTS,

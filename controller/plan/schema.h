@@ -23,6 +23,7 @@ enum ctl_plan_kind {
     CTL_PLAN_HTTP,     /* verify.http */
     CTL_PLAN_SAMPLES,  /* verify.samples */
     CTL_PLAN_LOGS,     /* verify.logs */
+    CTL_PLAN_FIGURES,  /* verify.figures */
     CTL_PLAN_SECTION,  /* a map of `fields` */
     CTL_PLAN_SWITCHED, /* a section, or 'no'; bool: not switched off */
     CTL_PLAN_NOT_YET,  /* known to the design, refused by this version */
@@ -92,5 +93,8 @@ void ctl_plan_release_verify(struct ctl_plan_verify *verify);
 
 /* Fills in what was not given. Needs a known risk. */
 void ctl_plan_fill_defaults(struct ctl_plan *plan);
+
+/* Of a plan of this risk (enum proto_risk, known) that does not say it. */
+int64_t ctl_plan_default_watch_ms(uint32_t risk);
 
 #endif

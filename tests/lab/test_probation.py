@@ -12,6 +12,7 @@ from belaycli import Exit, job_on, plan
 from harness.command import wait_for
 from harness.debs import KERNEL_BUG
 from harness.fleet import Fleet
+from harness.host import Host
 
 MakeFleet = Callable[..., Fleet]
 
@@ -97,3 +98,53 @@ def test_the_last_look_sees_what_the_watch_does_not(fleet: MakeFleet) -> None:
     found = [each["code"] for each in told["findings"] if each["step"] == "verify" and each["grade"]]
     assert found == ["mount_gone"], told
     assert h1.dpkg("demo") == "ii 1.0"
+
+
+def fill_boot(host: Host, percent: int) -> None:
+    """/boot is a file system of 64 MiB that the host has for itself; so much of it is used."""
+    if not host.exists("/boot/lab"):
+        host.shell("mount -t tmpfs -o size=64m lab /boot && touch /boot/lab")
+    host.shell(f"rm -f /boot/full && fallocate -l {percent * 64 * 1024 // 100}K /boot/full")
+
+
+@pytest.mark.deadline(300)
+def test_a_figure_that_stays_bad_turns_back(fleet: MakeFleet) -> None:
+    """R19, R21: a disk fills up while the host serves; so it does while the agent is killed in between."""
+    lab = fleet(hosts=1)
+    h1 = lab["h1"]
+    lab.repository.publish("1.0", "demo=2.0")
+    fill_boot(h1, 10)
+    rule = {"figure": "disk", "mount": "/boot", "bad": "> 80%", "for": "8s"}
+
+    rollout = serve_with(lab, figures=[rule])
+    fill_boot(h1, 90)
+    told = went_back(lab, rollout, "figure_bad")
+    assert told["cause"]["reason"].startswith("disk of /boot was above 80.0% for 0m"), told
+    assert "up to 90." in told["cause"]["reason"]
+
+    fill_boot(h1, 10)
+    rollout = serve_with(lab, figures=[rule])
+    fill_boot(h1, 90)
+    wait_for("some of the time to be counted", lambda: h1.exists("/run/belay/figures"), 20)
+    h1.kill9(AGENT)
+    went_back(lab, rollout, "figure_bad")
+
+
+@pytest.mark.deadline(300)
+def test_a_figure_is_compared_with_what_it_was(fleet: MakeFleet) -> None:
+    """R19: what was bad before the change is no finding, though it is bad by itself."""
+    lab = fleet(hosts=1)
+    h1 = lab["h1"]
+    lab.repository.publish("1.0", "demo=2.0")
+    fill_boot(h1, 90)  # the fullest: nothing else of the host comes near
+    rule = {"figure": "disk", "bad": "> 1.1x", "for": "5s"}
+    wait_for(
+        "a sample of it",
+        lambda: (lab.belay.json("hosts", "show", "h1")["host"]["figures"]["disk"] or 0) > 85,
+        60,
+    )
+    verify = {"units": ["demo.service"], "settle": "1s", "figures": [rule]}
+    code, good = lab.belay.roll_out(plan("demo=2.0", waves=["100%"], watch="15s", verify=verify))
+    assert code == Exit.DONE, good
+    assert not [each for each in good["hosts"][0]["findings"] if each["code"].startswith("figure")], good
+    assert h1.dpkg("demo") == "ii 2.0"

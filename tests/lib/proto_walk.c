@@ -232,6 +232,8 @@ void walk_sample_manifest(struct proto_manifest *ret_manifest)
     static struct proto_text witnesses[] = {{"192.0.2.1:443"}, {"[2001:db8::1]:53"}};
     static struct proto_port ports[] = {{PROTO_TCP, 22}};
     static struct proto_text names[] = {{"db.example.org"}};
+    static struct proto_figure_rule figures[] = {
+        {PROTO_FIGURE_DISK, PROTO_BAD_ROOM, 2048, 60000, PROTO_MOUNT_VAR}};
     static struct proto_http_check http[] = {{"http://127.0.0.1/", 200, "ok", 10000, true}};
     static struct proto_text tcp[] = {{"192.0.2.9:5432"}};
     static struct proto_grade_rule grades[] = {{"unit_idle", PROTO_GRADE_IGNORE}};
@@ -296,6 +298,8 @@ void walk_sample_manifest(struct proto_manifest *ret_manifest)
         .verify_http_count = 1,
         .verify_tcp = tcp,
         .verify_tcp_count = 1,
+        .verify_figures = figures,
+        .verify_figures_count = 1,
         .verify_grades = grades,
         .verify_grades_count = 1,
         .stage_ms = 1800000,

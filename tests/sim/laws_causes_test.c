@@ -53,6 +53,36 @@ static void test_nobody_cancels_unasked(void **state)
     sim_law_cancelled(0, rollout, "cancel_by_controller");
 }
 
+/* ---- getting bad while it serves ---- */
+
+static void test_nobody_commits_what_got_bad_in_its_watch(void **state)
+{
+    stage(0);
+    probe(0);
+    sim_law_belayd(false);
+    BREAKS("without a look at the end of its watch", sim_law_committed(0, rollout, 0));
+    sim_law_got_bad(0, rollout);
+    pass(60L * MINUTE_MS);
+    sim_law_looked(0, rollout);
+    BREAKS("its service broke in the watch", sim_law_committed(0, rollout, 0));
+    sim_law_got_bad(0, rollout); /* after the last look */
+    BREAKS("a figure was bad for 30000 ms", sim_law_committed(0, rollout, SIM_FIGURE_FOR_MS));
+    sim_law_committed(0, rollout, SIM_FIGURE_FOR_MS - 1);
+}
+
+static void test_nobody_is_taken_back_for_what_did_not_happen(void **state)
+{
+    struct sim_law_turn turn = {.code = "figure_bad", .figure_bad_ms = SIM_FIGURE_FOR_MS - 1};
+
+    stage(0);
+    probe(0);
+    BREAKS("its figure was bad for 29999 ms", sim_law_turned_back(0, rollout, &turn));
+    turn.figure_bad_ms++;
+    sim_law_turned_back(0, rollout, &turn);
+    BREAKS("nothing is wrong with it", turn_back(0, "unit_failed", true, false, false));
+    turn_back(0, "unit_failed", false, false, false);
+}
+
 /* ---- boots ---- */
 
 static void boot(uint32_t host)
@@ -207,6 +237,8 @@ int main(void)
                                        LAW(who_could_look_is_not_in_the_dark),
                                        LAW(a_change_that_has_ended_was_not_interrupted),
                                        LAW(nobody_cancels_unasked),
+                                       LAW(nobody_commits_what_got_bad_in_its_watch),
+                                       LAW(nobody_is_taken_back_for_what_did_not_happen),
                                        LAW(what_was_seen_before_a_boot_does_not_count),
                                        LAW(who_was_about_to_commit_may_do_so_after_a_boot),
                                        LAW(a_boot_gives_back_at_once),

@@ -14,10 +14,30 @@ struct baseline_state {
     struct agent_survey *survey;
 };
 
+/* Of rules that compare with what was; memory of the caller. */
+static uint32_t take_figures(const struct agent_op_run *run, struct agent_baseline_figure *figures)
+{
+    const struct proto_manifest *manifest = &run->work->manifest;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; run->host->figures != NULL && i < manifest->verify_figures_count; i++) {
+        const struct proto_figure_rule *rule = &manifest->verify_figures[i];
+        uint64_t level;
+
+        if (rule->bad == PROTO_BAD_TIMES &&
+            agent_figures_history_level(run->host->figures, (enum proto_figure)rule->figure,
+                                        rule->for_ms, &level))
+            figures[count++] = (struct agent_baseline_figure){.rule = i, .value = level};
+    }
+
+    return count;
+}
+
 static void on_survey(void *userdata, const struct agent_baseline *now, const char *why)
 {
     struct agent_op_run *run = userdata;
     char cursor[AGENT_BASELINE_CURSOR_BYTES_MAX + 1];
+    struct agent_baseline_figure figures[PROTO_FIGURE_RULES_MAX];
     struct agent_baseline baseline;
     uint32_t active = 0, failed = 0, logins = 0;
     struct bl_error err = {0};
@@ -35,6 +55,8 @@ static void on_survey(void *userdata, const struct agent_baseline *now, const ch
         logins += now->ssh[i].speaks ? 1 : 0;
     baseline = *now;
     baseline.cursor = cursor;
+    baseline.figures = figures;
+    baseline.figures_count = take_figures(run, figures);
     r = agent_kernel_log_end(cursor, sizeof(cursor), &err);
     if (r >= 0)
         r = agent_baseline_save(run->work->dir_fd, &baseline, &err);

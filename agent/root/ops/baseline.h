@@ -21,6 +21,12 @@ enum {
     AGENT_BASELINE_CURSOR_BYTES_MAX = 255,
 };
 
+/* What a figure of `verify.figures` is compared with later; not there: not known, or not needed. */
+struct agent_baseline_figure {
+    uint64_t rule; /* place in that list */
+    uint64_t value;
+};
+
 struct agent_baseline {
     uint64_t format;
     int64_t wall_ms;
@@ -50,6 +56,8 @@ struct agent_baseline {
     uint32_t containers_count;
     struct agent_errand_silent *silent; /* engines: of their containers nothing is known */
     uint32_t silent_count;
+    struct agent_baseline_figure *figures;
+    uint32_t figures_count;
 };
 
 /* Of the job in `dir_fd`; memory of the arena. -EUCLEAN when it is missing or damaged. */

@@ -3,6 +3,7 @@
 
 #include "agent/root/ops/baseline.h"
 #include "agent/txn/task.h"
+#include "proto/figure_rule.h"
 
 #define FILE_NAME "baseline"
 
@@ -25,6 +26,14 @@ static const struct proto_field silent_rows[] = {
 static const struct proto_schema silent_schema = PROTO_SCHEMA(T, silent_rows);
 #undef T
 
+#define T struct agent_baseline_figure
+static const struct proto_field figure_rows[] = {
+    PROTO_FIELD_U64_MAX(T, rule, PROTO_FIGURE_RULES_MAX - 1),
+    PROTO_FIELD_U64(T, value),
+};
+static const struct proto_schema figure_schema = PROTO_SCHEMA(T, figure_rows);
+#undef T
+
 #define T struct agent_baseline
 static const struct proto_field rows[] = {
     PROTO_FIELD_U64_MAX(T, format, AGENT_BASELINE_FORMAT),
@@ -45,6 +54,7 @@ static const struct proto_field rows[] = {
     PROTO_FIELD_BOOL(T, reboot_required),
     PROTO_FIELD_LIST(T, containers, AGENT_ERRAND_CONTAINERS_MAX, &agent_errand_container_schema),
     PROTO_FIELD_LIST(T, silent, AGENT_ERRAND_ENGINES_MAX, &silent_schema),
+    PROTO_FIELD_LIST(T, figures, PROTO_FIGURE_RULES_MAX, &figure_schema),
 };
 static const struct proto_schema baseline_schema = PROTO_SCHEMA(T, rows);
 #undef T

@@ -52,6 +52,8 @@ struct law_member {
     int64_t probation_ms; /* not earlier than this */
     int64_t commit_ms;    /* COMMIT was heard over a new link; SIM_NEVER: not */
     int64_t committed_ms;
+    int64_t looked_ms;    /* when VERIFY looked last */
+    int64_t got_bad_ms;   /* when its service broke in the watch; 0: it did not */
     uint32_t looked_boot; /* of the host's boots, that in which VERIFY looked last */
     bool was_committing;  /* when its power went: nothing was missing any more */
     int64_t

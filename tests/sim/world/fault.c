@@ -67,6 +67,8 @@ static const uint32_t usual[SIM_FAULT_COUNT] = {
     [SIM_FAULT_COURIER_FULL] = 10000,
     [SIM_FAULT_FORGED_ACK] = 300000,
     [SIM_FAULT_WAY_BACK_LIES] = 120000,
+    [SIM_FAULT_SERVICE_BREAKS_LATE] = 120000,
+    [SIM_FAULT_FIGURE_GETS_BAD] = 200000,
 };
 
 static const char *const names[SIM_FAULT_COUNT] = {

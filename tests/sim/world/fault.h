@@ -66,7 +66,9 @@
     X(FORGED_AIMED, "forged order that nearly fits")                             \
     X(COURIER_FULL, "courier takes no more")                                     \
     X(FORGED_ACK, "forged acknowledgement") /* of a report that was not sent */  \
-    X(WAY_BACK_LIES, "way back says it worked and did not")
+    X(WAY_BACK_LIES, "way back says it worked and did not")                      \
+    X(SERVICE_BREAKS_LATE, "service breaks while the host serves")               \
+    X(FIGURE_GETS_BAD, "figure gets bad while the host serves")
 
 enum sim_fault {
 #define X(name, text) SIM_FAULT_##name,

@@ -214,6 +214,8 @@ static void stop_all(struct sim_host *h, bool is_silent)
     sim_leases_cut(h);
     sim_cancel(&h->power);
     h->has_job_mark = h->is_restart_wanted = false;
+    h->figure = (struct sim_figure){0};
+    sim_cancel(&h->late);
     h->machine->is_up = false;
     h->is_stopping = false;
     if (was_up)

@@ -2,6 +2,7 @@
 #ifndef TESTS_SIM_WORLD_HOSTS_H
 #define TESTS_SIM_WORLD_HOSTS_H
 
+#include "agent/core/figure_watch.h"
 #include "agent/lease/lease.h"
 #include "agent/root/job.h"
 #include "agent/root/talk.h"
@@ -12,6 +13,7 @@
 /* Between the files that make up a simulated host; nobody else includes this. */
 
 enum {
+    SIM_FIGURE_RULES_MAX = 2,
     SIM_JOB_DIRS_MAX = 8, /* the newest and the base; more of orders whose record failed */
     SIM_UNITS_MAX = 4,
     SIM_JOB_ID_BYTES = AGENT_TXN_JOB_CHARS + 1,
@@ -139,6 +141,17 @@ struct sim_staged {
     uint64_t old_version, new_version;
 };
 
+/* How busy its processors are, and what its samples add up to. */
+struct sim_figure {
+    int64_t bad_from_ms, bad_until_ms;
+    int64_t seen_ms, bad_ms; /* of the newest job, as `verify.figures` counts */
+    bool was_bad;
+    char job[SIM_JOB_ID_BYTES];
+    char saved_job[SIM_JOB_ID_BYTES];
+    struct agent_figure_watch saved[SIM_FIGURE_RULES_MAX];
+    uint32_t saved_count;
+};
+
 struct sim_host {
     uint32_t index;
     struct sim_machine *machine;
@@ -149,6 +162,8 @@ struct sim_host {
     /* From here on: memory and /run, gone with the power. */
     bool are_jobs_paused;
     bool has_job_mark, is_restart_wanted;
+    struct sim_figure figure;
+    sim_ticket late; /* its service breaks while it serves */
     struct sim_unit units[SIM_UNITS_MAX];
     struct sim_package_run run;
     struct sim_lease_timer timers[SIM_LEASE_LAST + 1];
@@ -177,6 +192,10 @@ struct sim_host *sim_here(void);
 enum sim_packages sim_host_packages(const struct sim_host *h, const uint8_t *rollout_id);
 bool sim_host_is_healthy(const struct sim_host *h, const uint8_t *rollout_id);
 void sim_host_note_staged(struct sim_host *h, const struct sim_job_dir *dir);
+
+/* ---- figures.c ---- */
+/* From some time of the watch on, for a while. */
+void sim_figure_gets_bad(struct sim_host *h, int64_t watch_ms);
 
 /* ---- looks.c ---- */
 /* What is drawn while a host serves and is watched was added later, and moves no other draw. */

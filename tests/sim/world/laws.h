@@ -104,11 +104,15 @@ void sim_law_rescued(uint32_t host);
 void sim_law_commit_heard(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
                           bool is_new_link);
 /* What is true of a host at the moment at which its disk says that it goes the way back. */
+enum {
+    SIM_FIGURE_FOR_MS = 30 * 1000, /* of the one rule that every plan has */
+};
 struct sim_law_turn {
     const char *code; /* why, as the host has it */
     bool is_healthy, is_cut_off;
     bool controller_was_missing; /* when its network was looked at last */
     bool has_change_result;      /* the package run has ended and written how */
+    int64_t figure_bad_ms;       /* as its samples of this job add up, whoever took them */
     int64_t
         link_open_since_ms; /* nothing stood between it and belayd since; SIM_NEVER: something does */
 };
@@ -120,6 +124,11 @@ void sim_law_cancelled(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_
                        const char *code);
 /* VERIFY has looked at the host as it is in this boot. */
 void sim_law_looked(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES]);
+/* A host that serves with this change got bad: its service broke. */
+void sim_law_got_bad(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES]);
+/* It is about to be told as committed; `figure_bad_ms` as in sim_law_turn. */
+void sim_law_committed(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                       int64_t figure_bad_ms);
 /* REVERT reached an agent that listens to belayd; a report of that rollout was recorded there. */
 void sim_law_revert_heard(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES]);
 void sim_law_reported(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES]);

@@ -74,6 +74,20 @@ static void judge_panic(const struct law_member *member, const struct sim_law_tu
             member->host, sim_now_ms() - since_ms, number, turn->code);
 }
 
+/* Nobody is taken back for what did not happen. */
+static void judge_finding(const struct law_member *member, const struct sim_law_turn *turn)
+{
+    uint32_t number = member->rollout->number;
+
+    SIM_LAW(!turn->is_healthy ||
+                (strcmp(turn->code, "unit_failed") != 0 && strcmp(turn->code, "unit_stopped") != 0),
+            "host %u: nothing is wrong with it, and rollout %u turned back for %s", member->host,
+            number, turn->code);
+    SIM_LAW(strcmp(turn->code, "figure_bad") != 0 || turn->figure_bad_ms >= SIM_FIGURE_FOR_MS,
+            "host %u: its figure was bad for %" PRId64 " ms, and rollout %u turned back for it",
+            member->host, turn->figure_bad_ms, number);
+}
+
 void sim_law_turned_back(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
                          const struct sim_law_turn *turn)
 {
@@ -83,6 +97,7 @@ void sim_law_turned_back(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_I
     law_settle();
     SIM_LAW(turn->code[0] != '\0', "host %u: rollout %u turned back without a cause", host, number);
     judge_panic(member, turn);
+    judge_finding(member, turn);
     SIM_LAW(strcmp(turn->code, "interrupted") != 0 || !turn->has_change_result,
             "host %u: rollout %u turned back as interrupted, and its package run has ended", host,
             number);
@@ -112,6 +127,39 @@ void sim_law_looked(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYT
 
     law_settle();
     member->looked_boot = law_host(host)->boots;
+    member->looked_ms = sim_now_ms();
+}
+
+/* ---- getting bad while it serves ---- */
+
+void sim_law_got_bad(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES])
+{
+    struct law_member *member = law_must_find(rollout_id, host, "a host got bad");
+
+    law_settle();
+    member->got_bad_ms = sim_now_ms();
+}
+
+void sim_law_committed(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                       int64_t figure_bad_ms)
+{
+    const struct law_member *member = law_must_find(rollout_id, host, "a job is committed");
+    uint32_t number = member->rollout->number;
+
+    law_settle();
+    if (member->is_disk_replaced)
+        return;
+    SIM_LAW(member->got_bad_ms == 0 || member->got_bad_ms >= member->looked_ms,
+            "host %u: its service broke in the watch of rollout %u, and it is committed", host,
+            number);
+    SIM_LAW(member->looked_ms >=
+                    member->probation_ms + member->rollout->watch_ms - LAW_TIMER_SLACK_MS ||
+                member->was_committing,
+            "host %u: rollout %u is committed without a look at the end of its watch", host,
+            number);
+    SIM_LAW(figure_bad_ms < SIM_FIGURE_FOR_MS,
+            "host %u: a figure was bad for %" PRId64 " ms, and rollout %u is committed", host,
+            figure_bad_ms, number);
 }
 
 /* Whoever was about to end as committed when its power went may end so. */

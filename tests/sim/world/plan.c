@@ -152,6 +152,8 @@ static void write_manifest(struct sim_plan *plan, uint32_t number)
     static struct proto_kind kinds[KINDS] = {{{(const uint8_t *)"\x01", 1}},
                                              {{(const uint8_t *)"\x03", 1}}};
     static struct proto_text units[] = {{"nginx.service"}}, jobs[] = {{"cron.service"}};
+    static struct proto_figure_rule figures[] = {
+        {PROTO_FIGURE_CPU, PROTO_BAD_ABOVE, 900, SIM_FIGURE_FOR_MS, 0}};
     static struct proto_port ports[] = {{.transport = PROTO_TCP, .port = 80}};
     struct proto_manifest manifest = {
         .format = PROTO_MANIFEST_FORMAT,
@@ -174,6 +176,8 @@ static void write_manifest(struct sim_plan *plan, uint32_t number)
         .ssh_sessions = PROTO_SESSIONS_KEEP,
         .verify_units = units,
         .verify_units_count = 1,
+        .verify_figures = figures,
+        .verify_figures_count = 1,
         .verify_ports = ports,
         .verify_ports_count = 1,
     };

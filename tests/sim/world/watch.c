@@ -44,10 +44,33 @@ static void tell_turn(struct sim_host *h, const uint8_t *rollout_id, const char 
         .is_cut_off = h->disk.installed.cuts_off,
         .controller_was_missing = h->was_controller_missing,
         .has_change_result = dir != NULL && dir->phases[AGENT_TXN_UPGRADE].has_result,
+        .figure_bad_ms = h->figure.bad_ms,
         .link_open_since_ms = sim_net_open_since_ms(h->index),
     };
 
     sim_law_turned_back(h->index, rollout_id, &turn);
+}
+
+static void on_late(void *userdata, uint64_t argument)
+{
+    struct sim_host *h = userdata;
+
+    h->late = 0;
+    if (h->disk.job_state != PROTO_JOB_PROBATION || h->disk.installed.is_broken)
+        return;
+    sim_tell(h->index, "its service breaks");
+    h->disk.installed.is_broken = true;
+    sim_law_got_bad(h->index, h->disk.rollout_id);
+}
+
+/* What was well when it was verified does not stay so. */
+static void begin_to_serve(struct sim_host *h, int64_t watch_ms)
+{
+    sim_cancel(&h->late);
+    if (sim_fault(SIM_FAULT_SERVICE_BREAKS_LATE, h->index))
+        h->late = sim_after(sim_draw_between(SIM_DRAW_LATER, h->index, 0, watch_ms), on_late, h, 0);
+    if (sim_fault(SIM_FAULT_FIGURE_GETS_BAD, h->index))
+        sim_figure_gets_bad(h, watch_ms);
 }
 
 static void tell_record(struct sim_host *h, const struct agent_journal_write *write)
@@ -69,6 +92,10 @@ static void tell_record(struct sim_host *h, const struct agent_journal_write *wr
         tell_turn(h, rollout_id, job->code);
     if (job->state == PROTO_JOB_CANCELLED && former != PROTO_JOB_CANCELLED)
         sim_law_cancelled(h->index, rollout_id, job->code);
+    if (job->state == PROTO_JOB_PROBATION && former != PROTO_JOB_PROBATION)
+        begin_to_serve(h, job->limits.watch_ms);
+    if (job->state == PROTO_JOB_COMMITTED && former == PROTO_JOB_PROBATION)
+        sim_law_committed(h->index, rollout_id, h->figure.bad_ms);
     sim_law_job_recorded(h->index, rollout_id, (enum proto_job_state)job->state,
                          packages == SIM_PACKAGES_OLD, packages == SIM_PACKAGES_NEW);
 }

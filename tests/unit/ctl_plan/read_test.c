@@ -102,6 +102,29 @@ static const struct mistake {
      "p.yaml:7: field 'verify.http[0].elsewhere': 'maybe' is neither yes nor no\n"
      "p.yaml:8: field 'verify.http[1].urls': there is no such field; did you mean 'url'?\n"
      "p.yaml:8: field 'verify.http[1]': lacks 'url'"},
+    {GOOD
+     "verify:\n  figures:\n    - { figure: cpus, bad: '> 9%' }\n    - { figure: cpu, bad: '< 9%' }\n"
+     "    - { figure: cpu, bad: '> 9ms' }\n    - { figure: load, bad: '> 120%' }\n"
+     "    - { figure: cpu, bad: 90 }\n    - { figure: cpu, bad: '> 100%' }\n"
+     "    - { figure: cpu, bad: '> 1.05x' }\n    - { figure: cpu, bad: '> 90%', for: 5m }\n"
+     "    - { figure: cpu, bad: '> 90%', for: 1s }\n    - { figure: cpu, bad: '> 90%', mount: / }\n"
+     "    - { figure: disk, bad: '< 1GiB', mount: /srv }\n    - { figure: cpu }\n"
+     "    - { figures: cpu, bad: '> 9%' }\n",
+     "p.yaml:6: field 'verify.figures': 'for' of cpu is 300s and 'watch' 300s: it would never be "
+     "reached\n"
+     "p.yaml:7: field 'verify.figures[0].figure': there is no such figure; did you mean 'cpu'?\n"
+     "p.yaml:8: field 'verify.figures[1].bad': '< 9%' is not > 90% or > 2x\n"
+     "p.yaml:9: field 'verify.figures[2].bad': '> 9ms' is not > 90% or > 2x\n"
+     "p.yaml:10: field 'verify.figures[3].bad': '> 120%' is not > 8 or > 2x\n"
+     "p.yaml:11: field 'verify.figures[4].bad': '90' is not a comparison such as > 90%\n"
+     "p.yaml:12: field 'verify.figures[5]': a share is never above 100%\n"
+     "p.yaml:13: field 'verify.figures[6]': it is not from 1.1x to 100x\n"
+     "p.yaml:15: field 'verify.figures[8]': its time is not from 5s to 1d\n"
+     "p.yaml:16: field 'verify.figures[9]': only the figure 'disk' has a mount\n"
+     "p.yaml:17: field 'verify.figures[10].mount': is not one of /, /boot, /usr, /var\n"
+     "p.yaml:18: field 'verify.figures[11]': lacks 'bad'\n"
+     "p.yaml:19: field 'verify.figures[12].figures': there is no such field; did you mean "
+     "'figure'?"},
     {"plan: p\n", "p.yaml:1: lacks 'risk'\np.yaml:1: lacks 'hosts'\np.yaml:1: lacks 'change'"},
     /* name and risk */
     {"plan: a b\nrisk: hihg\nhosts: { list: [ h1 ] }\nchange: { packages: [ a ] }\n",

@@ -253,6 +253,25 @@ static void pages_have_plain_urls(void **state)
     REFUSED("verify_http[0]", m.verify_http = page; m.verify_http_count = 1);
 }
 
+static void figures_have_limits_that_can_be_reached(void **state)
+{
+    const struct proto_figure_rule bad[] = {
+        {PROTO_FIGURE_CPU, PROTO_BAD_ABOVE, 1000, 60000, 0},
+        {PROTO_FIGURE_CPU, PROTO_BAD_ABOVE, 0, 60000, 0},
+        {PROTO_FIGURE_CPU, PROTO_BAD_ABOVE, 900, 4999, 0},
+        {PROTO_FIGURE_CPU, PROTO_BAD_ROOM, 900, 60000, 0},
+        {PROTO_FIGURE_CPU, PROTO_BAD_ABOVE, 900, 60000, PROTO_MOUNT_VAR},
+        {PROTO_FIGURE_DISK, PROTO_BAD_TIMES, 200, 60000, PROTO_MOUNT_VAR},
+        {PROTO_FIGURE_LOAD, PROTO_BAD_TIMES, 109, 60000, 0},
+    };
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct proto_figure_rule rule = bad[i];
+
+        REFUSED("verify_figures[0]", m.verify_figures = &rule; m.verify_figures_count = 1);
+    }
+}
+
 static void grades_are_of_findings_that_exist(void **state)
 {
     struct proto_grade_rule unknown[] = {{"unit_idel", PROTO_GRADE_IGNORE}};
@@ -467,6 +486,7 @@ int main(void)
         cmocka_unit_test(paths_to_put_back_are_plain_and_apart),
         cmocka_unit_test(names_are_checked),
         cmocka_unit_test(pages_have_plain_urls),
+        cmocka_unit_test(figures_have_limits_that_can_be_reached),
         cmocka_unit_test(grades_are_of_findings_that_exist),
         cmocka_unit_test(logs_are_named_and_asked_for_something),
         cmocka_unit_test(samples_go_together),
