@@ -32,6 +32,8 @@ enum {
     ASKS_IN_VAIN_MAX = 10,
     ASK_EVERY_MS_MIN = 1000,
     ASK_EVERY_MS_MAX = 60000,
+    /* Of a cut off host each answer takes as long as a probe is patient: not yet one in vain. */
+    ANSWER_WITHIN_MS = 15000,
 };
 
 /* Why the way back failed matters more than why it was taken; that one is named behind it. */
@@ -142,6 +144,8 @@ static void give_up_step(struct agent_job *job, const char *code, const char *re
 static void ask_witnesses(struct agent_job *job, struct bl_mono now,
                           struct agent_job_effects *effects)
 {
+    int64_t every_ms = ask_every_ms(job);
+
     if (job->asks_in_vain == ASKS_IN_VAIN_MAX) {
         agent_job_fail(job, "witnesses_unknown",
                        "no commit over a new connection, and the network could not be looked at");
@@ -150,7 +154,8 @@ static void ask_witnesses(struct agent_job *job, struct bl_mono now,
 
     job->asks_in_vain++;
     job->asking = true;
-    job->ask_at = bl_mono_after(now, ask_every_ms(job));
+    /* When the time between is shorter, the answer brings the next question: see on_witnesses. */
+    job->ask_at = bl_mono_after(now, every_ms > ANSWER_WITHIN_MS ? every_ms : ANSWER_WITHIN_MS);
     (void)agent_job_emit(effects, AGENT_JOB_ASK_WITNESSES);
 }
 
@@ -354,6 +359,8 @@ static void on_witnesses(struct agent_job *job, const struct agent_job_event *ev
     if (!job->asking)
         return;
     job->asking = false;
+    if (ask_every_ms(job) < ANSWER_WITHIN_MS)
+        job->ask_at = bl_mono_after(event->now, ask_every_ms(job));
     if (job->state != PROTO_JOB_PROBATION || job->commit_seen || job->held || job->failed ||
         event->witnesses == AGENT_JOB_WITNESSES_UNKNOWN)
         return; /* nothing learnt: the next question is due at ask_at */

@@ -199,11 +199,40 @@ static void a_probe_that_never_answers_turns_back(void **state)
     while (job.state == PROTO_JOB_PROBATION) {
         give(&job, now_ms, (struct agent_job_event){.type = AGENT_JOB_TIME});
         questions += has_effect(AGENT_JOB_ASK_WITNESSES) ? 1 : 0;
-        now_ms += 10000;
+        now_ms += 15000;
         assert_true(questions <= 10);
     }
     assert_int_equal(questions, 10);
     assert_string_equal(job.code, "witnesses_unknown");
+}
+
+/* However short confirm_within is, and however long a probe waits for those who do not answer. */
+static void slow_answers_are_waited_for(void **state)
+{
+    struct agent_job_limits hasty = limits;
+    struct agent_job job;
+    int64_t now_ms = 200000, answer_ms = 0;
+    uint32_t questions = 0;
+
+    hasty.confirm_within_ms = 5000;
+    job = job_in(PROTO_JOB_PROBATION);
+    job.limits = hasty;
+    while (job.state == PROTO_JOB_PROBATION) {
+        if (answer_ms != 0 && now_ms >= answer_ms) {
+            answer_ms = 0;
+            give(&job, now_ms,
+                 (struct agent_job_event){.type = AGENT_JOB_WITNESSES,
+                                          .witnesses = AGENT_JOB_WITNESSES_NONE_ANSWERS});
+        }
+        give(&job, now_ms, (struct agent_job_event){.type = AGENT_JOB_TIME});
+        if (has_effect(AGENT_JOB_ASK_WITNESSES)) {
+            questions++;
+            answer_ms = answer_ms != 0 ? answer_ms : now_ms + 12000;
+        }
+        now_ms += 100;
+    }
+    assert_int_equal(questions, 3);
+    assert_string_equal(job.code, "cut_off");
 }
 
 static void find(struct agent_job *job, int64_t now_ms, enum proto_grade grade)
@@ -505,6 +534,7 @@ int main(void)
         cmocka_unit_test(a_repair_is_waited_for_and_staging_is_late_then),
         cmocka_unit_test(verification_without_end_turns_back_unless_held),
         cmocka_unit_test(a_probe_that_never_answers_turns_back),
+        cmocka_unit_test(slow_answers_are_waited_for),
         cmocka_unit_test(a_finding_outweighs_a_commit_that_came_before),
         cmocka_unit_test(the_watch_ends_with_one_more_look),
         cmocka_unit_test(a_finding_ends_the_last_look_but_not_what_follows_it),
