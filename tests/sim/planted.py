@@ -273,7 +273,9 @@ WORLD = [
      "    int r = agent_lease_remove(places, RECORD, err);", "    int r = 0;"),
     ("no silence timer is armed", "agent/root/ops/arm.c",
      """        r = agent_silence_arm(run->host->places, run->work->id_text,
-                              (int64_t)(manifest->change_ms + manifest->confirm_within_ms), err);
+                              (int64_t)(manifest->change_ms + manifest->confirm_within_ms) +
+                                  proto_manifest_checks_ms(manifest),
+                              err);
 """, "        r = manifest->change_ms > 0 ? 0 : -1;\n"),
     ("a lease of another boot stays", "agent/lease/release.c",
      "    r = release_and_tell(places, name, err);\n", "    r = 0;\n"),
