@@ -130,6 +130,10 @@ CORE = [
 ]
 
 WORLD = [
+    ("a figure counts as bad before its time", "agent/core/figure_watch.c",
+     "watch->bad_ms >= limit->for_ms;", "watch->bad_ms >= 0;"),
+    ("what the watch finds is taken for minor", "agent/root/job.c",
+     ".type = AGENT_JOB_FOUND, .grade = grade,", ".type = AGENT_JOB_FOUND, .grade = PROTO_GRADE_MINOR,"),
     # ---- agent: the shell of the job machine ----
     ("effects come before their record", "agent/root/job.c",
      """    if (record(jobs, &effects, telling, &err) < 0) {
