@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/lease/ssh_block.h"
 #include "agent/packages/transfer.h"
 #include "common/file.h"
 #include "common/path.h"
@@ -18,9 +19,10 @@
 enum {
     NUMBER_BYTES = 24,
     PIECE_BYTES = 64 * 1024,
+    SSHD_CONFIG_BYTES_MAX = 1024 * 1024, /* the lock of SSH is in no larger file */
 };
 
-static int hash_fd(int fd, uint8_t ret_digest[PROTO_HASH_BYTES], struct bl_error *err)
+static int hash_pieces(int fd, uint8_t ret_digest[PROTO_HASH_BYTES], struct bl_error *err)
 {
     crypto_generichash_state state;
     uint8_t piece[PIECE_BYTES];
@@ -38,6 +40,22 @@ static int hash_fd(int fd, uint8_t ret_digest[PROTO_HASH_BYTES], struct bl_error
         (void)crypto_generichash_update(&state, piece, (size_t)n);
     }
     (void)crypto_generichash_final(&state, ret_digest, PROTO_HASH_BYTES);
+
+    return 0;
+}
+
+/* Without the lock of SSH: a lease comes and goes while a job goes on, and no package brings it. */
+static int hash_without_lock(int fd, uint8_t ret_digest[PROTO_HASH_BYTES], struct bl_error *err)
+{
+    BL_AUTO_FREE char *text = NULL;
+    size_t text_bytes;
+    int r = bl_fd_read(fd, SSHD_CONFIG_BYTES_MAX, &text, &text_bytes, err);
+
+    if (r < 0)
+        return r;
+    (void)agent_ssh_block_cut(text, &text_bytes);
+    (void)crypto_generichash(ret_digest, PROTO_HASH_BYTES, (const uint8_t *)text, text_bytes, NULL,
+                             0);
 
     return 0;
 }
@@ -61,7 +79,8 @@ int agent_packages_conffile_look(const char *path, struct agent_txn_conffile *re
     if (!S_ISREG(st.st_mode))
         return bl_fail(err, -EUCLEAN, "'%s' is no plain file", path);
 
-    r = hash_fd(fd, conffile.digest, err);
+    r = st.st_size <= SSHD_CONFIG_BYTES_MAX ? hash_without_lock(fd, conffile.digest, err)
+                                            : hash_pieces(fd, conffile.digest, err);
     if (r < 0)
         return bl_wrap(err, "'%s'", path);
     conffile.present = true;

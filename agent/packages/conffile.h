@@ -6,7 +6,8 @@
 
 /*
  * Configuration files as they are, whatever the package manager thinks of them: content, owner and
- * mode. A link is followed once, when the file is recorded: dpkg writes to its end as well.
+ * mode. A link is followed once, when the file is recorded: dpkg writes to its end as well. The lock of
+ * SSH within a file is not its content: those who took it give it back.
  */
 
 /* What lies at `path` now. That nothing does is an answer (present = false). */

@@ -17,7 +17,7 @@ MAY_INCLUDE = {
     "proto": {"common", "proto"},
     "agent/core": {"common", "proto", "agent/core"},
     "agent/lease": {"common", "proto", "agent/lease"},
-    "agent/packages": {"common", "proto", "agent/packages", "agent/txn"},
+    "agent/packages": {"common", "proto", "agent/lease", "agent/packages", "agent/txn"},
     "agent/txn": {"common", "proto", "agent/packages", "agent/txn"},
     "agent/probe": {"common", "proto", "agent/probe"},
     "agent/errand": {"common", "proto", "agent/errand"},

@@ -5,6 +5,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "agent/lease/ssh_block.h"
 #include "common/file.h"
 #include "tests/lib/unit.h"
 #include "tests/unit/agent_packages/job_dir.h"
@@ -183,6 +184,53 @@ static void what_was_edited_since_is_kept_anew_and_proven(void **state)
     assert_int_equal(d.result.findings_count, 1);
 }
 
+/* While a job goes back, the lock is in the file, and is given back after it was proven. */
+static void the_lock_of_ssh_is_not_of_the_file(void **state)
+{
+    struct agent_packages_kept kept;
+    struct agent_packages_way_back way_back = {.kept = &kept, .kept_count = 1};
+    static const char mine[] = "UsePAM yes";
+    static const char lock[] = "Match all\n    DenyUsers *\nMatch all\n";
+    BL_AUTO_FREE char *locked = NULL;
+    size_t locked_bytes;
+
+    write_file("demo.conf", mine, 0644);
+    kept = keep();
+    assert_int_equal(agent_ssh_block_add(mine, strlen(mine), lock, &locked, &locked_bytes, &err),
+                     0);
+    write_file("demo.conf", locked, 0644);
+    assert_int_equal(agent_packages_conffile_restore(&d.job, &kept, &err), 0);
+    assert_file("demo.conf", locked, 0644);
+    assert_int_equal(agent_packages_conffiles_prove(&d.job, &way_back, &err), 0);
+    assert_int_equal(d.result.findings_count, 0);
+
+    locked[3] = 'X';
+    write_file("demo.conf", locked, 0644);
+    assert_int_equal(agent_packages_conffiles_prove(&d.job, &way_back, &err), 0);
+    assert_int_equal(d.result.findings_count, 1);
+    assert_int_equal(agent_packages_conffile_restore(&d.job, &kept, &err), 1);
+    assert_file("demo.conf", mine, 0644);
+}
+
+static void a_large_file_is_looked_at_as_well(void **state)
+{
+    enum {
+        LARGE_BYTES = 1024 * 1024 + 1
+    };
+    BL_AUTO_FREE char *large = malloc(LARGE_BYTES + 1);
+    struct agent_packages_kept kept;
+
+    assert_non_null(large);
+    memset(large, 'a', LARGE_BYTES);
+    large[LARGE_BYTES] = '\0';
+    write_file("demo.conf", large, 0644);
+    kept = keep();
+    assert_int_equal(agent_packages_conffile_restore(&d.job, &kept, &err), 0);
+    large[LARGE_BYTES - 1] = 'b';
+    write_file("demo.conf", large, 0644);
+    assert_int_equal(agent_packages_conffile_restore(&d.job, &kept, &err), 1);
+}
+
 static void a_lost_copy_is_told(void **state)
 {
     struct agent_packages_kept kept;
@@ -209,6 +257,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_no_plain_file_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_edited_since_is_kept_anew_and_proven, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(the_lock_of_ssh_is_not_of_the_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_large_file_is_looked_at_as_well, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lost_copy_is_told, setup, teardown),
     };
 
