@@ -18,6 +18,8 @@ from harness.debs import DEMO_GO, DEMO_WAITS
 from harness.fleet import Fleet
 from harness.host import Host
 from harness.newer import newer
+from harness.newer_rpm import newer as newer_rpms
+from harness.rpm_files import CHANGED
 from leases import (
     END_SESSIONS,
     EVERYBODY,
@@ -494,3 +496,39 @@ def test_an_openssh_that_serves_no_new_login_goes_back(fleet: MakeFleet, tmp_pat
     assert who_gets_in(lab) == before == EVERYBODY
     assert not is_locked_on_disk(host)
     assert "belay looked whether logins are possible" in host.journal()
+
+
+@pytest.mark.deadline(400)
+@pytest.mark.parametrize("include", [True, False], ids=["include", "no include"])
+def test_openssh_is_upgraded_and_taken_back_under_the_lock(dnf_fleet: MakeFleet, tmp_path: Path, include: bool) -> None:
+    """F22: an RPM brings another sshd, another configuration and a restart, while the lock lies in that configuration or
+    beside it. What the administrator wrote stays, as without a lock."""
+    lab = dnf_fleet(hosts=1)
+    host = lab["h1"]
+    if not include:
+        without_include(host)
+    before, main = host.state(), host.read(MAIN)
+    names = ["openssh", "openssh-server"]
+    lab.repository.publish_more(newer_rpms(names, tmp_path, config="MaxAuthTries 4\n"))
+    keep = {"keep": {"from": [lab.bastion], "groups": ["breakglass"]}}
+    verify = {"units": ["ssh.service"], "ports": ["tcp/22"], "settle": "1s"}
+    rollout = lab.belay.start(plan(*names, waves=["100%"], ssh_lock=keep, verify=verify))
+    wait_for("the lock", lambda: is_locked_on_disk(host), 120)
+    wait_for("it to hold", lambda: not host.can_log_in("ops"), 10)
+    intruders = 0
+    while is_locked_on_disk(host):
+        intruders += host.can_log_in("ops", timeout=2) and is_locked_on_disk(host)
+    assert lab.belay.wait(rollout) == Exit.DONE, lab.belay.report(rollout)
+    assert intruders == 0
+    assert host.path(f"/proc/{host.unit_property('ssh.service', 'MainPID')}/exe").read_bytes().endswith(CHANGED)
+    assert host.exists(f"{MAIN}.rpmnew") != include
+    assert host.read(MAIN) == (f"{main}MaxAuthTries 4\n" if include else main)
+    assert f"maxauthtries {4 if include else 6}" in host.run("sshd", "-T").out
+    assert who_gets_in(lab) == EVERYBODY
+
+    lab.belay("rollback", rollout)
+    assert lab.belay.wait(rollout) == Exit.ROLLED_BACK, lab.belay.report(rollout)
+    assert host.state() == before
+    assert host.read(MAIN) == main and not host.exists(f"{MAIN}.rpmnew")
+    assert not host.path(f"/proc/{host.unit_property('ssh.service', 'MainPID')}/exe").read_bytes().endswith(CHANGED)
+    assert who_gets_in(lab) == EVERYBODY

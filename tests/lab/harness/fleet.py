@@ -65,6 +65,7 @@ class Fleet:
                 Network(self._address(octet), self.outside, self.bastion, f"{self.name}-{name}", f"{self.name}-{name}"),
                 names,
                 btrfs=btrfs and name != "ctl",
+                dnf=dnf and name != "ctl",
             )
             for name, octet in octets.items()
         }

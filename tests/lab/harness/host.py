@@ -20,7 +20,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import images
+from harness import images, rpm_records
 from harness.command import LabError, Result, limited, run, wait_for
 from harness.debs import DEMO_PORT, kernel_says
 from harness.space import in_cgroup, lab_cgroup, remove_cgroup
@@ -53,10 +53,20 @@ class Host:
     """A host that keeps its disk over reboots and power cuts until remove()."""
 
     def __init__(
-        self, name: str, folder: Path, layers: list[Path], network: Network, names: dict[str, str], *, btrfs: bool = False
+        self,
+        name: str,
+        folder: Path,
+        layers: list[Path],
+        network: Network,
+        names: dict[str, str],
+        *,
+        btrfs: bool = False,
+        dnf: bool = False,
     ) -> None:
         """With `btrfs`, the disk is a file system of its own that snapshots can be taken of."""
         self.name = name
+        self.has_dnf = dnf
+        """dnf and rpm instead of apt and dpkg."""
         self.address = network.address
         self.network = network
         self.machine_id = hashlib.sha256(name.encode()).hexdigest()[:32]
@@ -264,6 +274,8 @@ class Host:
 
     def version(self, package: str) -> str | None:
         """The version that is installed, or None; works on a host that is off, too."""
+        if self.has_dnf:
+            return self.packages().get(package)
         status, _, version = self.dpkg(package).partition(" ")
         return version if status == "ii" else None
 
@@ -272,7 +284,9 @@ class Host:
         return self._dpkg_query("${db:Status-Abbrev}|${Version}\n", package).replace(" ", "").replace("|", " ").strip()
 
     def packages(self) -> dict[str, str]:
-        """Every package with its status and version."""
+        """Every package with its status (of dpkg) and version."""
+        if self.has_dnf:
+            return rpm_records.packages(self.root)
         lines = self._dpkg_query("${binary:Package} ${db:Status-Abbrev}${Version}\n").splitlines()
         return dict(line.split(" ", 1) for line in lines)
 
@@ -321,8 +335,7 @@ class Host:
         files = self.run("systemctl", "list-unit-files", *plain).out
         return {
             "packages": self.packages(),
-            "marks": self.run("apt-mark", "showmanual").out.split(),
-            "held": self.run("apt-mark", "showhold").out.split(),
+            **(rpm_records.state(self.run) if self.has_dnf else self._apt_state()),
             "conffiles": self._conffiles(),
             "active units": _lasting(units, "active"),
             "failed units": _lasting(units, "failed"),
@@ -428,10 +441,17 @@ class Host:
         database = f"--admindir={self.root / 'var/lib/dpkg'}"
         return run(["dpkg-query", database, "--show", f"--showformat={form}", *packages], check=False).out
 
+    def _apt_state(self) -> dict[str, object]:
+        marks = {"marks": "showmanual", "held": "showhold"}
+        return {name: self.run("apt-mark", verb).out.split() for name, verb in marks.items()}
+
     def _conffiles(self) -> dict[str, str]:
-        names = {line.split()[0] for line in self._dpkg_query("${Conffiles}\n").splitlines() if line.strip()}
+        names = rpm_records.conffiles(self.run) if self.has_dnf else self._dpkg_conffiles()
         files = {name: self.root / name.lstrip("/") for name in sorted(names)}
         return {name: _digest(path) for name, path in files.items()}
+
+    def _dpkg_conffiles(self) -> set[str]:
+        return {line.split()[0] for line in self._dpkg_query("${Conffiles}\n").splitlines() if line.strip()}
 
     def _listening(self) -> list[str]:
         lines = self.run("ss", "--listening", "--numeric", "--tcp", "--udp", "--no-header").out.splitlines()
