@@ -192,6 +192,21 @@ static bool is_hidden(const struct agent_snapshot_mount *mounts, uint32_t mounts
     return false;
 }
 
+/* 0: neither a snapshot nor a copy is possible. A FAT has no owners that could go back. */
+static uint32_t kind_of(const struct agent_snapshot_mount *mount)
+{
+    static const char *const copied[] = {"ext2", "ext3", "ext4", "xfs"};
+
+    if (strcmp(mount->type, "btrfs") == 0)
+        return AGENT_SNAPSHOT_BTRFS;
+    for (size_t i = 0; i < sizeof(copied) / sizeof(copied[0]); i++) {
+        if (strcmp(mount->target, "/boot") == 0 && strcmp(mount->type, copied[i]) == 0)
+            return AGENT_SNAPSHOT_COPY;
+    }
+
+    return 0;
+}
+
 int agent_snapshot_decide(const struct agent_snapshot_mount *mounts, uint32_t mounts_count,
                           struct agent_snapshot_place *ret_places, uint32_t *ret_count,
                           char ret_reason[AGENT_SNAPSHOT_REASON_BYTES])
@@ -205,7 +220,7 @@ int agent_snapshot_decide(const struct agent_snapshot_mount *mounts, uint32_t mo
 
         if (!agent_snapshot_is_covered(mount->target) || is_hidden(mounts, mounts_count, i))
             continue;
-        if (strcmp(mount->type, "btrfs") != 0 || count == AGENT_SNAPSHOT_PLACES_MAX) {
+        if (kind_of(mount) == 0 || count == AGENT_SNAPSHOT_PLACES_MAX) {
             (void)snprintf(ret_reason, AGENT_SNAPSHOT_REASON_BYTES,
                            "the file system of %.128s is %.32s on %.128s, of which no snapshot can "
                            "be taken",
@@ -214,7 +229,7 @@ int agent_snapshot_decide(const struct agent_snapshot_mount *mounts, uint32_t mo
         }
         has_root = has_root || strcmp(mount->target, "/") == 0;
         ret_places[count++] =
-            (struct agent_snapshot_place){mount->target, AGENT_SNAPSHOT_BTRFS, mount->source};
+            (struct agent_snapshot_place){mount->target, kind_of(mount), mount->source};
     }
     if (!has_root) {
         (void)snprintf(ret_reason, AGENT_SNAPSHOT_REASON_BYTES, "nothing is mounted at /");

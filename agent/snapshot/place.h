@@ -14,7 +14,8 @@
 /* On disk; never renumbered. */
 enum agent_snapshot_kind {
     AGENT_SNAPSHOT_BTRFS = 1,
-    AGENT_SNAPSHOT_KIND_LAST = AGENT_SNAPSHOT_BTRFS,
+    AGENT_SNAPSHOT_COPY, /* of a small file system that can have no snapshot: see copy.h */
+    AGENT_SNAPSHOT_KIND_LAST = AGENT_SNAPSHOT_COPY,
 };
 
 struct agent_snapshot_mount {

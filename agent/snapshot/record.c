@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/snapshot/btrfs.h"
+#include "agent/snapshot/copy.h"
 #include "agent/snapshot/put.h"
 #include "agent/snapshot/snapshot.h"
 #include "common/file.h"
@@ -79,7 +80,9 @@ int agent_snapshot_trees_open(struct agent_packages_job *job,
         pair->now_fd = bl_dir_open(AT_FDCWD, path, err);
         if (pair->now_fd < 0)
             return pair->now_fd;
-        pair->before_fd = agent_snapshot_btrfs_open(path, agent_snapshot_name(job), err);
+        pair->before_fd = record->places[i].kind == AGENT_SNAPSHOT_COPY
+                              ? agent_snapshot_copy_open(job, err)
+                              : agent_snapshot_btrfs_open(path, agent_snapshot_name(job), err);
         if (pair->before_fd < 0)
             return pair->before_fd;
     }

@@ -6,6 +6,7 @@
 #include <sys/statvfs.h>
 
 #include "agent/snapshot/btrfs.h"
+#include "agent/snapshot/copy.h"
 #include "agent/snapshot/nested.h"
 #include "agent/snapshot/record.h"
 #include "common/file.h"
@@ -80,24 +81,34 @@ static int refuse_nested(struct agent_packages_job *job, const char *path, struc
                                nested, path);
 }
 
+static int check_place(struct agent_packages_job *job, const struct agent_snapshot_place *place,
+                       struct bl_error *err)
+{
+    struct bl_error own = {0};
+    int r;
+
+    if (place->kind == AGENT_SNAPSHOT_COPY)
+        return agent_snapshot_copy_check(job, place->path, err);
+    r = agent_snapshot_btrfs_check(place->path, &own);
+    if (r == -EOPNOTSUPP)
+        return refuse(job, own.text, err);
+    if (r < 0) {
+        *err = own;
+        return r;
+    }
+    r = check_room(job, place->path, err);
+
+    return r < 0 ? r : refuse_nested(job, place->path, err);
+}
+
 int agent_snapshot_stage(struct agent_packages_job *job, struct bl_error *err)
 {
     struct agent_snapshot_place places[AGENT_SNAPSHOT_PLACES_MAX];
     uint32_t count = 0;
     int r = find_places(job, places, &count, err);
 
-    for (uint32_t i = 0; r >= 0 && i < count; i++) {
-        struct bl_error own = {0};
-
-        r = agent_snapshot_btrfs_check(places[i].path, &own);
-        if (r == -EOPNOTSUPP) {
-            return refuse(job, own.text, err);
-        } else if (r < 0) {
-            *err = own;
-        } else if ((r = check_room(job, places[i].path, err)) >= 0) {
-            r = refuse_nested(job, places[i].path, err);
-        }
-    }
+    for (uint32_t i = 0; r >= 0 && i < count; i++)
+        r = check_place(job, &places[i], err);
 
     return r < 0 ? r : 0;
 }
@@ -114,7 +125,9 @@ int agent_snapshot_take(struct agent_packages_job *job, struct bl_error *err)
         (r = agent_snapshot_record_save(job, &record, err)) < 0)
         return r;
     for (uint32_t i = 0; r >= 0 && i < record.places_count; i++)
-        r = agent_snapshot_btrfs_take(places[i].path, agent_snapshot_name(job), err);
+        r = places[i].kind == AGENT_SNAPSHOT_COPY
+                ? agent_snapshot_copy_take(job, places[i].path, err)
+                : agent_snapshot_btrfs_take(places[i].path, agent_snapshot_name(job), err);
     if (r < 0)
         return agent_packages_job_pass(job, "snapshot_failed", "see the log of the phase", r);
     record.taken = true;
@@ -135,8 +148,11 @@ int agent_snapshot_forget(struct agent_packages_job *job, struct bl_error *err)
     }
     if (r >= 0)
         r = bl_file_replace(job->job_fd, AGENT_SNAPSHOT_GONE, "", 0, err);
-    for (uint32_t i = 0; r >= 0 && i < record.places_count; i++)
-        r = agent_snapshot_btrfs_remove(record.places[i].path, agent_snapshot_name(job), err);
+    for (uint32_t i = 0; r >= 0 && i < record.places_count; i++) {
+        /* A copy goes with the job's directory. */
+        if (record.places[i].kind == AGENT_SNAPSHOT_BTRFS)
+            r = agent_snapshot_btrfs_remove(record.places[i].path, agent_snapshot_name(job), err);
+    }
     if (r < 0)
         return r;
 

@@ -172,7 +172,7 @@ struct walk {
     struct agent_packages_job *job;
     const struct agent_snapshot_pair *pair;
     const struct agent_snapshot_finder *finder;
-    dev_t now_device;
+    dev_t before_device, now_device;
     char path[PATH_MAX];
 };
 
@@ -288,7 +288,8 @@ static bool is_elsewhere(const struct walk *w, const struct sides *s)
     if (s->now_thing != AGENT_SNAPSHOT_NOTHING && s->now.st_dev != w->now_device)
         return true;
 
-    return s->before_thing == AGENT_SNAPSHOT_DIRECTORY && s->before.st_ino == EMPTY_SUBVOLUME_INODE;
+    return s->before_thing == AGENT_SNAPSHOT_DIRECTORY &&
+           (s->before.st_ino == EMPTY_SUBVOLUME_INODE || s->before.st_dev != w->before_device);
 }
 
 static int compare_sides(struct walk *w, const struct sides *s, struct bl_error *err)
@@ -387,11 +388,12 @@ int agent_snapshot_walk(struct agent_packages_job *job, const struct agent_snaps
                         const struct agent_snapshot_finder *finder, struct bl_error *err)
 {
     struct walk w = {.job = job, .pair = pair, .finder = finder};
-    struct stat st;
+    struct stat before, now;
 
-    if (fstat(pair->now_fd, &st) < 0)
+    if (fstat(pair->before_fd, &before) < 0 || fstat(pair->now_fd, &now) < 0)
         return bl_fail(err, -errno, "stat '%s': %s", pair->path, strerror(errno));
-    w.now_device = st.st_dev;
+    w.before_device = before.st_dev;
+    w.now_device = now.st_dev;
     if (bl_text_format(w.path, sizeof(w.path), "%s", pair->path) < 0)
         return bl_fail(err, -ENAMETOOLONG, "'%s': path too long", pair->path);
 
