@@ -69,7 +69,8 @@ CORE = [
      ""),
 
     ("agent/core", "a doubled order begins a failed way back anew", "job.c",
-     "job->state == PROTO_JOB_REVERT_FAILED && event->again;", "job->state == PROTO_JOB_REVERT_FAILED;"),
+     "job->state == PROTO_JOB_REVERT_FAILED && is_new;",
+     "job->state == PROTO_JOB_REVERT_FAILED && (is_new || !is_new);"),
     ("agent/core", "a way back that is gone once more keeps its old failure", "job.c",
      "    job->undo_failed = false;\n", ""),
     ("agent/core", "a repair is left alone at the end of its time", "job.c",
@@ -121,7 +122,8 @@ CORE = [
     ("controller/core", "a host that is to go back is committed", "rollout_host.c",
      "    if (host->revert_wanted && is_under_way(to))\n        return false;\n", ""),
     ("controller/core", "committed hosts are left out of a rollback", "rollout_host.c",
-     "TO_ACTIVE | TO(COMMITTED) | TO(LOST))) {", "TO_ACTIVE | TO(LOST))) {"),
+     "TO_ACTIVE | TO(COMMITTED) | TO(REVERT_FAILED) | TO(LOST));",
+     "TO_ACTIVE | TO(REVERT_FAILED) | TO(LOST));"),
     ("controller/core", "rolled back, but for one that could not", "rollout_host.c",
      "is_in(host, TO(REVERTED) | TO_UNTOUCHED) || !host->touched",
      "is_in(host, TO(REVERTED) | TO(REVERT_FAILED) | TO_UNTOUCHED) || !host->touched"),
@@ -196,8 +198,9 @@ WORLD = [
      "    if (message->report_ack.seq > talk->sent_seq)\n        return;\n", ""),
     ("REVERT is heard for the newest job only", "agent/root/talk.c",
      """    agent_jobs_take_back(
-        talk->jobs, message->order.rollout_id,
+        talk->jobs, message->revert.rollout_id,
         (struct agent_job_event){.type = AGENT_JOB_REVERT,
+                                 .attempt = (uint32_t)message->revert.attempt,
                                  .code = "revert_by_controller",
                                  .reason = "the controller asked for the way back"},
         "controller");
