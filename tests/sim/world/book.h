@@ -68,7 +68,8 @@ struct law_member {
     uint32_t believed; /* every state that was: bits */
     bool is_ended;     /* in an end state, or nothing is believed yet */
     int64_t promise_ms, promise_made_ms;
-    int64_t allowed_ms; /* of the promise that runs */
+    int64_t allowed_ms;      /* of the promise that runs */
+    uint32_t promised_tries; /* `tried_again` that a promise made up for */
     sim_ticket promise;
 };
 

@@ -259,6 +259,16 @@ static void on_promise(void *userdata, uint64_t argument)
         member->promise_made_ms = law_books.belayd_up_ms;
         member->promise_ms = law_books.belayd_up_ms + member->allowed_ms;
     }
+    /*
+     * "Could not go back" and "goes back once more" may have been stored in one turn, of which only
+     * the end is seen: the promise was made anew in it.
+     */
+    if (member->tried_again != member->promised_tries) {
+        member->promised_tries = member->tried_again;
+        member->promise_ms = now_ms + member->allowed_ms;
+        watch_promise(member);
+        return;
+    }
     SIM_LAW(now_ms < member->promise_ms + LAW_PROMISE_SLACK_MS,
             "host %u: still %s in rollout %u, %" PRId64 " ms after the time it was promised in",
             member->host, ctl_host_state_name(member->belief.state), member->rollout->number,
