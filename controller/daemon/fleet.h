@@ -48,6 +48,7 @@ struct ctl_fleet_host {
     bool slow;                    /* an order did not fit into its queue: to be repeated */
     uint64_t next_seq;            /* of the report that is to come next on this connection */
     bool has_gap;                 /* a later one came: all are to be sent again */
+    uint64_t dropped_seq;         /* the last that came behind the gap: until it came again */
     uint64_t ack_seq;             /* of the reports of this turn, to be acknowledged; 0 = none */
     struct ctl_ask *asks;         /* PING and QUERY without an answer yet */
 };

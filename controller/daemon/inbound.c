@@ -270,6 +270,7 @@ static int on_hello(struct ctl_engine *engine, struct ctl_fleet_host *host,
         return r;
     host->next_seq = hello->next_seq;
     host->has_gap = false;
+    host->dropped_seq = 0;
     host->figures = (struct ctl_host_figures){0}; /* of the time before this connection */
     take_clock(host, hello->wall_ms - now.ms);
     host->last_seen = now;
@@ -361,15 +362,17 @@ static bool is_worth_keeping(struct ctl_run *run, uint32_t index, const struct c
  */
 static bool is_behind_gap(struct ctl_engine *engine, struct ctl_fleet_host *host, uint64_t seq)
 {
-    if (seq == host->next_seq) {
+    if (seq == host->next_seq)
         host->next_seq++;
-        host->has_gap = false;
-    }
-    if (seq < host->next_seq)
+    if (seq < host->next_seq) {
+        host->has_gap = host->has_gap && host->dropped_seq >= host->next_seq;
         return false;
+    }
     if (!host->has_gap)
         (void)ctl_inbound_welcome(engine, host); /* if it does not arrive: the tick repeats it */
     host->has_gap = true;
+    if (seq > host->dropped_seq)
+        host->dropped_seq = seq;
 
     return true;
 }

@@ -47,6 +47,7 @@ struct law_member {
     bool is_rescued;       /* a person at the host wanted it back */
     uint32_t rescues;      /* how often */
     uint32_t attempts;     /* the highest of the REVERTs that left for it */
+    uint32_t late_backs;   /* how often it began to go back after an end */
     uint32_t tried_again;  /* how often it went back once more after a way back that failed */
     int64_t recorded_ms;
     int64_t probation_ms; /* not earlier than this */
@@ -69,7 +70,7 @@ struct law_member {
     bool is_ended;     /* in an end state, or nothing is believed yet */
     int64_t promise_ms, promise_made_ms;
     int64_t allowed_ms;      /* of the promise that runs */
-    uint32_t promised_tries; /* `tried_again` that a promise made up for */
+    uint32_t promised_backs; /* `late_backs` that a promise made up for */
     sim_ticket promise;
 };
 
@@ -79,6 +80,11 @@ struct law_wave {
     uint32_t failed_before; /* as it was before the millisecond `failed_ms` of the rollout */
     int64_t opened_ms;      /* when somebody was waited for again, or still nobody */
     int64_t ended_ms;       /* when nobody was waited for any more; SIM_NEVER: not yet */
+    /*
+     * Who could not go back and is asked once more is open again; when both are stored in one turn,
+     * of which only the end is seen, the wave had ended in between.
+     */
+    uint32_t tried_again_count;
 };
 
 struct law_rollout {

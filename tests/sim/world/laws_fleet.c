@@ -80,7 +80,7 @@ static void judge_start_by_waves(const struct law_member *member)
     for (uint32_t i = 0; i < member->wave; i++) {
         const struct law_wave *wave = &rollout->waves[i];
 
-        SIM_LAW(wave->open_count == 0 || wave->opened_ms == starts.at_ms,
+        SIM_LAW(wave->open_count <= wave->tried_again_count || wave->opened_ms == starts.at_ms,
                 "host %u: started for rollout %u, wave %u, while %u hosts of wave %u are under way",
                 member->host, rollout->number, member->wave + 1, wave->open_count, i + 1);
         SIM_LAW(starts.at_ms - wave->ended_ms >= rollout->limits.soak_ms - LAW_TIMER_SLACK_MS,
@@ -260,11 +260,11 @@ static void on_promise(void *userdata, uint64_t argument)
         member->promise_ms = law_books.belayd_up_ms + member->allowed_ms;
     }
     /*
-     * "Could not go back" and "goes back once more" may have been stored in one turn, of which only
-     * the end is seen: the promise was made anew in it.
+     * "Could not go back", or "its way back is no longer kept", and "goes back after all" may have
+     * been stored in one turn, of which only the end is seen: the promise was made anew in it.
      */
-    if (member->tried_again != member->promised_tries) {
-        member->promised_tries = member->tried_again;
+    if (member->late_backs != member->promised_backs) {
+        member->promised_backs = member->late_backs;
         member->promise_ms = now_ms + member->allowed_ms;
         watch_promise(member);
         return;
@@ -418,7 +418,7 @@ static void count(struct law_member *member, const struct ctl_rollout_host *form
     wave->open_count -= is_waited_for(former) ? 1 : 0;
     wave->open_count += is_waited_for(belief) ? 1 : 0;
     /* A host that is taken back in the soak is waited for, but begins no soak anew. */
-    if (wave->open_count == 0 && wave->ended_ms == SIM_NEVER)
+    if (wave->open_count <= wave->tried_again_count && wave->ended_ms == SIM_NEVER)
         wave->ended_ms = sim_now_ms();
 }
 

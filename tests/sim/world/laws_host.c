@@ -135,6 +135,12 @@ static void judge_move(const struct law_member *member, uint32_t state)
             name_of(state));
 }
 
+static void note_tried_again(struct law_member *member)
+{
+    if (member->tried_again++ == 0)
+        member->rollout->waves[member->wave].tried_again_count++;
+}
+
 /* The state is durable now; `not_before_ms`: and was not before then. */
 static void record(struct law_member *member, uint32_t state, int64_t not_before_ms)
 {
@@ -147,8 +153,11 @@ static void record(struct law_member *member, uint32_t state, int64_t not_before
                 member->rollout->number);
     if (member->is_known && is_new)
         judge_move(member, state);
+    if (member->is_known && is_new && state == PROTO_JOB_REVERTING &&
+        proto_job_state_is_final(member->job_state))
+        member->late_backs++;
     if (member->job_state == PROTO_JOB_REVERT_FAILED && state == PROTO_JOB_REVERTING)
-        member->tried_again++;
+        note_tried_again(member);
     if (state == PROTO_JOB_CHANGING)
         member->is_change_due = true;
     if (state == PROTO_JOB_COMMITTED && member->committed_ms == 0)
