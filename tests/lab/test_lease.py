@@ -243,6 +243,9 @@ def test_silence_raises_the_agent_or_goes_the_way_back_itself(fleet_of_one: Flee
     wait_for("SSH is open again", host.can_log_in)
     wait_for("cron runs again", lambda: host.unit_state("cron.service") == "active")
     host.run("rm", "-r", str(restore.rpartition("/")[0]))
+    wait_for("its end", lambda: not host.exists(f"{LEASES}/silence"))
+    assert host.exists(f"{LEASES}/going_back"), "until an agent has heeded it"
+    assert try_lease(host, "disarm") == ""
     wait_for("nothing is held", lambda: nothing_is_held(host))
 
 
