@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "agent/errand/parts.h"
@@ -13,13 +15,20 @@ enum {
     CAPTURE_BYTES = 256 * 1024,
 };
 
-/* What both engines allow, and no more. */
+/* What both engines allow, and no more: it begins with no sign, so it can't be an option. */
 static bool is_container_name(const char *name)
 {
     size_t length =
         strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
 
-    return length > 0 && length <= AGENT_ERRAND_CONTAINER_BYTES_MAX && name[length] == '\0';
+    return length > 0 && strchr("_.-", name[0]) == NULL &&
+           length <= AGENT_ERRAND_CONTAINER_BYTES_MAX && name[length] == '\0';
+}
+
+/* docker says "running"; podman's own word for it here is "Up 5 minutes ago". */
+static bool is_running(const char *state)
+{
+    return strcmp(state, "running") == 0 || strncmp(state, "Up ", strlen("Up ")) == 0;
 }
 
 /* docker and podman both end the status with "(healthy)", "(unhealthy)" or "(... starting)". */
@@ -47,7 +56,7 @@ int agent_errand_parse_container(char *line, struct agent_errand_container *ret_
         return 0;
     *ret_container = (struct agent_errand_container){
         .name = line,
-        .state = strcmp(state, "running") == 0 ? AGENT_ERRAND_RUNNING : AGENT_ERRAND_NOT_RUNNING,
+        .state = is_running(state) ? AGENT_ERRAND_RUNNING : AGENT_ERRAND_NOT_RUNNING,
         .health = health_of(status)};
 
     return 1;
@@ -70,14 +79,15 @@ static void list_lines(char *printed, uint32_t engine, struct agent_errand_resul
     }
 }
 
+static const char *const engine_env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
+                                         "HOME=/root", NULL};
+
 static void ask_engine(const struct agent_errand_task *task, const char *program, uint32_t engine,
                        struct agent_errand_result *result, struct agent_errand_listed *listed)
 {
     const char *const argv[] = {
         program, "ps", "--all", "--format", "{{.Names}}\t{{.State}}\t{{.Status}}", NULL};
-    static const char *const env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
-                                      "HOME=/root", NULL};
-    const struct bl_spawn spawn = {.argv = argv, .env = env, .capture_bytes = CAPTURE_BYTES};
+    const struct bl_spawn spawn = {.argv = argv, .env = engine_env, .capture_bytes = CAPTURE_BYTES};
     BL_AUTO_CHILD child = BL_CHILD_NONE;
     struct bl_error err = {0};
     uint32_t index = engine - 1;
@@ -104,6 +114,68 @@ void agent_errand_do_containers(const struct agent_errand_task *task,
     result->silent = listed->silent;
     ask_engine(task, places->docker, AGENT_ERRAND_DOCKER, result, listed);
     ask_engine(task, places->podman, AGENT_ERRAND_PODMAN, result, listed);
+}
+
+static bool is_stopped(const struct agent_errand_result *result,
+                       const struct agent_errand_container *before)
+{
+    for (uint32_t i = 0; i < result->containers_count; i++) {
+        const struct agent_errand_container *now = &result->containers[i];
+
+        if (now->engine == before->engine && strcmp(now->name, before->name) == 0)
+            return now->state != AGENT_ERRAND_RUNNING;
+    }
+
+    return false; /* gone: nobody can start it */
+}
+
+/*
+ * Whether it runs then is for others to see, who look at everything. What podman starts may stay in
+ * the control group of whoever called it, and would end with this errand: it gets a unit of its own,
+ * which ends without ending what it left.
+ */
+static void start_container(const struct agent_errand_task *task,
+                            const struct agent_errand_places *places,
+                            const struct agent_errand_container *container)
+{
+    const char *const docker[] = {places->docker, "start", container->name, NULL};
+    const char *const podman[] = {places->systemd_run,
+                                  "--quiet",
+                                  "--wait",
+                                  "--collect",
+                                  "--property=Type=oneshot",
+                                  "--property=KillMode=process",
+                                  places->podman,
+                                  "start",
+                                  container->name,
+                                  NULL};
+    const struct bl_spawn spawn = {.argv =
+                                       container->engine == AGENT_ERRAND_DOCKER ? docker : podman,
+                                   .env = engine_env,
+                                   .capture_bytes = CAPTURE_BYTES};
+    BL_AUTO_CHILD child = BL_CHILD_NONE;
+    struct bl_error err = {0};
+
+    if (bl_spawn_run(&spawn, (int64_t)task->timeout_ms, &child, &err) < 0) {
+        (void)fprintf(stderr, SD_WARNING "container %s was not started: %s\n", container->name,
+                      err.text);
+    } else {
+        (void)fprintf(stderr, SD_NOTICE "container %s was started again\n", container->name);
+    }
+}
+
+void agent_errand_do_revive(const struct agent_errand_task *task,
+                            const struct agent_errand_places *places,
+                            struct agent_errand_result *result, struct agent_errand_listed *listed)
+{
+    agent_errand_do_containers(task, places, result, listed);
+    for (uint32_t i = 0; i < task->containers_count; i++) {
+        const struct agent_errand_container *before = &task->containers[i];
+
+        if (before->state == AGENT_ERRAND_RUNNING && is_container_name(before->name) &&
+            is_stopped(result, before))
+            start_container(task, places, before);
+    }
 }
 
 void agent_errand_listed_release(struct agent_errand_listed *listed)

@@ -1,21 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/errand/errand.h"
 
-#define T struct agent_errand_task
-static const struct proto_field task_rows[] = {
-    PROTO_FIELD_U64_MAX(T, format, AGENT_ERRAND_FORMAT),
-    PROTO_FIELD_ENUM(T, what, AGENT_ERRAND_HOST),
-    PROTO_FIELD_TEXT_OPT(T, hook, AGENT_ERRAND_HOOK_BYTES_MAX),
-    PROTO_FIELD_TEXT_OPT(T, rollout, 2 * PROTO_ROLLOUT_ID_BYTES),
-    PROTO_FIELD_TEXT_OPT(T, plan, PROTO_NAME_BYTES_MAX),
-    PROTO_FIELD_TEXT_OPT(T, stage, AGENT_ERRAND_STAGE_BYTES_MAX),
-    PROTO_FIELD_TEXT_OPT(T, state_dir, AGENT_ERRAND_PATH_BYTES_MAX),
-    PROTO_FIELD_U64_MAX(T, timeout_ms, AGENT_ERRAND_TIMEOUT_MS_MAX),
-};
-const struct proto_schema agent_errand_task_schema =
-    PROTO_SCHEMA(struct agent_errand_task, task_rows);
-#undef T
-
 #define C struct agent_errand_container
 static const struct proto_field container_rows[] = {
     PROTO_FIELD_ENUM(C, engine, AGENT_ERRAND_PODMAN),
@@ -26,6 +11,22 @@ static const struct proto_field container_rows[] = {
 const struct proto_schema agent_errand_container_schema =
     PROTO_SCHEMA(struct agent_errand_container, container_rows);
 #undef C
+
+#define T struct agent_errand_task
+static const struct proto_field task_rows[] = {
+    PROTO_FIELD_U64_MAX(T, format, AGENT_ERRAND_FORMAT),
+    PROTO_FIELD_ENUM(T, what, AGENT_ERRAND_HOST),
+    PROTO_FIELD_TEXT_OPT(T, hook, AGENT_ERRAND_HOOK_BYTES_MAX),
+    PROTO_FIELD_TEXT_OPT(T, rollout, 2 * PROTO_ROLLOUT_ID_BYTES),
+    PROTO_FIELD_TEXT_OPT(T, plan, PROTO_NAME_BYTES_MAX),
+    PROTO_FIELD_TEXT_OPT(T, stage, AGENT_ERRAND_STAGE_BYTES_MAX),
+    PROTO_FIELD_TEXT_OPT(T, state_dir, AGENT_ERRAND_PATH_BYTES_MAX),
+    PROTO_FIELD_LIST(T, containers, AGENT_ERRAND_CONTAINERS_MAX, &agent_errand_container_schema),
+    PROTO_FIELD_U64_MAX(T, timeout_ms, AGENT_ERRAND_TIMEOUT_MS_MAX),
+};
+const struct proto_schema agent_errand_task_schema =
+    PROTO_SCHEMA(struct agent_errand_task, task_rows);
+#undef T
 
 #define S struct agent_errand_silent
 static const struct proto_field silent_rows[] = {

@@ -7,7 +7,8 @@
 
 /*
  * What belay-agent can't do in its own sandbox and asks belay-errand to do: run one program that
- * this host's administrator put into the folder of hooks, or ask the container engines what runs.
+ * this host's administrator put into the folder of hooks, or ask the container engines what runs,
+ * or to start again what ran.
  * Root writes the encoded task to /run/belay/errand/N.task, starts belay-errand@N.service, waits
  * for the unit's end and reads /run/belay/errand/N.result. The unit gets both as standard input and
  * output. What a hook or an engine says is foreign text: it comes back escaped and bounded.
@@ -27,13 +28,14 @@ enum {
     AGENT_ERRAND_PATH_BYTES_MAX = 255,
     AGENT_ERRAND_DISKS_MAX = 8,
     AGENT_ERRAND_VERSION_BYTES_MAX = 31,
-    AGENT_ERRAND_TASK_BYTES_MAX = 16 * 1024,
+    AGENT_ERRAND_TASK_BYTES_MAX = 256 * 1024,
     AGENT_ERRAND_RESULT_BYTES_MAX = 256 * 1024,
 };
 
 enum agent_errand_what {
     AGENT_ERRAND_HOOK = 1,
     AGENT_ERRAND_CONTAINERS,
+    AGENT_ERRAND_REVIVE, /* starts the containers that ran and do not now */
     AGENT_ERRAND_HOST, /* its disks, from outside of the agent's own view of mounts, and its tools */
 };
 
@@ -44,8 +46,10 @@ struct agent_errand_task {
     const char *rollout; /* HOOK: for its environment, as are the next two */
     const char *plan;
     const char *stage;
-    const char *state_dir; /* HOST */
-    uint64_t timeout_ms;   /* of each program that is run */
+    const char *state_dir;                     /* HOST */
+    struct agent_errand_container *containers; /* REVIVE: as they were */
+    uint32_t containers_count;
+    uint64_t timeout_ms; /* of each program that is run */
 };
 
 enum agent_errand_end { /* of a hook */

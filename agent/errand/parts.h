@@ -30,6 +30,11 @@ void agent_errand_do_containers(const struct agent_errand_task *task,
                                 struct agent_errand_result *result,
                                 struct agent_errand_listed *listed);
 
+/* Starts each of the task's containers that ran and is there and does not run; lists all before. */
+void agent_errand_do_revive(const struct agent_errand_task *task,
+                            const struct agent_errand_places *places,
+                            struct agent_errand_result *result, struct agent_errand_listed *listed);
+
 /* What the host looks like; the result points to it. */
 struct agent_errand_seen {
     struct agent_errand_disk disks[AGENT_ERRAND_DISKS_MAX];

@@ -15,6 +15,7 @@ const struct agent_errand_places agent_errand_places_default = {
     .owner = 0,
     .docker = "/usr/bin/docker",
     .podman = "/usr/bin/podman",
+    .systemd_run = "/usr/bin/systemd-run",
 };
 
 static int encode(const struct agent_errand_result *result, struct proto_buffer *buffer,
@@ -40,6 +41,8 @@ int agent_errand_run(const struct agent_errand_task *task, const struct agent_er
         agent_errand_do_hook(task, places, &result, &told);
     } else if (task->what == AGENT_ERRAND_HOST) {
         agent_errand_do_host(task, &result, &seen);
+    } else if (task->what == AGENT_ERRAND_REVIVE) {
+        agent_errand_do_revive(task, places, &result, listed);
     } else {
         agent_errand_do_containers(task, places, &result, listed);
     }

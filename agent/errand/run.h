@@ -15,7 +15,7 @@ struct agent_errand_places {
     const char *root;  /* the path of root_fd, "" for "/" */
     const char *hooks; /* below root, without a slash in front */
     uid_t owner;       /* 0 */
-    const char *docker, *podman;
+    const char *docker, *podman, *systemd_run;
 };
 extern const struct agent_errand_places agent_errand_places_default;
 

@@ -51,12 +51,10 @@ static void on_errand(void *userdata, const struct agent_errand_result *result, 
     ask->caller.done(ask->caller.userdata, &containers, "");
 }
 
-int agent_containers_list(struct agent_host *host, const struct agent_containers_caller *caller,
-                          struct agent_containers_ask **ret_ask, struct bl_error *err)
+static int start(struct agent_host *host, const struct agent_errand_task *task,
+                 const struct agent_containers_caller *caller,
+                 struct agent_containers_ask **ret_ask, struct bl_error *err)
 {
-    static const struct agent_errand_task task = {.format = AGENT_ERRAND_FORMAT,
-                                                  .what = AGENT_ERRAND_CONTAINERS,
-                                                  .timeout_ms = ENGINE_TIMEOUT_MS};
     struct agent_containers_ask *ask = calloc(1, sizeof(*ask));
     const struct agent_errand_caller asker = {ask, on_errand};
     int r;
@@ -64,7 +62,7 @@ int agent_containers_list(struct agent_host *host, const struct agent_containers
     if (ask == NULL)
         return bl_fail(err, -ENOMEM, "no memory for a list of containers");
     ask->caller = *caller;
-    r = agent_errand_start(host, &task, &asker, &ask->ask, err);
+    r = agent_errand_start(host, task, &asker, &ask->ask, err);
     if (r < 0) {
         free(ask);
         return bl_wrap(err, "containers");
@@ -72,6 +70,29 @@ int agent_containers_list(struct agent_host *host, const struct agent_containers
 
     *ret_ask = ask;
     return 0;
+}
+
+int agent_containers_list(struct agent_host *host, const struct agent_containers_caller *caller,
+                          struct agent_containers_ask **ret_ask, struct bl_error *err)
+{
+    static const struct agent_errand_task task = {.format = AGENT_ERRAND_FORMAT,
+                                                  .what = AGENT_ERRAND_CONTAINERS,
+                                                  .timeout_ms = ENGINE_TIMEOUT_MS};
+
+    return start(host, &task, caller, ret_ask, err);
+}
+
+int agent_containers_revive(struct agent_host *host, struct agent_errand_container *before,
+                            uint32_t count, const struct agent_containers_caller *caller,
+                            struct agent_containers_ask **ret_ask, struct bl_error *err)
+{
+    const struct agent_errand_task task = {.format = AGENT_ERRAND_FORMAT,
+                                           .what = AGENT_ERRAND_REVIVE,
+                                           .containers = before,
+                                           .containers_count = count,
+                                           .timeout_ms = ENGINE_TIMEOUT_MS};
+
+    return start(host, &task, caller, ret_ask, err);
 }
 
 struct agent_containers_ask *agent_containers_free(struct agent_containers_ask *ask)

@@ -37,6 +37,14 @@ struct agent_containers_ask;
 int agent_containers_list(struct agent_host *host, const struct agent_containers_caller *caller,
                           struct agent_containers_ask **ret_ask, struct bl_error *err) BL_CHECKED;
 
+/*
+ * Starts the containers of `before` that ran and do not now, one after the other. The caller is then
+ * told what was there beforehand; whether they run now is for the next look to tell.
+ */
+int agent_containers_revive(struct agent_host *host, struct agent_errand_container *before,
+                            uint32_t count, const struct agent_containers_caller *caller,
+                            struct agent_containers_ask **ret_ask, struct bl_error *err) BL_CHECKED;
+
 /* Stops waiting. NULL is fine, returns NULL. */
 struct agent_containers_ask *agent_containers_free(struct agent_containers_ask *ask);
 

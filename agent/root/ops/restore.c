@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-journal.h>
 
+#include "agent/root/containers.h"
 #include "agent/root/ops/compare.h"
 #include "agent/root/ops/txn.h"
 #include "agent/root/phase.h"
@@ -11,8 +13,9 @@
 /*
  * RESTORE: the way back. First the packages, by belay-txn; then every unit that ran before the
  * change and does not now is started: a service that crashed too often under the bad version is
- * refused by systemd when the old version's own scripts start it. How the packages went is the
- * step's outcome; whether the units run is for PROVE to say.
+ * refused by systemd when the old version's own scripts start it. Then, in the same way, containers,
+ * which end with an engine that was upgraded. How the packages went is the step's outcome; whether
+ * units and containers run is for PROVE to say.
  */
 struct restore_state {
     struct agent_phase_job job;
@@ -20,6 +23,7 @@ struct restore_state {
     struct agent_units_call *call;
     struct proto_arena arena;
     struct agent_baseline baseline;
+    struct agent_containers_ask *containers;
     uint32_t next; /* unit of the baseline that is looked at next */
     enum proto_result result;
     char code[AGENT_JOB_CODE_BYTES_MAX + 1];
@@ -31,6 +35,31 @@ static void end(struct agent_op_run *run)
     const struct restore_state *state = run->state;
 
     agent_op_end(run, state->result, 0, state->code, state->reason);
+}
+
+static void on_containers(void *userdata, const struct agent_containers *containers,
+                          const char *why)
+{
+    struct agent_op_run *run = userdata;
+
+    if (containers == NULL)
+        sd_journal_print(LOG_WARNING, "Containers were not started again: %s", why);
+    end(run);
+}
+
+static void revive_containers(struct agent_op_run *run)
+{
+    const struct agent_containers_caller caller = {run, on_containers};
+    struct restore_state *state = run->state;
+    struct bl_error err = {0};
+
+    if (state->baseline.containers_count == 0) {
+        end(run);
+    } else if (agent_containers_revive(run->host, state->baseline.containers,
+                                       state->baseline.containers_count, &caller,
+                                       &state->containers, &err) < 0) {
+        on_containers(run, NULL, err.text);
+    }
 }
 
 static void revive_next(struct agent_op_run *run);
@@ -79,7 +108,7 @@ static void revive_next(struct agent_op_run *run)
         if (agent_units_state(run->host->units, unit->name, on_unit_state, run, &state->call) >= 0)
             return;
     }
-    end(run);
+    revive_containers(run);
 }
 
 static void on_phase(void *userdata, enum agent_phase_end phase_end,
@@ -123,6 +152,7 @@ static void stop(struct agent_op_run *run)
 
     state->phase = agent_phase_free(state->phase);
     state->call = agent_units_drop(state->call);
+    state->containers = agent_containers_free(state->containers);
     proto_arena_release(&state->arena);
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 
-from harness import cache, images, openssh, probe, rpm_images, space
+from harness import cache, extra, images, openssh, probe, rpm_images, space
 
 EXIT_SKIPPED = 77
 
@@ -26,6 +26,7 @@ def run_in_lab(program: list[str]) -> int:
     os.environ["BELAY_LAB_BASE"] = str(images.base())
     os.environ["BELAY_LAB_RPM_BASE"] = str(rpm_images.base())
     openssh.fetch()
+    extra.fetch()
     code, left = space.run_inside(program)
     left += map(str, space.sweep_cgroups())
     for trace in left:

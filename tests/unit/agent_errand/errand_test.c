@@ -246,11 +246,18 @@ static void test_container_lines_are_read(void **state)
          AGENT_ERRAND_HEALTH_STARTING},
         {"a\texited\tExited (0) 3 days ago", "a", AGENT_ERRAND_NOT_RUNNING,
          AGENT_ERRAND_HEALTH_NONE},
+        /* podman 4 */
+        {"a\tUp 2 seconds ago (healthy)\tUp 2 seconds ago (healthy)", "a", AGENT_ERRAND_RUNNING,
+         AGENT_ERRAND_HEALTHY},
+        {"a\tUp Less than a second ago\tUp Less than a second ago", "a", AGENT_ERRAND_RUNNING,
+         AGENT_ERRAND_HEALTH_NONE},
+        {"a\tExited (137) 1 second ago\tExited (137) 1 second ago", "a", AGENT_ERRAND_NOT_RUNNING,
+         AGENT_ERRAND_HEALTH_NONE},
         {"a\tpaused\tUp 1 hour (Paused)", "a", AGENT_ERRAND_NOT_RUNNING, AGENT_ERRAND_HEALTH_NONE},
     };
     static const char *const others[] = {
-        "",           "WARNING: something", "a\trunning",      "a b\trunning\tUp",
-        "a\tb\tc\td", "\trunning\tUp",      "a;b\trunning\tUp"};
+        "",           "WARNING: something", "a\trunning",       "a b\trunning\tUp",
+        "a\tb\tc\td", "\trunning\tUp",      "a;b\trunning\tUp", "-a\trunning\tUp"};
     struct agent_errand_container container;
     char line[128];
 
@@ -293,6 +300,41 @@ static void test_engines_are_asked(void **state)
     assert_int_equal(room->result.containers_count, 0);
     assert_int_equal(room->result.silent_count, 1);
     assert_non_null(strstr(room->result.silent[0].why, "Cannot connect"));
+}
+
+/* Only what ran, is still there and does not run; a name is never an option. */
+static void test_containers_that_ran_are_started_again(void **state)
+{
+    struct agent_errand_container before[] = {
+        {AGENT_ERRAND_DOCKER, "web", AGENT_ERRAND_RUNNING, AGENT_ERRAND_HEALTH_NONE},
+        {AGENT_ERRAND_DOCKER, "db", AGENT_ERRAND_RUNNING, AGENT_ERRAND_HEALTH_NONE},
+        {AGENT_ERRAND_DOCKER, "old", AGENT_ERRAND_NOT_RUNNING, AGENT_ERRAND_HEALTH_NONE},
+        {AGENT_ERRAND_DOCKER, "gone", AGENT_ERRAND_RUNNING, AGENT_ERRAND_HEALTH_NONE},
+        {AGENT_ERRAND_DOCKER, "--rm", AGENT_ERRAND_RUNNING, AGENT_ERRAND_HEALTH_NONE},
+        {AGENT_ERRAND_PODMAN, "old", AGENT_ERRAND_RUNNING, AGENT_ERRAND_HEALTH_NONE}};
+    const struct agent_errand_task task = {.format = AGENT_ERRAND_FORMAT,
+                                           .what = AGENT_ERRAND_REVIVE,
+                                           .containers = before,
+                                           .containers_count = 6,
+                                           .timeout_ms = 20000};
+    struct room *room = *state;
+    char docker[512], path[256], started[128] = "";
+    int fd;
+
+    (void)snprintf(docker, sizeof(docker),
+                   "#!/bin/sh\nif [ \"$1\" = ps ]; then printf "
+                   "'web\\trunning\\tUp 1 s\\ndb\\texited\\tExited\\nold\\texited\\tExited\\n'\n"
+                   "else echo \"$*\" >>%s/started; fi\n",
+                   room->root);
+    put(room, "docker", docker, 0755);
+    run(room, &task);
+    (void)snprintf(path, sizeof(path), "%s/started", room->root);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_true(read(fd, started, sizeof(started) - 1) > 0);
+    assert_string_equal(started, "start db\n");
+    (void)close(fd);
+    (void)unlink(path);
 }
 
 static void test_versions_are_found_in_what_tools_print(void **state)
@@ -352,6 +394,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_endless_output_is_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(test_container_lines_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_engines_are_asked, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_containers_that_ran_are_started_again, setup,
+                                        teardown),
         cmocka_unit_test(test_versions_are_found_in_what_tools_print),
         cmocka_unit_test_setup_teardown(test_disks_are_looked_at_and_tried, setup, teardown),
     };

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs of others that work on the same host: Debian's unattended-upgrades, and podman with a real container."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from belaycli import Exit, plan
+from harness import extra
+from harness.command import wait_for
+from harness.debs import DEMO_GO, DEMO_WAITS
+from harness.fleet import Fleet
+from harness.host import Host
+from txnjob import Job
+
+MakeFleet = Callable[..., Fleet]
+
+
+def needs(name: str) -> None:
+    found = extra.find(name)
+    if isinstance(found, str):
+        pytest.skip(f"{name}: {found}")
+
+
+# ---- unattended-upgrades ----
+
+UPGRADES_DEMO_ONLY = """
+Unattended-Upgrade::Origins-Pattern { "site=repository"; };
+Unattended-Upgrade::Package-Blacklist { "app"; "lib"; "bulk"; };
+"""
+UPGRADES_NOTHING = """
+APT::Periodic::Unattended-Upgrade "always";
+Unattended-Upgrade::Origins-Pattern { "site=repository"; };
+Unattended-Upgrade::Package-Blacklist { ".*"; };
+"""
+EVERY_FIVE_SECONDS = "[Timer]\nOnCalendar=\nOnCalendar=*:*:0/5\nRandomizedDelaySec=0\nPersistent=no\n"
+
+
+def with_unattended_upgrades(host: Host, configuration: str) -> None:
+    extra.install(host, "unattended-upgrades")
+    host.write("/etc/apt/apt.conf.d/60lab", configuration)
+
+
+def upgrades_by_itself(lab: Fleet) -> None:
+    """unattended-upgrades is in the middle of demo's script, and stays there."""
+    host = lab["h1"]
+    lab.repository.publish("1.0", "demo=2.7", "bulk1=2.0")
+    host.run("apt-get", "-q", "update")
+    host.run("systemd-run", "--quiet", "--unit=upgrades-itself", "unattended-upgrade")
+    wait_for("the postinst", lambda: host.path(DEMO_WAITS).exists(), 60)
+
+
+def test_a_job_waits_for_unattended_upgrades(fleet: MakeFleet) -> None:
+    """F16, F17: it has its turn first; what it changed is not taken for half done."""
+    needs("unattended-upgrades")
+    lab = fleet(hosts=1)
+    host = lab["h1"]
+    with_unattended_upgrades(host, UPGRADES_DEMO_ONLY)
+    upgrades_by_itself(lab)
+    rollout = lab.belay.start(plan("bulk1=2.0", waves=["100%"]))
+    lab.belay.wait_for_host(rollout, "h1", "stage")
+    assert host.unit_state("upgrades-itself.service") == "active"
+    host.path(DEMO_GO).write_text("")
+    assert lab.belay.wait(rollout) == Exit.DONE, lab.belay.report(rollout)["hosts"]
+    assert (host.dpkg("demo"), host.dpkg("bulk1")) == ("ii 2.7", "ii 2.0")
+    assert "All upgrades installed" in host.read("/var/log/unattended-upgrades/unattended-upgrades.log")
+
+
+def test_unattended_upgrades_that_do_not_end_are_named(installed_fleet: MakeFleet) -> None:
+    """F16: nobody ends them."""
+    needs("unattended-upgrades")
+    lab = installed_fleet(hosts=1)
+    host = lab["h1"]
+    with_unattended_upgrades(host, UPGRADES_DEMO_ONLY)
+    upgrades_by_itself(lab)
+    staged = Job(host).run("stage", ["bulk1"], [("bulk1", "all", "2.0", 2)], lock_wait=1)
+    assert staged.code == "lock_held" and "(unattended-upgr" in staged.reason, staged
+    assert host.unit_state("upgrades-itself.service") == "active"
+    host.path(DEMO_GO).write_text("")
+    wait_for("their end", lambda: host.unit_state("upgrades-itself.service") != "active", 60)
+    assert host.dpkg("demo") == "ii 2.7"
+
+
+def test_the_timer_of_unattended_upgrades_rests_in_mid_job(fleet: MakeFleet) -> None:
+    """F16: it would want the lock every few seconds; it is paused, given back, and told of."""
+    needs("unattended-upgrades")
+    lab = fleet(hosts=1)
+    host = lab["h1"]
+    with_unattended_upgrades(host, UPGRADES_NOTHING)
+    host.write("/etc/systemd/system/apt-daily-upgrade.timer.d/lab.conf", EVERY_FIVE_SECONDS)
+    host.shell("rm -f /etc/systemd/system/apt-daily-upgrade.timer; systemctl daemon-reload")
+    host.run("systemctl", "start", "apt-daily-upgrade.timer")
+    log = "/var/log/unattended-upgrades/unattended-upgrades.log"
+    wait_for("a run of theirs", lambda: host.exists(log) and "Starting unattended upgrades" in host.read(log), 30)
+
+    lab.repository.publish("1.0", "demo=2.7")
+    rollout = lab.belay.start(plan("demo=2.7", waves=["100%"], quiesce=None))
+    wait_for("the postinst", lambda: host.path(DEMO_WAITS).exists(), 90)
+    assert host.unit_state("apt-daily-upgrade.timer") == "inactive"
+    host.path(DEMO_GO).write_text("")
+    assert lab.belay.wait(rollout) == Exit.DONE, lab.belay.report(rollout)["hosts"]
+    assert host.dpkg("demo") == "ii 2.7"
+    assert host.unit_state("apt-daily-upgrade.timer") == "active"
+    (told,) = [step for step in lab.belay.report(rollout)["hosts"][0]["steps"] if step["name"] == "resume"]
+    assert "apt-daily-upgrade.timer at 2" in str(told), told
+
+
+# ---- podman ----
+
+STORAGE = '[storage]\\ndriver = "vfs"\\nrunroot = "/run/containers/storage"\\ngraphroot = "/var/lib/containers/storage"\\n'
+# No keyrings, cgroups and overlays: hosts of the lab are containers themselves.
+RUN_CONTAINER = f"""
+set -e
+printf '{STORAGE}' >/etc/containers/storage.conf
+printf '[containers]\\nkeyring = false\\n' >/etc/containers/containers.conf
+mkdir -p /srv/root/bin
+cp /bin/busybox /srv/root/bin/
+ln -s busybox /srv/root/bin/sleep
+ln -s busybox /srv/root/bin/false
+podman --cgroup-manager=cgroupfs run --detach --name shop --network=host --cgroups=disabled --log-driver=none \\
+    {{options}} --rootfs /srv/root sleep 100000
+"""
+
+
+def with_container(host: Host, options: str = "") -> None:
+    extra.install(host, "podman")
+    host.shell(RUN_CONTAINER.format(options=options))
+    assert container_runs(host)
+
+
+def container_runs(host: Host) -> bool:
+    return host.run("podman", "inspect", "shop", "--format", "{{.State.Status}}", check=False).out.strip() == "running"
+
+
+CONTAINER = {"precheck": {"containers": ["shop"]}, "waves": ["100%"]}
+
+
+def test_a_container_that_a_change_ends_turns_it_back(fleet: MakeFleet) -> None:
+    """It is started again on the way back, as a service is: the host is as before."""
+    needs("podman")
+    lab = fleet(hosts=1)
+    host = lab["h1"]
+    with_container(host)
+    lab.repository.publish("1.0", "demo=2.7")
+    rollout = lab.belay.start(plan("demo=2.7", **CONTAINER))
+    wait_for("the postinst", lambda: host.path(DEMO_WAITS).exists(), 90)
+    host.run("podman", "kill", "shop")
+    host.path(DEMO_GO).write_text("")
+    assert lab.belay.wait(rollout) == Exit.HOSTS_FAILED
+    (told,) = lab.belay.report(rollout)["hosts"]
+    assert (told["state"], told["cause"]["code"]) == ("reverted", "container_gone"), told
+    assert host.dpkg("demo") == "ii 1.0" and container_runs(host)
+
+
+def test_a_container_that_is_not_well_blocks(fleet: MakeFleet) -> None:
+    """By its own health check; and when its engine can't tell."""
+    needs("podman")
+    lab = fleet(hosts=1)
+    host = lab["h1"]
+    with_container(host, "--health-cmd=false --health-interval=1s --health-retries=1")
+    host.run("podman", "healthcheck", "run", "shop", check=False)
+    lab.repository.publish("1.0", "demo=2.0")
+    code, report = lab.belay.roll_out(plan("demo=2.0", **CONTAINER))
+    assert code == Exit.HOSTS_FAILED and "container_not_healthy" in str(report["hosts"][0]), report["hosts"][0]
+
+    host.write("/etc/containers/storage.conf", "[storage]\ndriver = 1\n")
+    code, report = lab.belay.roll_out(plan("demo=2.0", **CONTAINER))
+    assert code == Exit.HOSTS_FAILED and "containers_unknown" in str(report["hosts"][0]), report["hosts"][0]
+    assert host.dpkg("demo") == "ii 1.0"
