@@ -70,13 +70,14 @@ static uint32_t read_kind(const void *data, size_t size_bytes, struct proto_aren
                                                                                 : ret_message->kind;
 }
 
-/* What an agent hears that belayd has not greeted counts for nothing. */
+/* What an agent hears that belayd has not greeted, or that has given up, counts for nothing. */
 static void tell_law(const struct sim_host *h, const struct sim_frame *frame)
 {
     PROTO_AUTO_ARENA arena = {0};
     struct proto_message message;
 
     if (h->agent.talk != NULL && agent_talk_is_up(h->agent.talk) &&
+        !agent_jobs_is_halted(h->agent.jobs) &&
         read_kind(frame->data, frame->size_bytes, &arena, &message) == PROTO_REVERT)
         sim_law_revert_heard(h->index, message.order.rollout_id);
 }
