@@ -43,7 +43,7 @@ static void count(struct sim_host *h, const char *job, int64_t every_ms, bool is
     int64_t since_ms = sim_now_ms() - figure->seen_ms;
 
     if (strcmp(figure->job, job) != 0) {
-        figure->bad_ms = 0;
+        figure->bad_ms = figure->worst_ms = 0;
         figure->was_bad = false;
         bl_text_copy(figure->job, sizeof(figure->job), job);
     }
@@ -51,8 +51,18 @@ static void count(struct sim_host *h, const char *job, int64_t every_ms, bool is
         figure->bad_ms = 0;
     if (is_known && is_bad(h) && figure->was_bad && since_ms <= 2 * every_ms + 1000)
         figure->bad_ms += since_ms;
+    if (figure->bad_ms > figure->worst_ms)
+        figure->worst_ms = figure->bad_ms;
     figure->was_bad = is_known && is_bad(h);
     figure->seen_ms = sim_now_ms();
+}
+
+void sim_figure_forget(struct sim_host *h)
+{
+    struct sim_figure left = {.worst_ms = h->figure.worst_ms};
+
+    memcpy(left.job, h->figure.job, sizeof(left.job));
+    h->figure = left;
 }
 
 void sim_figure_gets_bad(struct sim_host *h, int64_t watch_ms)

@@ -214,7 +214,7 @@ static void stop_all(struct sim_host *h, bool is_silent)
     sim_leases_cut(h);
     sim_cancel(&h->power);
     h->has_job_mark = h->is_restart_wanted = false;
-    h->figure = (struct sim_figure){0};
+    sim_figure_forget(h);
     sim_cancel(&h->late);
     h->machine->is_up = false;
     h->is_stopping = false;

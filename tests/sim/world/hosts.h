@@ -145,6 +145,7 @@ struct sim_staged {
 struct sim_figure {
     int64_t bad_from_ms, bad_until_ms;
     int64_t seen_ms, bad_ms; /* of the newest job, as `verify.figures` counts */
+    int64_t worst_ms;        /* the longest; who is held goes back for it much later */
     bool was_bad;
     char job[SIM_JOB_ID_BYTES];
     char saved_job[SIM_JOB_ID_BYTES];
@@ -196,6 +197,8 @@ void sim_host_note_staged(struct sim_host *h, const struct sim_job_dir *dir);
 /* ---- figures.c ---- */
 /* From some time of the watch on, for a while. */
 void sim_figure_gets_bad(struct sim_host *h, int64_t watch_ms);
+/* What /run remembered is gone; what is only for the laws stays. */
+void sim_figure_forget(struct sim_host *h);
 
 /* ---- looks.c ---- */
 /* What is drawn while a host serves and is watched was added later, and moves no other draw. */

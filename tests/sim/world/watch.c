@@ -44,7 +44,7 @@ static void tell_turn(struct sim_host *h, const uint8_t *rollout_id, const char 
         .is_cut_off = h->disk.installed.cuts_off,
         .controller_was_missing = h->was_controller_missing,
         .has_change_result = dir != NULL && dir->phases[AGENT_TXN_UPGRADE].has_result,
-        .figure_bad_ms = h->figure.bad_ms,
+        .figure_bad_ms = h->figure.worst_ms,
         .link_open_since_ms = sim_net_open_since_ms(h->index),
     };
 
