@@ -15,10 +15,6 @@
 /* What is being made has this name until it is whole; one that was left behind is of no use. */
 #define UNFINISHED ".belay-unfinished"
 
-enum {
-    PIECE_BYTES = 64 * 1024,
-};
-
 struct putting {
     struct agent_packages_job *job;
     const struct agent_packages_tree *before;
@@ -49,24 +45,6 @@ static int dress(struct putting *p, int fd, const struct agent_packages_entry *e
     return 0;
 }
 
-static int copy(int from_fd, int to_fd, struct bl_error *err)
-{
-    char piece[PIECE_BYTES];
-
-    for (;;) {
-        ssize_t n = read(from_fd, piece, sizeof(piece));
-        int r;
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n == 0 ? 0 : bl_fail(err, -errno, "read the copy: %s", strerror(errno));
-        r = bl_fd_write(to_fd, piece, (size_t)n, err);
-        if (r < 0)
-            return r;
-    }
-}
-
 static int finish(int dir_fd, const char *name, struct bl_error *err)
 {
     if (renameat(dir_fd, UNFINISHED, dir_fd, name) < 0 || fsync(dir_fd) < 0)
@@ -92,7 +70,7 @@ static int make_file(struct putting *p, int dir_fd, const char *name,
     fd = openat(dir_fd, UNFINISHED, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return bl_fail(err, -errno, "create: %s", strerror(errno));
-    r = copy(from_fd, fd, err);
+    r = bl_fd_copy(from_fd, fd, err);
     if (r < 0 || (r = dress(p, fd, entry, err)) < 0)
         return r;
 

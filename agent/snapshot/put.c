@@ -16,7 +16,6 @@
 #include "common/file.h"
 
 enum {
-    PIECE_BYTES = 64 * 1024,
     NAME_BYTES = 40,
 };
 
@@ -113,23 +112,10 @@ static int dress(struct putting *p, int from_fd, int to_fd, const struct stat *s
 
 static int copy(int from_fd, int to_fd, struct bl_error *err)
 {
-    char piece[PIECE_BYTES];
-
     /* On one file system both then share the content, and nothing is written. */
     if (ioctl(to_fd, FICLONE, from_fd) == 0)
         return 0;
-    for (;;) {
-        ssize_t n = read(from_fd, piece, sizeof(piece));
-        int r;
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n == 0 ? 0 : bl_fail(err, -errno, "read: %s", strerror(errno));
-        r = bl_fd_write(to_fd, piece, (size_t)n, err);
-        if (r < 0)
-            return r;
-    }
+    return bl_fd_copy(from_fd, to_fd, err);
 }
 
 static void unfinished_name(const struct spot *spot, char ret_name[NAME_BYTES])
