@@ -137,20 +137,30 @@ def container_runs(host: Host) -> bool:
 CONTAINER = {"precheck": {"containers": ["shop"]}, "waves": ["100%"]}
 
 
+# podman.service is enabled, and ends by itself when nobody asks it: here, when the test says so.
+STAYS = "[Service]\nExecStart=\nExecStart=/usr/bin/podman system service --time=0\n"
+
+
 def test_a_container_that_a_change_ends_turns_it_back(fleet: MakeFleet) -> None:
-    """It is started again on the way back, as a service is: the host is as before."""
+    """It is started again on the way back, as a service is: the host is as before. That a service ends that its
+    socket starts again is no fault."""
     needs("podman")
     lab = fleet(hosts=1)
     host = lab["h1"]
     with_container(host)
+    host.write("/etc/systemd/system/podman.service.d/lab.conf", STAYS)
+    host.shell("systemctl daemon-reload; systemctl restart podman.service")
     lab.repository.publish("1.0", "demo=2.7")
     rollout = lab.belay.start(plan("demo=2.7", **CONTAINER))
     wait_for("the postinst", lambda: host.path(DEMO_WAITS).exists(), 90)
     host.run("podman", "kill", "shop")
+    host.run("systemctl", "kill", "podman.service")
+    wait_for("the end of podman's service", lambda: host.unit_state("podman.service") == "inactive", 30)
     host.path(DEMO_GO).write_text("")
     assert lab.belay.wait(rollout) == Exit.HOSTS_FAILED
     (told,) = lab.belay.report(rollout)["hosts"]
     assert (told["state"], told["cause"]["code"]) == ("reverted", "container_gone"), told
+    assert "podman.service was active and is not" in str(told), told
     assert host.dpkg("demo") == "ii 1.0" and container_runs(host)
 
 

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/root/ops/compare.h"
 
+#include <stdio.h>
 #include <string.h>
+
+enum {
+    UNIT_NAME_BYTES_MAX = 255, /* of systemd */
+};
 
 /* ---- units ------------------------------------------------------------------------------- */
 
@@ -24,20 +29,37 @@ bool agent_compare_is_exempt(const char *unit, const struct agent_lease_record *
     return false;
 }
 
-static bool is_mount(const char *unit)
+static bool has_suffix(const char *unit, const char *suffix)
 {
-    size_t length = strlen(unit), suffix = strlen(".mount");
+    size_t length = strlen(unit), suffix_length = strlen(suffix);
 
-    return length > suffix && strcmp(unit + length - suffix, ".mount") == 0;
+    return length > suffix_length && strcmp(unit + length - suffix_length, suffix) == 0;
 }
 
-/* A service that runs only on demand ends by itself when nobody asks for it any more. */
-static const char *code_of_stopped(const struct agent_unit *unit)
+/* Whether the socket of the same name, which starts the service for its next client, is active. */
+static bool has_socket(const struct agent_units_list *list, const char *service)
 {
-    size_t length = strlen(unit->name), suffix = strlen(".service");
-    bool is_service = length > suffix && strcmp(unit->name + length - suffix, ".service") == 0;
+    char name[UNIT_NAME_BYTES_MAX + 1];
+    size_t stem_length = strlen(service) - strlen(".service");
+    const struct agent_unit *unit;
+    int length = snprintf(name, sizeof(name), "%.*s.socket", (int)stem_length, service);
 
-    return is_service && !unit->enabled ? "unit_idle" : "unit_stopped";
+    if (length < 0 || (size_t)length >= sizeof(name))
+        return false;
+    unit = agent_units_find(list, name);
+
+    return unit != NULL && unit->state == AGENT_UNIT_ACTIVE;
+}
+
+bool agent_compare_may_end(const struct agent_baseline *baseline,
+                           const struct agent_units_list *now, const struct agent_unit *before)
+{
+    const struct agent_units_list then = {baseline->units, baseline->units_count};
+
+    if (!has_suffix(before->name, ".service"))
+        return false;
+
+    return !before->enabled || (has_socket(&then, before->name) && has_socket(now, before->name));
 }
 
 void agent_compare_units(const struct agent_baseline *baseline, const struct agent_units_list *now,
@@ -60,11 +82,13 @@ void agent_compare_units(const struct agent_baseline *baseline, const struct age
         if (before->state != AGENT_UNIT_ACTIVE || agent_compare_is_exempt(before->name, quiesced))
             continue;
         /* That a mount is gone is told by what is mounted. */
-        if (unit == NULL && is_mount(before->name))
+        if (unit == NULL && has_suffix(before->name, ".mount"))
             continue;
         if (unit == NULL) {
-            agent_findings_found(findings, code_of_stopped(before), "%s was active and is not",
-                                 before->name);
+            const char *code =
+                agent_compare_may_end(baseline, now, before) ? "unit_idle" : "unit_stopped";
+
+            agent_findings_found(findings, code, "%s was active and is not", before->name);
         } else if (unit->state != AGENT_UNIT_ACTIVE && unit->state != AGENT_UNIT_FAILED) {
             agent_findings_found(findings, "unit_not_up", "%s was active and is %s", before->name,
                                  agent_unit_state_name(unit->state));

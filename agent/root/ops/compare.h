@@ -16,6 +16,13 @@
 /* Units that stop and start for reasons of their own: ours, sessions, one-shot housekeeping. */
 bool agent_compare_is_exempt(const char *unit, const struct agent_lease_record *quiesced);
 
+/*
+ * A service that runs only on demand ends by itself when nobody asks for it any more: it is not
+ * enabled, or the socket of its name starts it, then and now. False for everything else.
+ */
+bool agent_compare_may_end(const struct agent_baseline *baseline,
+                           const struct agent_units_list *now, const struct agent_unit *before);
+
 /* Units that ran and do not, and units that failed since. `quiesced` may be NULL. */
 void agent_compare_units(const struct agent_baseline *baseline, const struct agent_units_list *now,
                          const struct agent_lease_record *quiesced,

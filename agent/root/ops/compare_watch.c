@@ -9,15 +9,9 @@ struct sight {
     const struct agent_unit *before;
     const struct agent_unit *now;
     const char *name;
+    bool may_end; /* by itself, when nobody asks for it */
     bool *doubted;
 };
-
-static bool is_service(const char *name)
-{
-    size_t length = strlen(name), suffix = strlen(".service");
-
-    return length > suffix && strcmp(name + length - suffix, ".service") == 0;
-}
 
 static uint64_t restarts_since(const struct agent_unit *before, const struct agent_unit *now)
 {
@@ -35,7 +29,6 @@ static void judge_presence(const struct sight *sight, bool was_doubted,
     const struct agent_unit *before = sight->before, *now = sight->now;
     bool is_up = now != NULL && now->state == AGENT_UNIT_ACTIVE;
     bool has_process = !is_up || before == NULL || before->main_pid == 0 || now->main_pid != 0;
-    bool runs_on_demand = before != NULL && is_service(sight->name) && !before->enabled;
 
     *sight->doubted = !is_up || !has_process;
     if (!*sight->doubted || !was_doubted)
@@ -47,7 +40,7 @@ static void judge_presence(const struct sight *sight, bool was_doubted,
         agent_findings_found(findings, "unit_not_up", "%s is %s", sight->name,
                              agent_unit_state_name(now->state));
     } else {
-        agent_findings_found(findings, runs_on_demand ? "unit_idle" : "unit_stopped",
+        agent_findings_found(findings, sight->may_end ? "unit_idle" : "unit_stopped",
                              "%s was active and is not", sight->name);
     }
 }
@@ -82,6 +75,16 @@ static bool is_watched(const struct agent_unit *before)
     return before->state == AGENT_UNIT_ACTIVE && !agent_compare_is_exempt(before->name, NULL);
 }
 
+static bool is_named(const struct proto_manifest *manifest, const char *unit)
+{
+    for (uint32_t i = 0; i < manifest->verify_units_count; i++) {
+        if (strcmp(manifest->verify_units[i].text, unit) == 0)
+            return true;
+    }
+
+    return false;
+}
+
 void agent_compare_watched(const struct agent_baseline *baseline,
                            const struct proto_manifest *manifest,
                            const struct agent_units_list *now, struct agent_watch_doubts *doubts,
@@ -89,8 +92,14 @@ void agent_compare_watched(const struct agent_baseline *baseline,
 {
     for (uint32_t i = 0; i < baseline->units_count; i++) {
         const struct agent_unit *before = &baseline->units[i];
-        const struct sight sight = {before, agent_units_find(now, before->name), before->name,
-                                    &doubts->units[i]};
+        const struct sight sight = {
+            .before = before,
+            .now = agent_units_find(now, before->name),
+            .name = before->name,
+            .may_end =
+                agent_compare_may_end(baseline, now, before) && !is_named(manifest, before->name),
+            .doubted = &doubts->units[i],
+        };
 
         if (is_watched(before))
             judge(&sight, findings);
@@ -98,8 +107,8 @@ void agent_compare_watched(const struct agent_baseline *baseline,
     for (uint32_t i = 0; i < manifest->verify_units_count; i++) {
         const char *name = manifest->verify_units[i].text;
         const struct agent_unit *before = agent_baseline_find(baseline, name);
-        const struct sight sight = {NULL, agent_units_find(now, name), name,
-                                    &doubts->plan_units[i]};
+        const struct sight sight = {
+            .now = agent_units_find(now, name), .name = name, .doubted = &doubts->plan_units[i]};
 
         if (before == NULL || !is_watched(before))
             judge(&sight, findings);

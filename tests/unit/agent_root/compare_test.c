@@ -82,6 +82,29 @@ static void test_a_stopped_unit_is_graded_by_its_purpose(void **state)
     assert_int_equal(findings.grade, PROTO_GRADE_MINOR);
 }
 
+static void test_a_service_may_end_as_long_as_its_socket_listens(void **state)
+{
+    struct agent_unit then[] = {
+        {.name = "cups.service", .state = AGENT_UNIT_ACTIVE, .enabled = true},
+        {.name = "cups.socket", .state = AGENT_UNIT_ACTIVE},
+        {.name = "late.service", .state = AGENT_UNIT_ACTIVE, .enabled = true},
+    };
+    struct agent_unit now[] = {
+        {.name = "cups.socket", .state = AGENT_UNIT_ACTIVE},
+        {.name = "late.service", .state = AGENT_UNIT_ACTIVE},
+        {.name = "late.socket", .state = AGENT_UNIT_ACTIVE},
+    };
+    const struct agent_baseline before = {.units = then, .units_count = 3};
+    const struct agent_units_list sockets = {now, 3}, none = {NULL, 0};
+
+    assert_true(agent_compare_may_end(&before, &sockets, &then[0]));
+    assert_false(agent_compare_may_end(&before, &none, &then[0]));
+    assert_false(agent_compare_may_end(&before, &sockets, &then[1])); /* the socket itself */
+    assert_false(agent_compare_may_end(&before, &sockets, &then[2])); /* it had none */
+    now[0].state = AGENT_UNIT_FAILED;
+    assert_false(agent_compare_may_end(&before, &sockets, &then[0]));
+}
+
 static void test_what_we_paused_ourselves_is_no_finding(void **state)
 {
     struct agent_lease_unit paused = {.name = "cron.service", .was_active = true};
@@ -264,6 +287,7 @@ int main(void)
         cmocka_unit_test(test_a_failed_unit_is_functional),
         cmocka_unit_test(test_a_unit_that_hangs_is_functional),
         cmocka_unit_test(test_a_stopped_unit_is_graded_by_its_purpose),
+        cmocka_unit_test(test_a_service_may_end_as_long_as_its_socket_listens),
         cmocka_unit_test(test_what_we_paused_ourselves_is_no_finding),
         cmocka_unit_test(test_ports),
         cmocka_unit_test(test_pins),

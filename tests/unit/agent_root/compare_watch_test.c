@@ -102,6 +102,15 @@ static void a_unit_that_is_gone_twice_has_stopped(void **state)
     assert_int_equal(findings.grade, PROTO_GRADE_MINOR);
 }
 
+static void a_unit_that_the_plan_names_must_stay_up_even_on_demand(void **state)
+{
+    then_units[CRON].enabled = false;
+    now[CRON].name = "cron2.service";
+    assert_int_equal(see(6)->count, 0);
+    assert_string_equal(see(6)->code, "unit_stopped");
+    then_units[CRON].enabled = true;
+}
+
 static void a_service_without_its_main_process_is_gone(void **state)
 {
     now[CRON].main_pid = 0;
@@ -125,6 +134,7 @@ int main(void)
         cmocka_unit_test_setup(who_is_restarted_again_and_again_does_not_stay_up, begin),
         cmocka_unit_test_setup(a_restart_passes_through_a_moment_without_the_unit, begin),
         cmocka_unit_test_setup(a_unit_that_is_gone_twice_has_stopped, begin),
+        cmocka_unit_test_setup(a_unit_that_the_plan_names_must_stay_up_even_on_demand, begin),
         cmocka_unit_test_setup(a_service_without_its_main_process_is_gone, begin),
         cmocka_unit_test_setup(what_is_none_of_ours_is_not_watched, begin),
     };
