@@ -85,6 +85,25 @@ static void save_trust(int dir_fd)
     save(dir_fd, "trust", "file", &file_bytes);
 }
 
+static void save_approval(int dir_fd)
+{
+    static const uint8_t seed[crypto_sign_SEEDBYTES] = {2};
+    const struct proto_approval approval = {
+        PROTO_APPROVAL_FORMAT, {1}, {2}, PROTO_APPROVAL_WAVE, 2, 1795000000000, 1795086400000};
+    PROTO_AUTO_BUFFER body = {0};
+    PROTO_AUTO_BUFFER file = {0};
+    struct bl_error err = {0};
+    uint8_t key[PROTO_KEY_BYTES], secret[64];
+
+    must(proto_init(&err), &err);
+    if (crypto_sign_seed_keypair(key, secret, seed) != 0)
+        exit(1);
+    must(proto_encode(&proto_approval_schema, &approval, &body, &err), &err);
+    must(proto_approval_seal(&approval, key, secret, &file, &err), &err);
+    save(dir_fd, "approval", "body", &body);
+    save(dir_fd, "approval", "file", &file);
+}
+
 int main(int argc, char **argv)
 {
     BL_AUTO_FD int dir_fd = -1;
@@ -100,6 +119,7 @@ int main(int argc, char **argv)
     save_messages(dir_fd);
     save_manifest(dir_fd);
     save_trust(dir_fd);
+    save_approval(dir_fd);
 
     return 0;
 }

@@ -34,6 +34,8 @@ unsigned walk_schemas(const struct proto_schema *ret_schemas[WALK_SCHEMAS_MAX])
             count = add_schema(proto_message_schema(kind), ret_schemas, count);
     }
     assert_true(count >= 15);
+    count = add_schema(&proto_approval_schema, ret_schemas, count);
+    count = add_schema(&proto_approval_file_schema, ret_schemas, count);
     count = add_schema(&proto_manifest_schema, ret_schemas, count);
     count = add_schema(&proto_trust_schema, ret_schemas, count);
 

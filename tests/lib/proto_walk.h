@@ -2,6 +2,7 @@
 #ifndef TESTS_LIB_PROTO_WALK_H
 #define TESTS_LIB_PROTO_WALK_H
 
+#include "proto/approval.h"
 #include "proto/message.h"
 
 /*
@@ -16,6 +17,8 @@ enum {
 
 /* Wide enough for any record, aligned for all. */
 union walk_any {
+    struct proto_approval approval;
+    struct proto_approval_file approval_file;
     struct proto_message message;
     struct proto_manifest manifest;
     struct proto_trust trust;
