@@ -97,7 +97,8 @@ BL_NORETURN static void run_child(const struct bl_spawn *spawn, int fds[FD_COUNT
     int failure;
 
     reset_signals();
-    if (place_fds(fds, fd_count, &report_fd) && become(spawn->uid, spawn->gid)) {
+    if ((!spawn->own_group || setpgid(0, 0) == 0) && place_fds(fds, fd_count, &report_fd) &&
+        become(spawn->uid, spawn->gid)) {
         char **argv_plain;
         char **env_plain;
 

@@ -13,7 +13,8 @@
 /*
  * Runs a program: by absolute path, with a list of arguments and an environment that the caller
  * gives whole. There is no shell, no search path, no inherited descriptor and no kill: a package
- * manager that is killed is worse than one that is late. Only single-threaded processes may start.
+ * manager that is killed is worse than one that is late. A process with threads may start one, too:
+ * between fork and exec nothing is called that is not safe then, unless the user is to be another.
  */
 struct bl_spawn {
     const char *const *argv; /* ends with NULL; argv[0] is the absolute path */
@@ -25,6 +26,7 @@ struct bl_spawn {
     size_t extra_fd_count;   /* at most BL_SPAWN_EXTRA_MAX */
     uid_t uid;               /* 0: stay who we are; else become this user ... */
     gid_t gid;               /* ... and this group, without others */
+    bool own_group; /* it leads a process group of its own, which can be ended as a whole */
 };
 
 enum {

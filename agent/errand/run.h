@@ -20,14 +20,6 @@ struct agent_errand_places {
 extern const struct agent_errand_places agent_errand_places_default;
 
 /*
- * Whether the hook may be run: a regular file that its owner can execute, no link, and neither it
- * nor a folder above it can be changed by anybody but the owner. -ENOENT, -EPERM with the reason.
- * `path` is below root_fd, without a slash in front.
- */
-int agent_errand_check_hook(int root_fd, const char *path, const char *name, uid_t owner,
-                            struct bl_error *err) BL_CHECKED;
-
-/*
  * One line of what `docker ps` and `podman ps` print for us, "NAME<tab>STATE<tab>STATUS". 1 when it is
  * one; 0 for any other line (both print warnings). Points into `line`, which is cut into pieces.
  */

@@ -9,6 +9,7 @@
 
 #include "agent/errand/run.h"
 #include "common/file.h"
+#include "common/program.h"
 #include "tests/lib/unit.h"
 
 /* A host's root directory below /tmp, with etc/hooks.d in it, and an errand's answer. */
@@ -77,7 +78,7 @@ static int check(const struct room *room, const char *folder, const char *name)
 {
     struct bl_error err = {0};
 
-    return agent_errand_check_hook(room->root_fd, folder, name, room->places.owner, &err);
+    return bl_program_check(room->root_fd, folder, name, room->places.owner, &err);
 }
 
 static void run(struct room *room, const struct agent_errand_task *task)
@@ -135,7 +136,7 @@ static void test_another_owner_is_refused(void **state)
     struct bl_error err = {0};
 
     put(room, "etc/hooks.d/h", "#!/bin/sh\n", 0755);
-    assert_int_equal(agent_errand_check_hook(room->root_fd, "etc/hooks.d", "h", getuid() + 1, &err),
+    assert_int_equal(bl_program_check(room->root_fd, "etc/hooks.d", "h", getuid() + 1, &err),
                      -EPERM);
 }
 
