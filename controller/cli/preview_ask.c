@@ -8,6 +8,7 @@
 #include "common/yaml.h"
 #include "controller/cli/preview.h"
 #include "controller/outside/out.h"
+#include "controller/select/select.h"
 #include "proto/manifest.h"
 
 /* Finds a plan's hosts and asks them, over one connection to the controller. */
@@ -111,16 +112,6 @@ static int add_hosts(struct ctl_cli_link *link, const struct ctl_plan *plan, jso
     return 0;
 }
 
-static json_t *labels_to_json(const struct ctl_plan_hosts *hosts)
-{
-    json_t *match = json_object();
-
-    for (uint32_t i = 0; i < hosts->match_count; i++)
-        (void)json_object_set_new(match, hosts->match[i].key, json_string(hosts->match[i].value));
-
-    return match;
-}
-
 static json_t *texts_to_json(const struct ctl_plan_texts *texts)
 {
     json_t *list = json_array();
@@ -135,34 +126,35 @@ static json_t *texts_to_json(const struct ctl_plan_texts *texts)
 static int find_hosts(struct ctl_cli_link *link, const struct ctl_plan *plan, json_t *ret_ids,
                       struct bl_error *err)
 {
+    char match[CTL_SELECT_TEXT_BYTES_MAX], left[CTL_SELECT_TEXT_BYTES_MAX];
     int r;
 
     r = check_excluded(link, plan, err);
-    if (r < 0)
-        return r;
-    if (plan->hosts.match_count > 0) {
-        r = add_hosts(link, plan,
-                      json_pack("{s:s, s:s, s:o}", "verb", "hosts.list", "state", "enrolled",
-                                "match", labels_to_json(&plan->hosts)),
-                      ret_ids, err);
-        if (r < 0)
-            return r;
+    if (r >= 0)
+        r = ctl_plan_targets(plan, false, match, sizeof(match), err);
+    if (r >= 0)
+        r = ctl_plan_targets(plan, true, left, sizeof(left), err);
+    if (r >= 0 && match[0] != '\0') {
+        r = add_hosts(
+            link, plan,
+            json_pack("{s:s, s:s, s:s}", "verb", "hosts.list", "state", "enrolled", "match", match),
+            ret_ids, err);
     }
     /* Who is named and not enrolled stands in the way, rather than be left out in silence. */
-    if (plan->hosts.list.count > 0) {
-        r = add_hosts(link, plan,
-                      json_pack("{s:s, s:o}", "verb", "hosts.list", "hosts",
-                                texts_to_json(&plan->hosts.list)),
-                      ret_ids, err);
-        if (r < 0)
-            return r;
+    if (r >= 0 && plan->hosts.list.count > 0) {
+        json_t *request = json_pack("{s:s, s:o}", "verb", "hosts.list", "hosts",
+                                    texts_to_json(&plan->hosts.list));
+
+        if (left[0] != '\0')
+            (void)json_object_set_new(request, "match", json_string(left));
+        r = add_hosts(link, plan, request, ret_ids, err);
     }
-    if (json_object_size(ret_ids) == 0) {
+    if (r >= 0 && json_object_size(ret_ids) == 0) {
         return bl_fail(err, -ENODATA,
                        "the plan's 'hosts' name no enrolled host: 'belay hosts list'");
     }
 
-    return 0;
+    return r;
 }
 
 static json_t *query_request(const struct ctl_plan *plan, json_t *ids)

@@ -7,6 +7,10 @@
 #define PASSPHRASE_TEXT \
     "  --passphrase-file FILE  its first line; else BELAY_PASSPHRASE, else the terminal\n"
 
+#define MATCH_TEXT                                                                                 \
+    "  --match EXPRESSION      role=web, env in (prod, stage), zone!=c, !canary, os_version<12:\n" \
+    "                          labels and facts, see belay-plan(5); given twice both must hold\n"
+
 /* The one list of subcommands: dispatch, both forms of help, and what the manual is tested against. */
 static const struct ctl_cli_command commands[] = {
     {"init", "make a controller: configuration, key and store",
@@ -39,8 +43,8 @@ static const struct ctl_cli_command commands[] = {
      ctl_cmd_enroll_token},
     {"enroll key", "show the controller's public key", "",
      "Prints it alone: what 'belay-agent join --controller-key' wants.\n", ctl_cmd_enroll_key},
-    {"hosts list", "show the hosts", "[--match KEY=VALUE,…] [--state pending|enrolled|revoked]", "",
-     ctl_cmd_hosts_list},
+    {"hosts list", "show the hosts", "[--match EXPRESSION] [--state pending|enrolled|revoked]",
+     MATCH_TEXT, ctl_cmd_hosts_list},
     {"hosts show", "show all about one host", "HOST", "", ctl_cmd_hosts_show},
     {"hosts label", "set and remove labels", "HOST KEY=VALUE … [KEY- …]", "KEY- removes a label.\n",
      ctl_cmd_hosts_label},
@@ -48,8 +52,8 @@ static const struct ctl_cli_command commands[] = {
      "ID: the fingerprint that the host shows, or its first 8 digits or more.\n",
      ctl_cmd_hosts_approve},
     {"hosts revoke", "no longer talk to a host", "HOST", "", ctl_cmd_hosts_revoke},
-    {"ping", "ask hosts whether they are there", "[HOST …] [--match KEY=VALUE,…] [--timeout TIME]",
-     "Ends with 3 when one did not answer, with 1 when there is none of this kind.\n",
+    {"ping", "ask hosts whether they are there", "[HOST …] [--match EXPRESSION] [--timeout TIME]",
+     MATCH_TEXT "Ends with 3 when one did not answer, with 1 when there is none of this kind.\n",
      ctl_cmd_ping},
     {"check", "read a plan and name every mistake; needs no controller", "PLAN [--quiet]",
      "Shows the values that nobody wrote and where they come from. Ends with 1 for a bad plan.\n",
@@ -80,7 +84,8 @@ static const struct ctl_cli_command commands[] = {
     {"abort", "end a rollout: hosts not started stay as they are", "[ROLLOUT]", "", ctl_cmd_abort},
     {"rollback", "take back what a rollout changed", "[ROLLOUT] [--host HOST | --wave N]",
      "Safe to repeat.\n", ctl_cmd_rollback},
-    {"leases", "show what is switched off on hosts", "[--match KEY=VALUE,…]", "", ctl_cmd_leases},
+    {"leases", "show what is switched off on hosts", "[--match EXPRESSION]", MATCH_TEXT,
+     ctl_cmd_leases},
     {"audit verify", "check the chain of the audit", "", "Ends with 1 when it is broken.\n",
      ctl_cmd_audit_verify},
     {"audit log", "show the newest rows of the audit", "[ROLLOUT] [--limit N]", "",

@@ -2,11 +2,15 @@
 #include "controller/cli/values.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/file.h"
 #include "common/text.h"
 #include "controller/outside/json.h"
 #include "controller/plan/plan.h"
+#include "controller/select/select.h"
 
 static int add_label(json_t *labels, const char *text, size_t text_bytes, struct bl_error *err)
 {
@@ -65,14 +69,29 @@ int ctl_values_labels(const struct ctl_cli_values *values, json_t **ret_labels,
 
 int ctl_values_match(const struct ctl_cli_values *values, json_t *request, struct bl_error *err)
 {
-    json_t *labels = NULL;
-    int r;
+    BL_AUTO_FREE struct ctl_select *select = malloc(sizeof(*select));
+    char text[CTL_SELECT_TEXT_BYTES_MAX] = "";
+    size_t used = 0;
 
-    r = ctl_values_labels(values, &labels, err);
-    if (r >= 0 && labels != NULL)
-        (void)json_object_set_new(request, "match", labels);
+    if (values->count == 0)
+        return 0;
+    if (select == NULL)
+        return bl_fail(err, -ENOMEM, "out of memory");
+    for (uint32_t i = 0; i < values->count; i++) {
+        int n;
 
-    return r;
+        /* By itself: a mistake is told with its place in what was typed. */
+        if (ctl_select_parse(values->items[i], select, err) < 0)
+            return bl_wrap(err, "--match");
+        n = snprintf(text + used, sizeof(text) - used, "%s%s%s%s", i > 0 ? ", " : "",
+                     values->count > 1 ? "(" : "", values->items[i], values->count > 1 ? ")" : "");
+        if (n < 0 || (size_t)n >= sizeof(text) - used)
+            return bl_fail(err, -EINVAL, "--match: more than %zu bytes in all", sizeof(text) - 1);
+        used += (size_t)n;
+    }
+    (void)json_object_set_new(request, "match", json_string(text));
+
+    return 0;
 }
 
 int ctl_values_number(const char *option, const char *text, uint64_t min, uint64_t max,

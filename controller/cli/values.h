@@ -15,7 +15,7 @@ int ctl_values_labels(const struct ctl_cli_values *values, json_t **ret_labels,
 /* The same into an object that is there already. */
 int ctl_values_add_labels(json_t *labels, const char *text, struct bl_error *err) BL_CHECKED;
 
-/* Puts the labels of --match into a request; nothing when there are none. */
+/* Puts the expressions of --match, of which all must hold, into a request; nothing without any. */
 int ctl_values_match(const struct ctl_cli_values *values, json_t *request, struct bl_error *err)
     BL_CHECKED;
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/file.h"
 #include "common/hex.h"
 #include "common/text.h"
 
@@ -129,6 +130,58 @@ bool ctl_call_labels(struct ctl_call *call, const char *key, const json_t **ret_
     return true;
 }
 
+/* Labels as an expression: "label.role="web", ...". Values are clean texts; only a quote is refused. */
+static bool express_labels(struct ctl_call *call, const json_t *labels, char *ret_text,
+                           size_t text_bytes)
+{
+    size_t used = 0;
+    const char *name;
+    json_t *value;
+
+    json_object_foreach ((json_t *)(uintptr_t)labels, name, value) {
+        int n = snprintf(ret_text + used, text_bytes - used, "%slabel.%s=\"%s\"",
+                         used > 0 ? ", " : "", name, json_string_value(value));
+
+        if (n < 0 || (size_t)n >= text_bytes - used) {
+            ctl_refuse(call, "bad_request", "", "'match' has too many labels");
+            return false;
+        }
+        used += (size_t)n;
+    }
+
+    return true;
+}
+
+bool ctl_call_match(struct ctl_call *call, struct ctl_select **ret_select)
+{
+    const json_t *value = json_object_get(call->request, "match"), *labels;
+    const char *expression = json_string_value(value);
+    char text[CTL_SELECT_TEXT_BYTES_MAX] = "";
+    struct bl_error err = {0};
+
+    *ret_select = NULL;
+    if (value == NULL || (json_is_object(value) && json_object_size(value) == 0))
+        return true;
+    if (expression == NULL) {
+        if (!ctl_call_labels(call, "match", &labels) ||
+            !express_labels(call, labels, text, sizeof(text)))
+            return false;
+        expression = text;
+    }
+    *ret_select = malloc(sizeof(**ret_select));
+    if (*ret_select == NULL) {
+        ctl_refuse(call, "internal", "", "no memory");
+        return false;
+    }
+    if (ctl_select_parse(expression, *ret_select, &err) >= 0)
+        return true;
+    ctl_refuse(call, "bad_request", "", "'match': %s", err.text);
+    free(*ret_select);
+    *ret_select = NULL;
+
+    return false;
+}
+
 /* ---- hosts ---- */
 
 json_t *ctl_call_candidates(const struct ctl_fleet_found *found)
@@ -185,7 +238,7 @@ static void add_once(struct ctl_call_hosts *hosts, struct ctl_fleet_host *host)
     hosts->list[hosts->count++] = host;
 }
 
-static bool select_named(struct ctl_call *call, const json_t *names, const json_t *match,
+static bool select_named(struct ctl_call *call, const json_t *names, const struct ctl_select *match,
                          struct ctl_call_hosts *hosts)
 {
     size_t index;
@@ -210,9 +263,10 @@ static bool select_named(struct ctl_call *call, const json_t *names, const json_
 bool ctl_call_select(struct ctl_call *call, struct ctl_call_hosts *ret_hosts)
 {
     const struct ctl_fleet *fleet = &call->engine->fleet;
-    const json_t *names = json_object_get(call->request, "hosts"), *match;
+    const json_t *names = json_object_get(call->request, "hosts");
+    BL_AUTO_FREE struct ctl_select *match = NULL;
 
-    if (!ctl_call_labels(call, "match", &match))
+    if (!ctl_call_match(call, &match))
         return false;
     if (names != NULL && !json_is_array(names)) {
         ctl_refuse(call, "bad_request", "", "'hosts' must be a list of texts");

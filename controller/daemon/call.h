@@ -21,6 +21,11 @@ bool ctl_call_hex(struct ctl_call *call, const char *key, const char *text, uint
 /* Base64; *ret_data is from malloc. */
 bool ctl_call_base64(struct ctl_call *call, const char *key, size_t bytes_max, uint8_t **ret_data,
                      size_t *ret_bytes);
+/*
+ * "match": an expression of controller/select as a text, or an object of labels that must all be
+ * so. *ret_select is from malloc, NULL when it is left out.
+ */
+bool ctl_call_match(struct ctl_call *call, struct ctl_select **ret_select);
 /* An object of texts that may become labels, or NULL when it is left out. Borrowed. */
 bool ctl_call_labels(struct ctl_call *call, const char *key, const json_t **ret_labels);
 

@@ -82,6 +82,7 @@ struct ctl_fleet_host *ctl_fleet_add(struct ctl_fleet *fleet, const uint8_t id[P
     if (host == NULL)
         return NULL;
     memcpy(host->id, id, PROTO_HOST_ID_BYTES);
+    bl_hex_encode(id, PROTO_HOST_ID_BYTES, host->id_text);
     host->current.fd = host->former.fd = -1;
     host->labels = json_object();
     host->facts = json_object();
@@ -206,18 +207,41 @@ struct ctl_fleet_host *ctl_fleet_of_fd(const struct ctl_fleet *fleet, int fd)
     return fd >= 0 && (size_t)fd < fleet->by_fd_count ? fleet->by_fd[fd] : NULL;
 }
 
-bool ctl_fleet_matches(const struct ctl_fleet_host *host, const json_t *match)
+static const char *label_of(const void *userdata, const char *name)
 {
-    const char *key;
-    json_t *wanted;
+    const struct ctl_fleet_host *host = userdata;
 
-    /* json_object_foreach wants a pointer that is not const, and does not change what is there. */
-    json_object_foreach ((json_t *)(uintptr_t)match, key, wanted) {
-        if (!json_equal(json_object_get(host->labels, key), wanted))
-            return false;
-    }
+    return json_string_value(json_object_get(host->labels, name));
+}
 
-    return true;
+/* A host that did not say HELLO yet knows itself by what it said when it joined. */
+static const char *fact_of(const void *userdata, enum ctl_select_fact fact)
+{
+    static const char *const keys[] = {
+        [CTL_SELECT_OS] = "os_id",
+        [CTL_SELECT_OS_VERSION] = "os_version",
+        [CTL_SELECT_KERNEL] = "kernel",
+        [CTL_SELECT_ARCH] = "arch",
+        [CTL_SELECT_AGENT] = "agent_version",
+        [CTL_SELECT_MANAGER] = "package_manager",
+    };
+    const struct ctl_fleet_host *host = userdata;
+    const char *value;
+
+    if (fact == CTL_SELECT_NAME)
+        return host->name;
+    if (fact == CTL_SELECT_ID)
+        return host->id_text;
+    value = json_string_value(json_object_get(host->facts, keys[fact]));
+
+    return value != NULL && strcmp(value, "unknown") != 0 ? value : "";
+}
+
+bool ctl_fleet_matches(const struct ctl_fleet_host *host, const struct ctl_select *select)
+{
+    const struct ctl_select_host asked = {.userdata = host, .label = label_of, .fact = fact_of};
+
+    return select == NULL || ctl_select_ask(select, &asked) == CTL_SELECT_YES;
 }
 
 static void add_found(struct ctl_fleet_found *found, struct ctl_fleet_host *host)

@@ -7,10 +7,12 @@
 #include <stdint.h>
 
 #include "common/clock.h"
+#include "common/hex.h"
 #include "controller/daemon/host_clock.h"
 #include "controller/daemon/host_figures.h"
 #include "controller/daemon/link.h"
 #include "controller/daemon/store.h"
+#include "controller/select/select.h"
 #include "proto/message.h"
 
 /*
@@ -27,6 +29,7 @@ struct ctl_ask;
 
 struct ctl_fleet_host {
     uint8_t id[PROTO_HOST_ID_BYTES];
+    char id_text[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)];
     uint32_t standing; /* enum ctl_standing */
     char name[CTL_FLEET_NAME_BYTES];
     json_t *labels; /* texts */
@@ -87,8 +90,8 @@ int ctl_fleet_set_fd(struct ctl_fleet *fleet, int fd, struct ctl_fleet_host *hos
 void ctl_fleet_clear_fd(struct ctl_fleet *fleet, int fd);
 struct ctl_fleet_host *ctl_fleet_of_fd(const struct ctl_fleet *fleet, int fd);
 
-/* All labels of `match` (an object of texts, or NULL) are the host's. */
-bool ctl_fleet_matches(const struct ctl_fleet_host *host, const json_t *match);
+/* What `select` asks for is so; NULL means every host. */
+bool ctl_fleet_matches(const struct ctl_fleet_host *host, const struct ctl_select *select);
 
 struct ctl_fleet_found {
     uint32_t count; /* 1: `hosts[0]` is meant */

@@ -30,11 +30,11 @@ static int by_name(const void *a, const void *b)
 static bool select_to_list(struct ctl_call *call, struct ctl_call_hosts *hosts)
 {
     const struct ctl_fleet *fleet = &call->engine->fleet;
-    const json_t *match;
+    BL_AUTO_FREE struct ctl_select *match = NULL;
 
     if (json_object_get(call->request, "hosts") != NULL)
         return ctl_call_select(call, hosts);
-    if (!ctl_call_labels(call, "match", &match))
+    if (!ctl_call_match(call, &match))
         return false;
     hosts->list = calloc((size_t)fleet->count + 1, sizeof(struct ctl_fleet_host *));
     if (hosts->list == NULL) {

@@ -10,6 +10,10 @@ void ctl_plan_add_problem(struct ctl_plan_problems *problems,
 
 struct bl_yaml_node;
 
+/* Takes a text that must be an expression of controller/select. -ENOMEM, else 0. */
+int ctl_plan_read_expression(const struct bl_yaml_node *node, const char **ret_text,
+                             struct ctl_plan_problems *problems) BL_CHECKED;
+
 /* The same, of the line and field of `node`; `meant` may be NULL. */
 void ctl_plan_add_problem_at(struct ctl_plan_problems *problems, const struct bl_yaml_node *node,
                              const char *meant, const char *fmt, ...) BL_PRINTF(4, 5);

@@ -93,6 +93,8 @@ struct ctl_plan_derived {
 struct ctl_plan_hosts {
     struct ctl_plan_label match[CTL_PLAN_LABELS_MAX];
     uint32_t match_count;
+    const char *expression;         /* `match` as a text of controller/select; NULL = as labels */
+    const char *exclude_expression; /* `exclude` as such a text; NULL = as a list */
     struct ctl_plan_texts list, exclude;
 };
 
@@ -212,6 +214,17 @@ struct ctl_plan_wave {
     uint32_t failures_allowed;
     bool rounded_to_zero; /* a share above nothing, but less than one host of this wave */
 };
+
+/* The plan has a `match`, in either form. */
+bool ctl_plan_matches(const struct ctl_plan *plan);
+
+/*
+ * What `match` means and an expression in `exclude` does not, as one expression of
+ * controller/select; "" without `match`. With `only_exclude` what is left of any host. Hosts that
+ * `exclude` names stay in it. -EMSGSIZE when it does not fit.
+ */
+int ctl_plan_targets(const struct ctl_plan *plan, bool only_exclude, char *ret_text,
+                     size_t text_bytes, struct bl_error *err) BL_CHECKED;
 
 /* failures_allowed over `host_count` hosts, rounded down. */
 uint32_t ctl_plan_failures_allowed(const struct ctl_plan *plan, uint32_t host_count);

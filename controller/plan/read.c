@@ -268,12 +268,32 @@ static void read_texts(struct reader *reader, const struct ctl_plan_field *field
     }
 }
 
+/* An expression is the other form of both ways to tell which hosts; false: it is not one. */
+static bool read_expression(struct reader *reader, const struct bl_yaml_node *node,
+                            const char **ret_text)
+{
+    if (node->kind != BL_YAML_SCALAR)
+        return false;
+    if (ctl_plan_read_expression(node, ret_text, reader->problems) < 0)
+        reader->out_of_memory = true;
+
+    return true;
+}
+
+static void read_exclude(struct reader *reader, const struct ctl_plan_field *field,
+                         const struct bl_yaml_node *node)
+{
+    if (!read_expression(reader, node, &reader->plan->hosts.exclude_expression))
+        read_texts(reader, field, node);
+}
+
 static void read_labels(struct reader *reader, const struct ctl_plan_field *field,
                         const struct bl_yaml_node *node)
 {
     struct ctl_plan_hosts *hosts = &reader->plan->hosts;
 
-    if (!expect(reader, node, BL_YAML_MAP, "labels: { role: web }"))
+    if (read_expression(reader, node, &hosts->expression) ||
+        !expect(reader, node, BL_YAML_MAP, "labels: { role: web }, or an expression"))
         return;
     if (node->child == NULL)
         problem(reader, node, NULL, "is empty: name at least one label");
@@ -420,11 +440,12 @@ static void read_field(struct reader *reader, const struct ctl_plan_field *field
         [CTL_PLAN_CHOICE] = read_choice,     [CTL_PLAN_FLAG] = read_flag,
         [CTL_PLAN_DURATION] = read_duration, [CTL_PLAN_SHARE] = read_share,
         [CTL_PLAN_SHARES] = read_waves,      [CTL_PLAN_TEXTS] = read_texts,
-        [CTL_PLAN_LABELS] = read_labels,     [CTL_PLAN_PACKAGES] = read_packages,
-        [CTL_PLAN_PORTS] = read_verify,      [CTL_PLAN_SECTION] = read_section,
-        [CTL_PLAN_SWITCHED] = read_switched, [CTL_PLAN_GRADES] = read_verify,
-        [CTL_PLAN_HTTP] = read_verify,       [CTL_PLAN_SAMPLES] = read_samples,
-        [CTL_PLAN_LOGS] = read_verify,       [CTL_PLAN_FIGURES] = read_verify,
+        [CTL_PLAN_LABELS] = read_labels,     [CTL_PLAN_EXCLUDE] = read_exclude,
+        [CTL_PLAN_PACKAGES] = read_packages, [CTL_PLAN_PORTS] = read_verify,
+        [CTL_PLAN_SECTION] = read_section,   [CTL_PLAN_SWITCHED] = read_switched,
+        [CTL_PLAN_GRADES] = read_verify,     [CTL_PLAN_HTTP] = read_verify,
+        [CTL_PLAN_SAMPLES] = read_samples,   [CTL_PLAN_LOGS] = read_verify,
+        [CTL_PLAN_FIGURES] = read_verify,
     };
     struct bl_error err = {0};
 

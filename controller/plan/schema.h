@@ -16,7 +16,8 @@ enum ctl_plan_kind {
     CTL_PLAN_SHARE,    /* struct ctl_plan_share */
     CTL_PLAN_SHARES,   /* the waves */
     CTL_PLAN_TEXTS,    /* struct ctl_plan_texts, each item checked by `check` */
-    CTL_PLAN_LABELS,   /* hosts.match */
+    CTL_PLAN_LABELS,   /* hosts.match: labels, or an expression */
+    CTL_PLAN_EXCLUDE,  /* hosts.exclude: a list, or an expression */
     CTL_PLAN_PACKAGES, /* change.packages */
     CTL_PLAN_PORTS,    /* verify.ports */
     CTL_PLAN_GRADES,   /* verify.grades */

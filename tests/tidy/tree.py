@@ -26,12 +26,13 @@ MAY_INCLUDE = {
     "agent/root": {"common", "proto", "agent/core", "agent/lease", "agent/txn", "agent/probe", "agent/errand",
                    "agent/courier", "agent/rescue", "agent/root"},
     "controller/core": {"common", "proto", "controller/core"},
-    "controller/plan": {"common", "controller/plan", "proto"},
+    "controller/select": {"common", "controller/select"},
+    "controller/plan": {"common", "controller/plan", "controller/select", "proto"},
     "controller/outside": {"common", "controller/outside", "proto"},
     "controller/daemon": {"common", "proto", "controller/core", "controller/outside",
-                          "controller/daemon"},
+                          "controller/select", "controller/daemon"},
     "controller/cli": {"common", "proto", "controller/plan", "controller/outside",
-                       "controller/daemon", "controller/cli"},
+                       "controller/select", "controller/daemon", "controller/cli"},
 }
 ONLY_IN = {"zmq.h": {"agent/courier", "controller/daemon"}, "msgpack.h": {"proto"}}
 

@@ -334,7 +334,11 @@ class Hosts(Desk):
         self.assertRegex(lines[1], r"^web-a +6161\w+ +connected +debian 12 +0.1.0 +role=web$")
         self.assertRegex(lines[2], r" absent ")
         self.assertRegex(lines[3], r" clone ")
-        self.assertEqual(self.daemon.requests[0]["match"], {"role": "web"})
+        self.assertEqual(self.daemon.requests[0]["match"], "role=web")
+        self.expect(0, "hosts", "list", "--match", "role=web or role=db", "--match", "os_version<12")
+        self.assertEqual(self.daemon.requests[1]["match"], "(role=web or role=db), (os_version<12)")
+        self.assertIn("--match: column 10: expected ',' or 'or'",
+                      self.expect(2, "hosts", "list", "--match", "role=web env=prod").stderr)
         listed = json.loads(self.expect(0, "hosts", "list", "--json").stdout)
         self.assertEqual([h["name"] for h in listed["hosts"]], ["web-a", "web-b", "web-c"])
         self.assertNotIn("ok", listed)

@@ -345,6 +345,18 @@ static void test_names_prefixes_and_labels(void **state)
         world_ask(&world, json_pack("{s:s, s:{s:s}}", "verb", "hosts.list", "match", "zone", "a"));
     assert_string_equal(json_word(one_of(answer), "name"), "web10");
     json_decref(answer);
+    /* The same and more as an expression; what a host said of itself when it joined is a fact. */
+    answer = world_ask(&world, json_pack("{s:s, s:s}", "verb", "hosts.list", "match",
+                                         "zone in (a, c), os=debian, name~web*"));
+    assert_string_equal(json_word(one_of(answer), "name"), "web10");
+    json_decref(answer);
+    answer = world_ask(&world, json_pack("{s:s, s:s}", "verb", "hosts.list", "match",
+                                         "zone=a, os!=debian or zone!=a, zone"));
+    assert_int_equal(json_array_size(json_object_get(answer, "hosts")), 0);
+    json_decref(answer);
+    assert_code(
+        world_ask(&world, json_pack("{s:s, s:s}", "verb", "ping", "match", "zone=a zone=b")),
+        "bad_request");
 }
 
 /* Anybody may ask to be enrolled under any name; that takes no host's name from it. */

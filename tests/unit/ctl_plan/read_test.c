@@ -151,8 +151,12 @@ static const struct mistake {
      "first of them no sign"},
     {"plan: p\nrisk: low\nhosts: { match: { role: [ web ] } }\nchange: { packages: [ a ] }\n",
      "p.yaml:3: field 'hosts.match.role': must be the value of a label"},
+    {"plan: p\nrisk: low\nhosts: { match: \"role=web env=prod\" }\nchange: { packages: [ a ] }\n",
+     "p.yaml:3: field 'hosts.match': column 10: expected ',' or 'or' before 'env=prod'"},
+    {"plan: p\nrisk: low\nhosts: { list: [ a ], exclude: \"name~\" }\nchange: { packages: [ a ] }\n",
+     "p.yaml:3: field 'hosts.exclude': column 6: a value is missing: write it, or \"\" in quotes"},
     {"plan: p\nrisk: low\nhosts: { match: [ web ] }\nchange: { packages: [ a ] }\n",
-     "p.yaml:3: field 'hosts.match': must be labels: { role: web }"},
+     "p.yaml:3: field 'hosts.match': must be labels: { role: web }, or an expression"},
     /* packages */
     {"plan: p\nrisk: low\nhosts: { list: [ h ] }\nchange: { packages: [] }\n",
      "p.yaml:4: field 'change.packages': is empty: name at least one package"},
@@ -341,6 +345,34 @@ static void refuses_what_is_no_yaml(void **state)
     }
 }
 
+static void tells_its_targets_as_one_expression(void **state)
+{
+    static const char *const rows[][3] = {
+        {"{ match: { role: web, env: prod }, exclude: [ web9 ] }", "label.role=web, label.env=prod",
+         ""},
+        {"{ match: 'a=1 or b=2', exclude: canary }", "(a=1 or b=2), !(canary)", "!(canary)"},
+        {"{ list: [ db1 ], exclude: 'zone=c' }", "", "!(zone=c)"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[256], targets[64];
+        struct reading *reading;
+        struct bl_error err = {0};
+
+        (void)snprintf(text, sizeof(text),
+                       "plan: p\nrisk: low\nhosts: %s\nchange: { packages: [ a ] }\n", rows[i][0]);
+        reading = read_text(text);
+        assert_int_equal(reading->result, 0);
+        assert_true(ctl_plan_targets(&reading->plan, false, targets, sizeof(targets), &err) >= 0);
+        assert_string_equal(targets, rows[i][1]);
+        assert_true(ctl_plan_targets(&reading->plan, true, targets, sizeof(targets), &err) >= 0);
+        assert_string_equal(targets, rows[i][2]);
+        if (rows[i][1][0] != '\0')
+            assert_int_equal(ctl_plan_targets(&reading->plan, false, targets, 12, &err), -EMSGSIZE);
+        end_reading(reading);
+    }
+}
+
 static void reads_a_whole_plan(void **state)
 {
     struct reading *reading = read_text(
@@ -497,6 +529,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_each_mistake_with_its_line),
         cmocka_unit_test(refuses_what_is_no_yaml),
+        cmocka_unit_test(tells_its_targets_as_one_expression),
         cmocka_unit_test(reads_a_whole_plan),
         cmocka_unit_test(fills_in_by_risk),
         cmocka_unit_test(cuts_off_a_flood_of_mistakes),

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/select/select.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/check.h"
+#include "common/text.h"
+#include "controller/select/version.h"
+
+enum node_kind {
+    NODE_ANY = 1, /* of children */
+    NODE_ALL,
+    NODE_NOT,
+    NODE_HAS,   /* the label is there */
+    NODE_EQUAL, /* to one of the children, which are NODE_WORD */
+    NODE_LIKE,  /* matches the child's pattern */
+    NODE_OLDER,
+    NODE_NEWER,
+    NODE_WORD,
+};
+
+static const char *const fact_names[CTL_SELECT_FACT_LAST + 1] = {
+    [CTL_SELECT_NAME] = "name",     [CTL_SELECT_ID] = "id",
+    [CTL_SELECT_OS] = "os",         [CTL_SELECT_OS_VERSION] = "os_version",
+    [CTL_SELECT_KERNEL] = "kernel", [CTL_SELECT_ARCH] = "arch",
+    [CTL_SELECT_AGENT] = "agent",   [CTL_SELECT_MANAGER] = "manager",
+};
+
+const char *ctl_select_fact_name(uint32_t fact)
+{
+    return fact >= 1 && fact <= CTL_SELECT_FACT_LAST ? fact_names[fact] : NULL;
+}
+
+/* ---- parsing: one function a rule of the grammar ---- */
+
+struct parser {
+    const char *text, *at;
+    struct ctl_select *select;
+    struct bl_error *err;
+    unsigned depth;
+};
+
+/* A rule gives the node it made, or NULL after it has failed. */
+static struct ctl_select_node *parse_any(struct parser *parser);
+
+static BL_PRINTF(3, 4) struct ctl_select_node *fail(struct parser *parser, const char *at,
+                                                    const char *fmt, ...)
+{
+    char what[256];
+    va_list arguments;
+
+    va_start(arguments, fmt);
+    (void)vsnprintf(what, sizeof(what), fmt, arguments);
+    va_end(arguments);
+    (void)bl_fail(parser->err, -EINVAL, "column %zu: %s", (size_t)(at - parser->text) + 1, what);
+
+    return NULL;
+}
+
+static void skip_blanks(struct parser *parser)
+{
+    parser->at += strspn(parser->at, " \t\n");
+}
+
+static bool is_name_sign(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr("._-", c) != NULL);
+}
+
+static bool is_value_sign(char c)
+{
+    return is_name_sign(c) || (c != '\0' && strchr(":+~^*?[]/@%", c) != NULL);
+}
+
+/* The sign or word `token` stands here: steps over it. */
+static bool take(struct parser *parser, const char *token)
+{
+    size_t bytes = strlen(token);
+
+    skip_blanks(parser);
+    if (strncmp(parser->at, token, bytes) != 0 ||
+        (is_name_sign(token[0]) && is_name_sign(parser->at[bytes])))
+        return false;
+    parser->at += bytes;
+
+    return true;
+}
+
+static struct ctl_select_node *add_node(struct parser *parser, enum node_kind kind)
+{
+    struct ctl_select *select = parser->select;
+    struct ctl_select_node *node;
+
+    if (select->node_count == CTL_SELECT_NODES_MAX)
+        return fail(parser, parser->at, "has more than %d parts: set a label that says the same",
+                    CTL_SELECT_NODES_MAX);
+    node = &select->nodes[select->node_count++];
+    *node = (struct ctl_select_node){.kind = kind};
+
+    return node;
+}
+
+/* Keeps a word of the text; there is room for each of them and its end. */
+static const char *keep(struct parser *parser, const char *from, size_t bytes)
+{
+    struct ctl_select *select = parser->select;
+    char *word = select->words + select->words_bytes;
+
+    BL_ASSERT(select->words_bytes + bytes + 1 <= sizeof(select->words));
+    memcpy(word, from, bytes);
+    word[bytes] = '\0';
+    select->words_bytes += bytes + 1;
+
+    return word;
+}
+
+/* A value: bare, or in double quotes when it has other signs. */
+static struct ctl_select_node *parse_word(struct parser *parser)
+{
+    struct ctl_select_node *node;
+    const char *begin;
+    size_t bytes = 0;
+    bool is_quoted;
+
+    skip_blanks(parser);
+    is_quoted = *parser->at == '"';
+    begin = parser->at + (is_quoted ? 1 : 0);
+    if (is_quoted) {
+        bytes = strcspn(begin, "\"");
+        if (begin[bytes] == '\0')
+            return fail(parser, parser->at, "this quote is not closed: add \" behind the value");
+    } else {
+        while (is_value_sign(begin[bytes]))
+            bytes++;
+        if (bytes == 0)
+            return fail(parser, parser->at, "a value is missing: write it, or \"\" in quotes");
+    }
+    if (bytes > CTL_SELECT_WORD_BYTES_MAX)
+        return fail(parser, parser->at, "a value of more than %d bytes", CTL_SELECT_WORD_BYTES_MAX);
+    node = add_node(parser, NODE_WORD);
+    if (node == NULL)
+        return NULL;
+    node->word = keep(parser, begin, bytes);
+    parser->at = begin + bytes + (is_quoted ? 1 : 0);
+
+    return node;
+}
+
+/* "label.X", "fact.X", or X: a fact if there is one of that name. */
+static bool parse_name(struct parser *parser, struct ctl_select_node *test)
+{
+    const char *begin = parser->at, *name, *meant;
+    size_t bytes = 0;
+
+    while (is_name_sign(begin[bytes]))
+        bytes++;
+    if (bytes == 0 || bytes > CTL_SELECT_WORD_BYTES_MAX) {
+        (void)fail(parser, begin, "expected the name of a label or fact, such as role=web");
+        return false;
+    }
+    parser->at += bytes;
+    if (*parser->at == ':') {
+        (void)fail(
+            parser, begin,
+            strncmp(begin, "package:", 8) == 0
+                ? "versions of packages are not built yet: select by label or fact, and name "
+                  "the package in 'change.packages'; hosts that have it already are left out"
+                : "a name has no ':'");
+        return false;
+    }
+    name = keep(parser, begin, bytes);
+    if (strncmp(name, "label.", 6) == 0 && name[6] != '\0') {
+        test->word = name + 6;
+        return true;
+    }
+    test->word = strncmp(name, "fact.", 5) == 0 ? name + 5 : name;
+    for (uint32_t fact = 1; fact <= CTL_SELECT_FACT_LAST; fact++) {
+        if (strcmp(test->word, fact_names[fact]) == 0)
+            test->fact = fact;
+    }
+    if (test->word == name || test->fact != 0)
+        return true;
+    meant = bl_text_nearest(test->word, fact_names + 1, CTL_SELECT_FACT_LAST);
+    (void)fail(parser, begin, "there is no fact '%.40s'%s%s%s", test->word,
+               meant != NULL ? "; did you mean '" : ": name, id, os, os_version, kernel, arch, ",
+               meant != NULL ? meant : "agent or manager", meant != NULL ? "'?" : "");
+
+    return false;
+}
+
+static struct ctl_select_node *negate(struct parser *parser, struct ctl_select_node *child)
+{
+    struct ctl_select_node *node = child == NULL ? NULL : add_node(parser, NODE_NOT);
+
+    if (node != NULL)
+        node->child = child;
+
+    return node;
+}
+
+/* "( a, b )" behind "in"; the test gets the words as children. */
+static struct ctl_select_node *parse_list(struct parser *parser, struct ctl_select_node *test)
+{
+    struct ctl_select_node **end = &test->child;
+
+    if (!take(parser, "("))
+        return fail(parser, parser->at, "expected '(' behind 'in': env in (prod, stage)");
+    do {
+        *end = parse_word(parser);
+        if (*end == NULL)
+            return NULL;
+        end = &(*end)->next;
+    } while (take(parser, ","));
+    if (!take(parser, ")"))
+        return fail(parser, parser->at, "expected ',' or ')' in this list");
+    test->kind = NODE_EQUAL;
+
+    return test;
+}
+
+static bool has_versions(uint32_t fact)
+{
+    return fact == CTL_SELECT_OS_VERSION || fact == CTL_SELECT_KERNEL || fact == CTL_SELECT_AGENT;
+}
+
+static struct ctl_select_node *parse_test(struct parser *parser)
+{
+    static const struct {
+        const char *sign;
+        enum node_kind kind;
+        bool negated;
+    } signs[] = {
+        {"==", NODE_EQUAL, false}, {"=", NODE_EQUAL, false}, {"!=", NODE_EQUAL, true},
+        {"!~", NODE_LIKE, true},   {"~", NODE_LIKE, false},  {"<=", NODE_NEWER, true},
+        {"<", NODE_OLDER, false},  {">=", NODE_OLDER, true}, {">", NODE_NEWER, false},
+    };
+    struct ctl_select_node *test = add_node(parser, NODE_HAS);
+    const char *begin = parser->at;
+
+    if (test == NULL || !parse_name(parser, test))
+        return NULL;
+    if (take(parser, "in"))
+        return parse_list(parser, test);
+    if (take(parser, "not")) {
+        if (!take(parser, "in"))
+            return fail(parser, parser->at, "expected 'in' behind 'not': env not in (test)");
+        return negate(parser, parse_list(parser, test));
+    }
+    skip_blanks(parser);
+    for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
+        if (!take(parser, signs[i].sign))
+            continue;
+        test->kind = signs[i].kind;
+        if ((test->kind == NODE_OLDER || test->kind == NODE_NEWER) && !has_versions(test->fact))
+            return fail(parser, begin,
+                        "'%.40s' is no version: < and > are for os_version, kernel and agent",
+                        test->word);
+        test->child = parse_word(parser);
+        if (test->child == NULL)
+            return NULL;
+        return signs[i].negated ? negate(parser, test) : test;
+    }
+    if (test->fact != 0)
+        return fail(parser, begin, "every host has the fact '%.40s': compare it, as in %.40s=…",
+                    test->word, test->word);
+
+    return test;
+}
+
+static struct ctl_select_node *parse_term(struct parser *parser)
+{
+    struct ctl_select_node *node;
+
+    skip_blanks(parser);
+    if (parser->depth == CTL_SELECT_DEPTH_MAX)
+        return fail(parser, parser->at, "nested more than %d deep", CTL_SELECT_DEPTH_MAX);
+    parser->depth++;
+    if (take(parser, "!")) {
+        node = negate(parser, parse_term(parser));
+    } else if (take(parser, "(")) {
+        node = parse_any(parser);
+        if (node != NULL && !take(parser, ")"))
+            node = fail(parser, parser->at, "expected ',', 'or' or ')' here");
+    } else {
+        node = parse_test(parser);
+    }
+    parser->depth--;
+
+    return node;
+}
+
+static struct ctl_select_node *parse_all(struct parser *parser)
+{
+    struct ctl_select_node *all = add_node(parser, NODE_ALL), **end;
+
+    if (all == NULL)
+        return NULL;
+    end = &all->child;
+    do {
+        *end = parse_term(parser);
+        if (*end == NULL)
+            return NULL;
+        end = &(*end)->next;
+    } while (take(parser, ",") || take(parser, "and"));
+
+    return all;
+}
+
+static struct ctl_select_node *parse_any(struct parser *parser)
+{
+    struct ctl_select_node *any = add_node(parser, NODE_ANY), **end;
+
+    if (any == NULL)
+        return NULL;
+    end = &any->child;
+    do {
+        *end = parse_all(parser);
+        if (*end == NULL)
+            return NULL;
+        end = &(*end)->next;
+    } while (take(parser, "or"));
+
+    return any;
+}
+
+int ctl_select_parse(const char *text, struct ctl_select *ret_select, struct bl_error *err)
+{
+    struct parser parser = {.text = text, .at = text, .select = ret_select, .err = err};
+
+    ret_select->node_count = 0;
+    ret_select->words_bytes = 0;
+    ret_select->root = NULL;
+    if (strlen(text) >= CTL_SELECT_TEXT_BYTES_MAX) {
+        return bl_fail(err, -EINVAL, "an expression of %zu bytes; %d at most: set a label instead",
+                       strlen(text), CTL_SELECT_TEXT_BYTES_MAX - 1);
+    }
+    if (!bl_text_is_clean(text, strlen(text)))
+        return bl_fail(err, -EINVAL, "an expression with control characters");
+    ret_select->root = parse_any(&parser);
+    if (ret_select->root == NULL)
+        return -EINVAL;
+    skip_blanks(&parser);
+    if (*parser.at != '\0') {
+        ret_select->root = NULL;
+        (void)fail(&parser, parser.at, "expected ',' or 'or' before '%.20s'", parser.at);
+        return -EINVAL;
+    }
+
+    return 0;
+}
+
+/* ---- asking ---- */
+
+static enum ctl_select_answer truth(bool value)
+{
+    return value ? CTL_SELECT_YES : CTL_SELECT_NO;
+}
+
+static enum ctl_select_answer ask_order(const struct ctl_select_node *node, const char *value,
+                                        const struct ctl_select_host *host)
+{
+    const char *manager = host->fact(host->userdata, CTL_SELECT_MANAGER);
+    int order;
+
+    if (strcmp(manager, "apt") == 0)
+        order = ctl_version_compare_deb(value, node->child->word);
+    else if (strcmp(manager, "dnf") == 0)
+        order = ctl_version_compare_rpm(value, node->child->word);
+    else
+        return CTL_SELECT_UNKNOWN;
+
+    return truth(node->kind == NODE_OLDER ? order < 0 : order > 0);
+}
+
+static enum ctl_select_answer ask_test(const struct ctl_select_node *node,
+                                       const struct ctl_select_host *host)
+{
+    const char *value = node->fact != 0 ? host->fact(host->userdata, node->fact)
+                                        : host->label(host->userdata, node->word);
+
+    if (node->fact != 0 && value[0] == '\0')
+        return CTL_SELECT_UNKNOWN;
+    if (node->kind == NODE_HAS || value == NULL)
+        return truth(value != NULL);
+    if (node->kind == NODE_LIKE)
+        return truth(bl_text_matches(node->child->word, value));
+    if (node->kind != NODE_EQUAL)
+        return ask_order(node, value, host);
+    for (const struct ctl_select_node *word = node->child; word != NULL; word = word->next) {
+        if (strcmp(value, word->word) == 0)
+            return CTL_SELECT_YES;
+    }
+
+    return CTL_SELECT_NO;
+}
+
+static enum ctl_select_answer ask(const struct ctl_select_node *node,
+                                  const struct ctl_select_host *host)
+{
+    /* What decides alone: one NO among all, one YES among any; then what is unknown, then the rest. */
+    const bool is_all = node->kind == NODE_ALL;
+    enum ctl_select_answer answer = truth(is_all);
+
+    if (node->kind == NODE_NOT) {
+        answer = ask(node->child, host);
+        return answer == CTL_SELECT_UNKNOWN ? answer : truth(answer == CTL_SELECT_NO);
+    }
+    if (node->kind != NODE_ALL && node->kind != NODE_ANY)
+        return ask_test(node, host);
+    for (const struct ctl_select_node *child = node->child; child != NULL; child = child->next) {
+        enum ctl_select_answer part = ask(child, host);
+
+        if (part == truth(!is_all))
+            return part;
+        if (part == CTL_SELECT_UNKNOWN)
+            answer = part;
+    }
+
+    return answer;
+}
+
+enum ctl_select_answer ctl_select_ask(const struct ctl_select *select,
+                                      const struct ctl_select_host *host)
+{
+    BL_ASSERT(select->root != NULL);
+
+    return ask(select->root, host);
+}
