@@ -87,6 +87,7 @@ static const struct proto_field manifest_fields[] = {
     PROTO_FIELD_U64(M, counter),
     PROTO_FIELD_FIXED(M, targets_root),
     PROTO_FIELD_U64_MAX(M, targets_count, PROTO_TARGETS_MAX),
+    PROTO_FIELD_FIXED(M, policy_hash),
     PROTO_FIELD_ENUM(M, package_set, PROTO_SET_ALL),
     PROTO_FIELD_LIST(M, packages, PROTO_PACKAGES_MAX, &proto_package_schema),
     PROTO_FIELD_LIST(M, excludes, PROTO_EXCLUDES_MAX, &proto_text_schema),

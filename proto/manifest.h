@@ -148,6 +148,7 @@ struct proto_manifest {
     uint64_t counter; /* rises with each manifest of a signer: max(last + 1, now in ms) */
     uint8_t targets_root[PROTO_HASH_BYTES];
     uint64_t targets_count;
+    uint8_t policy_hash[PROTO_HASH_BYTES]; /* proto/policy.h: for the controller; hosts ignore it */
 
     /* change */
     uint32_t package_set;           /* enum proto_package_set */

@@ -66,7 +66,7 @@ static int prepare(const struct ctl_plan_file *file, const struct ctl_preview *p
     BL_AUTO_FREE struct ctl_key_list *list = calloc(1, sizeof(*list));
     struct proto_signature signatures[PROTO_SIGNATURES_MAX];
     uint32_t signature_count = wishes->keys.count > 0 ? wishes->keys.count : 1;
-    PROTO_AUTO_BUFFER manifest = {0};
+    CTL_AUTO_BUNDLE bundle = {0};
     BL_AUTO_FD int home_fd = -1;
     uint64_t counter = 0;
     int r;
@@ -81,18 +81,18 @@ static int prepare(const struct ctl_plan_file *file, const struct ctl_preview *p
     if (r >= 0)
         r = ctl_counter_next(home_fd, bl_wall_now(), &counter, err);
     if (r >= 0)
-        r = ctl_manifest_build(file->plan, preview, bl_wall_now(), counter, &manifest, err);
+        r = ctl_manifest_build(file->plan, preview, bl_wall_now(), counter, &bundle, err);
     for (uint32_t i = 0; r >= 0 && i < signature_count; i++) {
         const struct ctl_key *key = NULL;
 
         r = ctl_key_choose(list, wishes->keys.count > 0 ? wishes->keys.items[i] : NULL, &key, err);
         if (r >= 0)
-            r = sign_once(home_fd, key, wishes, &manifest, &signatures[i], err);
+            r = sign_once(home_fd, key, wishes, &bundle.manifest, &signatures[i], err);
     }
     if (r < 0)
         return r;
     *ret_request =
-        ctl_submission(file->plan, file->text, preview, &manifest, signatures, signature_count);
+        ctl_submission(file->plan->name, file->text, preview, &bundle, signatures, signature_count);
 
     return *ret_request == NULL ? bl_fail(err, -ENOMEM, "out of memory for the rollout") : 0;
 }

@@ -37,7 +37,7 @@ static void show_nothing(void *context, const json_t *document)
 
 static int wait_for_end(struct ctl_cli_globals *globals, const char *rollout)
 {
-    const struct ctl_follower follower = {.show = show_nothing, .until_paused = true};
+    const struct ctl_follower follower = {.show = show_nothing, .until_held = true};
     CTL_AUTO_JSON *last = NULL;
     struct bl_error err = {0};
     int r;
@@ -53,8 +53,7 @@ static int wait_for_end(struct ctl_cli_globals *globals, const char *rollout)
 
     r = show_status(globals, last);
     if (r == CTL_CLI_WAITS) {
-        ctl_cli_say_next("it is paused and waits for a person: 'belay resume %s'",
-                         ctl_json_text(last, "rollout"));
+        ctl_cli_say_next("it waits for a person: '%s'", ctl_json_text(last, "next"));
     }
 
     return r;

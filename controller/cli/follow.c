@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/file.h"
+#include "controller/cli/status_view.h"
 
 enum {
     TICK_MS = 1000,
@@ -89,7 +90,7 @@ static int read_documents(struct session *session, struct ctl_cli_link *link, st
         if (r < 0)
             return r;
         is_end = ctl_json_bool(document, "end") || ctl_json_bool(document, "final") ||
-                 (session->follower->until_paused && ctl_json_bool(document, "paused"));
+                 (session->follower->until_held && ctl_view_exit_code(document) == CTL_CLI_WAITS);
         take_document(session, document);
         if (is_end)
             return 1;

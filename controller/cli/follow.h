@@ -12,12 +12,11 @@ struct ctl_follower {
     void (*show)(void *context, const json_t *document); /* after each change; borrowed */
     void (*tick)(void *context);                         /* about once a second; may be NULL */
     void *context;
-    bool until_paused; /* a rollout that waits for a person is as good as over */
+    bool until_held; /* a rollout that waits for a person is as good as over */
 };
 
 enum ctl_follow_end {
-    CTL_FOLLOW_ENDED =
-        0, /* over, or paused when that is asked for; *ret_last is the last document */
+    CTL_FOLLOW_ENDED = 0, /* over, or held when that is asked for; *ret_last is the last document */
     CTL_FOLLOW_INTERRUPTED, /* Ctrl-C: the rollout goes on */
 };
 

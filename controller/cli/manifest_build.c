@@ -11,29 +11,15 @@
 #include "common/hex.h"
 #include "common/text.h"
 #include "controller/cli/base64.h"
+#include "controller/cli/policy_build.h"
 
 #define COUNTER_FILE "counter"
 
 enum {
     MINUTE_MS = 60 * 1000,
-    DAY_MS = 24 * 60 * MINUTE_MS,
-    SKEW_MS = 5 * MINUTE_MS,    /* clocks of hosts may be that far behind */
-    MARGIN_MS = 10 * MINUTE_MS, /* restarts, slow disks, reconnects */
+    SKEW_MS = 5 * MINUTE_MS, /* clocks of hosts may be that far behind */
     COUNTER_FILE_BYTES_MAX = 32,
 };
-
-void ctl_limits_of(const struct ctl_plan *plan, uint32_t wave_count, struct ctl_limits *ret_limits)
-{
-    struct ctl_limits limits;
-
-    limits.stage_ms = plan->stage_within_ms + MARGIN_MS;
-    limits.job_ms = plan->quiesce.wait_ms + plan->change_within_ms + 2 * ctl_plan_verify_ms(plan) +
-                    2 * plan->confirm_within_ms + plan->watch_ms + MARGIN_MS;
-    limits.revert_ms = 2 * plan->change_within_ms + MARGIN_MS;
-    limits.valid_ms = DAY_MS + limits.stage_ms +
-                      (int64_t)wave_count * (limits.job_ms + limits.revert_ms + plan->soak_ms);
-    *ret_limits = limits;
-}
 
 /* Everything that a manifest points to, while it is encoded. */
 struct pieces {
@@ -319,7 +305,7 @@ static void put_times(const struct ctl_plan *plan, const struct ctl_preview *pre
 }
 
 int ctl_manifest_build(const struct ctl_plan *plan, const struct ctl_preview *preview,
-                       struct bl_wall now, uint64_t counter, struct proto_buffer *ret_manifest,
+                       struct bl_wall now, uint64_t counter, struct ctl_bundle *ret_bundle,
                        struct bl_error *err)
 {
     BL_CLEANUP(release_pieces) struct pieces pieces = {0};
@@ -350,7 +336,21 @@ int ctl_manifest_build(const struct ctl_plan *plan, const struct ctl_preview *pr
     if (r < 0)
         return r;
 
-    return proto_manifest_encode(&manifest, ret_manifest, err);
+    r = ctl_policy_build(plan, preview, &ret_bundle->policy, err);
+    if (r < 0)
+        return r;
+    r = proto_policy_hash(ret_bundle->policy.data, ret_bundle->policy.size_bytes,
+                          manifest.policy_hash, err);
+    if (r < 0)
+        return r;
+
+    return proto_manifest_encode(&manifest, &ret_bundle->manifest, err);
+}
+
+void ctl_bundle_release(struct ctl_bundle *bundle)
+{
+    proto_buffer_release(&bundle->manifest);
+    proto_buffer_release(&bundle->policy);
 }
 
 int ctl_manifest_sign(const struct proto_buffer *manifest, const struct ctl_key *key,
@@ -410,19 +410,6 @@ static json_t *hosts_to_json(const struct ctl_preview *preview)
     return hosts;
 }
 
-static json_t *waves_to_json(const struct ctl_preview *preview)
-{
-    json_t *waves = json_array();
-
-    for (uint32_t i = 0; i < preview->wave_count; i++) {
-        (void)json_array_append_new(
-            waves, json_pack("{s:i, s:i}", "hosts", (int)preview->waves[i].host_count,
-                             "failures_allowed", (int)preview->waves[i].failures_allowed));
-    }
-
-    return waves;
-}
-
 static json_t *signatures_to_json(const struct proto_signature *signatures,
                                   uint32_t signature_count)
 {
@@ -440,24 +427,18 @@ static json_t *signatures_to_json(const struct proto_signature *signatures,
     return list;
 }
 
-json_t *ctl_submission(const struct ctl_plan *plan, const char *plan_text,
-                       const struct ctl_preview *preview, const struct proto_buffer *manifest,
+json_t *ctl_submission(const char *plan_name, const char *plan_text,
+                       const struct ctl_preview *preview, const struct ctl_bundle *bundle,
                        const struct proto_signature *signatures, uint32_t signature_count)
 {
-    BL_AUTO_FREE char *manifest_text = ctl_base64(manifest->data, manifest->size_bytes);
-    struct ctl_limits limits;
-    json_t *times;
+    BL_AUTO_FREE char *manifest = ctl_base64(bundle->manifest.data, bundle->manifest.size_bytes);
+    BL_AUTO_FREE char *policy = ctl_base64(bundle->policy.data, bundle->policy.size_bytes);
 
-    if (manifest_text == NULL)
+    if (manifest == NULL || policy == NULL)
         return NULL;
-    ctl_limits_of(plan, preview->wave_count, &limits);
-    times = json_pack("{s:I, s:I, s:I, s:I, s:i}", "soak_ms", (json_int_t)plan->soak_ms, "stage_ms",
-                      (json_int_t)limits.stage_ms, "job_ms", (json_int_t)limits.job_ms, "revert_ms",
-                      (json_int_t)limits.revert_ms, "failures_allowed",
-                      (int)ctl_plan_failures_allowed(plan, preview->target_count));
 
-    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "verb", "submit", "plan_text",
-                     plan_text, "plan_name", plan->name, "manifest", manifest_text, "signatures",
-                     signatures_to_json(signatures, signature_count), "hosts",
-                     hosts_to_json(preview), "waves", waves_to_json(preview), "limits", times);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "verb", "submit", "plan_text",
+                     plan_text, "plan_name", plan_name, "manifest", manifest, "policy", policy,
+                     "signatures", signatures_to_json(signatures, signature_count), "hosts",
+                     hosts_to_json(preview));
 }

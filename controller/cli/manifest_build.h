@@ -6,24 +6,25 @@
 #include "controller/cli/keyring.h"
 #include "controller/cli/preview.h"
 #include "proto/manifest.h"
+#include "proto/policy.h"
 
 /* From what a preview saw to what people sign and what the controller gets. */
 
-/* Times that follow from the plan; all with a margin for what is not counted. */
-struct ctl_limits {
-    int64_t stage_ms;  /* offer to ready */
-    int64_t job_ms;    /* start to an end state */
-    int64_t revert_ms; /* the way back */
-    int64_t valid_ms;  /* the whole rollout, all soaks included: the manifest's life */
+/* What goes to the controller, encoded; the manifest has the policy's hash. Zero it before use. */
+struct ctl_bundle {
+    struct proto_buffer manifest, policy;
 };
-void ctl_limits_of(const struct ctl_plan *plan, uint32_t wave_count, struct ctl_limits *ret_limits);
+
+void ctl_bundle_release(struct ctl_bundle *bundle);
+#define CTL_AUTO_BUNDLE BL_CLEANUP(ctl_bundle_release) struct ctl_bundle
 
 /*
- * Encodes the manifest: all targets of the preview, each kind's exact pins, their Merkle root.
+ * Encodes the policy and the manifest: all targets of the preview, each kind's exact pins, their
+ * Merkle root.
  * `counter` must rise with each manifest of the signers.
  */
 int ctl_manifest_build(const struct ctl_plan *plan, const struct ctl_preview *preview,
-                       struct bl_wall now, uint64_t counter, struct proto_buffer *ret_manifest,
+                       struct bl_wall now, uint64_t counter, struct ctl_bundle *ret_bundle,
                        struct bl_error *err) BL_CHECKED;
 
 /* One person's signature over the encoded manifest. */
@@ -39,8 +40,8 @@ int ctl_counter_next(int home_fd, struct bl_wall now, uint64_t *ret_counter, str
     BL_CHECKED;
 
 /* The request for "submit". NULL when out of memory. */
-json_t *ctl_submission(const struct ctl_plan *plan, const char *plan_text,
-                       const struct ctl_preview *preview, const struct proto_buffer *manifest,
+json_t *ctl_submission(const char *plan_name, const char *plan_text,
+                       const struct ctl_preview *preview, const struct ctl_bundle *bundle,
                        const struct proto_signature *signatures, uint32_t signature_count);
 
 #endif

@@ -64,7 +64,9 @@ static void print_header(const json_t *status, const struct ctl_view *view, FILE
     int64_t ended_ms = ctl_json_instant(status, "ended");
     int64_t soak_end_ms = ctl_json_instant(status, "soak_end");
     const char *state = ctl_json_text(status, "state");
+    const json_t *hold;
     char took[64] = "-";
+    size_t i;
 
     if (created_ms >= 0) {
         int64_t took_ms = (ended_ms >= 0 ? ended_ms : view->now.ms) - created_ms;
@@ -82,6 +84,9 @@ static void print_header(const json_t *status, const struct ctl_view *view, FILE
     (void)fprintf(to, "%s%s  %s\n", view->colour ? "\033[0m" : "",
                   ctl_json_bool(status, "paused") ? " (PAUSED)" : "", took);
     print_line(to, "why", ctl_json_text(status, "reason"));
+    json_array_foreach (json_object_get(status, "holds"), i, hold) {
+        print_line(to, "held", ctl_json_text(hold, "reason"));
+    }
     print_line(to, "next", ctl_json_text(status, "next"));
     if (soak_end_ms > view->now.ms) {
         char left[64];
@@ -264,7 +269,7 @@ void ctl_view_changes(const json_t *before, const json_t *status, struct bl_wall
         (void)fputc('\n', to);
     }
     if (!differs(before, status, "state") && !differs(before, status, "wave") &&
-        !differs(before, status, "paused"))
+        !differs(before, status, "holds"))
         return;
     (void)fprintf(to, "%sZ rollout ", at);
     ctl_out_put(to, ctl_json_text(status, "state"));
@@ -283,5 +288,5 @@ int ctl_view_exit_code(const json_t *status)
     if (json_is_integer(exit_code))
         return code >= CTL_CLI_DONE && code <= CTL_CLI_UNREACHABLE ? (int)code : CTL_CLI_ERROR;
 
-    return ctl_json_bool(status, "paused") ? CTL_CLI_WAITS : CTL_CLI_DONE;
+    return CTL_CLI_DONE;
 }

@@ -21,7 +21,7 @@ void ctl_view_status(const json_t *status, const struct ctl_view *view, FILE *to
 /* What changed since `before` (NULL: everything is new), a line each, with the time. */
 void ctl_view_changes(const json_t *before, const json_t *status, struct bl_wall now, FILE *to);
 
-/* The exit code for the end of this rollout, or for where it stands: 4 while it is paused. */
+/* The exit code for the end of this rollout, or for where it stands: 4 while it waits for a person. */
 int ctl_view_exit_code(const json_t *status);
 
 #endif

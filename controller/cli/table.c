@@ -71,7 +71,7 @@ static const struct ctl_cli_command commands[] = {
      "nothing done when all hosts are as the plan wants them.\n",
      ctl_cmd_run},
     {"status", "show how a rollout stands", "[ROLLOUT] [--wait]",
-     "  --wait                  end when the rollout ends, with its exit code; with 4 when paused\n",
+     "  --wait                  end when the rollout ends, with its exit code; with 4 when it waits for a person\n",
      ctl_cmd_status},
     {"watch", "look on until a rollout ends", "[ROLLOUT]", "Ctrl-C ends only the watching.\n",
      ctl_cmd_watch},

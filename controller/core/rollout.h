@@ -97,7 +97,7 @@ struct ctl_rollout {
     uint32_t host_count;
     uint32_t failed_count;
     bool submitted;
-    bool paused; /* by a person: nothing new starts; what runs goes on */
+    uint32_t holds; /* bits of enum ctl_hold: any of them, and nothing new starts */
     bool aborted;
     struct bl_mono wake_at; /* no host's deadline is earlier; ms 0 = none has one */
     struct bl_mono soak_end;
@@ -107,6 +107,20 @@ struct ctl_rollout {
     char code[CTL_ROLLOUT_CODE_BYTES_MAX + 1]; /* why it is where it is: docs/states.md */
     char reason[CTL_ROLLOUT_REASON_BYTES_MAX + 1];
 };
+
+/* Why nothing new starts for now; what runs goes on. Stored and combined: never renumbered. */
+enum ctl_hold {
+    CTL_HOLD_PERSON = 1U << 0, /* PAUSE */
+    CTL_HOLD_WINDOW = 1U << 1,
+    CTL_HOLD_GATE = 1U << 2,
+    CTL_HOLD_APPROVAL = 1U << 3,
+    CTL_HOLD_ANSWER = 1U << 4,
+};
+enum {
+    CTL_HOLD_COUNT = 5
+};
+/* These end by somebody's word only: `belay status --wait` ends with 4. */
+#define CTL_HOLDS_FOR_PEOPLE (CTL_HOLD_PERSON | CTL_HOLD_GATE | CTL_HOLD_APPROVAL | CTL_HOLD_ANSWER)
 
 enum ctl_rollout_event_type { /* stored: never renumbered */
     CTL_ROLLOUT_SUBMIT = 1,
@@ -196,6 +210,11 @@ bool ctl_host_state_is_final(uint32_t state);
 /* Whether the machines have this transition at all: for docs/states.md and the tests. */
 bool ctl_rollout_state_may_follow(uint32_t from, uint32_t to);
 bool ctl_host_state_may_follow(uint32_t from, uint32_t to);
+
+/* Of one hold: a code, a sentence, and the command that helps. */
+const char *ctl_hold_code(enum ctl_hold hold);
+const char *ctl_hold_reason(enum ctl_hold hold);
+const char *ctl_hold_command(enum ctl_hold hold);
 
 /* How many hosts are in each state; the sum is always host_count. */
 void ctl_rollout_count(const struct ctl_rollout *rollout,

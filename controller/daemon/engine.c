@@ -45,7 +45,7 @@ static int mark_changed_runs(struct ctl_engine *engine, struct bl_error *err)
             .state = run->rollout.state,
             .ended = run->ended,
             .exit_code = ctl_rollout_exit_code(&run->rollout),
-            .paused = run->rollout.paused,
+            .holds = run->rollout.holds,
             .owes = run->owes,
         };
         int r;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "controller/daemon/pace.h"
 
 enum {
     EFFECTS_BESIDE_HOSTS = 4, /* see struct ctl_rollout_effects */
@@ -173,23 +174,39 @@ static int take_manifest(struct ctl_run *run, const struct ctl_store_rollout *ro
                                  &run->manifest, err);
 }
 
+/* As the machine's, until it begins: then it takes them over. */
+static int take_policy(struct ctl_run *run, const struct ctl_store_rollout *row,
+                       struct bl_error *err)
+{
+    struct ctl_pace pace;
+    int r;
+
+    r = proto_policy_decode(row->policy.data, row->policy.size_bytes, &run->arena, &run->policy,
+                            err);
+    if (r < 0)
+        return bl_wrap(err, "store: a rollout is damaged");
+    ctl_pace_of(&run->policy, &pace);
+    memcpy(run->rollout.waves, pace.waves, sizeof(pace.waves));
+    run->rollout.wave_count = pace.wave_count;
+    run->rollout.limits = pace.limits;
+
+    return 0;
+}
+
 static int take_row(void *userdata, const struct ctl_store_rollout *row, struct bl_error *err)
 {
     struct ctl_run *run = ((struct loading *)userdata)->run;
     const uint32_t count = row->host_count;
+    int r;
 
-    if (count == 0 || count > CTL_ROLLOUT_HOSTS_MAX || row->wave_count == 0)
-        return bl_fail(err, -EUCLEAN, "store: a rollout of %u hosts in %u waves", count,
-                       row->wave_count);
+    if (count == 0 || count > CTL_ROLLOUT_HOSTS_MAX)
+        return bl_fail(err, -EUCLEAN, "store: a rollout of %u hosts", count);
     memcpy(run->id, row->id, sizeof(run->id));
     run->created = row->created;
     run->submitted_by_uid = row->submitted_by_uid;
     run->signatures_count = row->signatures_count;
     memcpy(run->signatures, row->signatures, row->signatures_count * sizeof(run->signatures[0]));
-    memcpy(run->rollout.waves, row->waves, row->wave_count * sizeof(row->waves[0]));
-    run->rollout.wave_count = row->wave_count;
     run->rollout.host_count = count;
-    run->rollout.limits = row->limits;
     run->plan_name = strdup(row->plan_name);
     run->hosts = calloc(count, sizeof(*run->hosts));
     run->members = calloc(count, sizeof(*run->members));
@@ -200,7 +217,11 @@ static int take_row(void *userdata, const struct ctl_store_rollout *row, struct 
         run->targets == NULL || run->effects.list == NULL)
         return bl_fail(err, -ENOMEM, "a rollout of %u hosts: no memory", count);
 
-    return take_manifest(run, row, err);
+    r = take_manifest(run, row, err);
+    if (r < 0)
+        return r;
+
+    return take_policy(run, row, err);
 }
 
 static int take_host(void *userdata, uint32_t index, const struct ctl_store_rollout_host *row,
@@ -224,12 +245,8 @@ static int take_host(void *userdata, uint32_t index, const struct ctl_store_roll
 /* What the machine would stop the process for is told as damage of the store instead. */
 static int check_rows(const struct ctl_run *run, struct bl_error *err)
 {
-    const struct ctl_rollout_limits *limits = &run->rollout.limits;
     uint32_t in_wave[CTL_ROLLOUT_WAVES_MAX] = {0};
 
-    if (limits->stage_ms <= 0 || limits->job_ms <= 0 || limits->revert_ms <= 0 ||
-        limits->soak_ms < 0)
-        return bl_fail(err, -EUCLEAN, "store: the limits of a rollout are damaged");
     for (uint32_t i = 0; i < run->rollout.host_count; i++) {
         if (run->members[i].host == NULL)
             return bl_fail(err, -EUCLEAN, "store: host %u of a rollout is missing", i);

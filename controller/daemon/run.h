@@ -8,6 +8,7 @@
 #include "controller/daemon/fleet.h"
 #include "controller/daemon/store.h"
 #include "proto/manifest.h"
+#include "proto/policy.h"
 #include "proto/progress.h"
 
 enum {
@@ -42,7 +43,8 @@ struct ctl_run {
     uint8_t *manifest_data;
     size_t manifest_bytes;
     struct proto_manifest manifest;
-    struct proto_arena arena; /* of `manifest` */
+    struct proto_policy policy;
+    struct proto_arena arena; /* of `manifest` and `policy` */
     struct proto_signature signatures[PROTO_SIGNATURES_MAX];
     uint32_t signatures_count;
     struct bl_wall created, ended; /* ended: ms 0 while it runs */

@@ -82,16 +82,14 @@ struct ctl_store_rollout {
     struct proto_bytes manifest;
     const struct proto_signature *signatures;
     uint32_t signatures_count;
-    struct ctl_rollout_limits limits;
-    const struct ctl_rollout_wave *waves;
-    uint32_t wave_count;
+    struct proto_bytes policy;     /* encoded: proto/policy.h */
     struct bl_wall created, ended; /* ended: ms 0 while it runs */
     int64_t submitted_by_uid;
     uint32_t state; /* enum ctl_rollout_state: a copy for lists; the events are the truth */
     uint32_t host_count;
     int32_t exit_code;
-    bool paused;
-    bool owes; /* it ended, but a host is still to be told or heard: it must be loaded */
+    uint32_t holds; /* bits of enum ctl_hold */
+    bool owes;      /* it ended, but a host is still to be told or heard: it must be loaded */
 };
 
 struct ctl_store_rollout_host {
@@ -111,10 +109,10 @@ typedef int (*ctl_store_event_fn)(void *userdata, const struct ctl_rollout_event
 int ctl_store_add_rollout(struct ctl_store *store, const struct ctl_store_rollout *rollout,
                           const struct ctl_store_rollout_host *hosts, struct bl_error *err)
     BL_CHECKED;
-/* Keeps the copy for lists in step: state, ended, exit_code, paused, owes. */
+/* Keeps the copy for lists in step: state, ended, exit_code, holds, owes. */
 int ctl_store_mark_rollout(struct ctl_store *store, const struct ctl_store_rollout *rollout,
                            struct bl_error *err) BL_CHECKED;
-/* Newest first, at most `limit`; of each only what lists need (no blobs, plan_text "", no waves). */
+/* Newest first, at most `limit`; of each only what lists need (no blobs, plan_text ""). */
 int ctl_store_each_rollout(struct ctl_store *store, uint32_t limit, ctl_store_rollout_fn each,
                            void *userdata, struct bl_error *err) BL_CHECKED;
 /* Calls `each` once with everything; 0 when there is no such rollout, else 1. */

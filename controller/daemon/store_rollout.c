@@ -11,27 +11,22 @@ static int add_row(struct ctl_store *store, const struct ctl_store_rollout *roll
 {
     CTL_AUTO_QUERY query = ctl_query_init(
         store,
-        "INSERT INTO rollouts (id, plan_name, plan_text, manifest, soak_ms, stage_ms, job_ms,"
-        " revert_ms, failures_allowed, created_ms, ended_ms, submitted_by_uid, state, host_count,"
-        " exit_code, paused) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        "INSERT INTO rollouts (id, plan_name, plan_text, manifest, policy, created_ms, ended_ms,"
+        " submitted_by_uid, state, host_count, exit_code, holds) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
         err);
 
     ctl_query_bind_blob(&query, rollout->id, sizeof(rollout->id));
     ctl_query_bind_text(&query, rollout->plan_name);
     ctl_query_bind_text(&query, rollout->plan_text);
     ctl_query_bind_blob(&query, rollout->manifest.data, rollout->manifest.size_bytes);
-    ctl_query_bind_i64(&query, rollout->limits.soak_ms);
-    ctl_query_bind_i64(&query, rollout->limits.stage_ms);
-    ctl_query_bind_i64(&query, rollout->limits.job_ms);
-    ctl_query_bind_i64(&query, rollout->limits.revert_ms);
-    ctl_query_bind_i64(&query, rollout->limits.failures_allowed);
+    ctl_query_bind_blob(&query, rollout->policy.data, rollout->policy.size_bytes);
     ctl_query_bind_i64(&query, rollout->created.ms);
     ctl_query_bind_i64(&query, rollout->ended.ms);
     ctl_query_bind_i64(&query, rollout->submitted_by_uid);
     ctl_query_bind_i64(&query, rollout->state);
     ctl_query_bind_i64(&query, rollout->host_count);
     ctl_query_bind_i64(&query, rollout->exit_code);
-    ctl_query_bind_i64(&query, rollout->paused);
+    ctl_query_bind_i64(&query, rollout->holds);
 
     return ctl_query_run(&query);
 }
@@ -49,23 +44,6 @@ static int add_signatures(struct ctl_store *store, const struct ctl_store_rollou
         ctl_query_bind_i64(&query, i);
         ctl_query_bind_blob(&query, signature->key, sizeof(signature->key));
         ctl_query_bind_blob(&query, signature->signature, sizeof(signature->signature));
-        if (ctl_query_run(&query) < 0)
-            return query.result;
-    }
-
-    return query.result;
-}
-
-static int add_waves(struct ctl_store *store, const struct ctl_store_rollout *rollout,
-                     struct bl_error *err)
-{
-    CTL_AUTO_QUERY query = ctl_query_init(store, "INSERT INTO rollout_waves VALUES (?,?,?,?)", err);
-
-    for (uint32_t i = 0; i < rollout->wave_count; i++) {
-        ctl_query_bind_blob(&query, rollout->id, sizeof(rollout->id));
-        ctl_query_bind_i64(&query, i);
-        ctl_query_bind_i64(&query, rollout->waves[i].host_count);
-        ctl_query_bind_i64(&query, rollout->waves[i].failures_allowed);
         if (ctl_query_run(&query) < 0)
             return query.result;
     }
@@ -101,8 +79,6 @@ int ctl_store_add_rollout(struct ctl_store *store, const struct ctl_store_rollou
     if (r >= 0)
         r = add_signatures(store, rollout, err);
     if (r >= 0)
-        r = add_waves(store, rollout, err);
-    if (r >= 0)
         r = add_hosts(store, rollout, hosts, err);
 
     return r;
@@ -112,13 +88,13 @@ int ctl_store_mark_rollout(struct ctl_store *store, const struct ctl_store_rollo
                            struct bl_error *err)
 {
     CTL_AUTO_QUERY query = ctl_query_init(
-        store, "UPDATE rollouts SET state=?, ended_ms=?, exit_code=?, paused=?, owes=? WHERE id=?",
+        store, "UPDATE rollouts SET state=?, ended_ms=?, exit_code=?, holds=?, owes=? WHERE id=?",
         err);
 
     ctl_query_bind_i64(&query, rollout->state);
     ctl_query_bind_i64(&query, rollout->ended.ms);
     ctl_query_bind_i64(&query, rollout->exit_code);
-    ctl_query_bind_i64(&query, rollout->paused);
+    ctl_query_bind_i64(&query, rollout->holds);
     ctl_query_bind_i64(&query, rollout->owes);
     ctl_query_bind_blob(&query, rollout->id, sizeof(rollout->id));
 
@@ -129,7 +105,7 @@ int ctl_store_mark_rollout(struct ctl_store *store, const struct ctl_store_rollo
 
 #define LIST_COLUMNS                                                                          \
     "r.id, r.plan_name, r.created_ms, r.ended_ms, r.submitted_by_uid, r.state, r.host_count," \
-    " r.exit_code, r.paused, r.owes"
+    " r.exit_code, r.holds, r.owes"
 
 static void read_list_columns(struct ctl_query *query, struct ctl_store_rollout *ret_rollout)
 {
@@ -142,7 +118,7 @@ static void read_list_columns(struct ctl_query *query, struct ctl_store_rollout 
         .state = ctl_query_u32(query, 5),
         .host_count = ctl_query_u32(query, 6),
         .exit_code = (int32_t)ctl_query_i64(query, 7),
-        .paused = ctl_query_i64(query, 8) != 0,
+        .holds = ctl_query_u32(query, 8),
         .owes = ctl_query_i64(query, 9) != 0,
     };
     ctl_query_fixed(query, 0, ret_rollout->id, sizeof(ret_rollout->id));
@@ -216,39 +192,14 @@ static int load_signatures(struct ctl_store *store, struct ctl_store_rollout *ro
     return r;
 }
 
-static int load_waves(struct ctl_store *store, struct ctl_store_rollout *rollout,
-                      struct ctl_rollout_wave waves[CTL_ROLLOUT_WAVES_MAX], struct bl_error *err)
-{
-    CTL_AUTO_QUERY query = ctl_query_init(
-        store,
-        "SELECT host_count, failures_allowed FROM rollout_waves WHERE rollout=? ORDER BY wave",
-        err);
-    int r;
-
-    ctl_query_bind_blob(&query, rollout->id, sizeof(rollout->id));
-    while ((r = ctl_query_next(&query)) > 0) {
-        if (rollout->wave_count == CTL_ROLLOUT_WAVES_MAX)
-            return bl_fail(err, -EUCLEAN, "store: too many waves");
-        waves[rollout->wave_count++] = (struct ctl_rollout_wave){
-            .host_count = ctl_query_u32(&query, 0),
-            .failures_allowed = ctl_query_u32(&query, 1),
-        };
-    }
-    rollout->waves = waves;
-
-    return r;
-}
-
 int ctl_store_load_rollout(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
                            ctl_store_rollout_fn each, void *userdata, struct bl_error *err)
 {
     CTL_AUTO_QUERY query = ctl_query_init(
         store,
-        "SELECT " LIST_COLUMNS ", r.plan_text, r.manifest, r.soak_ms, r.stage_ms, r.job_ms,"
-        " r.revert_ms, r.failures_allowed FROM rollouts r WHERE r.id = ?",
+        "SELECT " LIST_COLUMNS ", r.plan_text, r.manifest, r.policy FROM rollouts r WHERE r.id = ?",
         err);
     struct proto_signature signatures[PROTO_SIGNATURES_MAX];
-    struct ctl_rollout_wave waves[CTL_ROLLOUT_WAVES_MAX];
     struct ctl_store_rollout rollout;
     int r;
 
@@ -259,18 +210,10 @@ int ctl_store_load_rollout(struct ctl_store *store, const uint8_t id[PROTO_ROLLO
     read_list_columns(&query, &rollout);
     rollout.plan_text = ctl_query_text(&query, 10);
     rollout.manifest = ctl_query_bytes(&query, 11);
-    rollout.limits = (struct ctl_rollout_limits){
-        .soak_ms = ctl_query_i64(&query, 12),
-        .stage_ms = ctl_query_i64(&query, 13),
-        .job_ms = ctl_query_i64(&query, 14),
-        .revert_ms = ctl_query_i64(&query, 15),
-        .failures_allowed = ctl_query_u32(&query, 16),
-    };
+    rollout.policy = ctl_query_bytes(&query, 12);
     r = query.result;
     if (r >= 0)
         r = load_signatures(store, &rollout, signatures, err);
-    if (r >= 0)
-        r = load_waves(store, &rollout, waves, err);
     if (r >= 0)
         r = each(userdata, &rollout, err);
 

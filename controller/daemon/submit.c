@@ -8,12 +8,11 @@
 #include "common/file.h"
 #include "common/hex.h"
 #include "controller/daemon/log.h"
+#include "controller/daemon/pace.h"
 
 enum {
     PLAN_TEXT_BYTES_MAX = 1024 * 1024,
 };
-
-#define DURATION_MS_MAX (INT64_C(1000) * 3600 * 24 * 90)
 
 /* Everything a request holds, while it is being checked. */
 struct submission {
@@ -24,9 +23,9 @@ struct submission {
     struct proto_manifest manifest;
     struct proto_signature signatures[PROTO_SIGNATURES_MAX];
     uint32_t signatures_count;
-    struct ctl_rollout_limits limits;
-    struct ctl_rollout_wave waves[CTL_ROLLOUT_WAVES_MAX];
-    uint32_t wave_count;
+    uint8_t *policy_data;
+    size_t policy_bytes;
+    struct ctl_pace pace;
     struct proto_target *targets;         /* sorted by id once their root is taken */
     struct ctl_store_rollout_host *hosts; /* same order */
     uint32_t host_count;
@@ -36,6 +35,7 @@ static void release(struct submission *submission)
 {
     proto_arena_release(&submission->arena);
     free(submission->manifest_data);
+    free(submission->policy_data);
     free(submission->targets);
     free(submission->hosts);
 }
@@ -88,44 +88,20 @@ static bool read_signatures(struct ctl_call *call, struct submission *submission
     return true;
 }
 
-static bool read_limits(struct ctl_call *call, struct submission *submission)
+static bool read_policy(struct ctl_call *call, struct submission *submission)
 {
-    const json_t *object = json_object_get(call->request, "limits");
-    struct ctl_rollout_limits *limits = &submission->limits;
-    int64_t failures_allowed = 0;
+    struct proto_policy policy;
+    struct bl_error err = {0};
 
-    if (!has_size(object, 5) || !get_number(object, "soak_ms", DURATION_MS_MAX, &limits->soak_ms) ||
-        !get_number(object, "stage_ms", DURATION_MS_MAX, &limits->stage_ms) ||
-        !get_number(object, "job_ms", DURATION_MS_MAX, &limits->job_ms) ||
-        !get_number(object, "revert_ms", DURATION_MS_MAX, &limits->revert_ms) ||
-        !get_number(object, "failures_allowed", CTL_ROLLOUT_HOSTS_MAX, &failures_allowed) ||
-        limits->stage_ms == 0 || limits->job_ms == 0 || limits->revert_ms == 0)
-        return refuse_form(call, "'limits' must have soak_ms, stage_ms, job_ms, revert_ms and "
-                                 "failures_allowed, whole numbers within 90 days");
-    limits->failures_allowed = (uint32_t)failures_allowed;
-
-    return true;
-}
-
-static bool read_waves(struct ctl_call *call, struct submission *submission)
-{
-    const json_t *list = json_object_get(call->request, "waves");
-    const size_t count = json_array_size(list);
-
-    if (count == 0 || count > CTL_ROLLOUT_WAVES_MAX)
-        return refuse_form(call, "'waves' must be a list of 1 to 64");
-    for (size_t i = 0; i < count; i++) {
-        const json_t *item = json_array_get(list, i);
-        int64_t hosts, failures_allowed;
-
-        if (!has_size(item, 2) || !get_number(item, "hosts", CTL_ROLLOUT_HOSTS_MAX, &hosts) ||
-            !get_number(item, "failures_allowed", CTL_ROLLOUT_HOSTS_MAX, &failures_allowed) ||
-            hosts == 0)
-            return refuse_form(call, "a wave has 'hosts' (at least 1) and 'failures_allowed'");
-        submission->waves[i] = (struct ctl_rollout_wave){
-            .host_count = (uint32_t)hosts, .failures_allowed = (uint32_t)failures_allowed};
+    if (!ctl_call_base64(call, "policy", PROTO_POLICY_BYTES_MAX, &submission->policy_data,
+                         &submission->policy_bytes))
+        return false;
+    if (proto_policy_decode(submission->policy_data, submission->policy_bytes, &submission->arena,
+                            &policy, &err) < 0) {
+        ctl_refuse(call, "bad_policy", "", "%s", err.text);
+        return false;
     }
-    submission->wave_count = (uint32_t)count;
+    ctl_pace_of(&policy, &submission->pace);
 
     return true;
 }
@@ -152,7 +128,7 @@ static bool read_host(struct ctl_call *call, struct submission *submission, cons
 
     if (!has_size(item, 3) ||
         !get_number(item, "kind", (int64_t)submission->manifest.kinds_count - 1, &kind) ||
-        !get_number(item, "wave", submission->wave_count, &wave) || wave == 0)
+        !get_number(item, "wave", submission->pace.wave_count, &wave) || wave == 0)
         return refuse_form(call, "a host has 'id', 'kind' (of the manifest) and 'wave' (from 1)");
     if (!ctl_call_hex(call, "id", json_string_value(json_object_get(item, "id")), host->id,
                       sizeof(host->id)))
@@ -192,11 +168,11 @@ static bool read_hosts(struct ctl_call *call, struct submission *submission)
             return false;
         in_wave[submission->hosts[i].wave]++;
     }
-    for (uint32_t i = 0; i < submission->wave_count; i++) {
-        if (in_wave[i] == submission->waves[i].host_count)
+    for (uint32_t i = 0; i < submission->pace.wave_count; i++) {
+        if (in_wave[i] == submission->pace.waves[i].host_count)
             continue;
         ctl_refuse(call, "bad_manifest", "", "wave %u says %u hosts and has %u", i + 1,
-                   submission->waves[i].host_count, in_wave[i]);
+                   submission->pace.waves[i].host_count, in_wave[i]);
         return false;
     }
 
@@ -283,6 +259,24 @@ static bool check_quorum(struct ctl_call *call, const struct submission *submiss
     return false;
 }
 
+/* People signed the policy's hash: nobody on the way can have made the rollout any bolder. */
+static bool check_policy(struct ctl_call *call, const struct submission *submission)
+{
+    uint8_t hash[PROTO_HASH_BYTES];
+    struct bl_error err = {0};
+
+    if (proto_policy_hash(submission->policy_data, submission->policy_bytes, hash, &err) < 0) {
+        ctl_refuse(call, "internal", "", "%s", err.text);
+        return false;
+    }
+    if (memcmp(hash, submission->manifest.policy_hash, sizeof(hash)) == 0)
+        return true;
+    ctl_refuse(call, "policy_differs", "belay run",
+               "the policy (waves, limits, waits) of the request is not the one that was signed");
+
+    return false;
+}
+
 static int by_id(const void *a, const void *b)
 {
     return memcmp(((const struct ctl_store_rollout_host *)a)->id,
@@ -324,7 +318,7 @@ static bool check(struct ctl_call *call, struct submission *submission)
     }
 
     return check_signatures(call, submission) && check_quorum(call, submission) &&
-           check_targets(call, submission);
+           check_policy(call, submission) && check_targets(call, submission);
 }
 
 /* ---- storing and beginning ---- */
@@ -338,9 +332,7 @@ static int store(struct ctl_call *call, const struct submission *submission, str
         .manifest = {submission->manifest_data, submission->manifest_bytes},
         .signatures = submission->signatures,
         .signatures_count = submission->signatures_count,
-        .limits = submission->limits,
-        .waves = submission->waves,
-        .wave_count = submission->wave_count,
+        .policy = {submission->policy_data, submission->policy_bytes},
         .created = bl_wall_now(),
         .submitted_by_uid = call->uid,
         .state = CTL_ROLLOUT_STAGING,
@@ -378,7 +370,7 @@ static void begin(struct ctl_call *call, const struct submission *submission)
         return;
     }
     ctl_log(CTL_LOG_NOTICE, "rollout %s (%s): %u hosts in %u waves", id, submission->plan_name,
-            submission->host_count, submission->wave_count);
+            submission->host_count, submission->pace.wave_count);
     ctl_reply(call, json_pack("{s:s, s:i}", "rollout", id, "hosts_count", submission->host_count));
 }
 
@@ -395,7 +387,6 @@ void ctl_submit(struct ctl_call *call)
         return;
     }
     if (read_manifest(call, &submission) && read_signatures(call, &submission) &&
-        read_limits(call, &submission) && read_waves(call, &submission) &&
-        read_hosts(call, &submission) && check(call, &submission))
+        read_policy(call, &submission) && read_hosts(call, &submission) && check(call, &submission))
         begin(call, &submission);
 }

@@ -21,7 +21,7 @@ const struct ctl_verb ctl_verbs[] = {
      "hosts match package_set packages excludes allow_remove allow_downgrade deny_new ignore_phasing "
      "timeout_ms",
      ctl_verb_query},
-    {"submit", "plan_text plan_name manifest signatures hosts waves limits", ctl_submit},
+    {"submit", "plan_text plan_name manifest signatures hosts policy", ctl_submit},
     {"rollouts.list", "limit", ctl_verb_rollouts_list},
     {"status", "rollout", ctl_verb_status},
     {"watch", "rollout", ctl_verb_watch},

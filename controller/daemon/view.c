@@ -116,11 +116,29 @@ void ctl_view_next(const struct ctl_run *run, char *ret_text, size_t size_bytes)
         [CTL_ROLLOUT_ROLLBACK_INCOMPLETE] = "belay rollback",
     };
     char id[ID_TEXT_BYTES];
-    const char *command = run->rollout.paused ? "belay resume" : commands[run->rollout.state];
+    const uint32_t holds = run->rollout.holds;
+    const char *command = commands[run->rollout.state];
 
+    if (holds != 0) /* the lowest: what a person did comes before what waits for one */
+        command = ctl_hold_command((enum ctl_hold)(holds & -holds));
     bl_hex_encode(run->id, sizeof(run->id), id);
     if (bl_text_format(ret_text, size_bytes, "%s %s", command, id) < 0)
         ret_text[0] = '\0';
+}
+
+static json_t *view_holds(uint32_t holds)
+{
+    json_t *view = json_array();
+
+    for (uint32_t i = 0; i < CTL_HOLD_COUNT; i++) {
+        const enum ctl_hold hold = (enum ctl_hold)(1U << i);
+
+        if ((holds & hold) != 0)
+            (void)json_array_append_new(view, json_pack("{s:s, s:s}", "code", ctl_hold_code(hold),
+                                                        "reason", ctl_hold_reason(hold)));
+    }
+
+    return view;
 }
 
 static json_t *view_counts(const struct ctl_rollout *rollout)
@@ -262,8 +280,8 @@ json_t *ctl_view_status(const struct ctl_engine *engine, const struct ctl_run *r
         "{s:b, s:o, s:s, s:s, s:s, s:b, s:b, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:o}", "ok", 1,
         "rollout", ctl_view_hex(run->id, sizeof(run->id)), "plan", run->plan_name, "risk",
         proto_risk_name(run->manifest.risk), "state", ctl_rollout_state_name(rollout->state),
-        "final", ctl_rollout_is_final(rollout), "paused", rollout->paused, "code", rollout->code,
-        "reason", rollout->reason, "next", next, "exit_code",
+        "final", ctl_rollout_is_final(rollout), "paused", (rollout->holds & CTL_HOLD_PERSON) != 0,
+        "code", rollout->code, "reason", rollout->reason, "next", next, "exit_code",
         exit_code < 0 ? json_null() : json_integer(exit_code), "created",
         ctl_view_wall(run->created), "ended", ctl_view_wall(run->ended), "submitted_by_uid",
         (json_int_t)run->submitted_by_uid, "signers", view_signers(engine, run));
@@ -271,7 +289,8 @@ json_t *ctl_view_status(const struct ctl_engine *engine, const struct ctl_run *r
         json_decref(hosts);
         return NULL;
     }
-    if (json_object_set_new(view, "wave", json_integer(rollout->wave + 1)) < 0 ||
+    if (json_object_set_new(view, "holds", view_holds(rollout->holds)) < 0 ||
+        json_object_set_new(view, "wave", json_integer(rollout->wave + 1)) < 0 ||
         json_object_set_new(view, "soak_end", view_mono(rollout->soak_end)) < 0 ||
         json_object_set_new(view, "counts", view_counts(rollout)) < 0 ||
         json_object_set_new(view, "hosts_count", json_integer(rollout->host_count)) < 0 ||
@@ -290,10 +309,11 @@ json_t *ctl_view_status(const struct ctl_engine *engine, const struct ctl_run *r
 
 json_t *ctl_view_rollout_row(const struct ctl_store_rollout *row)
 {
-    return json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:i, s:b}", "rollout",
+    return json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:i, s:b, s:o}", "rollout",
                      ctl_view_hex(row->id, sizeof(row->id)), "plan", row->plan_name, "state",
                      ctl_rollout_state_name(row->state), "created", ctl_view_wall(row->created),
                      "ended", ctl_view_wall(row->ended), "exit_code",
                      row->ended.ms != 0 ? json_integer(row->exit_code) : json_null(), "hosts_count",
-                     row->host_count, "paused", row->paused);
+                     row->host_count, "paused", (row->holds & CTL_HOLD_PERSON) != 0, "holds",
+                     view_holds(row->holds));
 }

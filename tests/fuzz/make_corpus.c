@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* make_corpus DIR: writes one valid input of each kind to DIR/message, DIR/manifest, DIR/trust. */
+/* make_corpus DIR: writes one valid input of each kind to DIR/message, DIR/manifest, DIR/policy, DIR/trust. */
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +54,18 @@ static void save_manifest(int dir_fd)
     walk_sample_manifest(&manifest);
     must(proto_manifest_encode(&manifest, &buffer, &err), &err);
     save(dir_fd, "manifest", "sample", &buffer);
+}
+
+static void save_policy(int dir_fd)
+{
+    PROTO_AUTO_BUFFER buffer = {0};
+    struct proto_policy_wave waves[] = {{1, 0}, {300, 3}, {70, 1}};
+    struct proto_policy policy = {
+        PROTO_POLICY_FORMAT, 3600000, 7200000, 7200000, 60000, 3, waves, 3};
+    struct bl_error err = {0};
+
+    must(proto_policy_encode(&policy, &buffer, &err), &err);
+    save(dir_fd, "policy", "sample", &buffer);
 }
 
 static void save_trust(int dir_fd)
@@ -118,6 +130,7 @@ int main(int argc, char **argv)
     must(dir_fd, &err);
     save_messages(dir_fd);
     save_manifest(dir_fd);
+    save_policy(dir_fd);
     save_trust(dir_fd);
     save_approval(dir_fd);
 

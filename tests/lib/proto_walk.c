@@ -37,6 +37,7 @@ unsigned walk_schemas(const struct proto_schema *ret_schemas[WALK_SCHEMAS_MAX])
     count = add_schema(&proto_approval_schema, ret_schemas, count);
     count = add_schema(&proto_approval_file_schema, ret_schemas, count);
     count = add_schema(&proto_manifest_schema, ret_schemas, count);
+    count = add_schema(&proto_policy_schema, ret_schemas, count);
     count = add_schema(&proto_trust_schema, ret_schemas, count);
 
     return add_schema(&proto_trust_file_schema, ret_schemas, count);
@@ -250,6 +251,7 @@ void walk_sample_manifest(struct proto_manifest *ret_manifest)
         .counter = 1795000000000,
         .targets_root = {0xaa},
         .targets_count = 3,
+        .policy_hash = {0xbb},
         .package_set = PROTO_SET_NAMED,
         .packages = packages,
         .packages_count = 2,

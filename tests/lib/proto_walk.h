@@ -4,6 +4,7 @@
 
 #include "proto/approval.h"
 #include "proto/message.h"
+#include "proto/policy.h"
 
 /*
  * Fills and compares records by their own tables, so that a new field is tested without a line of
@@ -21,11 +22,12 @@ union walk_any {
     struct proto_approval_file approval_file;
     struct proto_message message;
     struct proto_manifest manifest;
+    struct proto_policy policy;
     struct proto_trust trust;
     struct proto_trust_file trust_file;
 };
 
-/* Every schema of messages, manifest and trust file, and all that lie within their lists. */
+/* Every schema of messages, manifest, policy and trust file, and all that lie within their lists. */
 unsigned walk_schemas(const struct proto_schema *ret_schemas[WALK_SCHEMAS_MAX]);
 
 /* Gives every field a value that no field before it had (where its type has enough of them). */

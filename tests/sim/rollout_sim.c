@@ -19,7 +19,7 @@ static void check_same(const struct world *w, const struct ctl_rollout *a,
 {
     SIM_CHECK(&w->chance, a->state == b->state && a->wave == b->wave);
     SIM_CHECK(&w->chance, a->submitted == b->submitted && a->failed_count == b->failed_count);
-    SIM_CHECK(&w->chance, a->paused == b->paused && a->aborted == b->aborted);
+    SIM_CHECK(&w->chance, a->holds == b->holds && a->aborted == b->aborted);
     SIM_CHECK(&w->chance, a->wake_at.ms == b->wake_at.ms && a->soak_end.ms == b->soak_end.ms);
     SIM_CHECK(&w->chance, strcmp(a->code, b->code) == 0 && strcmp(a->reason, b->reason) == 0);
     for (uint32_t i = 0; i < w->host_count; i++) {
@@ -498,11 +498,11 @@ static void run_seed(uint64_t seed)
             lie(&w);
         if (!w.is_calm && sim_percent(&w.chance, 1))
             go_back(&w);
-        if (w.is_calm && w.live.paused)
+        if (w.is_calm && w.live.holds != 0)
             deliver(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_RESUME});
         goes_on = pass_time(&w);
         w.is_calm = w.is_calm || !goes_on;
-        goes_on = goes_on || w.live.paused; /* nothing happens until a person resumes */
+        goes_on = goes_on || w.live.holds != 0; /* nothing happens until a person resumes */
     }
 
     replay(&w);

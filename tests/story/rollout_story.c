@@ -41,7 +41,7 @@ static void answer(struct story *story, const struct machine *m,
         story_answer(story, "wake at %s", story_duration_text(effect->wake_at.ms - 1));
     } else if (effect->type == CTL_ROLLOUT_CHANGED && effect->host == CTL_ROLLOUT_ALL) {
         story_answer(story, "rollout %s%s [%s] %s", ctl_rollout_state_name(rollout->state),
-                     rollout->paused ? ", paused" : "", rollout->code, rollout->reason);
+                     rollout->holds != 0 ? ", paused" : "", rollout->code, rollout->reason);
     } else if (effect->type == CTL_ROLLOUT_CHANGED) {
         story_answer(story, "h%u %s%s", effect->host + 1,
                      ctl_host_state_name(m->hosts[effect->host].state),

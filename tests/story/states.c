@@ -235,7 +235,7 @@ int main(void)
     print_codes("Reasons:", rollout_codes, COUNT(rollout_codes));
     (void)fputs(
         "\nExit codes of `belay status --wait`: 0 complete without failed hosts · 3 halted, "
-        "aborted, or\ncomplete with failed hosts · 4 paused · 5 rolled back · 6 rollback "
+        "aborted, or\ncomplete with failed hosts · 4 waits for a person · 5 rolled back · 6 rollback "
         "incomplete, or any host `revert_failed`.\n",
         stdout);
     print_machine("A host, as the controller knows it", CTL_HOST_STATE_LAST, host_meanings,

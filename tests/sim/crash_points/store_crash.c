@@ -85,14 +85,14 @@ static int tell_rollout(void *userdata, const struct ctl_store_rollout *rollout,
 
     reading->counts.rollouts++;
     (void)fprintf(reading->into,
-                  "rollout %u %s %llx %llx signatures %u waves %u hosts %u state %u exit %d "
-                  "paused %d ended %lld\n",
+                  "rollout %u %s %llx %llx policy %llx signatures %u hosts %u state %u exit %d "
+                  "holds %u ended %lld\n",
                   rollout->id[1], rollout->plan_name,
                   crash_hash(rollout->plan_text, strlen(rollout->plan_text)),
                   crash_hash(rollout->manifest.data, rollout->manifest.size_bytes),
-                  rollout->signatures_count, rollout->wave_count, rollout->host_count,
-                  rollout->state, rollout->exit_code, rollout->paused,
-                  (long long)rollout->ended.ms);
+                  crash_hash(rollout->policy.data, rollout->policy.size_bytes),
+                  rollout->signatures_count, rollout->host_count, rollout->state,
+                  rollout->exit_code, rollout->holds, (long long)rollout->ended.ms);
     return 0;
 }
 

@@ -99,7 +99,7 @@ static int mark(struct ctl_store *store, const struct store_turn *turn, uint32_t
                 struct bl_error *err)
 {
     struct ctl_store_rollout rollout = {.state = state,
-                                        .paused = turn->number % 2 == 1,
+                                        .holds = turn->number % 2 == 1 ? CTL_HOLD_PERSON : 0,
                                         .exit_code = turn->number % 2 == 0 ? -1 : 0,
                                         .ended = {state == CTL_ROLLOUT_ABORTED ? WALL_MS_0 : 0}};
 
@@ -110,8 +110,6 @@ static int mark(struct ctl_store *store, const struct store_turn *turn, uint32_t
 static int submit(struct ctl_store *store, const struct store_turn *turn, struct bl_error *err)
 {
     static const struct proto_signature signatures[2] = {{{1}, {2}}, {{3}, {4}}};
-    static const struct ctl_rollout_wave waves[2] = {
-        {.host_count = 1}, {.host_count = STORE_HOSTS - 1, .failures_allowed = 1}};
     static uint8_t manifest[LARGE_MANIFEST_BYTES];
     struct ctl_store_rollout_host hosts[STORE_HOSTS] = {0};
     struct ctl_store_rollout rollout = {
@@ -120,9 +118,7 @@ static int submit(struct ctl_store *store, const struct store_turn *turn, struct
         .manifest = {manifest, turn->is_large ? LARGE_MANIFEST_BYTES : MANIFEST_BYTES},
         .signatures = signatures,
         .signatures_count = 2,
-        .limits = {1, 2, 3, 4, 5},
-        .waves = waves,
-        .wave_count = 2,
+        .policy = {(const uint8_t *)"how it goes", 11},
         .created = {WALL_MS_0},
         .submitted_by_uid = 1000,
         .state = CTL_ROLLOUT_STAGING,

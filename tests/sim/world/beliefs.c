@@ -66,8 +66,9 @@ static void tell(const struct change *change)
         return;
     }
     sim_tell(SIM_CONTROLLER, "plan %u is %s%s, wave %u of %u (%s)", run->id[0],
-             ctl_rollout_state_name(run->rollout.state), run->rollout.paused ? " and paused" : "",
-             run->rollout.wave + 1, run->rollout.wave_count, run->rollout.code);
+             ctl_rollout_state_name(run->rollout.state),
+             run->rollout.holds != 0 ? " and paused" : "", run->rollout.wave + 1,
+             run->rollout.wave_count, run->rollout.code);
     sim_law_rollout_state(run->id, &run->rollout);
     sim_people_note(run->id, &run->rollout);
 }

@@ -228,7 +228,7 @@ void sim_people_note(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
         if (memcmp(desk->plan.rollout.id, rollout_id, PROTO_ROLLOUT_ID_BYTES) != 0)
             continue;
         desk->is_at_rest = is_at_rest(rollout);
-        desk->is_paused = rollout->paused;
+        desk->is_paused = (rollout->holds & CTL_HOLD_PERSON) != 0;
     }
 }
 

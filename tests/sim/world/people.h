@@ -42,7 +42,7 @@ struct sim_plan {
     uint32_t *hosts, *waves, *kinds;
     struct ctl_rollout_wave wave_limits[SIM_PLAN_WAVES_MAX];
     struct proto_target *targets;
-    struct proto_buffer manifest;
+    struct proto_buffer manifest, policy;
     struct proto_signature signatures[2];
     uint32_t signers[2];
     uint32_t signatures_count;

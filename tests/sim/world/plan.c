@@ -6,6 +6,7 @@
 
 #include "common/hex.h"
 #include "proto/message.h"
+#include "proto/policy.h"
 #include "tests/sim/world/host.h"
 #include "tests/sim/world/people.h"
 
@@ -127,6 +128,32 @@ static void draw_signers(struct sim_plan *plan, uint32_t risk)
     plan->signatures_count = risk == PROTO_RISK_HIGH ? 2 : 1;
 }
 
+static void encode_policy(struct sim_plan *plan, struct proto_manifest *manifest)
+{
+    const struct ctl_rollout_limits *limits = &plan->rollout.limits;
+    struct proto_policy_wave waves[SIM_PLAN_WAVES_MAX];
+    const struct proto_policy policy = {
+        .format = PROTO_POLICY_FORMAT,
+        .stage_ms = (uint64_t)limits->stage_ms,
+        .job_ms = (uint64_t)limits->job_ms,
+        .revert_ms = (uint64_t)limits->revert_ms,
+        .soak_ms = (uint64_t)limits->soak_ms,
+        .failures_allowed = limits->failures_allowed,
+        .waves = waves,
+        .waves_count = plan->rollout.waves_count,
+    };
+    struct bl_error err = {0};
+
+    for (uint32_t i = 0; i < policy.waves_count; i++) {
+        waves[i] = (struct proto_policy_wave){plan->wave_limits[i].host_count,
+                                              plan->wave_limits[i].failures_allowed};
+    }
+    if (proto_policy_encode(&policy, &plan->policy, &err) < 0 ||
+        proto_policy_hash(plan->policy.data, plan->policy.size_bytes, manifest->policy_hash, &err) <
+            0)
+        sim_broken("a plan of this world: %s", err.text);
+}
+
 static void encode(struct sim_plan *plan, struct proto_manifest *manifest)
 {
     struct bl_error err = {0};
@@ -185,6 +212,7 @@ static void write_manifest(struct sim_plan *plan, uint32_t number)
     memcpy(manifest.rollout_id, plan->rollout.id, sizeof(manifest.rollout_id));
     draw_times(plan, &manifest);
     draw_signers(plan, manifest.risk);
+    encode_policy(plan, &manifest);
     encode(plan, &manifest);
 }
 
@@ -227,6 +255,7 @@ void sim_plan_release(struct sim_plan *plan)
     free(plan->kinds);
     free(plan->targets);
     proto_buffer_release(&plan->manifest);
+    proto_buffer_release(&plan->policy);
     *plan = (struct sim_plan){0};
 }
 
@@ -261,8 +290,7 @@ static json_t *base64(const struct proto_buffer *buffer)
 json_t *sim_plan_request(const struct sim_plan *plan)
 {
     const struct sim_law_rollout *rollout = &plan->rollout;
-    const struct ctl_rollout_limits *limits = &rollout->limits;
-    json_t *hosts = json_array(), *waves = json_array(), *signatures = json_array();
+    json_t *hosts = json_array(), *signatures = json_array();
 
     for (uint32_t i = 0; i < plan->signatures_count; i++) {
         const struct proto_signature *signature = &plan->signatures[i];
@@ -272,23 +300,15 @@ json_t *sim_plan_request(const struct sim_plan *plan)
             json_pack("{s:o, s:o}", "key", sim_hex(signature->key, PROTO_KEY_BYTES), "signature",
                       sim_hex(signature->signature, PROTO_SIGNATURE_BYTES)));
     }
-    for (uint32_t i = 0; i < rollout->waves_count; i++)
-        (void)json_array_append_new(
-            waves, json_pack("{s:i, s:i}", "hosts", (int)plan->wave_limits[i].host_count,
-                             "failures_allowed", (int)plan->wave_limits[i].failures_allowed));
     for (uint32_t i = 0; i < rollout->hosts_count; i++)
         (void)json_array_append_new(
             hosts, json_pack("{s:o, s:i, s:i}", "id",
                              sim_hex(plan->targets[i].host_id, PROTO_HOST_ID_BYTES), "kind",
                              (int)plan->kinds[i], "wave", (int)plan->waves[i] + 1));
 
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:i}}", "verb",
-                     "submit", "plan_text", "plan: nginx\n", "plan_name", "nginx", "manifest",
-                     base64(&plan->manifest), "signatures", signatures, "hosts", hosts, "waves",
-                     waves, "limits", "soak_ms", (json_int_t)limits->soak_ms, "stage_ms",
-                     (json_int_t)limits->stage_ms, "job_ms", (json_int_t)limits->job_ms,
-                     "revert_ms", (json_int_t)limits->revert_ms, "failures_allowed",
-                     (int)limits->failures_allowed);
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "verb", "submit", "plan_text",
+                     "plan: nginx\n", "plan_name", "nginx", "manifest", base64(&plan->manifest),
+                     "policy", base64(&plan->policy), "signatures", signatures, "hosts", hosts);
 }
 
 void sim_plan_offer(const struct sim_plan *plan, uint32_t place, struct proto_buffer *ret_message)

@@ -3,6 +3,7 @@
 """belay as a person and as a script meet it: what it prints where, and how it ends. BELAY names the program."""
 
 import base64
+import hashlib
 import json
 import os
 import pathlib
@@ -51,7 +52,7 @@ def upgrade(name, before="1.0"):
 
 
 def status(state="running", hosts=(), **fields):
-    document = good(rollout=ROLLOUT, plan="demo", risk="low", state=state, final=False, paused=False, code="c",
+    document = good(rollout=ROLLOUT, plan="demo", risk="low", state=state, final=False, paused=False, holds=[], code="c",
                     reason="because", next="", exit_code=None, created="2026-11-21T06:40:00.000Z", ended=None, wave=1,
                     soak_end=None, counts={}, hosts_count=2, failed_count=0, failures_allowed=0,
                     waves=[{"wave": 1, "hosts_count": 2, "failures_allowed": 0, "failed_count": 0, "state": "running"}],
@@ -442,7 +443,9 @@ class Run(Desk):
         self.assertIn(bytes.fromhex(done.stdout.strip()), base64.b64decode(submitted["manifest"]))
         self.assertEqual(submitted["plan_text"], PLAN)
         self.assertEqual(sorted((h["wave"], h["kind"]) for h in submitted["hosts"]), [(1, 0), (2, 0)])
-        self.assertEqual([wave["hosts"] for wave in submitted["waves"]], [1, 1])
+        policy = base64.b64decode(submitted["policy"])
+        digest = hashlib.blake2b(b"belay policy v1\n" + policy, digest_size=32).digest()
+        self.assertIn(digest, base64.b64decode(submitted["manifest"]))
         self.assertEqual(len(submitted["signatures"]), 1)
         self.assertIn(f"belay rollback {done.stdout.strip()}", done.stderr)
 
@@ -506,9 +509,12 @@ class Follow(Desk):
         self.assertIn("(PAUSED)", self.expect(0, "status").stdout)
 
     def test_waiting_ends_when_a_person_is_waited_for(self):
-        self.daemon.answer("watch", status(), status(paused=True, exit_code=4))
+        held = status(paused=True, holds=[{"code": "paused", "reason": "a person paused it"}], exit_code=4,
+                      next=f"belay resume {ROLLOUT}")
+        self.daemon.answer("watch", status(), held)
         done = self.expect(4, "status", ROLLOUT, "--wait")
         self.assertIn("(PAUSED)", done.stdout)
+        self.assertIn("held  a person paused it", done.stdout)
         self.assertIn(f"'belay resume {ROLLOUT}'", done.stderr)
 
     def test_outlives_the_controller(self):

@@ -165,14 +165,15 @@ static void builds_what_a_host_decodes(void **state)
     const struct fixture *fixture = *state;
     const struct ctl_preview *preview = &fixture->preview;
     const struct bl_wall now = {.ms = INT64_C(1800000000000)};
-    PROTO_AUTO_BUFFER bytes = {0};
+    CTL_AUTO_BUNDLE bundle = {0};
     PROTO_AUTO_ARENA arena = {0};
     struct proto_transaction transaction;
     struct proto_manifest manifest;
     struct bl_error err = {0};
 
-    assert_int_equal(ctl_manifest_build(&fixture->plan, preview, now, 77, &bytes, &err), 0);
-    assert_int_equal(proto_manifest_decode(bytes.data, bytes.size_bytes, &arena, &manifest, &err),
+    assert_int_equal(ctl_manifest_build(&fixture->plan, preview, now, 77, &bundle, &err), 0);
+    assert_int_equal(proto_manifest_decode(bundle.manifest.data, bundle.manifest.size_bytes, &arena,
+                                           &manifest, &err),
                      0);
     assert_memory_equal(manifest.rollout_id, preview->rollout_id, PROTO_ROLLOUT_ID_BYTES);
     assert_string_equal(manifest.plan, "openssl");
@@ -226,7 +227,7 @@ static void proves_each_target_and_nobody_else(void **state)
 {
     const struct fixture *fixture = *state;
     const struct ctl_preview *preview = &fixture->preview;
-    PROTO_AUTO_BUFFER bytes = {0};
+    CTL_AUTO_BUNDLE bundle = {0};
     PROTO_AUTO_ARENA arena = {0};
     struct proto_target targets[3];
     struct proto_manifest manifest;
@@ -234,9 +235,10 @@ static void proves_each_target_and_nobody_else(void **state)
     uint8_t root[PROTO_HASH_BYTES];
 
     assert_int_equal(ctl_manifest_build(&fixture->plan, preview, (struct bl_wall){.ms = 1000000}, 1,
-                                        &bytes, &err),
+                                        &bundle, &err),
                      0);
-    assert_int_equal(proto_manifest_decode(bytes.data, bytes.size_bytes, &arena, &manifest, &err),
+    assert_int_equal(proto_manifest_decode(bundle.manifest.data, bundle.manifest.size_bytes, &arena,
+                                           &manifest, &err),
                      0);
     for (uint32_t i = 0; i < 3; i++) {
         memcpy(targets[i].host_id, preview->hosts[i].host_id, PROTO_HOST_ID_BYTES);
@@ -264,37 +266,67 @@ static void signs_what_verifies(void **state)
 {
     const struct fixture *fixture = *state;
     CTL_AUTO_SECRET secret = {0};
-    PROTO_AUTO_BUFFER bytes = {0};
+    CTL_AUTO_BUNDLE bundle = {0};
     struct proto_signature signature;
     struct bl_error err = {0};
     struct ctl_key key;
 
     assert_int_equal(ctl_key_make("alice", PROTO_ROLE_OPERATOR, &key, &secret, &err), 0);
     assert_int_equal(ctl_manifest_build(&fixture->plan, &fixture->preview,
-                                        (struct bl_wall){.ms = 1000000}, 1, &bytes, &err),
+                                        (struct bl_wall){.ms = 1000000}, 1, &bundle, &err),
                      0);
-    assert_int_equal(ctl_manifest_sign(&bytes, &key, &secret, &signature, &err), 0);
-    assert_int_equal(
-        proto_verify(PROTO_MANIFEST_DOMAIN, bytes.data, bytes.size_bytes, &signature, &err), 0);
-    bytes.data[bytes.size_bytes / 2] ^= 1;
-    assert_int_equal(
-        proto_verify(PROTO_MANIFEST_DOMAIN, bytes.data, bytes.size_bytes, &signature, &err),
-        -EKEYREJECTED);
+    assert_int_equal(ctl_manifest_sign(&bundle.manifest, &key, &secret, &signature, &err), 0);
+    assert_int_equal(proto_verify(PROTO_MANIFEST_DOMAIN, bundle.manifest.data,
+                                  bundle.manifest.size_bytes, &signature, &err),
+                     0);
+    bundle.manifest.data[bundle.manifest.size_bytes / 2] ^= 1;
+    assert_int_equal(proto_verify(PROTO_MANIFEST_DOMAIN, bundle.manifest.data,
+                                  bundle.manifest.size_bytes, &signature, &err),
+                     -EKEYREJECTED);
 }
 
-static void submits_hosts_waves_and_limits(void **state)
+static void the_policy_is_signed_by_its_hash(void **state)
 {
     const struct fixture *fixture = *state;
-    PROTO_AUTO_BUFFER bytes = {0};
+    CTL_AUTO_BUNDLE bundle = {0};
+    PROTO_AUTO_ARENA arena = {0};
+    struct proto_manifest manifest;
+    struct proto_policy policy;
+    struct bl_error err = {0};
+    uint8_t hash[PROTO_HASH_BYTES];
+
+    assert_int_equal(ctl_manifest_build(&fixture->plan, &fixture->preview,
+                                        (struct bl_wall){.ms = 1000000}, 1, &bundle, &err),
+                     0);
+    assert_int_equal(
+        proto_policy_decode(bundle.policy.data, bundle.policy.size_bytes, &arena, &policy, &err),
+        0);
+    assert_int_equal(policy.waves_count, 2);
+    assert_int_equal(policy.waves[1].hosts_count, 2);
+    assert_int_equal(policy.soak_ms, 60000);
+    assert_int_equal(policy.failures_allowed, 1);
+    assert_true(policy.job_ms > 120000 + 360000 + 4000 + 420000 + 480000);
+    assert_int_equal(proto_manifest_decode(bundle.manifest.data, bundle.manifest.size_bytes, &arena,
+                                           &manifest, &err),
+                     0);
+    assert_int_equal(proto_policy_hash(bundle.policy.data, bundle.policy.size_bytes, hash, &err),
+                     0);
+    assert_memory_equal(manifest.policy_hash, hash, sizeof(hash));
+}
+
+static void submits_hosts_and_what_was_signed(void **state)
+{
+    const struct fixture *fixture = *state;
+    CTL_AUTO_BUNDLE bundle = {0};
     struct proto_signature signature = {0};
     CTL_AUTO_JSON *request = NULL;
     struct bl_error err = {0};
-    const json_t *host, *limits;
+    const json_t *host;
 
     assert_int_equal(ctl_manifest_build(&fixture->plan, &fixture->preview,
-                                        (struct bl_wall){.ms = 1000000}, 1, &bytes, &err),
+                                        (struct bl_wall){.ms = 1000000}, 1, &bundle, &err),
                      0);
-    request = ctl_submission(&fixture->plan, plan_text, &fixture->preview, &bytes, &signature, 1);
+    request = ctl_submission("openssl", plan_text, &fixture->preview, &bundle, &signature, 1);
     assert_non_null(request);
     assert_string_equal(ctl_json_text(request, "verb"), "submit");
     assert_string_equal(ctl_json_text(request, "plan_text"), plan_text);
@@ -302,12 +334,8 @@ static void submits_hosts_waves_and_limits(void **state)
     host = json_array_get(json_object_get(request, "hosts"), 2);
     assert_string_equal(ctl_json_text(host, "id"), fixture->preview.hosts[2].id);
     assert_int_equal(ctl_json_number(host, "wave"), 2); /* counted from 1 */
-    assert_int_equal(ctl_json_number(json_array_get(json_object_get(request, "waves"), 1), "hosts"),
-                     2);
-    limits = json_object_get(request, "limits");
-    assert_int_equal(ctl_json_number(limits, "soak_ms"), 60000);
-    assert_int_equal(ctl_json_number(limits, "failures_allowed"), 1);
-    assert_true(ctl_json_number(limits, "job_ms") > 120000 + 360000 + 4000 + 420000 + 480000);
+    assert_true(strlen(ctl_json_text(request, "policy")) >= bundle.policy.size_bytes);
+    assert_true(strlen(ctl_json_text(request, "manifest")) >= bundle.manifest.size_bytes);
 }
 
 static void counts_upwards_for_ever(void **state)
@@ -339,7 +367,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(builds_what_a_host_decodes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(proves_each_target_and_nobody_else, set_up, tear_down),
         cmocka_unit_test_setup_teardown(signs_what_verifies, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(submits_hosts_waves_and_limits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_policy_is_signed_by_its_hash, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(submits_hosts_and_what_was_signed, set_up, tear_down),
         cmocka_unit_test(counts_upwards_for_ever),
     };
 

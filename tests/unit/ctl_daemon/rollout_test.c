@@ -304,6 +304,9 @@ static void test_pause_holds_the_next_wave_and_is_audited(void **state)
     status = world_ask_verb(&world, "pause");
     assert_true(json_is_true(json_object_get(status, "paused")));
     assert_int_equal(json_number(status, "exit_code"), 4);
+    assert_int_equal(json_array_size(json_object_get(status, "holds")), 1);
+    assert_string_equal(json_word(json_array_get(json_object_get(status, "holds"), 0), "code"),
+                        "paused");
     assert_memory_equal(json_word(status, "next"), "belay resume", strlen("belay resume"));
     json_decref(status);
     world.hosts[1].answers_nothing = false;
@@ -422,8 +425,9 @@ static void assert_refused(const struct submission_wish *wish, const char *code)
 static void test_what_hosts_would_refuse_is_refused_early(void **state)
 {
     struct submission_wish wish = world_two_waves(&world);
+    struct submission_wish bolder;
     struct person stranger;
-    json_t *request, *answer;
+    json_t *request, *other, *answer;
     char id[17];
 
     world_add_hosts(&world, 3);
@@ -449,10 +453,26 @@ static void test_what_hosts_would_refuse_is_refused_early(void **state)
     json_decref(answer);
 
     request = world_submission(&world, &wish);
-    (void)json_object_set_new(json_array_get(json_object_get(request, "waves"), 0), "hosts",
+    (void)json_object_set_new(json_array_get(json_object_get(request, "hosts"), 0), "wave",
                               json_integer(2));
     answer = world_ask(&world, request);
     assert_string_equal(json_word(answer, "code"), "bad_manifest");
+    json_decref(answer);
+
+    bolder = wish;
+    bolder.failures_allowed = 1;
+    request = world_submission(&world, &wish); /* with a policy that nobody signed */
+    other = world_submission(&world, &bolder);
+    (void)json_object_set(request, "policy", json_object_get(other, "policy"));
+    json_decref(other);
+    answer = world_ask(&world, request);
+    assert_string_equal(json_word(answer, "code"), "policy_differs");
+    json_decref(answer);
+
+    request = world_submission(&world, &wish);
+    (void)json_object_set_new(request, "policy", json_string("AAAA"));
+    answer = world_ask(&world, request);
+    assert_string_equal(json_word(answer, "code"), "bad_policy");
     json_decref(answer);
 
     request = world_submission(&world, &wish);

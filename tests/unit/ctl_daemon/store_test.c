@@ -109,7 +109,6 @@ static const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES] = {9, 9};
 static void add_rollout(void)
 {
     static const struct proto_signature signatures[2] = {{{1}, {2}}, {{3}, {4}}};
-    static const struct ctl_rollout_wave waves[2] = {{1, 0}, {2, 1}};
     static const struct ctl_store_rollout_host hosts[3] = {{{1}, 0, 0}, {{2}, 1, 1}, {{3}, 0, 1}};
     struct ctl_store_rollout rollout = {
         .plan_name = "openssl",
@@ -117,9 +116,7 @@ static void add_rollout(void)
         .manifest = {(const uint8_t *)"bytes", 5},
         .signatures = signatures,
         .signatures_count = 2,
-        .limits = {1, 2, 3, 4, 5},
-        .waves = waves,
-        .wave_count = 2,
+        .policy = {(const uint8_t *)"pace", 4},
         .created = {1000},
         .submitted_by_uid = 42,
         .state = CTL_ROLLOUT_STAGING,
@@ -147,10 +144,8 @@ static int take_rollout(void *userdata, const struct ctl_store_rollout *rollout,
     assert_int_equal(rollout->signatures_count, 2);
     assert_int_equal(rollout->signatures[1].key[0], 3);
     assert_int_equal(rollout->signatures[1].signature[0], 4);
-    assert_int_equal(rollout->limits.soak_ms, 1);
-    assert_int_equal(rollout->limits.failures_allowed, 5);
-    assert_int_equal(rollout->wave_count, 2);
-    assert_int_equal(rollout->waves[1].failures_allowed, 1);
+    assert_int_equal(rollout->policy.size_bytes, 4);
+    assert_memory_equal(rollout->policy.data, "pace", 4);
     assert_int_equal(rollout->submitted_by_uid, 42);
     assert_int_equal(rollout->state, CTL_ROLLOUT_HALTED);
     assert_int_equal(rollout->ended.ms, 77);

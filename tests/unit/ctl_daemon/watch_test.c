@@ -87,7 +87,7 @@ static void test_who_does_not_read_gets_no_more_documents(void **state)
     run = world.engine->runs[0];
     end = bl_mono_after(bl_mono_now(), 2000);
     while (!bl_mono_reached(bl_mono_now(), end)) {
-        change(run, run->rollout.paused ? CTL_ROLLOUT_RESUME : CTL_ROLLOUT_PAUSE);
+        change(run, run->rollout.holds != 0 ? CTL_ROLLOUT_RESUME : CTL_ROLLOUT_PAUSE);
         world_turn(&world);
         if (client->out.size_bytes > most_bytes)
             most_bytes = client->out.size_bytes;

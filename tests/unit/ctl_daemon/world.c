@@ -11,6 +11,7 @@
 #include "common/hex.h"
 #include "common/random.h"
 #include "controller/daemon/setup.h"
+#include "proto/policy.h"
 #include "proto/trust.h"
 #include "tests/lib/unit.h"
 #include "tests/unit/ctl_daemon/loopback.h"
@@ -335,8 +336,28 @@ static uint32_t count_waves(const struct submission_wish *wish, uint32_t *ret_ho
     return waves;
 }
 
+static void encode_policy(const struct submission_wish *wish, uint32_t waves_count,
+                          struct proto_buffer *buffer)
+{
+    struct proto_policy_wave waves[4];
+    struct proto_policy policy = {.format = PROTO_POLICY_FORMAT,
+                                  .stage_ms = 60000,
+                                  .job_ms = 60000,
+                                  .revert_ms = 60000,
+                                  .soak_ms = 20,
+                                  .failures_allowed = wish->failures_allowed,
+                                  .waves = waves,
+                                  .waves_count = waves_count};
+    struct bl_error err = {0};
+
+    for (uint32_t i = 0; i < waves_count; i++)
+        waves[i] = (struct proto_policy_wave){wish->hosts_per_wave[i], wish->failures_allowed};
+    if (proto_policy_encode(&policy, buffer, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
 static void encode_manifest(const struct world *world, const struct submission_wish *wish,
-                            uint32_t hosts_count, struct proto_buffer *buffer)
+                            const struct proto_buffer *policy, struct proto_buffer *buffer)
 {
     struct proto_package package = {.name = "nginx", .version = ""};
     struct proto_pin pin = {
@@ -352,7 +373,6 @@ static void encode_manifest(const struct world *world, const struct submission_w
         .not_after_ms =
             wish->not_after_ms != 0 ? wish->not_after_ms : bl_wall_now().ms + 3600 * 1000,
         .counter = (uint64_t)bl_wall_now().ms,
-        .targets_count = hosts_count,
         .package_set = PROTO_SET_NAMED,
         .packages = &package,
         .packages_count = 1,
@@ -372,11 +392,16 @@ static void encode_manifest(const struct world *world, const struct submission_w
         .keep_way_back_ms = 1000,
     };
     struct bl_error err = {0};
+    uint32_t hosts_count;
 
+    (void)count_waves(wish, &hosts_count);
+    manifest.targets_count = hosts_count;
     for (uint32_t i = 0; i < hosts_count; i++) {
         memcpy(targets[i].host_id, world->hosts[i].public_key, PROTO_HOST_ID_BYTES);
         targets[i].kind = 0;
     }
+    assert_int_equal(
+        proto_policy_hash(policy->data, policy->size_bytes, manifest.policy_hash, &err), 0);
     assert_int_equal(proto_merkle_root(targets, hosts_count, manifest.targets_root, &err), 0);
     if (proto_manifest_encode(&manifest, buffer, &err) < 0)
         fail_msg("%s", err.text);
@@ -410,27 +435,24 @@ static json_t *sign_all(const struct submission_wish *wish, const struct proto_b
 
 json_t *world_submission(const struct world *world, const struct submission_wish *wish)
 {
-    PROTO_AUTO_BUFFER manifest = {0};
-    json_t *hosts = json_array(), *waves = json_array();
+    PROTO_AUTO_BUFFER manifest = {0}, policy = {0};
+    json_t *hosts = json_array();
     uint32_t hosts_count, waves_count = count_waves(wish, &hosts_count), host = 0;
 
-    encode_manifest(world, wish, hosts_count, &manifest);
+    encode_policy(wish, waves_count, &policy);
+    encode_manifest(world, wish, &policy, &manifest);
     for (uint32_t wave = 0; wave < waves_count; wave++) {
-        (void)json_array_append_new(waves,
-                                    json_pack("{s:i, s:i}", "hosts", wish->hosts_per_wave[wave],
-                                              "failures_allowed", wish->failures_allowed));
         for (uint32_t i = 0; i < wish->hosts_per_wave[wave]; i++, host++)
             (void)json_array_append_new(
                 hosts, json_pack("{s:o, s:i, s:i}", "id",
                                  hex(world->hosts[host].public_key, PROTO_HOST_ID_BYTES), "kind", 0,
                                  "wave", wave + 1));
     }
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:{s:i, s:i, s:i, s:i, s:i}}", "verb",
-                     "submit", "plan_text", "plan: nginx-2026\n", "plan_name", "nginx-2026",
-                     "manifest", base64(manifest.data, manifest.size_bytes), "signatures",
-                     sign_all(wish, &manifest), "hosts", hosts, "waves", waves, "limits", "soak_ms",
-                     20, "stage_ms", 60000, "job_ms", 60000, "revert_ms", 60000, "failures_allowed",
-                     (int)wish->failures_allowed);
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "verb", "submit", "plan_text",
+                     "plan: nginx-2026\n", "plan_name", "nginx-2026", "manifest",
+                     base64(manifest.data, manifest.size_bytes), "policy",
+                     base64(policy.data, policy.size_bytes), "signatures",
+                     sign_all(wish, &manifest), "hosts", hosts);
 }
 
 void world_submit(struct world *world, const struct submission_wish *wish, char ret_id[17])

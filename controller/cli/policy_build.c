@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/cli/policy_build.h"
+
+enum {
+    MINUTE_MS = 60 * 1000,
+    DAY_MS = 24 * 60 * MINUTE_MS,
+    MARGIN_MS = 10 * MINUTE_MS, /* restarts, slow disks, reconnects */
+};
+
+void ctl_limits_of(const struct ctl_plan *plan, uint32_t wave_count, struct ctl_limits *ret_limits)
+{
+    struct ctl_limits limits;
+
+    limits.stage_ms = plan->stage_within_ms + MARGIN_MS;
+    limits.job_ms = plan->quiesce.wait_ms + plan->change_within_ms + 2 * ctl_plan_verify_ms(plan) +
+                    2 * plan->confirm_within_ms + plan->watch_ms + MARGIN_MS;
+    limits.revert_ms = 2 * plan->change_within_ms + MARGIN_MS;
+    limits.valid_ms = DAY_MS + limits.stage_ms +
+                      (int64_t)wave_count * (limits.job_ms + limits.revert_ms + plan->soak_ms);
+    *ret_limits = limits;
+}
+
+int ctl_policy_build(const struct ctl_plan *plan, const struct ctl_preview *preview,
+                     struct proto_buffer *ret_policy, struct bl_error *err)
+{
+    struct proto_policy_wave waves[CTL_PLAN_WAVES_MAX];
+    struct proto_policy policy = {
+        .format = PROTO_POLICY_FORMAT,
+        .soak_ms = (uint64_t)plan->soak_ms,
+        .failures_allowed = ctl_plan_failures_allowed(plan, preview->target_count),
+        .waves = waves,
+        .waves_count = preview->wave_count,
+    };
+    struct ctl_limits limits;
+
+    ctl_limits_of(plan, preview->wave_count, &limits);
+    policy.stage_ms = (uint64_t)limits.stage_ms;
+    policy.job_ms = (uint64_t)limits.job_ms;
+    policy.revert_ms = (uint64_t)limits.revert_ms;
+    for (uint32_t i = 0; i < preview->wave_count; i++) {
+        waves[i].hosts_count = preview->waves[i].host_count;
+        waves[i].failures_allowed = preview->waves[i].failures_allowed;
+    }
+
+    return proto_policy_encode(&policy, ret_policy, err);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What must hold between steps. */
+#include <stddef.h>
+
+#include "common/check.h"
+#include "controller/core/rollout_inside.h"
+
+void ctl_rollout_check_counts(const struct ctl_rollout *rollout)
+{
+    BL_ASSERT(rollout->state >= 1 && rollout->state <= CTL_ROLLOUT_STATE_LAST);
+    BL_ASSERT(rollout->wave < rollout->wave_count);
+    BL_ASSERT(rollout->failed_count <= rollout->host_count);
+    BL_ASSERT(rollout->holds == 0 || ctl_rollout_is_going(rollout));
+    for (uint32_t i = 0; i < rollout->wave_count; i++) {
+        BL_ASSERT(rollout->waves[i].failed_count <= rollout->waves[i].host_count);
+        BL_ASSERT(rollout->waves[i].unready_count <= rollout->waves[i].host_count);
+        BL_ASSERT(rollout->waves[i].open_count <= rollout->waves[i].host_count);
+    }
+}
+
+static void check_host(const struct ctl_rollout *rollout, const struct ctl_rollout_host *host)
+{
+    bool must_end = !ctl_host_state_is_final(host->state) && host->state != CTL_HOST_READY;
+
+    BL_ASSERT(host->state >= 1 && host->state <= CTL_HOST_STATE_LAST);
+    BL_ASSERT(host->wave < rollout->wave_count);
+    BL_ASSERT(host->nonce == 0 || host->state == CTL_HOST_PROBATION);
+    BL_ASSERT(!host->lost || host->failed);
+    /* Nothing is in progress for ever. */
+    BL_ASSERT((host->deadline.ms != 0) == must_end || !rollout->submitted);
+    BL_ASSERT(host->deadline.ms == 0 ||
+              (rollout->wake_at.ms != 0 && rollout->wake_at.ms <= host->deadline.ms));
+}
+
+void ctl_rollout_check(const struct ctl_rollout *rollout)
+{
+    struct ctl_rollout_wave sums[CTL_ROLLOUT_WAVES_MAX] = {0};
+    uint32_t failed_count = 0;
+
+    ctl_rollout_check_counts(rollout);
+    for (uint32_t i = 0; i < rollout->host_count; i++) {
+        const struct ctl_rollout_host *host = &rollout->hosts[i];
+        struct ctl_rollout_wave *sum = &sums[host->wave];
+        bool is_unready = host->state == CTL_HOST_WAITING || host->state == CTL_HOST_STAGING;
+        bool is_open = !ctl_host_state_is_final(host->state) && !host->lost;
+
+        check_host(rollout, host);
+        sum->host_count++;
+        sum->failed_count += host->failed ? 1 : 0;
+        sum->unready_count += is_unready ? 1 : 0;
+        sum->open_count += is_open ? 1 : 0;
+        failed_count += host->failed ? 1 : 0;
+    }
+    BL_ASSERT(failed_count == rollout->failed_count);
+    for (uint32_t i = 0; i < rollout->wave_count; i++) {
+        BL_ASSERT(sums[i].host_count == rollout->waves[i].host_count);
+        BL_ASSERT(sums[i].failed_count == rollout->waves[i].failed_count);
+        BL_ASSERT(sums[i].unready_count == rollout->waves[i].unready_count);
+        BL_ASSERT(sums[i].open_count == rollout->waves[i].open_count);
+    }
+}

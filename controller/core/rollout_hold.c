@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stddef.h>
+
+#include "common/check.h"
+#include "controller/core/rollout.h"
+
+struct hold {
+    const char *code, *reason, *command;
+};
+
+static const struct hold holds[CTL_HOLD_COUNT] = {
+    {"paused", "a person paused it: nothing new starts, what runs goes on", "belay resume"},
+    {"window", "outside of the times that the plan gives for starts", "belay watch"},
+    {"gate", "a gate is not good", "belay why"},
+    {"approval", "the next wave needs an approval", "belay status"},
+    {"answer", "a person is asked what to do", "belay status"},
+};
+
+static const struct hold *find(enum ctl_hold hold)
+{
+    for (uint32_t i = 0; i < CTL_HOLD_COUNT; i++) {
+        if ((uint32_t)hold == 1U << i)
+            return &holds[i];
+    }
+    BL_ASSERT(hold == CTL_HOLD_PERSON); /* more than one bit, or none */
+
+    return &holds[0];
+}
+
+const char *ctl_hold_code(enum ctl_hold hold)
+{
+    return find(hold)->code;
+}
+
+const char *ctl_hold_reason(enum ctl_hold hold)
+{
+    return find(hold)->reason;
+}
+
+const char *ctl_hold_command(enum ctl_hold hold)
+{
+    return find(hold)->command;
+}

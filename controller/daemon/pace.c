@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/daemon/pace.h"
+
+_Static_assert((int)PROTO_POLICY_WAVES_MAX == (int)CTL_ROLLOUT_WAVES_MAX, "what is signed can run");
+_Static_assert((int)PROTO_POLICY_HOSTS_MAX == (int)CTL_ROLLOUT_HOSTS_MAX, "what is signed can run");
+
+void ctl_pace_of(const struct proto_policy *policy, struct ctl_pace *ret_pace)
+{
+    struct ctl_pace pace = {
+        .limits = {.soak_ms = (int64_t)policy->soak_ms,
+                   .stage_ms = (int64_t)policy->stage_ms,
+                   .job_ms = (int64_t)policy->job_ms,
+                   .revert_ms = (int64_t)policy->revert_ms,
+                   .failures_allowed = (uint32_t)policy->failures_allowed},
+        .wave_count = policy->waves_count,
+    };
+
+    for (uint32_t i = 0; i < policy->waves_count; i++) {
+        pace.waves[i].host_count = (uint32_t)policy->waves[i].hosts_count;
+        pace.waves[i].failures_allowed = (uint32_t)policy->waves[i].failures_allowed;
+        pace.host_count += pace.waves[i].host_count;
+    }
+    *ret_pace = pace;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/policy.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+
+#include "proto/manifest.h"
+#include "proto/memory.h"
+
+static const struct proto_field wave_fields[] = {
+    PROTO_FIELD_U64_MAX(struct proto_policy_wave, hosts_count, PROTO_POLICY_HOSTS_MAX),
+    PROTO_FIELD_U64_MAX(struct proto_policy_wave, failures_allowed, PROTO_POLICY_HOSTS_MAX),
+};
+static const struct proto_schema wave_schema = PROTO_SCHEMA(struct proto_policy_wave, wave_fields);
+
+#define P struct proto_policy
+
+static const struct proto_field policy_fields[] = {
+    PROTO_FIELD_U64(P, format),
+    PROTO_FIELD_U64(P, stage_ms),
+    PROTO_FIELD_U64(P, job_ms),
+    PROTO_FIELD_U64(P, revert_ms),
+    PROTO_FIELD_U64(P, soak_ms),
+    PROTO_FIELD_U64_MAX(P, failures_allowed, PROTO_POLICY_HOSTS_MAX),
+    PROTO_FIELD_LIST(P, waves, PROTO_POLICY_WAVES_MAX, &wave_schema),
+};
+const struct proto_schema proto_policy_schema = PROTO_SCHEMA(struct proto_policy, policy_fields);
+
+/* ---- what the tables cannot say; `code` is -EPROTO for foreign bytes, -EINVAL for a person ---- */
+
+static int check_times(const struct proto_policy *p, int code, struct bl_error *err)
+{
+    const struct {
+        const char *name;
+        uint64_t value_ms;
+        bool may_be_zero;
+    } times[] = {
+        {"stage_ms", p->stage_ms, false},
+        {"job_ms", p->job_ms, false},
+        {"revert_ms", p->revert_ms, false},
+        {"soak_ms", p->soak_ms, true},
+    };
+
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        if (times[i].value_ms > PROTO_POLICY_DURATION_MS_MAX)
+            return bl_fail(err, code, "%s: above 90 days", times[i].name);
+        if (times[i].value_ms == 0 && !times[i].may_be_zero)
+            return bl_fail(err, code, "%s: is 0", times[i].name);
+    }
+
+    return 0;
+}
+
+static int check_waves(const struct proto_policy *p, int code, struct bl_error *err)
+{
+    uint64_t hosts_count = 0;
+
+    if (p->waves_count == 0)
+        return bl_fail(err, code, "waves: none");
+    for (uint32_t i = 0; i < p->waves_count; i++) {
+        if (p->waves[i].hosts_count == 0)
+            return bl_fail(err, code, "waves[%u]: has no hosts", i);
+        hosts_count += p->waves[i].hosts_count;
+    }
+    if (hosts_count > PROTO_POLICY_HOSTS_MAX) {
+        return bl_fail(err, code, "waves: %llu hosts, allowed are %d",
+                       (unsigned long long)hosts_count, PROTO_POLICY_HOSTS_MAX);
+    }
+
+    return 0;
+}
+
+static int check_policy(const struct proto_policy *p, int code, struct bl_error *err)
+{
+    int r = 0;
+
+    if (p->format != PROTO_POLICY_FORMAT) {
+        r = bl_fail(err, code, "format %llu, this program knows %d", (unsigned long long)p->format,
+                    PROTO_POLICY_FORMAT);
+    }
+    if (r >= 0)
+        r = check_times(p, code, err);
+    if (r >= 0)
+        r = check_waves(p, code, err);
+
+    return r < 0 ? bl_wrap(err, "policy") : 0;
+}
+
+static int check_size(size_t size_bytes, struct bl_error *err)
+{
+    if (size_bytes <= PROTO_POLICY_BYTES_MAX)
+        return 0;
+
+    return bl_fail(err, -EMSGSIZE, "policy: %zu bytes long, allowed are %d", size_bytes,
+                   PROTO_POLICY_BYTES_MAX);
+}
+
+int proto_policy_decode(const void *data, size_t size_bytes, struct proto_arena *arena,
+                        struct proto_policy *ret_policy, struct bl_error *err)
+{
+    struct proto_policy policy;
+    int r;
+
+    r = check_size(size_bytes, err);
+    if (r >= 0)
+        r = proto_decode(&proto_policy_schema, data, size_bytes, arena, &policy, err);
+    if (r >= 0)
+        r = check_policy(&policy, -EPROTO, err);
+    if (r < 0)
+        return r;
+    *ret_policy = policy;
+
+    return 0;
+}
+
+int proto_policy_encode(const struct proto_policy *policy, struct proto_buffer *buffer,
+                        struct bl_error *err)
+{
+    size_t former_bytes = buffer->size_bytes;
+    int r;
+
+    r = proto_encode(&proto_policy_schema, policy, buffer, err);
+    if (r >= 0)
+        r = check_policy(policy, -EINVAL, err);
+    if (r >= 0)
+        r = check_size(buffer->size_bytes - former_bytes, err);
+    if (r < 0)
+        buffer->size_bytes = former_bytes;
+
+    return r;
+}
+
+int proto_policy_hash(const void *data, size_t size_bytes, uint8_t ret_hash[PROTO_HASH_BYTES],
+                      struct bl_error *err)
+{
+    crypto_generichash_state state;
+    int r;
+
+    r = proto_init(err);
+    if (r < 0)
+        return r;
+    (void)crypto_generichash_init(&state, NULL, 0, PROTO_HASH_BYTES);
+    (void)crypto_generichash_update(&state, (const uint8_t *)PROTO_POLICY_DOMAIN,
+                                    strlen(PROTO_POLICY_DOMAIN));
+    (void)crypto_generichash_update(&state, data, size_bytes);
+    (void)crypto_generichash_final(&state, ret_hash, PROTO_HASH_BYTES);
+
+    return 0;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROTO_POLICY_H
+#define PROTO_POLICY_H
+
+#include "proto/ids.h"
+#include "proto/schema.h"
+
+/*
+ * The policy is the controller's part of a plan: how a rollout goes over its hosts. No host acts by
+ * it. People sign it all the same, since its hash is in the manifest: who carries a rollout to the
+ * controller cannot make waves larger or waits shorter than they saw them.
+ */
+#define PROTO_POLICY_DOMAIN "belay policy v1\n"
+
+enum {
+    PROTO_POLICY_FORMAT = 1,
+    PROTO_POLICY_BYTES_MAX = 64 * 1024,
+    PROTO_POLICY_WAVES_MAX = 64,
+    PROTO_POLICY_HOSTS_MAX = 20000, /* over all waves */
+};
+
+#define PROTO_POLICY_DURATION_MS_MAX (UINT64_C(90) * 24 * 3600 * 1000)
+
+struct proto_policy_wave {
+    uint64_t hosts_count;      /* at least 1 */
+    uint64_t failures_allowed; /* the wave is good while no more hosts failed */
+};
+
+struct proto_policy {
+    uint64_t format;           /* PROTO_POLICY_FORMAT */
+    uint64_t stage_ms;         /* a host that has not staged by then is lost */
+    uint64_t job_ms;           /* START to an end state */
+    uint64_t revert_ms;        /* the way back */
+    uint64_t soak_ms;          /* after a wave ended well; 0 = none */
+    uint64_t failures_allowed; /* over the whole rollout */
+    struct proto_policy_wave *waves;
+    uint32_t waves_count;
+};
+
+extern const struct proto_schema proto_policy_schema;
+
+/*
+ * Decodes and checks what the schema cannot say: format, times, 1 to 64 waves of at least one host
+ * that add up to at most 20000. -EBADMSG, -EMSGSIZE, or -EPROTO when it decodes but is not allowed.
+ */
+int proto_policy_decode(const void *data, size_t size_bytes, struct proto_arena *arena,
+                        struct proto_policy *ret_policy, struct bl_error *err) BL_CHECKED;
+
+/* Same checks (-EINVAL), then encodes. On failure nothing was appended. */
+int proto_policy_encode(const struct proto_policy *policy, struct proto_buffer *buffer,
+                        struct bl_error *err) BL_CHECKED;
+
+/* BLAKE2b-256 over PROTO_POLICY_DOMAIN and the encoded policy: the manifest's `policy_hash`. */
+int proto_policy_hash(const void *data, size_t size_bytes, uint8_t ret_hash[PROTO_HASH_BYTES],
+                      struct bl_error *err) BL_CHECKED;
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/policy.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "proto/memory.h"
+#include "tests/lib/proto_walk.h"
+#include "tests/lib/unit.h"
+
+static struct proto_policy_wave sample_waves[] = {{1, 0}, {300, 3}, {70, 1}};
+
+static struct proto_policy sample(void)
+{
+    return (struct proto_policy){.format = PROTO_POLICY_FORMAT,
+                                 .stage_ms = 3600000,
+                                 .job_ms = 7200000,
+                                 .revert_ms = 5400000,
+                                 .soak_ms = 60000,
+                                 .failures_allowed = 4,
+                                 .waves = sample_waves,
+                                 .waves_count = 3};
+}
+
+static void encode(const struct proto_policy *policy, struct proto_buffer *buffer)
+{
+    struct bl_error err = {0};
+
+    if (proto_policy_encode(policy, buffer, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+static void a_good_one_comes_back(void **state)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    PROTO_AUTO_BUFFER buffer = {0};
+    const struct proto_policy in = sample();
+    struct proto_policy out;
+    struct bl_error err = {0};
+
+    encode(&in, &buffer);
+    if (proto_policy_decode(buffer.data, buffer.size_bytes, &arena, &out, &err) < 0)
+        fail_msg("%s", err.text);
+    walk_assert_equal(&proto_policy_schema, &in, &out);
+}
+
+/* Refused by who writes it and, when somebody writes it all the same, by who reads it. */
+static void assert_refused(const struct proto_policy *policy, const char *wanted)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    PROTO_AUTO_BUFFER buffer = {0};
+    struct bl_error err = {0};
+    struct proto_policy out;
+
+    assert_int_equal(proto_policy_encode(policy, &buffer, &err), -EINVAL);
+    if (strstr(err.text, wanted) == NULL)
+        fail_msg("'%s' is not in '%s'", wanted, err.text);
+    assert_int_equal(buffer.size_bytes, 0);
+
+    assert_int_equal(proto_encode(&proto_policy_schema, policy, &buffer, &err), 0);
+    assert_int_equal(proto_policy_decode(buffer.data, buffer.size_bytes, &arena, &out, &err),
+                     -EPROTO);
+    if (strstr(err.text, wanted) == NULL)
+        fail_msg("'%s' is not in '%s'", wanted, err.text);
+}
+
+#define REFUSED(wanted, ...)              \
+    do {                                  \
+        struct proto_policy p = sample(); \
+                                          \
+        __VA_ARGS__;                      \
+        assert_refused(&p, (wanted));     \
+    } while (0)
+
+static void what_makes_no_sense_is_refused(void **state)
+{
+    struct proto_policy_wave empty[] = {{1, 0}, {0, 0}}, large[] = {{20000, 0}, {1, 0}};
+
+    REFUSED("format", p.format = 2);
+    REFUSED("stage_ms: is 0", p.stage_ms = 0);
+    REFUSED("job_ms: is 0", p.job_ms = 0);
+    REFUSED("revert_ms: is 0", p.revert_ms = 0);
+    REFUSED("stage_ms: above", p.stage_ms = PROTO_POLICY_DURATION_MS_MAX + 1);
+    REFUSED("job_ms: above", p.job_ms = UINT64_MAX);
+    REFUSED("revert_ms: above", p.revert_ms = UINT64_MAX);
+    REFUSED("soak_ms: above", p.soak_ms = UINT64_MAX);
+    REFUSED("waves: none", p.waves_count = 0);
+    REFUSED("waves[1]: has no hosts", p.waves = empty; p.waves_count = 2);
+    REFUSED("waves: 20001 hosts", p.waves = large; p.waves_count = 2);
+}
+
+static void limits_are_of_the_tables(void **state)
+{
+    PROTO_AUTO_BUFFER buffer = {0};
+    struct proto_policy_wave many[PROTO_POLICY_WAVES_MAX + 1];
+    struct proto_policy policy = sample();
+    struct bl_error err = {0};
+
+    for (size_t i = 0; i < sizeof(many) / sizeof(many[0]); i++)
+        many[i] = (struct proto_policy_wave){1, 0};
+    policy.waves = many;
+    policy.waves_count = PROTO_POLICY_WAVES_MAX;
+    encode(&policy, &buffer);
+    policy.waves_count++;
+    assert_int_equal(proto_policy_encode(&policy, &buffer, &err), -EINVAL);
+    policy.waves_count = 1;
+    policy.failures_allowed = PROTO_POLICY_HOSTS_MAX + 1;
+    assert_int_equal(proto_policy_encode(&policy, &buffer, &err), -EINVAL);
+}
+
+static void nothing_short_and_nothing_behind_is_read(void **state)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    PROTO_AUTO_BUFFER buffer = {0};
+    const struct proto_policy in = sample();
+    struct proto_policy out;
+    struct bl_error err = {0};
+
+    encode(&in, &buffer);
+    for (size_t size = 0; size < buffer.size_bytes; size++) {
+        assert_int_equal(proto_policy_decode(buffer.data, size, &arena, &out, &err), -EBADMSG);
+    }
+    assert_int_equal(proto_buffer_append(&buffer, "\0", 1, &err), 0);
+    assert_int_equal(proto_policy_decode(buffer.data, buffer.size_bytes, &arena, &out, &err),
+                     -EBADMSG);
+    assert_int_equal(
+        proto_policy_decode(buffer.data, PROTO_POLICY_BYTES_MAX + 1, &arena, &out, &err),
+        -EMSGSIZE);
+}
+
+static void each_bit_counts(void **state)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    PROTO_AUTO_BUFFER buffer = {0};
+    const struct proto_policy in = sample();
+    uint8_t hash[PROTO_HASH_BYTES], other[PROTO_HASH_BYTES];
+    struct bl_error err = {0};
+
+    encode(&in, &buffer);
+    assert_int_equal(proto_policy_hash(buffer.data, buffer.size_bytes, hash, &err), 0);
+    for (size_t bit = 0; bit < buffer.size_bytes * 8; bit++) {
+        PROTO_AUTO_BUFFER again = {0};
+        struct proto_policy out;
+
+        buffer.data[bit / 8] ^= (uint8_t)(1U << bit % 8);
+        assert_int_equal(proto_policy_hash(buffer.data, buffer.size_bytes, other, &err), 0);
+        assert_memory_not_equal(hash, other, sizeof(hash));
+        /* Either refused, or another policy with these bytes as its only encoding. */
+        if (proto_policy_decode(buffer.data, buffer.size_bytes, &arena, &out, &err) >= 0) {
+            encode(&out, &again);
+            assert_int_equal(again.size_bytes, buffer.size_bytes);
+            assert_memory_equal(again.data, buffer.data, buffer.size_bytes);
+        }
+        buffer.data[bit / 8] ^= (uint8_t)(1U << bit % 8);
+    }
+}
+
+/* Who hashes without the domain could pass off other signed bytes as a policy. */
+static void the_hash_has_a_domain_of_its_own(void **state)
+{
+    static const uint8_t known[] = {0};
+    uint8_t hash[PROTO_HASH_BYTES], other[PROTO_HASH_BYTES];
+    struct bl_error err = {0};
+
+    assert_int_equal(proto_policy_hash(known, 0, hash, &err), 0);
+    assert_int_equal(
+        proto_policy_hash(PROTO_POLICY_DOMAIN, strlen(PROTO_POLICY_DOMAIN), other, &err), 0);
+    assert_memory_not_equal(hash, other, sizeof(hash));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_good_one_comes_back),
+        cmocka_unit_test(what_makes_no_sense_is_refused),
+        cmocka_unit_test(limits_are_of_the_tables),
+        cmocka_unit_test(nothing_short_and_nothing_behind_is_read),
+        cmocka_unit_test(each_bit_counts),
+        cmocka_unit_test(the_hash_has_a_domain_of_its_own),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
