@@ -29,6 +29,7 @@ MAY_INCLUDE = {
     "controller/select": {"common", "controller/select"},
     "controller/plan": {"common", "controller/plan", "controller/select", "proto"},
     "controller/outside": {"common", "controller/outside", "proto"},
+    "controller/gate": {"common", "controller/gate", "controller/outside"},
     "controller/daemon": {"common", "proto", "controller/core", "controller/outside",
                           "controller/select", "controller/daemon"},
     "controller/cli": {"common", "proto", "controller/plan", "controller/outside",
