@@ -24,6 +24,7 @@ enum ctl_cli_exit {
     CTL_CLI_ROLLED_BACK = 5,
     CTL_CLI_ROLLBACK_INCOMPLETE = 6,
     CTL_CLI_UNREACHABLE = 7, /* the controller */
+    CTL_CLI_SIGNAL = 128,    /* and its number: it ended the looking on, as shells count it */
 };
 
 enum {
@@ -42,7 +43,7 @@ struct ctl_cli_globals {
     bool socket_denied;  /* the last attempt to reach it failed for want of rights */
     bool json;
     bool help;
-    bool colour; /* of standard output; NO_COLOR and pipes turn it off */
+    bool colour; /* of standard output: --color; else NO_COLOR, pipes and TERM=dumb turn it off */
     /* Of the controller's last refusal, not escaped: its stable code, and what to do next. */
     char code[64], advice[256];
 };

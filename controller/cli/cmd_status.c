@@ -5,22 +5,22 @@
 #include "controller/cli/commands.h"
 #include "controller/cli/follow.h"
 #include "controller/cli/say.h"
-#include "controller/cli/status_view.h"
+#include "controller/cli/terminal.h"
 #include "controller/cli/values.h"
+#include "controller/outside/groups.h"
 #include "controller/outside/out.h"
 
 enum {
-    EXIT_INTERRUPTED = 130, /* as a shell counts SIGINT */
     LIMIT_MAX = 10000,
 };
 
 static int show_status(const struct ctl_cli_globals *globals, json_t *status)
 {
-    const struct ctl_view view = {
-        .colour = globals->colour, .rows_max = UINT32_MAX, .now = bl_wall_now()};
+    const struct ctl_view view = ctl_terminal_view(globals);
     int exit_code = ctl_view_exit_code(status);
 
     if (globals->json) {
+        (void)json_object_set_new(status, "groups", ctl_groups_of(status));
         ctl_cli_out_answer(status);
     } else {
         ctl_view_status(status, &view, stdout);
@@ -45,10 +45,10 @@ static int wait_for_end(struct ctl_cli_globals *globals, const char *rollout)
     r = ctl_follow(globals, rollout, &follower, &last, &err);
     if (r < 0)
         return ctl_cli_say_failure(globals, &err);
-    if (r == CTL_FOLLOW_INTERRUPTED) {
+    if (r > 0) {
         ctl_cli_say_next("the rollout goes on; 'belay status %s --wait' waits again",
                          last != NULL ? ctl_json_text(last, "rollout") : rollout);
-        return EXIT_INTERRUPTED;
+        return CTL_CLI_SIGNAL + r;
     }
 
     r = show_status(globals, last);

@@ -5,22 +5,23 @@
 #include "controller/cli/commands.h"
 #include "controller/cli/link.h"
 #include "controller/cli/say.h"
-#include "controller/cli/status_view.h"
+#include "controller/cli/terminal.h"
 #include "controller/cli/values.h"
+#include "controller/outside/groups.h"
 #include "controller/plan/plan.h"
 
 /* belay pause, resume, abort, rollback: what a person may order without signing. */
 
 static int order(struct ctl_cli_globals *globals, json_t *request, const char *next)
 {
-    const struct ctl_view view = {
-        .colour = globals->colour, .rows_max = UINT32_MAX, .now = bl_wall_now()};
+    const struct ctl_view view = ctl_terminal_view(globals);
     CTL_AUTO_JSON *answer = NULL;
     struct bl_error err = {0};
 
     if (ctl_cli_ask(globals, request, &answer, &err) < 0)
         return ctl_cli_say_failure(globals, &err);
     if (globals->json) {
+        (void)json_object_set_new(answer, "groups", ctl_groups_of(answer));
         ctl_cli_out_answer(answer);
     } else {
         ctl_view_status(answer, &view, stdout);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/file.h"
@@ -18,45 +19,80 @@ enum {
     PATIENCE_MS = 5 * 60 * 1000,
 };
 
+enum waited {
+    WAIT_TIME = 0,
+    WAIT_LINK,
+    WAIT_SIGNAL,
+};
+
 struct session {
     struct ctl_cli_globals *globals;
     const struct ctl_follower *follower;
     char rollout[64]; /* as typed, then the id of the first document: "latest" may change */
     int signal_fd;
+    int ended_by; /* the signal that ended the looking on */
     json_t *last;
     uint64_t documents_count;
 };
 
-/* SIGINT becomes readable, so that it ends the looking on and nothing else. */
-static int catch_interrupt(int *ret_fd, struct bl_error *err)
+/*
+ * Signals become readable: who looks on ends with them and nothing else does, and a screen that has
+ * to be given back is given back.
+ */
+static int catch_signals(const struct ctl_follower *follower, int *ret_fd, struct bl_error *err)
 {
     sigset_t set;
 
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGHUP);
+    if (follower->tick != NULL)
+        (void)sigaddset(&set, SIGWINCH);
+    if (follower->suspended != NULL)
+        (void)sigaddset(&set, SIGTSTP);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-        return bl_fail(err, -errno, "block SIGINT: %s", strerror(errno));
+        return bl_fail(err, -errno, "block signals: %s", strerror(errno));
     *ret_fd = signalfd(-1, &set, SFD_CLOEXEC);
     if (*ret_fd < 0)
-        return bl_fail(err, -errno, "wait for SIGINT: %s", strerror(errno));
+        return bl_fail(err, -errno, "wait for signals: %s", strerror(errno));
 
     return 0;
 }
 
-/* Waits for the link (-1: for nothing), Ctrl-C or the time. 1 the link, 2 Ctrl-C, 0 the time. */
-static int wait_for(const struct session *session, int link_fd, int timeout_ms,
-                    struct bl_error *err)
+/* WAIT_SIGNAL when it ends the looking on, else WAIT_TIME: something was seen to. */
+static int take_signal(struct session *session, struct bl_error *err)
+{
+    const struct ctl_follower *follower = session->follower;
+    struct signalfd_siginfo info;
+    ssize_t n = read(session->signal_fd, &info, sizeof(info));
+
+    if (n != (ssize_t)sizeof(info))
+        return bl_fail(err, -EIO, "read a signal: %s", n < 0 ? strerror(errno) : "cut off");
+    if (info.ssi_signo == SIGWINCH)
+        return WAIT_TIME;
+    if (info.ssi_signo == SIGTSTP) {
+        follower->suspended(follower->context);
+        return WAIT_TIME;
+    }
+    session->ended_by = (int)info.ssi_signo;
+
+    return WAIT_SIGNAL;
+}
+
+/* Waits for the link (-1: for nothing), a signal or the time: enum waited, or below 0. */
+static int wait_for(struct session *session, int link_fd, int timeout_ms, struct bl_error *err)
 {
     struct pollfd fds[2] = {{.fd = session->signal_fd, .events = POLLIN},
                             {.fd = link_fd, .events = POLLIN}};
     int r = poll(fds, 2, timeout_ms);
 
     if (r < 0)
-        return errno == EINTR ? 0 : bl_fail(err, -errno, "wait: %s", strerror(errno));
+        return errno == EINTR ? WAIT_TIME : bl_fail(err, -errno, "wait: %s", strerror(errno));
     if (fds[0].revents != 0)
-        return 2;
+        return take_signal(session, err);
 
-    return fds[1].revents != 0 ? 1 : 0;
+    return fds[1].revents != 0 ? WAIT_LINK : WAIT_TIME;
 }
 
 static void take_document(struct session *session, json_t *document)
@@ -71,7 +107,13 @@ static void take_document(struct session *session, json_t *document)
     session->follower->show(session->follower->context, document);
 }
 
-/* One connection's worth of documents. 1: the rollout ended, 2: Ctrl-C, -ENOTCONN: lost it. */
+static void tick(const struct session *session)
+{
+    if (session->follower->tick != NULL && session->last != NULL)
+        session->follower->tick(session->follower->context);
+}
+
+/* One connection's worth of documents. 1: the rollout ended, 2: a signal, -ENOTCONN: lost it. */
 static int read_documents(struct session *session, struct ctl_cli_link *link, struct bl_error *err)
 {
     for (;;) {
@@ -79,11 +121,10 @@ static int read_documents(struct session *session, struct ctl_cli_link *link, st
         bool is_end;
         int r = wait_for(session, link->fd, TICK_MS, err);
 
-        if (r < 0 || r == 2)
+        if (r < 0 || r == WAIT_SIGNAL)
             return r;
-        if (r == 0) {
-            if (session->follower->tick != NULL && session->last != NULL)
-                session->follower->tick(session->follower->context);
+        if (r == WAIT_TIME) {
+            tick(session);
             continue;
         }
         r = ctl_cli_link_receive(link, &document, err);
@@ -113,6 +154,15 @@ static int connect_and_read(struct session *session, struct bl_error *err)
     return read_documents(session, &link, err);
 }
 
+static void tell_away(const struct session *session)
+{
+    if (session->follower->away != NULL)
+        session->follower->away(session->follower->context);
+    else
+        (void)fputs("belay: the controller went away; the rollout goes on, waiting for it\n",
+                    stderr);
+}
+
 static int follow(struct session *session, struct bl_error *err)
 {
     struct bl_mono give_up = {0};
@@ -123,12 +173,11 @@ static int follow(struct session *session, struct bl_error *err)
         int r = connect_and_read(session, err);
 
         if (r >= 0)
-            return r == 1 ? CTL_FOLLOW_ENDED : CTL_FOLLOW_INTERRUPTED;
+            return r == 1 ? 0 : session->ended_by;
         if (r != -ENOTCONN || session->last == NULL)
             return r;
         if (!is_away || session->documents_count != before) {
-            (void)fputs("belay: the controller went away; the rollout goes on, waiting for it\n",
-                        stderr);
+            tell_away(session);
             give_up = bl_mono_after(bl_mono_now(), PATIENCE_MS);
             is_away = true;
         }
@@ -137,8 +186,9 @@ static int follow(struct session *session, struct bl_error *err)
         r = wait_for(session, -1, RETRY_MS, err);
         if (r < 0)
             return r;
-        if (r == 2)
-            return CTL_FOLLOW_INTERRUPTED;
+        if (r == WAIT_SIGNAL)
+            return session->ended_by;
+        tick(session);
     }
 }
 
@@ -152,7 +202,7 @@ int ctl_follow(struct ctl_cli_globals *globals, const char *rollout,
     if (strlen(rollout) >= sizeof(session.rollout))
         return bl_fail(err, -EINVAL, "'%.60s...' is no rollout", rollout);
     (void)snprintf(session.rollout, sizeof(session.rollout), "%s", rollout);
-    r = catch_interrupt(&signal_fd, err);
+    r = catch_signals(follower, &signal_fd, err);
     if (r < 0)
         return r;
     session.signal_fd = signal_fd;

@@ -10,19 +10,19 @@
  */
 struct ctl_follower {
     void (*show)(void *context, const json_t *document); /* after each change; borrowed */
-    void (*tick)(void *context);                         /* about once a second; may be NULL */
+    /* All may be NULL. */
+    void (*tick)(void *context); /* about once a second, and when the terminal has a new size */
+    void (*away)(void *context); /* the controller went away; NULL: said on standard error */
+    void (*suspended)(void *context); /* Ctrl-Z: has to stop the process itself */
     void *context;
     bool until_held; /* a rollout that waits for a person is as good as over */
 };
 
-enum ctl_follow_end {
-    CTL_FOLLOW_ENDED = 0, /* over, or held when that is asked for; *ret_last is the last document */
-    CTL_FOLLOW_INTERRUPTED, /* Ctrl-C: the rollout goes on */
-};
-
 /*
- * enum ctl_follow_end, or below 0. *ret_last may be set in all cases. -ENOTCONN when the controller
- * was never there, or stayed away for five minutes.
+ * 0: over, or held when that is asked for; *ret_last is the last document. Above 0: the number of
+ * the signal that ended the looking on (Ctrl-C, or the terminal was closed): the rollout goes on.
+ * *ret_last may be set in all cases. -ENOTCONN when the controller was never there, or stayed away
+ * for five minutes.
  */
 int ctl_follow(struct ctl_cli_globals *globals, const char *rollout,
                const struct ctl_follower *follower, json_t **ret_last, struct bl_error *err)

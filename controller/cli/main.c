@@ -15,13 +15,14 @@ enum {
 static void print_overview(FILE *to)
 {
     (void)fputs("belay upgrades Linux hosts in waves, and holds the way back ready on each.\n\n"
-                "usage: belay COMMAND [ARGUMENT …] [--json] [--socket PATH] [--config FILE]\n\n",
+                "usage: belay COMMAND [ARGUMENT …] [OPTION …]\n\n",
                 to);
     for (uint32_t i = 0; ctl_cli_command_at(i) != NULL; i++)
         (void)fprintf(to, "  %-14s %s\n", ctl_cli_command_at(i)->name, ctl_cli_command_at(i)->line);
     (void)fputs(
         "\nHOST is a name, an id or the unique beginning of one; ROLLOUT an id, its beginning,\n"
-        "or 'latest', which may be left out. 'belay COMMAND --help' tells more.\n\n"
+        "or 'latest', which may be left out. 'belay COMMAND --help' tells more. Everywhere:\n"
+        "--json, --color auto|never|always, --socket PATH, --config FILE.\n\n"
         "exit codes: 0 done well · 1 own error · 2 usage · 3 finished with failed hosts ·\n"
         "4 waits for a person · 5 rolled back · 6 rollback incomplete · 7 controller unreachable\n",
         to);

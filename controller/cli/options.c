@@ -24,7 +24,7 @@ static const struct ctl_cli_option *find_option(const struct ctl_cli_option *opt
     return NULL;
 }
 
-static const char *const global_names[] = {"socket", "config", "json", "help"};
+static const char *const global_names[] = {"socket", "config", "color", "json", "help"};
 
 static int fail_unknown(const struct ctl_cli_option *options, uint32_t option_count,
                         const char *argument, struct bl_error *err)
@@ -146,17 +146,32 @@ static int choose_socket(const char *given, const char *config_path,
     return 0;
 }
 
+static int choose_colour(const char *when, struct ctl_cli_globals *globals, struct bl_error *err)
+{
+    const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
+
+    if (strcmp(when, "auto") == 0) {
+        globals->colour = isatty(STDOUT_FILENO) == 1 &&
+                          (no_colour == NULL || no_colour[0] == '\0') && terminal != NULL &&
+                          strcmp(terminal, "dumb") != 0;
+        return 0;
+    }
+    if (strcmp(when, "always") != 0 && strcmp(when, "never") != 0)
+        return bl_fail(err, -EINVAL, "--color must be auto, never or always");
+    globals->colour = strcmp(when, "always") == 0;
+
+    return 0;
+}
+
 int ctl_cli_take_globals(int *argc, char **argv, struct ctl_cli_globals *globals,
                          struct bl_error *err)
 {
-    const char *socket = NULL, *config = NULL;
+    const char *socket = NULL, *config = NULL, *colour = NULL;
     const struct ctl_cli_option options[] = {
-        {"socket", CTL_CLI_VALUE, &socket},
-        {"config", CTL_CLI_VALUE, &config},
-        {"json", CTL_CLI_FLAG, &globals->json},
+        {"socket", CTL_CLI_VALUE, &socket},     {"config", CTL_CLI_VALUE, &config},
+        {"color", CTL_CLI_VALUE, &colour},      {"json", CTL_CLI_FLAG, &globals->json},
         {"help", CTL_CLI_FLAG, &globals->help},
     };
-    const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
     int kept = 0;
     int r;
 
@@ -189,8 +204,6 @@ int ctl_cli_take_globals(int *argc, char **argv, struct ctl_cli_globals *globals
     r = choose_socket(socket != NULL ? socket : getenv("BELAY_SOCKET"), config, globals, err);
     if (r < 0)
         return r;
-    globals->colour = isatty(STDOUT_FILENO) == 1 && (no_colour == NULL || no_colour[0] == '\0') &&
-                      terminal != NULL && strcmp(terminal, "dumb") != 0;
 
-    return 0;
+    return choose_colour(colour != NULL ? colour : "auto", globals, err);
 }

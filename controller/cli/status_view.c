@@ -1,15 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One page about one rollout, for somebody who was woken: what is it, why is it so, what may I type;
+ * then how far each wave is; then only the hosts that are not boring. The page is made of the status
+ * document, the size of the screen and the time, and of nothing else.
+ */
 #include "controller/cli/status_view.h"
 
+#include <inttypes.h>
 #include <string.h>
 
-#include "controller/cli/cli.h"
+#include "controller/outside/groups.h"
 #include "controller/outside/out.h"
 #include "controller/plan/value.h"
 
 enum {
+    LABEL_COLUMNS = 8,   /* "  holds " */
     TIME_TEXT_BYTES = 9, /* "06:40:12" */
-    STATE_BYTES = 512,   /* of a host, in words */
+    DURATION_BYTES = 64,
+    NUMBER_BYTES = 24,
+    WAVES_ROWS_MIN = 3, /* of the table of waves, however low the screen */
+    NARROW_COLUMNS = 76,
+    FEW_ROWS = 16,
 };
 
 static bool is_any(const char *word, const char *const *words)
@@ -22,271 +33,294 @@ static bool is_any(const char *word, const char *const *words)
     return false;
 }
 
-static const char *const ended_well[] = {"committed", NULL};
-static const char *const ended_badly[] = {"refused", "blocked", "reverted", "revert_failed", NULL};
-static const char *const under_way[] = {"running", "probation", "reverting", NULL};
-
-static void time_of_day(struct bl_wall now, char ret_text[TIME_TEXT_BYTES])
+enum ctl_style ctl_view_style(const char *state)
 {
-    char text[BL_WALL_TEXT_BYTES];
+    static const char *const good[] = {"complete", "committed", "done", NULL};
+    static const char *const bad[] = {"halted",        "rolled_back", "rollback_incomplete",
+                                      "rolling_back",  "stopping",    "aborted",
+                                      "failed",        "lost",        "blocked",
+                                      "revert_failed", "reverted",    "refused",
+                                      "reverting",     NULL};
+    static const char *const busy[] = {"staging", "running", "soaking", "probation", NULL};
 
-    bl_wall_to_text(now, text);
-    (void)snprintf(ret_text, TIME_TEXT_BYTES, "%.8s", text + strlen("2026-11-21T"));
-}
-
-static const char *paint(const struct ctl_view *view, const char *state)
-{
-    static const char *const good[] = {"complete", NULL};
-    static const char *const bad[] = {
-        "halted",  "rolled_back", "rollback_incomplete", "rolling_back", "stopping",
-        "aborted", NULL};
-
-    if (!view->colour)
-        return "";
     if (is_any(state, good))
-        return "\033[32m";
+        return CTL_STYLE_GOOD;
+    if (is_any(state, bad))
+        return CTL_STYLE_BAD;
 
-    return is_any(state, bad) ? "\033[31m" : "\033[33m";
+    return is_any(state, busy) ? CTL_STYLE_BUSY : CTL_STYLE_PLAIN;
 }
 
-static void print_line(FILE *to, const char *label, const char *text)
+static bool is_screen(const struct ctl_view *view)
 {
+    return view->rows_max != 0;
+}
+
+/* To the second: a page is not read faster than that. */
+static void duration_text(int64_t ms, char ret_text[DURATION_BYTES])
+{
+    ctl_plan_format_duration(ms < 0 ? 0 : ms - ms % 1000, ret_text, DURATION_BYTES);
+}
+
+/* ---- header ---- */
+
+/* Goes on behind what the line has, or on a new one when it does not fit. */
+static void put_word(struct ctl_canvas *canvas, const char *label, enum ctl_style style,
+                     const char *word)
+{
+    uint32_t columns = (uint32_t)(ctl_out_width(label) + ctl_out_width(word)) + 3;
+
+    if (word[0] == '\0')
+        return;
+    if (ctl_canvas_column(canvas) > 0 && ctl_canvas_column(canvas) + columns > canvas->width) {
+        ctl_canvas_end_line(canvas);
+        ctl_canvas_fill(canvas, LABEL_COLUMNS);
+    } else if (ctl_canvas_column(canvas) > 0) {
+        ctl_canvas_fill(canvas, ctl_canvas_column(canvas) + 2);
+    }
+    if (label[0] != '\0') {
+        ctl_canvas_put(canvas, CTL_STYLE_FAINT, label);
+        ctl_canvas_fill(canvas, ctl_canvas_column(canvas) + 1);
+    }
+    ctl_canvas_put(canvas, style, word);
+}
+
+static void put_field(struct ctl_canvas *canvas, const struct ctl_view *view, const char *label,
+                      enum ctl_style style, const char *text)
+{
+    uint32_t rows_max = is_screen(view) ? 2 : CTL_CANVAS_ENDLESS;
+
     if (text[0] == '\0')
         return;
-    (void)fprintf(to, "  %-5s ", label);
-    ctl_out_put(to, text);
-    (void)fputc('\n', to);
+    ctl_canvas_format(canvas, CTL_STYLE_FAINT, "  %s", label);
+    ctl_canvas_fill(canvas, LABEL_COLUMNS);
+    ctl_canvas_wrap(canvas, LABEL_COLUMNS, rows_max, style, text);
 }
 
-static void print_header(const json_t *status, const struct ctl_view *view, FILE *to)
+static void put_title(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas)
 {
     int64_t created_ms = ctl_json_instant(status, "created");
     int64_t ended_ms = ctl_json_instant(status, "ended");
-    int64_t soak_end_ms = ctl_json_instant(status, "soak_end");
     const char *state = ctl_json_text(status, "state");
-    const json_t *hold;
-    char took[64] = "-";
-    size_t i;
+    char took[DURATION_BYTES] = "";
 
-    if (created_ms >= 0) {
-        int64_t took_ms = (ended_ms >= 0 ? ended_ms : view->now.ms) - created_ms;
-
-        ctl_plan_format_duration(took_ms < 0 ? 0 : took_ms - took_ms % 1000, took, sizeof(took));
-    }
-    (void)fputs("rollout ", to);
-    ctl_out_put(to, ctl_json_text(status, "rollout"));
-    (void)fputs("  plan ", to);
-    ctl_out_put(to, ctl_json_text(status, "plan"));
-    (void)fputs("  risk ", to);
-    ctl_out_put(to, ctl_json_text(status, "risk"));
-    (void)fprintf(to, "  %s", paint(view, state));
-    ctl_out_put(to, state);
-    (void)fprintf(to, "%s%s  %s\n", view->colour ? "\033[0m" : "",
-                  ctl_json_bool(status, "paused") ? " (PAUSED)" : "", took);
-    print_line(to, "why", ctl_json_text(status, "reason"));
-    json_array_foreach (json_object_get(status, "holds"), i, hold) {
-        print_line(to, "held", ctl_json_text(hold, "reason"));
-    }
-    print_line(to, "next", ctl_json_text(status, "next"));
-    if (soak_end_ms > view->now.ms) {
-        char left[64];
-
-        ctl_plan_format_duration((soak_end_ms - view->now.ms) / 1000 * 1000, left, sizeof(left));
-        (void)fprintf(to, "  soak  %s left\n", left);
-    }
+    if (created_ms >= 0)
+        duration_text((ended_ms >= 0 ? ended_ms : view->now.ms) - created_ms, took);
+    put_word(canvas, "rollout", CTL_STYLE_STRONG, ctl_json_text(status, "rollout"));
+    put_word(canvas, "plan", CTL_STYLE_STRONG, ctl_json_text(status, "plan"));
+    put_word(canvas, "risk", CTL_STYLE_PLAIN, ctl_json_text(status, "risk"));
+    put_word(canvas, "", ctl_view_style(state), state);
+    if (ctl_json_bool(status, "paused"))
+        put_word(canvas, "", CTL_STYLE_BUSY, "(PAUSED)");
+    else if (json_array_size(json_object_get(status, "holds")) > 0)
+        put_word(canvas, "", CTL_STYLE_BUSY, "(HELD)");
+    put_word(canvas, "", CTL_STYLE_PLAIN, took);
+    ctl_canvas_end_line(canvas);
 }
 
+/* Why nothing new starts, one line each. */
+static void put_holds(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas)
+{
+    const json_t *hold;
+    size_t i;
+
+    json_array_foreach (json_object_get(status, "holds"), i, hold)
+        put_field(canvas, view, "held", CTL_STYLE_BUSY, ctl_json_text(hold, "reason"));
+}
+
+/* "soak  4m 10s left": what ends by itself, and when. */
+static void put_time_left(const char *label, const char *what, int64_t end_ms,
+                          const struct ctl_view *view, struct ctl_canvas *canvas)
+{
+    char left[DURATION_BYTES], text[DURATION_BYTES * 4];
+
+    duration_text(end_ms - view->now.ms, left);
+    (void)snprintf(text, sizeof(text), "%.160s%s%s left", what, what[0] != '\0' ? ": " : "", left);
+    put_field(canvas, view, label, CTL_STYLE_PLAIN, text);
+}
+
+static void put_header(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas)
+{
+    int64_t soak_end_ms = ctl_json_instant(status, "soak_end");
+    const json_t *blast = json_object_get(status, "blast");
+
+    put_title(status, view, canvas);
+    put_field(canvas, view, "why", CTL_STYLE_PLAIN, ctl_json_text(status, "reason"));
+    put_holds(status, view, canvas);
+    if (soak_end_ms > view->now.ms)
+        put_time_left("soak", "", soak_end_ms, view, canvas);
+    put_field(canvas, view, "then", CTL_STYLE_PLAIN, ctl_json_text(blast, "text"));
+    put_field(canvas, view, "next", CTL_STYLE_STRONG, ctl_json_text(status, "next"));
+}
+
+/* ---- waves ---- */
+
 struct wave_count {
-    uint32_t good, bad, lost, cancelled, under_way;
+    uint32_t now, done, good, bad, lost, back;
 };
 
 static struct wave_count count_wave(const json_t *hosts, int64_t wave)
 {
+    static const char *const under_way[] = {"running", "probation", "reverting", NULL};
+    static const char *const ended[] = {"committed", "reverted",  "revert_failed", "refused",
+                                        "blocked",   "cancelled", "lost",          NULL};
     struct wave_count count = {0};
     const json_t *host;
     size_t i;
 
     json_array_foreach (hosts, i, host) {
         const char *state = ctl_json_text(host, "state");
+        bool is_lost = strcmp(state, "lost") == 0;
 
         if (ctl_json_number(host, "wave") != wave)
             continue;
-        count.good += is_any(state, ended_well);
-        count.bad += is_any(state, ended_badly);
-        count.under_way += is_any(state, under_way);
-        count.lost += strcmp(state, "lost") == 0;
-        count.cancelled += strcmp(state, "cancelled") == 0;
+        count.now += is_any(state, under_way);
+        count.done += is_any(state, ended);
+        count.good += strcmp(state, "committed") == 0;
+        count.lost += is_lost;
+        count.bad += ctl_json_bool(host, "failed") && !is_lost;
+        count.back += strcmp(state, "reverted") == 0;
     }
 
     return count;
 }
 
-static const char *number(int64_t value, char ret_text[24])
+static const char *number(int64_t value, char ret_text[NUMBER_BYTES])
 {
-    (void)snprintf(ret_text, 24, "%lld", (long long)value);
+    (void)snprintf(ret_text, NUMBER_BYTES, "%" PRId64, value);
 
     return ret_text;
 }
 
-static void print_waves(const json_t *status, FILE *to)
+/* In which state a wave is for people: what a status calls running is held when nothing starts. */
+static const char *wave_state(const json_t *status, const json_t *wave)
 {
-    const json_t *hosts = json_object_get(status, "hosts"), *wave;
+    const char *state = ctl_json_text(wave, "state");
+    bool is_held =
+        json_array_size(json_object_get(status, "holds")) > 0 || ctl_json_bool(status, "paused");
+
+    if (is_held && ctl_json_number(wave, "wave") == ctl_json_number(status, "wave") &&
+        (strcmp(state, "running") == 0 || strcmp(state, "waiting") == 0))
+        return "held";
+
+    return state;
+}
+
+static void add_wave(const json_t *status, const json_t *wave, const struct ctl_view *view,
+                     struct ctl_table *table)
+{
+    int64_t index = ctl_json_number(wave, "wave");
+    struct wave_count count = count_wave(json_object_get(status, "hosts"), index);
+    int64_t soak_end_ms = ctl_json_instant(status, "soak_end");
+    bool soaks = strcmp(ctl_json_text(wave, "state"), "soaking") == 0;
+    char cells[9][NUMBER_BYTES], soak[DURATION_BYTES] = "-";
+
+    if (soaks && soak_end_ms > view->now.ms)
+        duration_text(soak_end_ms - view->now.ms, soak);
+    ctl_table_row(table,
+                  (const char *const[]){number(index, cells[0]),
+                                        number(ctl_json_number(wave, "hosts_count"), cells[1]),
+                                        number(count.now, cells[2]), number(count.done, cells[3]),
+                                        number(count.good, cells[4]), number(count.bad, cells[5]),
+                                        number(count.lost, cells[6]), number(count.back, cells[7]),
+                                        number(ctl_json_number(wave, "failures_allowed"), cells[8]),
+                                        soak, wave_state(status, wave)});
+}
+
+/* The waves around the present one, when not all have room. */
+static void put_waves(const json_t *status, const struct ctl_view *view, uint32_t rows_max,
+                      struct ctl_canvas *canvas)
+{
+    const json_t *waves = json_object_get(status, "waves");
+    const uint32_t count = (uint32_t)json_array_size(waves);
+    const bool is_narrow = canvas->width < NARROW_COLUMNS;
+    const struct ctl_canvas_table how = {.indent = is_narrow ? 0 : 2,
+                                         .gap = is_narrow ? 1 : 2,
+                                         .right = 0x3ff,
+                                         .style = ctl_view_style};
+    uint32_t present = (uint32_t)ctl_json_number(status, "wave"), first = 0, shown = count;
     CTL_AUTO_TABLE table = {0};
-    size_t i;
 
-    ctl_table_begin(&table, 9);
-    ctl_table_row(&table, (const char *const[]){"WAVE", "HOSTS", "NOW", "GOOD", "BAD", "LOST",
-                                                "NOT RUN", "MAY FAIL", "STATE"});
-    json_array_foreach (json_object_get(status, "waves"), i, wave) {
-        struct wave_count count = count_wave(hosts, ctl_json_number(wave, "wave"));
-        char cells[8][24];
-
-        ctl_table_row(&table, (const char *const[]){
-                                  number(ctl_json_number(wave, "wave"), cells[0]),
-                                  number(ctl_json_number(wave, "hosts_count"), cells[1]),
-                                  number(count.under_way, cells[2]), number(count.good, cells[3]),
-                                  number(count.bad, cells[4]), number(count.lost, cells[5]),
-                                  number(count.cancelled, cells[6]),
-                                  number(ctl_json_number(wave, "failures_allowed"), cells[7]),
-                                  ctl_json_text(wave, "state")});
+    ctl_table_begin(&table, 11);
+    ctl_table_row(&table,
+                  (const char *const[]){"WAVE", "PLAN", "NOW", "DONE", "OK", "BAD", "LOST", "BACK",
+                                        is_narrow ? "MAX" : "ALLOWED", "SOAK", "STATE"});
+    if (count + 1 > rows_max) {
+        shown = rows_max > 2 ? rows_max - 2 : 1; /* the head, and the line about the others */
+        first = present > shown / 2 + 1 ? present - shown / 2 - 1 : 0;
+        first = first + shown > count ? count - shown : first;
     }
-    ctl_table_print(&table, to, "  ");
-}
-
-/* Hosts that wait or ended as they should are only counted; all others are worth a line. */
-static bool is_interesting(const json_t *host)
-{
-    static const char *const boring[] = {"waiting", "ready", "committed", "cancelled", NULL};
-
-    return ctl_json_bool(host, "failed") || !is_any(ctl_json_text(host, "state"), boring);
-}
-
-/* "running, changing: upgrade, upgrading 34/120, nginx", "waiting, not connected" */
-static void describe_host(const json_t *host, char *ret_text, size_t text_bytes)
-{
-    const char *job_state = ctl_json_text(host, "job_state"), *step = ctl_json_text(host, "step");
-    const char *state = ctl_json_text(host, "state");
-    const char *progress = ctl_json_text(json_object_get(host, "progress"), "text");
-    bool is_lost = strcmp(state, "lost") == 0;
-
-    (void)snprintf(ret_text, text_bytes, "%s%s%s%s%s%s%s%s", state,
-                   job_state[0] != '\0' && strcmp(job_state, state) != 0 ? ", " : "",
-                   job_state[0] != '\0' && strcmp(job_state, state) != 0 ? job_state : "",
-                   step[0] != '\0' ? ": " : "", step, progress[0] != '\0' ? ", " : "", progress,
-                   ctl_json_bool(host, "connected") || is_lost ? "" : ", not connected");
-}
-
-static void print_hosts(const json_t *status, const struct ctl_view *view, FILE *to)
-{
-    CTL_AUTO_TABLE table = {0};
-    uint32_t shown = 0, left_out = 0;
-    const json_t *host;
-    size_t i;
-
-    ctl_table_begin(&table, 4);
-    ctl_table_row(&table, (const char *const[]){"HOST", "WAVE", "STATE", "REASON"});
-    json_array_foreach (json_object_get(status, "hosts"), i, host) {
-        char wave[24], state[STATE_BYTES];
-
-        if (!is_interesting(host))
-            continue;
-        if (shown == view->rows_max) {
-            left_out++;
-            continue;
-        }
-        shown++;
-        describe_host(host, state, sizeof(state));
-        ctl_table_row(&table, (const char *const[]){ctl_json_text(host, "name"),
-                                                    number(ctl_json_number(host, "wave"), wave),
-                                                    state, ctl_json_text(host, "reason")});
+    for (uint32_t i = first; i < first + shown; i++)
+        add_wave(status, json_array_get(waves, i), view, &table);
+    ctl_canvas_put_table(canvas, &table, &how);
+    if (shown < count) {
+        ctl_canvas_format(canvas, CTL_STYLE_FAINT, "  … %u waves before, %u after", (unsigned)first,
+                          (unsigned)(count - first - shown));
+        ctl_canvas_end_line(canvas);
     }
-    if (shown == 0)
+}
+
+/* ---- footer ---- */
+
+static void put_footer(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas)
+{
+    const json_t *leases = json_object_get(status, "leases_count");
+
+    if (view->notice != NULL) {
+        ctl_canvas_put(canvas, CTL_STYLE_BAD, view->notice);
+        ctl_canvas_end_line(canvas);
+    }
+    if (!view->is_watched)
         return;
-    (void)fputc('\n', to);
-    ctl_table_print(&table, to, "  ");
-    if (left_out > 0)
-        (void)fprintf(to, "  … and %u more\n", (unsigned)left_out);
+    if (json_is_integer(leases))
+        ctl_canvas_format(canvas, CTL_STYLE_FAINT, "leases %" PRId64 " · ",
+                          (int64_t)json_integer_value(leases));
+    ctl_canvas_put(canvas, CTL_STYLE_FAINT, "Ctrl-C ends only the watching: the rollout goes on");
+    ctl_canvas_end_line(canvas);
+}
+
+static void put_gap(struct ctl_canvas *canvas, bool is_low)
+{
+    if (!is_low)
+        ctl_canvas_end_line(canvas);
+}
+
+/* The first line below which nothing of `rows` more is left: what a part of the page may use. */
+static uint32_t rows_but(const struct ctl_canvas *canvas, uint32_t rows)
+{
+    uint32_t left = ctl_canvas_rows_left(canvas);
+
+    return left > rows ? left - rows : 0;
+}
+
+void ctl_view_page(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas)
+{
+    const uint32_t footer = (view->is_watched ? 1U : 0U) + (view->notice != NULL ? 1U : 0U);
+    const bool is_low = canvas->rows_max < FEW_ROWS;
+    CTL_AUTO_JSON *groups = ctl_groups_of(status);
+    uint32_t waves_rows, rows;
+
+    put_header(status, view, canvas);
+    put_gap(canvas, is_low);
+    /* Half of what is left for the waves, the rest for hosts. */
+    waves_rows = is_screen(view) ? rows_but(canvas, footer) / 2 : CTL_CANVAS_ENDLESS;
+    put_waves(status, view, waves_rows > WAVES_ROWS_MIN ? waves_rows : WAVES_ROWS_MIN, canvas);
+    rows = rows_but(canvas, footer);
+    if (json_array_size(groups) > 0 && rows > 0)
+        ctl_view_groups(groups, is_screen(view) ? rows - rows / 2 : CTL_CANVAS_ENDLESS, canvas);
+    ctl_view_hosts(status, groups, rows_but(canvas, footer), !is_screen(view), canvas);
+    if (canvas->failed)
+        return;
+    put_gap(canvas, !view->is_watched || ctl_canvas_rows_left(canvas) <= footer);
+    put_footer(status, view, canvas);
 }
 
 void ctl_view_status(const json_t *status, const struct ctl_view *view, FILE *to)
 {
-    print_header(status, view, to);
-    (void)fputc('\n', to);
-    print_waves(status, to);
-    print_hosts(status, view, to);
-}
+    CTL_AUTO_CANVAS canvas = {0};
 
-/* Hosts keep their order in a rollout, so `likely` mostly is the place; else all are looked at. */
-static const json_t *find_host(const json_t *status, const char *id, size_t likely)
-{
-    const json_t *host = json_array_get(json_object_get(status, "hosts"), likely);
-    size_t i;
-
-    if (host != NULL && strcmp(ctl_json_text(host, "id"), id) == 0)
-        return host;
-    json_array_foreach (json_object_get(status, "hosts"), i, host) {
-        if (strcmp(ctl_json_text(host, "id"), id) == 0)
-            return host;
-    }
-
-    return NULL;
-}
-
-static bool differs(const json_t *before, const json_t *after, const char *key)
-{
-    return !json_equal(json_object_get(before, key), json_object_get(after, key));
-}
-
-static const char *hanging_script(const json_t *host)
-{
-    return ctl_json_text(json_object_get(host, "progress"), "script");
-}
-
-void ctl_view_changes(const json_t *before, const json_t *status, struct bl_wall now, FILE *to)
-{
-    char at[TIME_TEXT_BYTES];
-    const json_t *host;
-    size_t i;
-
-    time_of_day(now, at);
-    json_array_foreach (json_object_get(status, "hosts"), i, host) {
-        const json_t *old = find_host(before, ctl_json_text(host, "id"), i);
-        char state[STATE_BYTES];
-
-        /* Connections come and go; only what the job does is news, and a script that hangs. */
-        if (!differs(old, host, "state") && !differs(old, host, "job_state") &&
-            !differs(old, host, "step") && strcmp(hanging_script(old), hanging_script(host)) == 0)
-            continue;
-        describe_host(host, state, sizeof(state));
-        (void)fprintf(to, "%sZ ", at);
-        ctl_out_put(to, ctl_json_text(host, "name"));
-        (void)fputs(": ", to);
-        ctl_out_put(to, state);
-        if (ctl_json_text(host, "reason")[0] != '\0') {
-            (void)fputs(" — ", to);
-            ctl_out_put(to, ctl_json_text(host, "reason"));
-        }
-        (void)fputc('\n', to);
-    }
-    if (!differs(before, status, "state") && !differs(before, status, "wave") &&
-        !differs(before, status, "holds"))
-        return;
-    (void)fprintf(to, "%sZ rollout ", at);
-    ctl_out_put(to, ctl_json_text(status, "state"));
-    (void)fprintf(to, "%s, wave %lld of %zu — ", ctl_json_bool(status, "paused") ? " (paused)" : "",
-                  (long long)ctl_json_number(status, "wave"),
-                  json_array_size(json_object_get(status, "waves")));
-    ctl_out_put(to, ctl_json_text(status, "reason"));
-    (void)fputc('\n', to);
-}
-
-int ctl_view_exit_code(const json_t *status)
-{
-    const json_t *exit_code = json_object_get(status, "exit_code");
-    json_int_t code = json_integer_value(exit_code);
-
-    if (json_is_integer(exit_code))
-        return code >= CTL_CLI_DONE && code <= CTL_CLI_UNREACHABLE ? (int)code : CTL_CLI_ERROR;
-
-    return CTL_CLI_DONE;
+    ctl_canvas_begin(&canvas, view->width != 0 ? view->width : CTL_CANVAS_ENDLESS,
+                     view->rows_max != 0 ? view->rows_max : CTL_CANVAS_ENDLESS, view->colour);
+    ctl_view_page(status, view, &canvas);
+    ctl_canvas_print(&canvas, to);
 }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "common/check.h"
 #include "common/text.h"
@@ -50,20 +51,52 @@ static bool is_wide(uint32_t point)
            (point >= 0x20000 && point <= 0x3fffd);
 }
 
+/* Marks that are drawn onto the character before them, and what is not drawn at all. */
+static bool is_mark(uint32_t point)
+{
+    return (point >= 0x300 && point <= 0x36f) || (point >= 0x483 && point <= 0x489) ||
+           (point >= 0x591 && point <= 0x5bd) || (point >= 0x610 && point <= 0x61a) ||
+           (point >= 0x64b && point <= 0x65f) || (point >= 0x1ab0 && point <= 0x1aff) ||
+           (point >= 0x1dc0 && point <= 0x1dff) || (point >= 0x200b && point <= 0x200f) ||
+           (point >= 0x2060 && point <= 0x2064) || (point >= 0x20d0 && point <= 0x20ff) ||
+           (point >= 0xfe00 && point <= 0xfe0f) || (point >= 0xfe20 && point <= 0xfe2f) ||
+           point == 0xfeff || (point >= 0xe0100 && point <= 0xe01ef);
+}
+
+/* The C library knows more, but only in a locale of UTF-8. */
+static uint32_t columns_of(uint32_t point)
+{
+    int columns = point < 0x80 ? 1 : wcwidth((wchar_t)point);
+
+    if (columns >= 0)
+        return (uint32_t)columns;
+
+    return is_mark(point) ? 0 : is_wide(point) ? 2 : 1;
+}
+
 /* `text` is escaped, so it is well-formed; a stray byte would only spoil the alignment. */
-size_t ctl_out_width(const char *text)
+size_t ctl_out_character(const char *text, uint32_t *ret_columns)
 {
     const unsigned char *at = (const unsigned char *)text;
+    size_t length = *at >= 0xf0 ? 4 : *at >= 0xe0 ? 3 : *at >= 0xc0 ? 2 : 1, used = 1;
+    uint32_t point = length == 1 ? *at : *at & (0xffU >> (length + 1));
+
+    for (; used < length && (at[used] & 0xc0) == 0x80; used++)
+        point = point << 6 | (at[used] & 0x3fU);
+    *ret_columns = columns_of(point);
+
+    return used;
+}
+
+size_t ctl_out_width(const char *text)
+{
     size_t width = 0;
 
-    while (*at != '\0') {
-        size_t length = *at >= 0xf0 ? 4 : *at >= 0xe0 ? 3 : *at >= 0xc0 ? 2 : 1;
-        uint32_t point = length == 1 ? *at : *at & (0xffU >> (length + 1));
+    while (*text != '\0') {
+        uint32_t columns;
 
-        at++;
-        for (size_t i = 1; i < length && (*at & 0xc0) == 0x80; i++)
-            point = point << 6 | (*at++ & 0x3fU);
-        width += is_wide(point) ? 2 : 1;
+        text += ctl_out_character(text, &columns);
+        width += columns;
     }
 
     return width;

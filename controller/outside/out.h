@@ -40,7 +40,9 @@ void ctl_table_print(const struct ctl_table *table, FILE *to, const char *indent
 void ctl_table_release(struct ctl_table *table);
 #define CTL_AUTO_TABLE BL_CLEANUP(ctl_table_release) struct ctl_table
 
-/* Display columns of a UTF-8 text without control characters (one a code point; wide ones two). */
+/* Display columns of a UTF-8 text without control characters; wide characters take two, marks none. */
 size_t ctl_out_width(const char *text);
+/* The bytes of the character at `text`, which is not empty, and how many columns it takes. */
+size_t ctl_out_character(const char *text, uint32_t *ret_columns);
 
 #endif

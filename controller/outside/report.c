@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "controller/outside/groups.h"
 #include "controller/outside/json.h"
 #include "controller/outside/out.h"
 
@@ -182,6 +183,34 @@ static void put_summary(const struct page *page, const json_t *document)
     (void)fputc('\n', page->to);
 }
 
+/* Failed hosts by their cause, so that sixty of one kind are a line. */
+static void put_groups(const struct page *page, const json_t *groups)
+{
+    CTL_AUTO_TABLE table = {0};
+    const json_t *group;
+    size_t i;
+
+    if (json_array_size(groups) == 0)
+        return;
+    put_heading(page, "##");
+    (void)fputs("causes\n", page->to);
+    ctl_table_begin(&table, 5);
+    ctl_table_row(&table, (const char *const[]){"HOSTS", "GRADE", "FIRST", "AT", "CAUSE"});
+    json_array_foreach (groups, i, group) {
+        const char *reason = ctl_json_text(group, "reason"), *grade = ctl_json_text(group, "grade");
+        char count[24], at[TIME_TEXT_BYTES];
+
+        (void)snprintf(count, sizeof(count), "%" PRId64, ctl_json_number(group, "count"));
+        ctl_table_row(&table, (const char *const[]){
+                                  count, grade[0] != '\0' ? grade : "-",
+                                  ctl_json_text(group, "first"), time_of_day(group, "first_at", at),
+                                  reason[0] != '\0' ? reason : ctl_json_text(group, "code")});
+    }
+    put_table(page, &table);
+    if (!page->is_markdown)
+        (void)fputc('\n', page->to);
+}
+
 static void put_hosts(const struct page *page, const json_t *hosts)
 {
     CTL_AUTO_TABLE table = {0};
@@ -279,11 +308,13 @@ void ctl_report_write(json_t *document, enum ctl_report_format format, FILE *to)
     size_t i;
 
     name_end_states(document);
+    (void)json_object_set_new(document, "groups", ctl_groups_of(document));
     if (format == CTL_REPORT_JSON) {
         ctl_out_json(document, to);
         return;
     }
     put_summary(&page, document);
+    put_groups(&page, json_object_get(document, "groups"));
     put_hosts(&page, hosts);
     if (page.is_markdown)
         (void)fputs("## steps\n\nTimes are UTC, by the controller's clock.\n\n", to);

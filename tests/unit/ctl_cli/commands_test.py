@@ -3,6 +3,7 @@
 """belay as a person and as a script meet it: what it prints where, and how it ends. BELAY names the program."""
 
 import base64
+import fcntl
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ import pty
 import re
 import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -568,8 +570,108 @@ class Follow(Desk):
                     break
             os.close(fd)
             self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
-            self.assertIn(b"\x1b[H\x1b[J", output)
+            self.assertIn(b"\x1b[?1049h", output)
+            self.assertIn(b"\x1b[?1049l", output)
             self.assertEqual(b"\x1b[3" in output, no_colour == "")
+
+
+class Screen(Desk):
+    """One screen on a terminal: pty and a terminal of a few lines of Python stand in for a person's."""
+
+    def watch(self, *frames, keys=(), size=(24, 80), **env):
+        """What the terminal was sent in all, and the exit code; `keys` are callables called between frames."""
+        self.daemon.answer("watch", *frames)
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execve(BELAY, [BELAY, "watch"], {**self.env, **env})
+        fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+        output = b""
+        steps = list(keys)
+        while select.select([fd], [], [], 60)[0]:
+            try:
+                output += os.read(fd, 65536)
+            except OSError:
+                break
+            while steps and steps[0][0] in output:
+                steps.pop(0)[1](pid, fd)
+        os.close(fd)
+        self.assertEqual(steps, [], output)
+        return output, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    def assert_given_back(self, output):
+        """The second screen was shown once and is gone; the cursor and the wrapping of lines are back."""
+        self.assertEqual((output.count(b"\x1b[?1049h"), output.count(b"\x1b[?1049l")), (1, 1))
+        after = output.split(b"\x1b[?1049l")[1]
+        self.assertNotIn(b"\x1b[H", after)
+        before = output.split(b"\x1b[?1049l")[0]
+        self.assertGreater(before.rindex(b"\x1b[?25h"), before.rindex(b"\x1b[?25l"))
+        self.assertGreater(before.rindex(b"\x1b[?7h"), before.rindex(b"\x1b[?7l"))
+        return after.decode()
+
+    def held(self):
+        release = threading.Event()
+        self.addCleanup(release.set)
+
+        def hold():
+            release.wait(60)
+            return ended("complete", 0)
+
+        return release, hold
+
+    def test_is_given_back_at_the_end(self):
+        output, code = self.watch(status(), ended("halted", 3))
+        self.assertEqual(code, 3)
+        after = self.assert_given_back(output)
+        self.assertIn("halted", after)
+        self.assertIn(f"next: 'belay report {ROLLOUT}'", after)
+
+    def test_is_given_back_after_ctrl_c(self):
+        _, hold = self.held()
+        output, code = self.watch(status(), hold, keys=[(b"Ctrl-C ends", lambda _pid, fd: os.write(fd, b"x\x03"))])
+        self.assertEqual(code, 130)
+        self.assertIn("the rollout goes on", self.assert_given_back(output))
+
+    def test_is_given_back_when_it_is_told_to_end(self):
+        _, hold = self.held()
+        output, code = self.watch(status(), hold,
+                                  keys=[(b"Ctrl-C ends", lambda pid, _fd: os.kill(pid, signal.SIGTERM))])
+        self.assertEqual(code, 143)
+        self.assert_given_back(output)
+
+    def test_fits_a_new_size_at_once(self):
+        release, hold = self.held()
+        hosts = [in_rollout(f"web-{i:03d}", "running", reason="x" * 200) for i in range(200)]
+        narrow = "why   " + "because " * 4
+
+        def shrink(_pid, fd):
+            fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 10, 40, 0, 0))
+
+        output, code = self.watch(status(hosts=hosts, reason="because " * 12), hold, NO_COLOR="1",
+                                  keys=[(b"more hosts", shrink), (narrow.strip().encode() + b"\x1b[K",
+                                                                 lambda _pid, _fd: release.set())])
+        self.assertEqual(code, 0)
+        small = output.split(b"\x1b[?1049l")[0].split(b"\x1b[H")[-2].decode()
+        lines = re.split(r"\r+\n", re.sub(r"\x1b\[[?0-9]*[A-Za-z]", "", small))
+        self.assertLessEqual(len(lines), 10)
+        self.assertLessEqual(max(map(len, lines)), 40)
+
+    def test_says_on_the_screen_that_the_controller_went_away(self):
+        self.daemon.answer("watch", status(), HANG_UP)
+        output, code = self.watch(ended("complete", 0))
+        self.assertEqual(code, 0)
+        self.assertIn(b"the controller went away", output.split(b"\x1b[?1049l")[0])
+
+    def test_is_none_on_a_dumb_terminal(self):
+        output, code = self.watch(status(), ended("complete", 0), TERM="dumb")
+        self.assertEqual(code, 0)
+        self.assertNotIn(b"\x1b", output)
+
+    def test_colour_is_as_wished(self):
+        self.daemon.answer("status", status())
+        self.assertNotIn("\x1b", self.expect(0, "status").stdout)
+        self.assertIn("\x1b[33mrunning", self.expect(0, "status", "--color=always").stdout)
+        self.assertNotIn("\x1b", self.expect(0, "status", "--color", "never").stdout)
+        self.assertIn("--color must be auto, never or always", self.expect(2, "status", "--color", "red").stderr)
 
 
 class Report(Desk):
@@ -592,6 +694,7 @@ class Report(Desk):
         self.assertIn("hosts     1 · 1 reverted\n", text)
         self.assertIn("took      2m 05s\n", text)
         self.assertIn("signed by alice\n", text)
+        self.assertRegex(text, r"causes\n +HOSTS .*\n +1 +functional +web-a +- +postinst \| of demo failed\n")
         self.assertRegex(text, r"web-a +1 +reverted +functional +postinst \| of demo failed\n")
         self.assertRegex(text, r"upgrade +06:40:10 +06:40:18 +8.5s +failed +postinst")
         self.assertRegex(text, r"restore +06:40:19 +- +- +-\n")
@@ -605,6 +708,10 @@ class Report(Desk):
         self.assertEqual(entry["grade"], "functional")
         self.assertEqual(entry["steps"][0]["start"], "2026-11-21T06:40:10.250Z")
         self.assertNotIn("ok", report)
+        self.assertEqual(report["groups"], [{
+            "count": 1, "code": "postinst", "reason": "postinst | of demo failed",
+            "example": "postinst | of demo failed", "grade": "functional", "first": "web-a", "first_at": None,
+            "next": "belay why web-a", "hosts": ["web-a"]}])
 
     def test_markdown_cuts_no_letter(self):
         self.daemon._answers["report"][0][0]["plan"] = "ä" * 200 + "x" + "ä" * 200
@@ -684,7 +791,7 @@ class Manual(Desk):
             if line.startswith("  "):
                 name = line[2:17].strip()
                 synopsis = self.expect(0, *name.split(), "--help").stdout.split("\n\n")[0]
-                yield name, set(re.findall(r"--[a-z-]+", synopsis)) - {"--socket", "--config"}
+                yield name, set(re.findall(r"--[a-z-]+", synopsis)) - {"--socket", "--config", "--color"}
 
     def complete(self, *words):
         """What bash offers for the last of the words."""
