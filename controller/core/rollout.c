@@ -73,8 +73,11 @@ void ctl_rollout_move(struct ctl_rollout *rollout, enum ctl_rollout_state to,
                       struct ctl_rollout_effects *effects)
 {
     bl_sm_move(rollout_rows, ROLLOUT_ROW_COUNT, &rollout->state, to);
+    if (to != CTL_ROLLOUT_STOPPING && !ctl_rollout_is_going(rollout))
+        ctl_alarm_drop(rollout, effects);
+    /* Nothing new starts any more, so nothing is held up; but a question may still be open. */
     if (!ctl_rollout_is_going(rollout))
-        rollout->holds = 0; /* nothing new starts any more, so nothing is held up */
+        rollout->holds &= (uint32_t)CTL_HOLD_ANSWER;
     if (to != CTL_ROLLOUT_SOAKING)
         rollout->soak_end = (struct bl_mono){0};
     effects->changed = true;
@@ -123,7 +126,7 @@ void ctl_rollout_cancel_untouched(struct ctl_rollout *rollout, struct ctl_rollou
         ctl_host_order_cancel(rollout, i, effects);
 }
 
-static void stop(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects)
+void ctl_rollout_stop(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects)
 {
     ctl_rollout_move(rollout, CTL_ROLLOUT_STOPPING, effects);
     ctl_rollout_cancel_untouched(rollout, effects);
@@ -135,13 +138,13 @@ static bool stop_if_unwell(struct ctl_rollout *rollout, struct ctl_rollout_effec
     for (uint32_t i = 0; i <= rollout->wave; i++) {
         if (rollout->waves[i].failed_count > rollout->waves[i].failures_allowed) {
             ctl_reason_wave_failed(rollout, i);
-            stop(rollout, effects);
+            ctl_rollout_stop(rollout, effects);
             return true;
         }
     }
     if (rollout->failed_count > rollout->limits.failures_allowed) {
         ctl_reason_rollout_failed(rollout);
-        stop(rollout, effects);
+        ctl_rollout_stop(rollout, effects);
         return true;
     }
 
@@ -183,7 +186,11 @@ static bool advance_once(struct ctl_rollout *rollout, struct bl_mono now,
 {
     const struct ctl_rollout_wave *wave = &rollout->waves[rollout->wave];
 
+    if (ctl_alarm_expire(rollout, now, effects))
+        return true;
     if (ctl_rollout_is_going(rollout) && stop_if_unwell(rollout, effects))
+        return true;
+    if (rollout->submitted && ctl_approval_update(rollout, now, effects))
         return true;
 
     switch ((enum ctl_rollout_state)rollout->state) {
@@ -206,7 +213,7 @@ static bool advance_once(struct ctl_rollout *rollout, struct bl_mono now,
         end_soak(rollout, effects);
         return true;
     case CTL_ROLLOUT_STOPPING:
-        if (ctl_rollout_open_count(rollout, rollout->wave_count) > 0)
+        if (rollout->alarm.is_open || ctl_rollout_open_count(rollout, rollout->wave_count) > 0)
             return false;
         ctl_rollout_move(rollout, rollout->aborted ? CTL_ROLLOUT_ABORTED : CTL_ROLLOUT_HALTED,
                          effects);
@@ -245,12 +252,19 @@ static void on_submit(struct ctl_rollout *rollout, struct bl_mono now,
 /*
  * Instants of the process before may be of another boot, and nobody watched meanwhile: every wait
  * begins anew, so that no host is lost and no soak is over for a time in which we were not there.
+ * What people were promised, or gave until an hour, goes on by the wall clock.
  */
-static void on_restart(struct ctl_rollout *rollout, struct bl_mono now,
+static void on_restart(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
                        struct ctl_rollout_effects *effects)
 {
+    const struct bl_mono now = event->now;
+
     effects->changed = effects->changed || rollout->wake_at.ms != 0;
     rollout->wake_at = (struct bl_mono){0};
+    ctl_alarm_restart(rollout, event, effects);
+    ctl_approval_restart(rollout, event, effects);
+    /* Before any order is repeated that this outdates. */
+    (void)ctl_alarm_expire(rollout, now, effects);
     for (uint32_t i = 0; i < rollout->host_count; i++) {
         if (rollout->hosts[i].deadline.ms != 0)
             ctl_host_renew_deadline(rollout, i, now);
@@ -268,13 +282,14 @@ static void on_host_report(struct ctl_rollout *rollout, const struct ctl_rollout
 {
     const struct ctl_rollout_host *host = &rollout->hosts[event->host];
 
+    bool was_severe = host->failed && host->grade >= PROTO_GRADE_SEVERE;
+
     BL_ASSERT(event->job_state >= 1 && event->job_state <= PROTO_JOB_STATE_LAST);
 
     ctl_host_report(rollout, event, effects);
-    if (ctl_rollout_is_going(rollout) && host->failed && host->grade >= PROTO_GRADE_SEVERE) {
-        ctl_reason_severe(rollout, event->host);
-        stop(rollout, effects);
-    }
+    /* Told again it is no news, and was answered. */
+    if (!was_severe && host->failed && host->grade >= PROTO_GRADE_SEVERE)
+        ctl_alarm_raise(rollout, event->host, event, effects);
 }
 
 void ctl_rollout_hold(struct ctl_rollout *rollout, enum ctl_hold hold, bool is_held,
@@ -296,7 +311,7 @@ static void on_abort(struct ctl_rollout *rollout, struct ctl_rollout_effects *ef
 
     rollout->aborted = true;
     ctl_reason_aborted(rollout);
-    stop(rollout, effects);
+    ctl_rollout_stop(rollout, effects);
 }
 
 static void dispatch(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
@@ -307,7 +322,7 @@ static void dispatch(struct ctl_rollout *rollout, const struct ctl_rollout_event
         on_submit(rollout, event->now, effects);
         break;
     case CTL_ROLLOUT_RESTART:
-        on_restart(rollout, event->now, effects);
+        on_restart(rollout, event, effects);
         break;
     case CTL_ROLLOUT_HOST_REPORT:
         BL_ASSERT(event->host < rollout->host_count);
@@ -337,7 +352,21 @@ static void dispatch(struct ctl_rollout *rollout, const struct ctl_rollout_event
         BL_ASSERT(event->host < rollout->host_count);
         ctl_host_go_back(rollout, event->host, event->now, effects);
         break;
+    case CTL_ROLLOUT_APPROVE:
+        ctl_approval_give(rollout, event, effects);
+        break;
+    case CTL_ROLLOUT_ANSWER:
+        ctl_alarm_answer(rollout, event, effects);
+        break;
     }
+}
+
+static struct bl_mono earlier(struct bl_mono a, struct bl_mono b)
+{
+    if (a.ms == 0 || b.ms == 0)
+        return a.ms == 0 ? b : a;
+
+    return a.ms < b.ms ? a : b;
 }
 
 /* When the next TIME matters; ms 0: never. */
@@ -345,12 +374,11 @@ static struct bl_mono next_wake(const struct ctl_rollout *rollout)
 {
     bool is_soaking = rollout->state == CTL_ROLLOUT_SOAKING && rollout->holds == 0 &&
                       ctl_rollout_open_count(rollout, rollout->wave + 1) == 0;
-    bool is_soak_first = rollout->wake_at.ms == 0 || rollout->soak_end.ms < rollout->wake_at.ms;
+    struct bl_mono wake_at = earlier(rollout->wake_at, rollout->alarm.deadline);
 
-    if (is_soaking && is_soak_first)
-        return rollout->soak_end;
+    wake_at = earlier(wake_at, ctl_approval_wake(rollout));
 
-    return rollout->wake_at;
+    return is_soaking ? earlier(wake_at, rollout->soak_end) : wake_at;
 }
 
 /*
@@ -359,6 +387,8 @@ static struct bl_mono next_wake(const struct ctl_rollout *rollout)
  */
 static void refresh_reason(struct ctl_rollout *rollout)
 {
+    if (rollout->state == CTL_ROLLOUT_STAGING)
+        ctl_reason_staging(rollout);
     if (rollout->state == CTL_ROLLOUT_RUNNING)
         ctl_reason_running(rollout);
     if (rollout->state == CTL_ROLLOUT_SOAKING)

@@ -21,6 +21,7 @@ enum {
     CTL_ROLLOUT_WAVES_MAX = 64,
     CTL_ROLLOUT_CODE_BYTES_MAX = 48,
     CTL_ROLLOUT_REASON_BYTES_MAX = 512,
+    CTL_APPROVALS_MAX = 256, /* that are kept at a time, of all waves to come */
 };
 
 /* As an event's `host` or `wave`: all of them. As an effect's `host`: the rollout itself. */
@@ -88,6 +89,38 @@ struct ctl_rollout_limits {
     int64_t job_ms;   /* START to an end state, all steps and probation included */
     int64_t revert_ms;
     uint32_t failures_allowed; /* over the whole rollout */
+    uint32_t approvals;        /* that each wave after the first needs */
+    int64_t answer_ms;  /* how long people are asked after a severe failure; 0 = not at all */
+    uint32_t otherwise; /* enum ctl_otherwise, when nobody answers; 0 = as STOP */
+};
+
+enum ctl_otherwise { /* stored: never renumbered */
+    CTL_OTHERWISE_STOP = 1,
+    CTL_OTHERWISE_ROLLBACK,
+};
+
+enum ctl_answer {            /* how the last severe failure was answered */
+    CTL_ANSWER_ROLLBACK = 1, /* by a person */
+    CTL_ANSWER_NO_ROLLBACK,
+    CTL_ANSWER_OTHERWISE_ROLLBACK, /* by nobody: the plan's word counted */
+    CTL_ANSWER_OTHERWISE_STOP,
+};
+
+/* A severe failure about which people are asked. Open only while the rollout is STOPPING. */
+struct ctl_alarm {
+    uint32_t number; /* how many there were; 0 = none ever */
+    uint32_t host;   /* that raised it; CTL_ROLLOUT_ALL: no host did */
+    bool is_open;
+    uint32_t answer;             /* enum ctl_answer, once it is not open any more; else 0 */
+    struct bl_mono deadline;     /* ms 0 = not open */
+    struct bl_wall since, until; /* the same by the wall clock, which goes on over a restart */
+};
+
+struct ctl_approval {
+    uint32_t wave;
+    uint64_t person; /* who: two approvals of one person are one */
+    struct bl_wall not_after;
+    struct bl_mono until; /* the same instant */
 };
 
 struct ctl_rollout {
@@ -101,6 +134,9 @@ struct ctl_rollout {
     bool aborted;
     struct bl_mono wake_at; /* no host's deadline is earlier; ms 0 = none has one */
     struct bl_mono soak_end;
+    struct ctl_alarm alarm;
+    struct ctl_approval approvals[CTL_APPROVALS_MAX]; /* for waves to come, none of them over */
+    uint32_t approvals_count;
     struct ctl_rollout_limits limits;
     struct ctl_rollout_wave waves[CTL_ROLLOUT_WAVES_MAX];
     struct ctl_rollout_host *hosts; /* borrowed: host_count of them, as long as the rollout */
@@ -142,17 +178,25 @@ enum ctl_rollout_event_type { /* stored: never renumbered */
      * life of the host begins.
      */
     CTL_ROLLOUT_HOST_WENT_BACK,
-    CTL_ROLLOUT_EVENT_LAST = CTL_ROLLOUT_HOST_WENT_BACK,
+    /* `nonce`: the person; that `wave` may start is good until `until`. */
+    CTL_ROLLOUT_APPROVE = 12,
+    /* To severe failure `number`: `yes`, everything goes back; or what was changed stays. */
+    CTL_ROLLOUT_ANSWER = 13,
+    CTL_ROLLOUT_EVENT_LAST = CTL_ROLLOUT_ANSWER,
 };
 
 struct ctl_rollout_event {
     struct bl_mono now;
+    struct bl_wall wall; /* the same instant: for what goes on over a restart */
     enum ctl_rollout_event_type type;
     uint32_t host;
     uint32_t wave;
     uint32_t job_state; /* enum proto_job_state, checked by the decoder */
     uint32_t grade;
     uint64_t nonce;
+    uint32_t number;
+    bool yes;
+    struct bl_wall until;
 };
 
 enum ctl_rollout_effect_type {
@@ -173,7 +217,7 @@ struct ctl_rollout_effect {
     struct bl_mono wake_at;
 };
 
-/* The caller owns `list` with room for 4 + 3 * host_count effects. */
+/* The caller owns `list` with room for 4 + 4 * host_count effects. */
 struct ctl_rollout_effects {
     uint32_t count, capacity;
     bool changed; /* the event changed the rollout: store it before performing anything */
@@ -222,5 +266,9 @@ void ctl_rollout_count(const struct ctl_rollout *rollout,
 
 /* The exit code of `belay status --wait` (docs: 0, 3, 4, 5, 6); -1 while it goes on. */
 int ctl_rollout_exit_code(const struct ctl_rollout *rollout);
+
+/* How many people must approve this wave (0-based), and how many have. */
+uint32_t ctl_approvals_needed(const struct ctl_rollout *rollout, uint32_t wave);
+uint32_t ctl_approvals_given(const struct ctl_rollout *rollout, uint32_t wave);
 
 #endif

@@ -10,7 +10,12 @@ void ctl_rollout_check_counts(const struct ctl_rollout *rollout)
     BL_ASSERT(rollout->state >= 1 && rollout->state <= CTL_ROLLOUT_STATE_LAST);
     BL_ASSERT(rollout->wave < rollout->wave_count);
     BL_ASSERT(rollout->failed_count <= rollout->host_count);
-    BL_ASSERT(rollout->holds == 0 || ctl_rollout_is_going(rollout));
+    BL_ASSERT((rollout->holds & ~(uint32_t)CTL_HOLD_ANSWER) == 0 || ctl_rollout_is_going(rollout));
+    /* A question has an end, and only a rollout that waits for it has a question. */
+    BL_ASSERT(rollout->alarm.is_open == ((rollout->holds & CTL_HOLD_ANSWER) != 0));
+    BL_ASSERT(rollout->alarm.is_open == (rollout->alarm.deadline.ms != 0));
+    BL_ASSERT(!rollout->alarm.is_open || rollout->state == CTL_ROLLOUT_STOPPING);
+    BL_ASSERT(rollout->approvals_count <= CTL_APPROVALS_MAX);
     for (uint32_t i = 0; i < rollout->wave_count; i++) {
         BL_ASSERT(rollout->waves[i].failed_count <= rollout->waves[i].host_count);
         BL_ASSERT(rollout->waves[i].unready_count <= rollout->waves[i].host_count);

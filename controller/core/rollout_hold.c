@@ -12,8 +12,9 @@ static const struct hold holds[CTL_HOLD_COUNT] = {
     {"paused", "a person paused it: nothing new starts, what runs goes on", "belay resume"},
     {"window", "outside of the times that the plan gives for starts", "belay watch"},
     {"gate", "a gate is not good", "belay why"},
-    {"approval", "the next wave needs an approval", "belay status"},
-    {"answer", "a person is asked what to do", "belay status"},
+    {"approval", "the next wave needs an approval", "belay approve"},
+    {"answer", "people are asked what a severe failure is answered with",
+     "belay approve --rollback"},
 };
 
 static const struct hold *find(enum ctl_hold hold)

@@ -22,6 +22,36 @@ uint32_t ctl_rollout_open_count(const struct ctl_rollout *rollout, uint32_t wave
 
 void ctl_rollout_cancel_untouched(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects);
 
+/* No new starts, whoever was not started is cancelled; the caller gives the reason. */
+void ctl_rollout_stop(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects);
+
+/* ---- severe failures ---- */
+
+/* Stops the rollout, and asks people. `host` may be CTL_ROLLOUT_ALL. Nothing once it goes back or ended. */
+void ctl_alarm_raise(struct ctl_rollout *rollout, uint32_t host,
+                     const struct ctl_rollout_event *event, struct ctl_rollout_effects *effects);
+/* True: nobody answered in time, and what the plan says then was ordered. */
+bool ctl_alarm_expire(struct ctl_rollout *rollout, struct bl_mono now,
+                      struct ctl_rollout_effects *effects);
+void ctl_alarm_answer(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
+                      struct ctl_rollout_effects *effects);
+void ctl_alarm_restart(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
+                       struct ctl_rollout_effects *effects);
+/* A rollback that a person ordered is an answer, too. */
+void ctl_alarm_drop(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects);
+
+/* ---- approvals of waves ---- */
+
+void ctl_approval_give(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
+                       struct ctl_rollout_effects *effects);
+/* Keeps the hold in step with what was given and is not over; true when that changed. */
+bool ctl_approval_update(struct ctl_rollout *rollout, struct bl_mono now,
+                         struct ctl_rollout_effects *effects);
+void ctl_approval_restart(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
+                          struct ctl_rollout_effects *effects);
+/* When the first of them is over; ms 0: none is kept. */
+struct bl_mono ctl_approval_wake(const struct ctl_rollout *rollout);
+
 /* ---- rollback ---- */
 
 void ctl_rollout_roll_back(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,

@@ -41,10 +41,29 @@ static void add_wave_failures(struct bl_text *text, const struct ctl_rollout *ro
     add_failures(text, wave->failed_count, wave->host_count, wave->failures_allowed);
 }
 
+/* "wave 2 of 3: waits for 1 of 2 approvals" */
+static void reason_unapproved(struct ctl_rollout *rollout)
+{
+    uint32_t needed = ctl_approvals_needed(rollout, rollout->wave);
+    struct bl_text text;
+
+    begin(rollout, &text, "approval_missing");
+    add_wave(&text, rollout, rollout->wave);
+    bl_text_add(&text, "waits for ");
+    bl_text_add_number(&text, needed - ctl_approvals_given(rollout, rollout->wave));
+    bl_text_add(&text, " of ");
+    bl_text_add_number(&text, needed);
+    bl_text_add(&text, needed == 1 ? " approval" : " approvals");
+}
+
 void ctl_reason_staging(struct ctl_rollout *rollout)
 {
     struct bl_text text;
 
+    if ((rollout->holds & CTL_HOLD_APPROVAL) != 0) {
+        reason_unapproved(rollout);
+        return;
+    }
     begin(rollout, &text, "staging");
     add_wave(&text, rollout, rollout->wave);
     bl_text_add(&text, "starts when its ");
@@ -91,13 +110,81 @@ void ctl_reason_rollout_failed(struct ctl_rollout *rollout)
                  rollout->limits.failures_allowed);
 }
 
-void ctl_reason_severe(struct ctl_rollout *rollout, uint32_t host)
+static void add_severe(struct bl_text *text, const struct ctl_rollout *rollout)
 {
+    uint32_t host = rollout->alarm.host;
+
+    add_wave(text, rollout, host < rollout->host_count ? rollout->hosts[host].wave : rollout->wave);
+    bl_text_add(text, host < rollout->host_count ? "a host failed severely" : "a severe failure");
+}
+
+/* Who would go back: what this rollout touched, and is not as before. */
+static uint32_t count_changed(const struct ctl_rollout *rollout)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < rollout->host_count; i++)
+        count += ctl_host_is_back(&rollout->hosts[i]) ? 0 : 1;
+
+    return count;
+}
+
+static void add_within(struct bl_text *text, const struct ctl_rollout *rollout)
+{
+    bl_text_add(text, " within ");
+    bl_text_add_number(text, (uint64_t)rollout->limits.answer_ms / 1000);
+    bl_text_add(text, " s");
+}
+
+void ctl_reason_severe(struct ctl_rollout *rollout)
+{
+    uint32_t changed_count = count_changed(rollout);
     struct bl_text text;
 
     begin(rollout, &text, "severe_failure");
-    add_wave(&text, rollout, rollout->hosts[host].wave);
-    bl_text_add(&text, "a host failed severely; no number of these is allowed");
+    add_severe(&text, rollout);
+    if (rollout->limits.answer_ms == 0) {
+        bl_text_add(&text, "; no number of these is allowed");
+        return;
+    }
+    bl_text_add(&text, "; ");
+    bl_text_add_number(&text, changed_count);
+    bl_text_add(&text, changed_count == 1 ? " host is changed; without an answer"
+                                          : " hosts are changed; without an answer");
+    add_within(&text, rollout);
+    bl_text_add(&text, rollout->limits.otherwise == CTL_OTHERWISE_ROLLBACK
+                           ? " all of them are taken back"
+                           : " they stay so, and the rollout ends");
+}
+
+void ctl_reason_answered(struct ctl_rollout *rollout)
+{
+    const struct ctl_alarm *alarm = &rollout->alarm;
+    struct bl_text text;
+
+    if (alarm->answer == CTL_ANSWER_OTHERWISE_STOP && rollout->limits.answer_ms == 0)
+        return; /* nobody was asked: the cause stands as it is */
+    if (alarm->answer == CTL_ANSWER_ROLLBACK)
+        begin(rollout, &text, "rollback_approved");
+    else if (alarm->answer == CTL_ANSWER_NO_ROLLBACK)
+        begin(rollout, &text, "rollback_declined");
+    else
+        begin(rollout, &text,
+              rollout->limits.answer_ms == 0 ? "severe_rollback" : "answer_missing");
+    add_severe(&text, rollout);
+    if (alarm->answer == CTL_ANSWER_ROLLBACK) {
+        bl_text_add(&text, "; a person approved that every host that was started is taken back");
+    } else if (alarm->answer == CTL_ANSWER_NO_ROLLBACK) {
+        bl_text_add(&text, "; a person decided that the other hosts stay as they are");
+    } else {
+        if (rollout->limits.answer_ms != 0) {
+            bl_text_add(&text, "; nobody answered");
+            add_within(&text, rollout);
+        }
+        bl_text_add(&text, alarm->answer == CTL_ANSWER_OTHERWISE_ROLLBACK
+                               ? "; every host that was started is taken back"
+                               : "; the other hosts stay as they are");
+    }
 }
 
 void ctl_reason_aborted(struct ctl_rollout *rollout)

@@ -257,6 +257,7 @@ int ctl_engine_step(struct ctl_engine *engine, struct ctl_run *run, struct ctl_r
     int r;
 
     event.now = bl_mono_now();
+    event.wall = at;
     run->last_used = engine->turns;
     ctl_run_step(run, &event, at);
     if (run->effects.changed) {

@@ -10,7 +10,7 @@
 
 enum {
     EFFECTS_BESIDE_HOSTS = 4, /* see struct ctl_rollout_effects */
-    EFFECTS_PER_HOST = 3,
+    EFFECTS_PER_HOST = 4,
 };
 
 struct loading {

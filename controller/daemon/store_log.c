@@ -13,8 +13,8 @@ int ctl_store_add_event(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_
 {
     CTL_AUTO_QUERY query = ctl_query_init(
         store,
-        "INSERT INTO events (rollout, wall_ms, mono_ms, type, host, wave, job_state, grade, nonce)"
-        " VALUES (?,?,?,?,?,?,?,?,?)",
+        "INSERT INTO events (rollout, wall_ms, mono_ms, type, host, wave, job_state, grade, nonce,"
+        " subject, yes, until_ms) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
         err);
 
     ctl_query_bind_blob(&query, id, PROTO_ROLLOUT_ID_BYTES);
@@ -26,6 +26,9 @@ int ctl_store_add_event(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_
     ctl_query_bind_i64(&query, event->job_state);
     ctl_query_bind_i64(&query, event->grade);
     ctl_query_bind_i64(&query, (int64_t)event->nonce);
+    ctl_query_bind_i64(&query, event->number);
+    ctl_query_bind_i64(&query, event->yes);
+    ctl_query_bind_i64(&query, event->until.ms);
 
     return ctl_query_run(&query);
 }
@@ -35,7 +38,8 @@ int ctl_store_each_event(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT
 {
     CTL_AUTO_QUERY query = ctl_query_init(
         store,
-        "SELECT wall_ms, mono_ms, type, host, wave, job_state, grade, nonce FROM events"
+        "SELECT wall_ms, mono_ms, type, host, wave, job_state, grade, nonce, subject, yes, until_ms"
+        " FROM events"
         " WHERE rollout=? ORDER BY number",
         err);
     int r;
@@ -45,12 +49,16 @@ int ctl_store_each_event(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT
         const uint32_t type = ctl_query_u32(&query, 2);
         const struct ctl_rollout_event event = {
             .now = {ctl_query_i64(&query, 1)},
+            .wall = {ctl_query_i64(&query, 0)},
             .type = (enum ctl_rollout_event_type)type,
             .host = ctl_query_u32(&query, 3),
             .wave = ctl_query_u32(&query, 4),
             .job_state = ctl_query_u32(&query, 5),
             .grade = ctl_query_u32(&query, 6),
             .nonce = (uint64_t)ctl_query_i64(&query, 7),
+            .number = ctl_query_u32(&query, 8),
+            .yes = ctl_query_i64(&query, 9) != 0,
+            .until = {ctl_query_i64(&query, 10)},
         };
 
         r = each(userdata, &event, (struct bl_wall){ctl_query_i64(&query, 0)}, err);

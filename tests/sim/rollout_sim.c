@@ -21,6 +21,16 @@ static void check_same(const struct world *w, const struct ctl_rollout *a,
     SIM_CHECK(&w->chance, a->submitted == b->submitted && a->failed_count == b->failed_count);
     SIM_CHECK(&w->chance, a->holds == b->holds && a->aborted == b->aborted);
     SIM_CHECK(&w->chance, a->wake_at.ms == b->wake_at.ms && a->soak_end.ms == b->soak_end.ms);
+    SIM_CHECK(&w->chance,
+              a->alarm.number == b->alarm.number && a->alarm.is_open == b->alarm.is_open);
+    SIM_CHECK(&w->chance,
+              a->alarm.deadline.ms == b->alarm.deadline.ms && a->alarm.answer == b->alarm.answer);
+    SIM_CHECK(&w->chance, a->approvals_count == b->approvals_count);
+    for (uint32_t i = 0; i < a->approvals_count; i++) {
+        SIM_CHECK(&w->chance, a->approvals[i].wave == b->approvals[i].wave &&
+                                  a->approvals[i].person == b->approvals[i].person &&
+                                  a->approvals[i].until.ms == b->approvals[i].until.ms);
+    }
     SIM_CHECK(&w->chance, strcmp(a->code, b->code) == 0 && strcmp(a->reason, b->reason) == 0);
     for (uint32_t i = 0; i < w->host_count; i++) {
         const struct ctl_rollout_host *x = &a->hosts[i], *y = &b->hosts[i];
@@ -43,6 +53,7 @@ static void check_new_start(struct world *w, uint32_t index)
 
     SIM_CHECK(&w->chance, !w->is_paused && !w->is_stopped && wave == w->live.wave);
     SIM_CHECK(&w->chance, wave + 1 >= w->wave_started);
+    SIM_CHECK(&w->chance, !w->is_severe);
     for (uint32_t v = 0; v <= wave; v++) {
         uint32_t failed = 0;
 
@@ -104,6 +115,10 @@ static void note_stored(struct world *w, const struct ctl_rollout_event *event)
         w->is_stopped = true;
     if (event->type == CTL_ROLLOUT_ROLLBACK && event->host == CTL_ROLLOUT_ALL)
         w->is_stopped = true;
+    if (event->type == CTL_ROLLOUT_APPROVE &&
+        w->approved_until_ms[event->wave][event->nonce] < event->until.ms &&
+        event->until.ms > w->now_ms)
+        w->approved_until_ms[event->wave][event->nonce] = event->until.ms;
     if (event->type == CTL_ROLLOUT_ROLLBACK) {
         for (uint32_t i = 0; i < w->host_count; i++) {
             bool in_scope =
@@ -201,9 +216,9 @@ static void tell(const struct world *w, const struct ctl_rollout_event *event,
     if (!sim_is_told)
         return;
 
-    (void)printf("%lld ms: event %d host %u job_state %u -> %s wave %u: %s\n", (long long)w->now_ms,
-                 (int)event->type, event->host, event->job_state,
-                 ctl_rollout_state_name(w->live.state), w->live.wave, w->live.reason);
+    (void)printf("%lld ms: event %d host %u job_state %u grade %u -> %s wave %u: %s\n",
+                 (long long)w->now_ms, (int)event->type, event->host, event->job_state,
+                 event->grade, ctl_rollout_state_name(w->live.state), w->live.wave, w->live.reason);
     for (uint32_t i = 0; i < effects->count; i++) {
         const struct ctl_rollout_effect *effect = &effects->list[i];
         bool has_host = effect->host != CTL_ROLLOUT_ALL;
@@ -222,11 +237,13 @@ static bool take_event(struct world *w, struct ctl_rollout_event event)
     struct ctl_rollout before = w->live;
 
     event.now = (struct bl_mono){.ms = w->now_ms};
+    event.wall = (struct bl_wall){.ms = w->now_ms};
     memcpy(hosts_before, w->live_hosts, sizeof(hosts_before));
     before.hosts = hosts_before;
     ctl_rollout_step(&w->live, &event, &effects);
     ctl_rollout_check(&w->live);
     tell(w, &event, &effects);
+    (void)fflush(stdout);
     if (!effects.changed)
         check_same(w, &before, &w->live);
     if (is_struck(w)) {
@@ -239,6 +256,13 @@ static bool take_event(struct world *w, struct ctl_rollout_event event)
         w->stored[w->stored_count++] = event;
     }
     note_stored(w, &event);
+    world_observe_alarm(w, &before.alarm, &event);
+    /* When it is decided: the order itself may have to be repeated after they are over. */
+    if (before.state == CTL_ROLLOUT_STAGING && w->live.state == CTL_ROLLOUT_RUNNING &&
+        w->live.wave > 0)
+        SIM_CHECK(&w->chance, world_count_approvals(w, w->live.wave) >= w->limits.approvals);
+    if (event.type != CTL_ROLLOUT_RESTART) /* repeats what was ordered, host by host */
+        world_check_order_of_reverts(w, &effects);
     observe(w);
     for (uint32_t i = 0; i < effects.count; i++) {
         if (effects.list[i].type == CTL_ROLLOUT_WAKE) {
@@ -294,19 +318,39 @@ static void people_act(struct world *w)
 {
     static const enum ctl_rollout_event_type acts[] = {
         CTL_ROLLOUT_PAUSE,  CTL_ROLLOUT_RESUME, CTL_ROLLOUT_RESUME,   CTL_ROLLOUT_TIME,
-        CTL_ROLLOUT_SUBMIT, CTL_ROLLOUT_ABORT,  CTL_ROLLOUT_ROLLBACK, CTL_ROLLOUT_ROLLBACK};
+        CTL_ROLLOUT_SUBMIT, CTL_ROLLOUT_ABORT,  CTL_ROLLOUT_ROLLBACK, CTL_ROLLOUT_ROLLBACK,
+        CTL_ROLLOUT_ANSWER, CTL_ROLLOUT_ANSWER, CTL_ROLLOUT_APPROVE,  CTL_ROLLOUT_APPROVE};
     struct ctl_rollout_event event = {
         .type = acts[sim_below(&w->chance, (uint32_t)(sizeof(acts) / sizeof(acts[0])))],
         .host = CTL_ROLLOUT_ALL,
         .wave = CTL_ROLLOUT_ALL,
     };
 
+    if (event.type == CTL_ROLLOUT_ANSWER) {
+        event.number = w->live.alarm.number + sim_below(&w->chance, 2);
+        event.yes = sim_percent(&w->chance, 50);
+    }
+    if (event.type == CTL_ROLLOUT_APPROVE) {
+        event.wave = sim_below(&w->chance, w->wave_count);
+        event.nonce = sim_below(&w->chance, PEOPLE);
+        event.until = (struct bl_wall){w->now_ms + sim_below(&w->chance, 200000)};
+    }
     if (event.type == CTL_ROLLOUT_ROLLBACK && sim_percent(&w->chance, 40)) {
         event.host = sim_below(&w->chance, w->host_count);
     } else if (event.type == CTL_ROLLOUT_ROLLBACK && sim_percent(&w->chance, 30)) {
         event.wave = sim_below(&w->chance, w->wave_count);
     }
     deliver(w, event);
+}
+
+static void everybody_approves(struct world *w)
+{
+    for (uint32_t person = 0; person < PEOPLE; person++) {
+        deliver(w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_APPROVE,
+                                              .wave = w->live.wave,
+                                              .nonce = person,
+                                              .until = {w->now_ms + 3600000}});
+    }
 }
 
 static void lie(struct world *w)
@@ -420,6 +464,9 @@ static void choose_fates(struct world *w)
         .job_ms = 600000,
         .revert_ms = 300000,
         .failures_allowed = sim_below(&w->chance, 4),
+        .approvals = sim_percent(&w->chance, 40) ? 1 + sim_below(&w->chance, 2) : 0,
+        .answer_ms = sim_percent(&w->chance, 30) ? 0 : 1 + sim_below(&w->chance, 60000),
+        .otherwise = 1 + sim_below(&w->chance, CTL_OTHERWISE_ROLLBACK),
     };
     for (uint32_t v = 0; v < w->wave_count; v++) {
         w->waves[v].host_count = 1 + sim_below(&w->chance, HOSTS_MAX / WAVES_MAX);
@@ -498,8 +545,10 @@ static void run_seed(uint64_t seed)
             lie(&w);
         if (!w.is_calm && sim_percent(&w.chance, 1))
             go_back(&w);
-        if (w.is_calm && w.live.holds != 0)
+        if (w.is_calm && (w.live.holds & CTL_HOLD_PERSON) != 0)
             deliver(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_RESUME});
+        if (w.is_calm && (w.live.holds & CTL_HOLD_APPROVAL) != 0)
+            everybody_approves(&w);
         goes_on = pass_time(&w);
         w.is_calm = w.is_calm || !goes_on;
         goes_on = goes_on || w.live.holds != 0; /* nothing happens until a person resumes */

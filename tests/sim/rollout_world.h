@@ -10,9 +10,10 @@
 enum {
     HOSTS_MAX = 12,
     WAVES_MAX = 4,
+    PEOPLE = 3,
     OUTBOX_MAX = 64,
     STORED_MAX = 4096,
-    EFFECTS_MAX = 4 + 3 * HOSTS_MAX,
+    EFFECTS_MAX = 4 + 4 * HOSTS_MAX,
     CHAOS_EVENTS = 150,
     EVENTS_MAX = 3500,
     GIVE_UP_MS = 1200000, /* a host in probation goes back by itself */
@@ -61,9 +62,21 @@ struct world {
     bool soak_is_watched;
     int64_t watched_ms;    /* since when the last wave to end is watched without a gap */
     uint32_t wave_started; /* the highest wave with a START, plus 1 */
+    bool is_severe;        /* something failed severely */
+    int64_t asked_ms;      /* since when people are asked about it */
+    int64_t approved_until_ms[WAVES_MAX][PEOPLE];
 };
 
 bool world_is_final(uint32_t job_state);
+
+/* Of different people, that are not over. */
+uint32_t world_count_approvals(const struct world *w, uint32_t wave);
+
+/* After an event that is stored: what became of a question that was open before, or is new. */
+void world_observe_alarm(struct world *w, const struct ctl_alarm *before,
+                         const struct ctl_rollout_event *event);
+
+void world_check_order_of_reverts(const struct world *w, const struct ctl_rollout_effects *effects);
 
 /* A moment within the next three seconds. */
 int64_t world_soon_ms(struct world *w);

@@ -3,8 +3,9 @@
  * Plays stories of one rollout. The words:
  *
  *   waves 1/0 10/1                     hosts/failures allowed, wave by wave; hosts are h1, h2, ...
- *   limits soak=30m failures=1         before the first event
+ *   limits soak=30m failures=1 approvals=2 answer=150s otherwise=rollback   before the first event
  *   submit | restart | time | pause | resume | abort | rollback [h2 | wave 1]
+ *   approve wave 2 by 1 for=24h | answer 1 yes|no        person 1; to severe failure 1
  *   h1 says STATE [nonce] [minor|functional|severe] | h1 seen | h1 went back | exit code?
  */
 #include <stdio.h>
@@ -16,7 +17,8 @@
 enum {
     HOSTS_MAX = 128,
     NONCE = 4711,
-    EFFECTS_MAX = 4 + 3 * HOSTS_MAX,
+    WALL_MS = 1000000, /* of the wall clock, when the story begins */
+    EFFECTS_MAX = 4 + 4 * HOSTS_MAX,
 };
 
 struct machine {
@@ -76,9 +78,14 @@ static void set_limits(const struct story *story, struct machine *m, const char 
         .stage_ms = story_option_ms(story, line, "stage", 3600000),
         .job_ms = story_option_ms(story, line, "job", 7200000),
         .revert_ms = story_option_ms(story, line, "revert", 3600000),
+        .answer_ms = story_option_ms(story, line, "answer", 0),
+        .otherwise = strstr(line, "otherwise=rollback") != NULL ? CTL_OTHERWISE_ROLLBACK
+                                                                : CTL_OTHERWISE_STOP,
     };
-    const char *failures = strstr(line, "failures=");
+    const char *failures = strstr(line, "failures="), *approvals = strstr(line, "approvals=");
 
+    if (approvals != NULL)
+        (void)sscanf(approvals, "approvals=%u", &limits.approvals);
     if (failures != NULL)
         (void)sscanf(failures, "failures=%u", &limits.failures_allowed);
     ctl_rollout_init(&m->rollout, &limits, m->waves, m->wave_count, m->hosts, m->host_count);
@@ -159,11 +166,35 @@ static bool parse_order(const char *line, struct ctl_rollout_event *event)
     return false;
 }
 
+/* What people sign: it needs the time. */
+static bool parse_signed(const struct story *story, const char *line,
+                         struct ctl_rollout_event *event)
+{
+    unsigned wave, person, number;
+    char word[8];
+
+    if (sscanf(line, "approve wave %u by %u", &wave, &person) == 2) {
+        event->type = CTL_ROLLOUT_APPROVE;
+        event->wave = wave - 1;
+        event->nonce = person;
+        event->until = (struct bl_wall){event->wall.ms + story_option_ms(story, line, "for", 0)};
+        return true;
+    }
+    if (sscanf(line, "answer %u %7s", &number, word) == 2) {
+        event->type = CTL_ROLLOUT_ANSWER;
+        event->number = number;
+        event->yes = strcmp(word, "yes") == 0;
+        return event->yes || strcmp(word, "no") == 0;
+    }
+
+    return false;
+}
+
 static void tell(struct story *story, void *machine, int64_t now_ms, const char *line)
 {
     struct machine *m = machine;
     struct ctl_rollout_effects effects = {.capacity = EFFECTS_MAX, .list = m->list};
-    struct ctl_rollout_event event = {.now = {.ms = now_ms + 1}};
+    struct ctl_rollout_event event = {.now = {.ms = now_ms + 1}, .wall = {.ms = now_ms + WALL_MS}};
 
     if (now_ms < 0 && strncmp(line, "waves ", 6) == 0) {
         set_waves(story, m, line);
@@ -177,7 +208,8 @@ static void tell(struct story *story, void *machine, int64_t now_ms, const char 
         story_answer(story, "%d", ctl_rollout_exit_code(&m->rollout));
         return;
     }
-    if (!parse_host(m, line, &event) && !parse_order(line, &event))
+    if (!parse_host(m, line, &event) && !parse_signed(story, line, &event) &&
+        !parse_order(line, &event))
         story_bad_line(story, line);
 
     ctl_rollout_step(&m->rollout, &event, &effects);

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/core/promise.h"
+
+#include <stddef.h>
+
+#include "common/check.h"
+#include "controller/core/rollout_host.h"
+
+const char *ctl_promise_name(enum ctl_promise promise)
+{
+    static const char *const names[] = {
+        [CTL_PROMISE_DOWNTIME] = "downtime",
+        [CTL_PROMISE_ROLLBACK_STARTS] = "rollback_starts",
+        [CTL_PROMISE_RESTORED] = "restored",
+    };
+
+    return names[promise];
+}
+
+const char *ctl_promise_state_name(enum ctl_promise_state state)
+{
+    static const char *const names[] = {
+        [CTL_PROMISE_NOT_MADE] = "not_made", [CTL_PROMISE_IDLE] = "idle",
+        [CTL_PROMISE_RUNNING] = "running",   [CTL_PROMISE_WARNING] = "warning",
+        [CTL_PROMISE_MISSED] = "missed",     [CTL_PROMISE_KEPT] = "kept",
+    };
+
+    return names[state];
+}
+
+void ctl_promises_init(struct ctl_promises *promises, const int64_t allowed_ms[CTL_PROMISE_COUNT],
+                       struct ctl_promise_host *hosts, uint32_t host_count)
+{
+    *promises = (struct ctl_promises){.hosts = hosts};
+    for (uint32_t i = 0; i < CTL_PROMISE_COUNT; i++)
+        promises->clocks[i].allowed_ms = allowed_ms[i];
+    for (uint32_t i = 0; i < host_count; i++)
+        hosts[i] = (struct ctl_promise_host){0};
+}
+
+/* A wall clock that was set back in between takes nothing away from what was counted. */
+static int64_t between_ms(int64_t from_ms, struct bl_wall until)
+{
+    return until.ms > from_ms ? until.ms - from_ms : 0;
+}
+
+/* It does not serve, or nobody can tell. */
+static bool is_down(const struct ctl_rollout_host *host)
+{
+    return host->touched && (host->state == CTL_HOST_RUNNING || host->state == CTL_HOST_REVERTING ||
+                             host->state == CTL_HOST_REVERT_FAILED || host->state == CTL_HOST_LOST);
+}
+
+static bool is_bad(const struct ctl_rollout_host *host)
+{
+    return host->touched && (host->failed || host->revert_wanted) && !ctl_host_is_back(host);
+}
+
+static bool is_on_its_way(const struct ctl_rollout_host *host)
+{
+    return host->revert_wanted || host->state == CTL_HOST_REVERTING ||
+           host->state == CTL_HOST_REVERT_FAILED;
+}
+
+static void count(uint32_t *sum, bool *was, bool is)
+{
+    *sum += is ? 1 : 0;
+    *sum -= *was ? 1 : 0;
+    *was = is;
+}
+
+static void note_host(struct ctl_promises *promises, const struct ctl_rollout *rollout,
+                      uint32_t index, struct bl_wall at)
+{
+    const struct ctl_rollout_host *host = &rollout->hosts[index];
+    struct ctl_promise_host *kept = &promises->hosts[index];
+    struct ctl_promise_clock *clock = &promises->clocks[CTL_PROMISE_DOWNTIME];
+    bool bad = is_bad(host), down = is_down(host);
+
+    if (down && !kept->is_down) {
+        kept->down_since_ms = at.ms;
+        clock->ran = true;
+    } else if (!down && kept->is_down) {
+        kept->down_ms += between_ms(kept->down_since_ms, at);
+        if (kept->down_ms > clock->worst_ms)
+            clock->worst_ms = kept->down_ms;
+    }
+    count(&promises->down_count, &kept->is_down, down);
+    count(&promises->bad_count, &kept->is_bad, bad);
+    count(&promises->waiting_count, &kept->is_waiting, bad && !is_on_its_way(host));
+}
+
+static void run(struct ctl_promise_clock *clock, bool runs, struct bl_wall at)
+{
+    if (runs && !clock->runs) {
+        clock->since_ms = at.ms;
+        clock->ran = true;
+    } else if (!runs && clock->runs) {
+        int64_t took_ms = between_ms(clock->since_ms, at);
+
+        if (took_ms > clock->worst_ms)
+            clock->worst_ms = took_ms;
+    }
+    clock->runs = runs;
+}
+
+void ctl_promises_note(struct ctl_promises *promises, const struct ctl_rollout *rollout,
+                       const struct ctl_rollout_event *event,
+                       const struct ctl_rollout_effects *effects, struct bl_wall at)
+{
+    struct ctl_promise_clock *starts = &promises->clocks[CTL_PROMISE_ROLLBACK_STARTS];
+    struct ctl_promise_clock *restored = &promises->clocks[CTL_PROMISE_RESTORED];
+    bool is_asked = rollout->alarm.is_open;
+    bool is_bad_now;
+
+    if (event->host < rollout->host_count)
+        note_host(promises, rollout, event->host, at);
+    for (uint32_t i = 0; i < effects->count; i++) {
+        if (effects->list[i].type == CTL_ROLLOUT_CHANGED &&
+            effects->list[i].host < rollout->host_count)
+            note_host(promises, rollout, effects->list[i].host, at);
+    }
+
+    is_bad_now = promises->bad_count > 0 || is_asked || rollout->state == CTL_ROLLOUT_ROLLING_BACK;
+    /* Who goes back in the very report that tells the fault has started in no time. */
+    if (is_bad_now && !restored->runs)
+        starts->ran = true;
+    run(starts, promises->waiting_count > 0 || is_asked, at);
+    run(restored, is_bad_now, at);
+}
+
+static int64_t worst_downtime_ms(const struct ctl_promises *promises,
+                                 const struct ctl_rollout *rollout, struct bl_wall now)
+{
+    int64_t worst_ms = promises->clocks[CTL_PROMISE_DOWNTIME].worst_ms;
+
+    for (uint32_t i = 0; promises->down_count > 0 && i < rollout->host_count; i++) {
+        const struct ctl_promise_host *host = &promises->hosts[i];
+        int64_t down_ms = host->down_ms;
+
+        if (host->is_down)
+            down_ms += between_ms(host->down_since_ms, now);
+        if (down_ms > worst_ms)
+            worst_ms = down_ms;
+    }
+
+    return worst_ms;
+}
+
+int64_t ctl_promise_used_ms(const struct ctl_promises *promises, const struct ctl_rollout *rollout,
+                            enum ctl_promise promise, struct bl_wall now)
+{
+    const struct ctl_promise_clock *clock = &promises->clocks[promise];
+    int64_t now_ms = clock->runs ? between_ms(clock->since_ms, now) : 0;
+
+    if (promise == CTL_PROMISE_DOWNTIME)
+        return worst_downtime_ms(promises, rollout, now);
+
+    return now_ms > clock->worst_ms ? now_ms : clock->worst_ms;
+}
+
+enum ctl_promise_state ctl_promise_state(const struct ctl_promises *promises,
+                                         const struct ctl_rollout *rollout,
+                                         enum ctl_promise promise, struct bl_wall now)
+{
+    const struct ctl_promise_clock *clock = &promises->clocks[promise];
+    int64_t used_ms = ctl_promise_used_ms(promises, rollout, promise, now);
+    bool runs = promise == CTL_PROMISE_DOWNTIME ? promises->down_count > 0 : clock->runs;
+
+    if (clock->allowed_ms == 0)
+        return CTL_PROMISE_NOT_MADE;
+    if (used_ms > clock->allowed_ms)
+        return CTL_PROMISE_MISSED;
+    if (runs && used_ms >= clock->allowed_ms / 100 * CTL_PROMISE_WARNING_PERCENT)
+        return CTL_PROMISE_WARNING;
+    if (!clock->ran)
+        return CTL_PROMISE_IDLE;
+
+    return ctl_rollout_is_final(rollout) && !runs ? CTL_PROMISE_KEPT : CTL_PROMISE_RUNNING;
+}
