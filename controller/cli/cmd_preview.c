@@ -4,13 +4,29 @@
 #include "controller/cli/commands.h"
 #include "controller/cli/plan_file.h"
 #include "controller/cli/preview.h"
+#include "controller/cli/preview_digest.h"
 #include "controller/cli/say.h"
 #include "controller/outside/json.h"
 #include "controller/outside/out.h"
 
+static void say_next(const struct ctl_preview *preview, const char *plan, const char *save)
+{
+    if (preview->target_count == 0 && preview->blocker_count == 0) {
+        ctl_cli_say_next("nothing to do: all hosts are as the plan wants them");
+    } else if (save != NULL) {
+        ctl_cli_say_next("nothing was changed; 'belay run %s --as-previewed %s' asks, signs and "
+                         "starts this and no more",
+                         plan, save);
+    } else {
+        ctl_cli_say_next("nothing was changed; 'belay run %s' asks, signs and starts it", plan);
+    }
+}
+
 int ctl_cmd_preview(struct ctl_cli_globals *globals, int argc, char **argv)
 {
-    const struct ctl_cli_usage usage = {"preview", NULL, 0, 1, 1};
+    const char *save = NULL;
+    const struct ctl_cli_option options[] = {{"save", CTL_CLI_VALUE, &save}};
+    const struct ctl_cli_usage usage = {"preview", options, 1, 1, 1};
     CTL_AUTO_PLAN_FILE file = {0};
     CTL_AUTO_PREVIEW preview = {0};
     struct ctl_cli_arguments arguments;
@@ -27,10 +43,12 @@ int ctl_cmd_preview(struct ctl_cli_globals *globals, int argc, char **argv)
 
         ctl_out_json(answer, stdout);
     } else {
-        ctl_preview_print(file.plan, &preview, stdout);
-        ctl_cli_say_next("nothing was changed; 'belay run %s' asks, signs and starts it",
-                         arguments.items[0]);
+        ctl_preview_print(file.plan, &preview, globals->colour, stdout);
     }
+    if (save != NULL && ctl_digest_save(save, file.text, file.plan, &preview, &err) < 0)
+        return ctl_cli_say_error(CTL_CLI_ERROR, &err);
+    if (!globals->json)
+        say_next(&preview, arguments.items[0], save);
 
     return preview.blocker_count > 0 ? CTL_CLI_ERROR : CTL_CLI_DONE;
 }

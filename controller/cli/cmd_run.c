@@ -11,12 +11,13 @@
 #include "controller/cli/manifest_build.h"
 #include "controller/cli/plan_file.h"
 #include "controller/cli/preview.h"
+#include "controller/cli/preview_digest.h"
 #include "controller/cli/say.h"
 #include "controller/outside/out.h"
 
 struct wishes {
     bool yes, watch, allow_missing;
-    const char *passphrase_file;
+    const char *passphrase_file, *as_previewed;
     struct ctl_cli_values keys;
 };
 
@@ -154,6 +155,24 @@ static int start(struct ctl_cli_globals *globals, const struct ctl_plan_file *fi
     return wishes->watch ? ctl_watch_rollout(globals, rollout) : CTL_CLI_DONE;
 }
 
+/* False after it has told why not. */
+static bool is_as_previewed(const struct ctl_plan_file *file, const struct ctl_preview *preview,
+                            const char *path)
+{
+    struct bl_error err = {0};
+    int r = ctl_digest_compare(path, file->text, preview, stderr, &err);
+
+    if (r < 0)
+        (void)ctl_cli_say_error(CTL_CLI_ERROR, &err);
+    if (r > 0) {
+        ctl_cli_say_next("nothing was started: it goes beyond what was previewed; look at it anew "
+                         "with 'belay preview %s --save %s'",
+                         file->path, path);
+    }
+
+    return r == 0;
+}
+
 int ctl_cmd_run(struct ctl_cli_globals *globals, int argc, char **argv)
 {
     struct wishes wishes = {0};
@@ -163,8 +182,9 @@ int ctl_cmd_run(struct ctl_cli_globals *globals, int argc, char **argv)
         {"allow-missing", CTL_CLI_FLAG, &wishes.allow_missing},
         {"key", CTL_CLI_VALUES, &wishes.keys},
         {"passphrase-file", CTL_CLI_VALUE, &wishes.passphrase_file},
+        {"as-previewed", CTL_CLI_VALUE, &wishes.as_previewed},
     };
-    const struct ctl_cli_usage usage = {"run", options, 5, 1, 1};
+    const struct ctl_cli_usage usage = {"run", options, 6, 1, 1};
     CTL_AUTO_PLAN_FILE file = {0};
     CTL_AUTO_PREVIEW preview = {0};
     struct ctl_cli_arguments arguments;
@@ -177,7 +197,9 @@ int ctl_cmd_run(struct ctl_cli_globals *globals, int argc, char **argv)
         return ctl_cli_say_error(CTL_CLI_ERROR, &err);
     if (ctl_preview_ask(globals, file.plan, &preview, &err) < 0)
         return ctl_cli_say_failure(globals, &err);
-    ctl_preview_print(file.plan, &preview, stderr);
+    ctl_preview_print(file.plan, &preview, /* colour= */ false, stderr);
+    if (wishes.as_previewed != NULL && !is_as_previewed(&file, &preview, wishes.as_previewed))
+        return CTL_CLI_ERROR;
     if (decide(&preview, &wishes, &exit_code) < 0)
         return exit_code;
 

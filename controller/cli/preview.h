@@ -59,10 +59,15 @@ int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan
 int ctl_preview_make(const struct ctl_plan *plan, json_t *answers, struct ctl_preview *preview,
                      struct bl_error *err) BL_CHECKED;
 
+/* Hosts that would get what the answer of "deny.list" denies stand in the way. */
+void ctl_preview_block_denied(json_t *answers, const json_t *denied);
+
 void ctl_preview_release(struct ctl_preview *preview);
 #define CTL_AUTO_PREVIEW BL_CLEANUP(ctl_preview_release) struct ctl_preview
 
-void ctl_preview_print(const struct ctl_plan *plan, const struct ctl_preview *preview, FILE *to);
+/* Like a diff: "~" changed, "+" new, "-" removed; `colour` marks them on a terminal. */
+void ctl_preview_print(const struct ctl_plan *plan, const struct ctl_preview *preview, bool colour,
+                       FILE *to);
 json_t *ctl_preview_to_json(const struct ctl_plan *plan, const struct ctl_preview *preview);
 
 #endif

@@ -183,7 +183,7 @@ int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan
                     struct ctl_preview *preview, struct bl_error *err)
 {
     CTL_CLI_AUTO_LINK link = {.fd = -1};
-    CTL_AUTO_JSON *ids = json_object(), *answers = json_array(), *end = NULL;
+    CTL_AUTO_JSON *ids = json_object(), *answers = json_array(), *end = NULL, *denied = NULL;
     int r;
 
     r = ctl_cli_link_open(globals, &link, err);
@@ -202,6 +202,13 @@ int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan
         return bl_fail(err, -EBADMSG, "the controller answered for %zu of %zu hosts",
                        json_array_size(answers), json_object_size(ids));
     }
+
+    r = ctl_cli_link_send(&link, json_pack("{s:s}", "verb", "deny.list"), err);
+    if (r >= 0)
+        r = ctl_cli_link_receive(&link, &denied, err);
+    if (r < 0)
+        return r;
+    ctl_preview_block_denied(answers, json_object_get(denied, "denied"));
 
     return ctl_preview_make(plan, BL_TAKE_PTR(answers), preview, err);
 }

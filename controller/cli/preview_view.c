@@ -47,27 +47,122 @@ static bool is_current(const struct ctl_preview_host *host, uint32_t ignored)
     return host->standing == CTL_PREVIEW_CURRENT;
 }
 
-static void print_group(const struct ctl_preview *preview, uint32_t group, FILE *to)
+/* A line of the diff: how it is marked, and how it is coloured on a terminal. */
+struct mark {
+    const char *action, *sign, *colour, *said;
+};
+
+static const struct mark *mark_of(const json_t *change)
 {
-    CTL_AUTO_TABLE table = {0};
+    static const struct mark marks[] = {
+        {"upgrade", "~", "\033[33m", ""},
+        {"install", "+", "\033[32m", ""},
+        {"remove", "-", "\033[31m", ""},
+        {"downgrade", "~", "\033[31m", "  downgrade"},
+    };
+    static const struct mark unknown = {"", "?", "", "  unknown"};
+
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+        if (strcmp(marks[i].action, ctl_json_text(change, "action")) == 0)
+            return &marks[i];
+    }
+
+    return &unknown;
+}
+
+static void name_change(const json_t *change, char *ret_name, size_t name_bytes)
+{
+    char whole[320];
+
+    (void)snprintf(whole, sizeof(whole), "%s:%s", ctl_json_text(change, "name"),
+                   ctl_json_text(change, "arch"));
+    (void)ctl_out_escape(whole, ret_name, name_bytes);
+}
+
+static void print_change(const json_t *change, size_t width, bool colour, FILE *to)
+{
+    const struct mark *mark = mark_of(change);
+    const char *from = ctl_json_text(change, "from"), *after = ctl_json_text(change, "to");
+    char name[512];
+
+    name_change(change, name, sizeof(name));
+    (void)fprintf(to, "  %s%s %s%*s  ", colour ? mark->colour : "", mark->sign, name,
+                  (int)(width - ctl_out_width(name)), "");
+    ctl_out_put(to, from[0] != '\0' ? from : after);
+    if (from[0] != '\0' && after[0] != '\0') {
+        (void)fputs(" → ", to);
+        ctl_out_put(to, after);
+    }
+    (void)fprintf(to, "%s%s\n", mark->said, colour && mark->colour[0] != '\0' ? "\033[0m" : "");
+}
+
+static void print_group(const struct ctl_preview *preview, uint32_t group, bool colour, FILE *to)
+{
     const json_t *change;
-    size_t i;
+    size_t i, width = 0;
 
     (void)fprintf(to, "\n%u host%s: ", (unsigned)preview->groups[group].host_count,
                   preview->groups[group].host_count == 1 ? "" : "s");
     print_names(preview, to, in_group, group);
-    ctl_table_begin(&table, 5);
     json_array_foreach (preview->groups[group].changes, i, change) {
-        const char *from = ctl_json_text(change, "from"), *after = ctl_json_text(change, "to");
-        char name[256];
+        char name[512];
 
-        (void)snprintf(name, sizeof(name), "%s:%s", ctl_json_text(change, "name"),
-                       ctl_json_text(change, "arch"));
-        ctl_table_row(&table, (const char *const[]){ctl_json_text(change, "action"), name,
-                                                    from[0] != '\0' ? from : "-", "→",
-                                                    after[0] != '\0' ? after : "-"});
+        name_change(change, name, sizeof(name));
+        if (ctl_out_width(name) > width)
+            width = ctl_out_width(name);
     }
-    ctl_table_print(&table, to, "  ");
+    json_array_foreach (preview->groups[group].changes, i, change)
+        print_change(change, width, colour, to);
+}
+
+/* How many different packages an action is done to, over all hosts. */
+static uint32_t count_packages(const struct ctl_preview *preview, const char *action)
+{
+    CTL_AUTO_JSON *names = json_object();
+
+    for (uint32_t k = 0; k < preview->kind_count; k++) {
+        const json_t *pin;
+        size_t i;
+
+        json_array_foreach (preview->kinds[k], i, pin) {
+            char name[512];
+
+            if (strcmp(ctl_json_text(pin, "action"), action) != 0)
+                continue;
+            name_change(pin, name, sizeof(name));
+            (void)json_object_set_new(names, name, json_true());
+        }
+    }
+
+    return (uint32_t)json_object_size(names);
+}
+
+/* "~ 60 hosts in 3 waves: 41 packages upgraded, 2 new, 1 removed, 1 downgraded" */
+static void print_totals(const struct ctl_preview *preview, FILE *to)
+{
+    static const char *const actions[][2] = {{"upgrade", "upgraded"},
+                                             {"install", "new"},
+                                             {"remove", "removed"},
+                                             {"downgrade", "downgraded"}};
+    bool is_first = true;
+
+    (void)fprintf(to, "\ntotal: %u host%s in %u wave%s", (unsigned)preview->target_count,
+                  preview->target_count == 1 ? "" : "s", (unsigned)preview->wave_count,
+                  preview->wave_count == 1 ? "" : "s");
+    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+        uint32_t count = count_packages(preview, actions[i][0]);
+
+        if (count == 0)
+            continue;
+        (void)fprintf(to, "%s%u %s%s", is_first ? ": " : ", ", (unsigned)count,
+                      !is_first    ? ""
+                      : count == 1 ? "package "
+                                   : "packages ",
+                      actions[i][1]);
+        is_first = false;
+    }
+    (void)fprintf(to, "; %u current, %u in the way\n", (unsigned)preview->current_count,
+                  (unsigned)preview->blocker_count);
 }
 
 static void print_waves(const struct ctl_plan *plan, const struct ctl_preview *preview, FILE *to)
@@ -123,7 +218,8 @@ static void print_notes(const struct ctl_preview *preview, FILE *to)
     }
 }
 
-void ctl_preview_print(const struct ctl_plan *plan, const struct ctl_preview *preview, FILE *to)
+void ctl_preview_print(const struct ctl_plan *plan, const struct ctl_preview *preview, bool colour,
+                       FILE *to)
 {
     (void)fprintf(to, "plan '%s', risk %s: %u host%s to change, %u current, %u in the way\n",
                   plan->name, proto_risk_name(plan->risk), (unsigned)preview->target_count,
@@ -131,7 +227,7 @@ void ctl_preview_print(const struct ctl_plan *plan, const struct ctl_preview *pr
                   (unsigned)preview->blocker_count);
     (void)fprintf(to, "way back: %s\n", ctl_plan_describe_revert(plan));
     for (uint32_t i = 0; i < preview->group_count; i++)
-        print_group(preview, i, to);
+        print_group(preview, i, colour, to);
     if (preview->target_count > 0)
         print_waves(plan, preview, to);
     if (preview->current_count > 0) {
@@ -142,6 +238,7 @@ void ctl_preview_print(const struct ctl_plan *plan, const struct ctl_preview *pr
     }
     print_blockers(preview, to);
     print_notes(preview, to);
+    print_totals(preview, to);
 }
 
 static json_t *groups_to_json(const struct ctl_preview *preview)
@@ -183,6 +280,17 @@ static json_t *waves_to_json(const struct ctl_preview *preview)
     return waves;
 }
 
+static json_t *totals_to_json(const struct ctl_preview *preview)
+{
+    json_t *totals = json_object();
+
+    for (uint32_t action = PROTO_ACTION_INSTALL; action <= PROTO_ACTION_REMOVE; action++)
+        (void)json_object_set_new(totals, proto_action_name(action),
+                                  json_integer(count_packages(preview, proto_action_name(action))));
+
+    return totals;
+}
+
 json_t *ctl_preview_to_json(const struct ctl_plan *plan, const struct ctl_preview *preview)
 {
     json_t *current = json_array(), *blockers = json_array();
@@ -199,10 +307,11 @@ json_t *ctl_preview_to_json(const struct ctl_plan *plan, const struct ctl_previe
         }
     }
 
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:i}", "plan", plan->name, "risk",
-                     proto_risk_name(plan->risk), "revert",
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:o}", "plan", plan->name,
+                     "risk", proto_risk_name(plan->risk), "revert",
                      proto_revert_class_name(plan->revert_class), "groups", groups_to_json(preview),
                      "waves", waves_to_json(preview), "current", current, "blockers", blockers,
                      "targets_count", (int)preview->target_count, "failures_allowed",
-                     (int)ctl_plan_failures_allowed(plan, preview->target_count));
+                     (int)ctl_plan_failures_allowed(plan, preview->target_count), "packages_count",
+                     totals_to_json(preview));
 }

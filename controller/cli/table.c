@@ -58,15 +58,19 @@ static const struct ctl_cli_command commands[] = {
     {"check", "read a plan and name every mistake; needs no controller", "PLAN [--quiet]",
      "Shows the values that nobody wrote and where they come from. Ends with 1 for a bad plan.\n",
      ctl_cmd_check},
-    {"preview", "show what a plan would do now; changes nothing", "PLAN",
+    {"preview", "show what a plan would do now; changes nothing", "PLAN [--save FILE]",
+     "  --save FILE             write it down: 'run --as-previewed FILE' does no more than that\n"
      "Asks each host for its exact transaction. Ends with 1 while hosts stand in the way.\n",
      ctl_cmd_preview},
     {"run", "preview a plan, ask, sign it, and start it",
-     "PLAN [--yes] [--watch] [--key NAME …] [--allow-missing] [--passphrase-file FILE]",
+     "PLAN [--yes] [--watch] [--key NAME …] [--allow-missing] [--as-previewed FILE]\n"
+     "           [--passphrase-file FILE]",
      "  --yes                   do not ask\n"
      "  --watch                 stay and look on; Ctrl-C never stops the rollout\n"
      "  --key NAME              sign with this key; twice for two signatures\n"
-     "  --allow-missing         leave out hosts that stand in the way, instead of refusing\n" PASSPHRASE_TEXT
+     "  --allow-missing         leave out hosts that stand in the way, instead of refusing\n"
+     "  --as-previewed FILE     refuse what goes beyond the file of 'preview --save': more hosts,\n"
+     "                          other versions, more packages, another plan\n" PASSPHRASE_TEXT
      "Prints the rollout's id alone on the first line of standard output. Nothing is printed and\n"
      "nothing done when all hosts are as the plan wants them.\n",
      ctl_cmd_run},
@@ -84,6 +88,13 @@ static const struct ctl_cli_command commands[] = {
     {"abort", "end a rollout: hosts not started stay as they are", "[ROLLOUT]", "", ctl_cmd_abort},
     {"rollback", "take back what a rollout changed", "[ROLLOUT] [--host HOST | --wave N]",
      "Safe to repeat.\n", ctl_cmd_rollback},
+    {"deny list", "show which versions of packages nobody may install", "",
+     "Those of rollouts that went back are denied by themselves, with their cause.\n",
+     ctl_cmd_deny_list},
+    {"deny add", "let no rollout install this version of a package", "NAME=VERSION [--reason TEXT]",
+     "Preview and run refuse it from now on; so does belayd.\n", ctl_cmd_deny_add},
+    {"deny lift", "let rollouts install it again", "NAME=VERSION | --rollout ROLLOUT",
+     "  --rollout ROLLOUT       all that was denied because of this rollout\n", ctl_cmd_deny_lift},
     {"leases", "show what is switched off on hosts", "[--match EXPRESSION]", MATCH_TEXT,
      ctl_cmd_leases},
     {"audit verify", "check the chain of the audit", "", "Ends with 1 when it is broken.\n",

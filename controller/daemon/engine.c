@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "controller/daemon/ask.h"
+#include "controller/daemon/deny.h"
 #include "controller/daemon/host_life.h"
 #include "controller/daemon/inbound.h"
 #include "controller/daemon/log.h"
@@ -262,6 +263,8 @@ int ctl_engine_step(struct ctl_engine *engine, struct ctl_run *run, struct ctl_r
     ctl_run_step(run, &event, at);
     if (run->effects.changed) {
         r = ctl_store_add_event(engine->store, run->id, &event, at, err);
+        if (r >= 0)
+            r = ctl_deny_note(engine, run, &event, err);
         if (r < 0)
             return r;
     }

@@ -121,6 +121,9 @@ int ctl_run_note_report(struct ctl_run *run, uint32_t index, const struct proto_
     if (received.ms > member->changed_at.ms)
         member->changed_at = received;
     member->reports_count++;
+    member->upgraded = member->upgraded || report->step == PROTO_STEP_UPGRADE ||
+                       report->state == PROTO_JOB_VERIFYING ||
+                       report->state == PROTO_JOB_PROBATION || report->state == PROTO_JOB_COMMITTED;
     run->changed = true;
     if (report->moment == PROTO_MOMENT_NOTE)
         return 0; /* a part of what the step's end says as a whole */

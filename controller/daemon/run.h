@@ -32,6 +32,7 @@ struct ctl_run_host {
     struct ctl_run_progress progress;
     uint32_t said_state;       /* enum proto_job_state of its last report of one; 0 = none */
     uint32_t reports_count;    /* that are stored */
+    bool upgraded;             /* its package run began */
     struct bl_wall changed_at; /* ms 0 = never */
     uint32_t life;       /* of the host, in which it went back in mid-rollout; 0 = it never did */
     char *code, *reason; /* what it gave last as a cause of that state; NULL = nothing */
@@ -60,6 +61,8 @@ struct ctl_run {
     bool changed;                       /* since those who watch were told */
     bool owes;                          /* it has ended, and a host is still to be told or heard */
     uint64_t last_used;                 /* the engine's count of turns */
+    bool denies;           /* it went back or stopped, so what hosts take back is denied: deny.h */
+    uint64_t denied_kinds; /* bit k: the versions of that kind are */
 };
 
 /* 1: *ret_run is from the heap; 0: there is no such rollout. Its hosts must be in the fleet. */

@@ -78,6 +78,11 @@ static const char *const schema_steps[] = {
     " FROM reports_of_one_life;"
     "DROP TABLE reports_of_one_life;"
     "CREATE INDEX reports_by_rollout ON reports (rollout, host, life, seq);",
+    "CREATE TABLE denied ("
+    " name TEXT NOT NULL, version TEXT NOT NULL, rollout BLOB NOT NULL, cause TEXT NOT NULL,"
+    " at_ms INTEGER NOT NULL, uid INTEGER NOT NULL, lifted_ms INTEGER NOT NULL,"
+    " PRIMARY KEY (name, version, rollout)"
+    ") WITHOUT ROWID;",
 };
 
 static const struct bl_sqlite_schema schema = {

@@ -172,6 +172,34 @@ int ctl_store_each_report(struct ctl_store *store, const uint8_t id[PROTO_ROLLOU
                           ctl_store_report_fn each, void *userdata, struct bl_error *err)
     BL_CHECKED;
 
+/* ---- versions that nobody may install ---- */
+
+struct ctl_store_denied {
+    const char *name, *version;
+    bool has_rollout; /* it was taken back in that one; otherwise a person denied it */
+    uint8_t rollout[PROTO_ROLLOUT_ID_BYTES];
+    const char *cause; /* a sentence */
+    struct bl_wall at;
+    int64_t uid; /* -1: belayd itself */
+};
+
+typedef int (*ctl_store_denied_fn)(void *userdata, const struct ctl_store_denied *row,
+                                   struct bl_error *err);
+
+/*
+ * 1: it is new; 0: the same rollout denied it before, and it may have been lifted since. With
+ * `again` it is denied in any case.
+ */
+int ctl_store_deny(struct ctl_store *store, const struct ctl_store_denied *row, bool again,
+                   struct bl_error *err) BL_CHECKED;
+/* All of this version, or of this rollout unless NULL. Returns how many there were. */
+int ctl_store_lift(struct ctl_store *store, const char *name, const char *version,
+                   const uint8_t *rollout, struct bl_wall at, struct bl_error *err) BL_CHECKED;
+/* What is denied and not lifted, of this version, or with "" of all; by name, the newest first. */
+int ctl_store_each_denied(struct ctl_store *store, const char *name, const char *version,
+                          ctl_store_denied_fn each, void *userdata, struct bl_error *err)
+    BL_CHECKED;
+
 /* ---- who asked for what: rows chained by hash ---- */
 
 struct ctl_store_audit {

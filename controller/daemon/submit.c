@@ -7,6 +7,7 @@
 
 #include "common/file.h"
 #include "common/hex.h"
+#include "controller/daemon/deny.h"
 #include "controller/daemon/log.h"
 #include "controller/daemon/pace.h"
 
@@ -306,6 +307,22 @@ static bool check_targets(struct ctl_call *call, struct submission *submission)
     return false;
 }
 
+static bool check_denied(struct ctl_call *call, const struct submission *submission)
+{
+    char text[PROTO_REASON_BYTES_MAX + 2 * PROTO_NAME_BYTES_MAX], next[2 * PROTO_NAME_BYTES_MAX];
+    struct bl_error err = {0};
+    int r;
+
+    r = ctl_deny_find(call->engine->store, &submission->manifest, text, sizeof(text), next,
+                      sizeof(next), &err);
+    if (r < 0)
+        ctl_reply_failure(call, &err);
+    if (r > 0)
+        ctl_refuse(call, "denied", next, "%s", text);
+
+    return r == 0;
+}
+
 static bool check(struct ctl_call *call, struct submission *submission)
 {
     if (!call->engine->trust.is_set) {
@@ -318,7 +335,8 @@ static bool check(struct ctl_call *call, struct submission *submission)
     }
 
     return check_signatures(call, submission) && check_quorum(call, submission) &&
-           check_policy(call, submission) && check_targets(call, submission);
+           check_policy(call, submission) && check_targets(call, submission) &&
+           check_denied(call, submission);
 }
 
 /* ---- storing and beginning ---- */

@@ -86,7 +86,12 @@ class Belay:
         return path
 
     def start(self, plan_text: str, *options: str) -> str:
-        """Sign and submit a plan; returns the rollout's id at once."""
+        """Sign and submit a plan; returns the rollout's id at once.
+
+        Versions that an earlier rollout of the test took back are lifted first, as a person would who means it.
+        """
+        for row in self.json("deny", "list")["denied"]:
+            self("deny", "lift", f"{row['package']}={row['version']}")
         lines = self("run", self.write_plan(plan_text), "--yes", *options).out.splitlines()
         if not lines or not lines[0].isalnum():
             raise LabError(f"belay run did not print a rollout id alone on its first line: {lines}")

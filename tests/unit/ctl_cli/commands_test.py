@@ -47,10 +47,13 @@ def host(name, **fields):
             "held": None, "os_id": "debian", "os_version": "12", "agent_version": "0.1.0", **fields}
 
 
+def change(name, before, after, action="upgrade"):
+    return {"name": name, "arch": "amd64", "from": before, "to": after, "action": action}
+
+
 def upgrade(name, before="1.0"):
-    change = {"name": "demo", "arch": "amd64", "from": before, "to": "2.0", "action": "upgrade"}
-    return {"id": host_id(name[-1]), "name": name, "result": "ok", "code": "", "reason": "", "changes": [change],
-            "notes": []}
+    return {"id": host_id(name[-1]), "name": name, "result": "ok", "code": "", "reason": "",
+            "changes": [change("demo", before, "2.0")], "notes": []}
 
 
 def status(state="running", hosts=(), **fields):
@@ -107,6 +110,7 @@ class Desk(unittest.TestCase):
     def set_up_fleet(self, *answers):
         self.daemon.answer("hosts.list", good(hosts=[host(answer["name"]) for answer in answers]))
         self.daemon.answer("query", *[good(host=answer) for answer in answers], good(end=True))
+        self.daemon.answer("deny.list", good(denied=[]))
 
 
 class Usage(Desk):
@@ -391,8 +395,9 @@ class Run(Desk):
         self.set_up_fleet(upgrade("web-a"), upgrade("web-b"), upgrade("web-c", "0.9"), current)
         text = self.expect(0, "preview", self.write_plan()).stdout
         self.assertIn("3 hosts to change, 1 current, 0 in the way", text)
-        self.assertRegex(text, r"upgrade +demo:amd64 +1.0 +→ +2.0")
-        self.assertRegex(text, r"upgrade +demo:amd64 +0.9 +→ +2.0")
+        self.assertRegex(text, r"\n  ~ demo:amd64  1.0 → 2.0\n")
+        self.assertRegex(text, r"\n  ~ demo:amd64  0.9 → 2.0\n")
+        self.assertIn("\ntotal: 3 hosts in 2 waves: 1 package upgraded; 1 current, 0 in the way\n", text)
         self.assertRegex(text, r"wave 1: 1 host, 0 may fail \(the share rounds to none\): web-[abc]\n")
         self.assertRegex(text, r"wave 2: 2 hosts, 0 may fail")
         self.assertIn("left out: web-d", text)
@@ -400,6 +405,69 @@ class Run(Desk):
         self.assertEqual(query["packages"], [{"name": "demo", "version": "2.0"}])
         self.assertEqual(sorted(query["hosts"]), [host_id(letter) for letter in "abcd"])
         self.assertEqual((query["package_set"], query["excludes"], query["deny_new"]), ("named", [], False))
+
+    def test_shows_changes_like_a_diff(self):
+        changes = [change("lib", "1.0", "2.0"), change("new", "", "1.5", "install"),
+                   change("old", "3.0", "", "remove"), change("safe", "2.0", "1.9", "downgrade")]
+        self.set_up_fleet({**upgrade("web-a"), "changes": changes})
+        text = self.expect(0, "preview", self.write_plan()).stdout
+        self.assertIn("\n  ~ lib:amd64   1.0 → 2.0\n  + new:amd64   1.5\n  - old:amd64   3.0\n"
+                      "  ~ safe:amd64  2.0 → 1.9  downgrade\n", text)
+        self.assertIn("1 package upgraded, 1 new, 1 removed, 1 downgraded; ", text)
+        self.assertNotIn("\033", text)
+
+    def test_says_when_there_is_nothing_to_do(self):
+        self.set_up_fleet({**upgrade("web-a"), "changes": []})
+        self.assertIn("nothing to do", self.expect(0, "preview", self.write_plan()).stderr)
+
+    def test_a_denied_version_stands_in_the_way(self):
+        self.set_up_trust()
+        self.set_up_fleet(upgrade("web-a"))
+        row = {"package": "demo", "version": "2.0", "rollout": ROLLOUT, "cause": "web-9 went back: down", "since": "x", "uid": -1}
+        self.daemon._answers["deny.list"] = [[good(denied=[row])]]
+        for command in (["preview"], ["run", "--yes"]):
+            done = self.expect(1, *command, self.write_plan())
+            self.assertRegex(done.stdout + done.stderr, rf"web-a +denied +demo=2.0 is denied since rollout {ROLLOUT}: "
+                             "web-9 went back: down: 'belay deny lift demo=2.0' lets it be installed again")
+        self.assertEqual(self.daemon.seen("submit"), [])
+        self.daemon._answers["deny.list"] = [[good(denied=[{**row, "version": "2.1"}])]]
+        self.expect(0, "preview", self.write_plan())
+
+    def test_runs_no_more_than_was_previewed(self):
+        self.set_up_trust()
+        self.daemon.answer("submit", good(rollout=ROLLOUT))
+        saved = str(self.home / "digest")
+        plan = self.write_plan()
+
+        def fleet(*answers):
+            self.daemon._answers.clear()
+            self.daemon.answer("submit", good(rollout=ROLLOUT))
+            self.set_up_fleet(*answers)
+
+        def refused(*expected):
+            done = self.expect(1, "run", plan, "--yes", "--as-previewed", saved)
+            for line in expected:
+                self.assertIn(f"beyond the preview: {line}\n", done.stderr)
+            self.assertEqual(done.stderr.count("beyond the preview"), len(expected))
+            self.assertEqual(self.daemon.seen("submit"), before)
+
+        before = []
+        fleet(upgrade("web-a"), upgrade("web-b"))
+        self.assertIn("--as-previewed", self.expect(0, "preview", plan, "--save", saved).stderr)
+        fleet(upgrade("web-a"), upgrade("web-b"), upgrade("web-c"))
+        refused("a host that was not previewed: web-c")
+        newer = {**upgrade("web-b"), "changes": [change("demo", "1.0", "2.1"), change("extra", "1", "2")]}
+        fleet(upgrade("web-a"), newer)
+        refused("demo:amd64 2.1 (upgrade), previewed was 2.0 (upgrade): web-b",
+                "extra:amd64 2 was not previewed: web-b")
+        fleet(upgrade("web-a"))
+        with open(plan, "a", encoding="utf-8") as file:
+            file.write("# another\n")
+        refused("the plan is another text than the one previewed")
+        plan = self.write_plan()
+        self.expect(0, "run", plan, "--yes", "--as-previewed", saved)  # fewer hosts are fine
+        self.assertEqual(len(self.daemon.seen("submit")), 1)
+        self.assertIn("is no file of", self.expect(1, "run", plan, "--yes", "--as-previewed", plan).stderr)
 
     def test_asks_for_sets_of_packages(self):
         self.set_up_fleet(upgrade("web-a"))

@@ -361,6 +361,10 @@ static void a_bad_version_stops_after_the_first_wave(void **state)
     assert_int_equal(reverted, 1);
     assert_int_equal(started - starts_before, 1);
     assert_int_equal(BELAY_RUN("why", rollout), 0);
+    assert_int_equal(BELAY_RUN("preview", setting.plan), 1); /* not a second time */
+    assert_int_equal(BELAY_RUN("run", setting.plan, "--yes"), 1);
+    assert_int_equal(BELAY_RUN("deny", "lift", "--rollout", rollout), 0);
+    assert_int_equal(BELAY_RUN("preview", setting.plan), 0);
 }
 
 static void one_command_takes_a_good_rollout_back(void **state)
@@ -376,6 +380,8 @@ static void one_command_takes_a_good_rollout_back(void **state)
     assert_int_equal(BELAY_RUN("status", rollout, "--wait"), 5);
     assert_int_equal(BELAY_RUN("rollback", rollout), 0); /* safe to repeat */
     assert_int_equal(BELAY_RUN("status", rollout, "--wait"), 5);
+    assert_int_equal(BELAY_RUN("run", setting.plan, "--yes"), 1);
+    assert_int_equal(BELAY_RUN("deny", "lift", "nginx=2"), 0);
 }
 
 static void the_desk_outlives_a_killed_controller(void **state)

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/cli/preview_digest.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/file.h"
+#include "common/hex.h"
+#include "controller/outside/out.h"
+
+enum {
+    DIGEST_FORMAT = 1,
+    DIGEST_BYTES_MAX = 64 * 1024 * 1024,
+    HOSTS_SHOWN_MAX = 10, /* of one difference */
+};
+
+static void hash_plan(const char *text, char ret_hash[BL_HEX_BYTES(PROTO_HASH_BYTES)])
+{
+    uint8_t hash[PROTO_HASH_BYTES];
+
+    (void)crypto_generichash(hash, sizeof(hash), (const uint8_t *)text, strlen(text), NULL, 0);
+    bl_hex_encode(hash, sizeof(hash), ret_hash);
+}
+
+/* Whole or not at all, beside where it is to be. */
+static int write_whole(const char *path, const char *text, struct bl_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    BL_AUTO_FREE char *dir =
+        slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
+    BL_AUTO_FD int dir_fd = -1;
+    int r;
+
+    if (dir == NULL)
+        return bl_fail(err, -ENOMEM, "out of memory for '%s'", path);
+    r = dir_fd = bl_dir_open(AT_FDCWD, dir, err);
+    if (r < 0)
+        return r;
+
+    return bl_file_replace(dir_fd, slash == NULL ? path : slash + 1, text, strlen(text), err);
+}
+
+int ctl_digest_save(const char *path, const char *plan_text, const struct ctl_plan *plan,
+                    const struct ctl_preview *preview, struct bl_error *err)
+{
+    CTL_AUTO_JSON *digest = NULL;
+    char hash[BL_HEX_BYTES(PROTO_HASH_BYTES)];
+    json_t *hosts = json_array(), *kinds = json_array();
+    BL_AUTO_FREE char *text = NULL;
+
+    hash_plan(plan_text, hash);
+    for (uint32_t i = 0; i < preview->target_count; i++) {
+        const struct ctl_preview_host *host = &preview->hosts[i];
+
+        (void)json_array_append_new(hosts, json_pack("{s:s, s:s, s:i}", "id", host->id, "name",
+                                                     host->name, "kind", (int)host->kind));
+    }
+    for (uint32_t i = 0; i < preview->kind_count; i++)
+        (void)json_array_append(kinds, preview->kinds[i]);
+    digest =
+        json_pack("{s:i, s:s, s:s, s:i, s:i, s:o, s:o}", "belay_preview", DIGEST_FORMAT, "plan",
+                  plan->name, "plan_hash", hash, "hosts_count", (int)preview->target_count,
+                  "waves_count", (int)preview->wave_count, "kinds", kinds, "hosts", hosts);
+    text = digest == NULL ? NULL : json_dumps(digest, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
+    if (text == NULL)
+        return bl_fail(err, -ENOMEM, "out of memory for '%s'", path);
+
+    return write_whole(path, text, err);
+}
+
+/* ---- comparing ---- */
+
+static int load(const char *path, json_t **ret_digest, struct bl_error *err)
+{
+    BL_AUTO_FREE char *text = NULL;
+    size_t text_bytes = 0;
+    json_error_t json_err;
+    int r;
+
+    r = bl_file_read(AT_FDCWD, path, DIGEST_BYTES_MAX, &text, &text_bytes, err);
+    if (r < 0)
+        return r;
+    *ret_digest = json_loadb(text, text_bytes, JSON_REJECT_DUPLICATES, &json_err);
+    if (json_is_object(*ret_digest) &&
+        ctl_json_number(*ret_digest, "belay_preview") == DIGEST_FORMAT)
+        return 0;
+
+    return bl_fail(err, -EBADMSG, "'%s' is no file of 'belay preview PLAN --save'", path);
+}
+
+/* The pins that the file allows this host; NULL when it is not in it. */
+static const json_t *pins_of_host(const json_t *digest, const char *id)
+{
+    const json_t *host;
+    size_t i;
+
+    json_array_foreach (json_object_get(digest, "hosts"), i, host) {
+        if (strcmp(ctl_json_text(host, "id"), id) == 0)
+            return json_array_get(json_object_get(digest, "kinds"),
+                                  (size_t)ctl_json_number(host, "kind"));
+    }
+
+    return NULL;
+}
+
+static const json_t *find_same_package(const json_t *pins, const json_t *pin)
+{
+    const json_t *other;
+    size_t i;
+
+    json_array_foreach (pins, i, other) {
+        if (strcmp(ctl_json_text(other, "name"), ctl_json_text(pin, "name")) == 0 &&
+            strcmp(ctl_json_text(other, "arch"), ctl_json_text(pin, "arch")) == 0)
+            return other;
+    }
+
+    return NULL;
+}
+
+/* One difference of one host as a key, and who has it: many hosts are one line. */
+static void add_difference(json_t *differences, const char *name, json_t *what)
+{
+    const char *text = json_string_value(what);
+    json_t *names = text == NULL ? NULL : json_object_get(differences, text);
+
+    if (text != NULL && names == NULL) {
+        names = json_array();
+        (void)json_object_set_new(differences, text, names);
+    }
+    if (names != NULL)
+        (void)json_array_append_new(names, json_string(name));
+    json_decref(what);
+}
+
+static const char *or_removed(const char *version)
+{
+    return version[0] != '\0' ? version : "removed";
+}
+
+static void compare_pins(const json_t *allowed, const json_t *pins, const char *name,
+                         json_t *differences)
+{
+    const json_t *pin;
+    size_t i;
+
+    json_array_foreach (pins, i, pin) {
+        const json_t *was = find_same_package(allowed, pin);
+
+        if (was == NULL) {
+            add_difference(differences, name,
+                           json_sprintf("%s:%s %s was not previewed", ctl_json_text(pin, "name"),
+                                        ctl_json_text(pin, "arch"),
+                                        or_removed(ctl_json_text(pin, "version"))));
+        } else if (!json_equal(was, pin)) {
+            add_difference(differences, name,
+                           json_sprintf("%s:%s %s (%s), previewed was %s (%s)",
+                                        ctl_json_text(pin, "name"), ctl_json_text(pin, "arch"),
+                                        or_removed(ctl_json_text(pin, "version")),
+                                        ctl_json_text(pin, "action"),
+                                        or_removed(ctl_json_text(was, "version")),
+                                        ctl_json_text(was, "action")));
+        }
+    }
+}
+
+static void tell(const json_t *differences, FILE *to)
+{
+    const char *text;
+    json_t *names;
+
+    json_object_foreach ((json_t *)(uintptr_t)differences, text, names) {
+        (void)fputs("beyond the preview: ", to);
+        ctl_out_put(to, text);
+        (void)fputs(json_array_size(names) > 0 ? ": " : "", to);
+        for (size_t i = 0; i < json_array_size(names) && i < HOSTS_SHOWN_MAX; i++) {
+            (void)fputs(i > 0 ? ", " : "", to);
+            ctl_out_put(to, json_string_value(json_array_get(names, i)));
+        }
+        if (json_array_size(names) > HOSTS_SHOWN_MAX)
+            (void)fprintf(to, ", … %zu more", json_array_size(names) - HOSTS_SHOWN_MAX);
+        (void)fputc('\n', to);
+    }
+}
+
+int ctl_digest_compare(const char *path, const char *plan_text, const struct ctl_preview *preview,
+                       FILE *to, struct bl_error *err)
+{
+    CTL_AUTO_JSON *digest = NULL, *differences = json_object();
+    char hash[BL_HEX_BYTES(PROTO_HASH_BYTES)];
+    int r;
+
+    r = load(path, &digest, err);
+    if (r < 0)
+        return r;
+    hash_plan(plan_text, hash);
+    if (strcmp(hash, ctl_json_text(digest, "plan_hash")) != 0)
+        (void)json_object_set_new(differences, "the plan is another text than the one previewed",
+                                  json_array());
+    for (uint32_t i = 0; i < preview->target_count; i++) {
+        const struct ctl_preview_host *host = &preview->hosts[i];
+        const json_t *allowed = pins_of_host(digest, host->id);
+
+        if (allowed == NULL)
+            add_difference(differences, host->name, json_string("a host that was not previewed"));
+        else
+            compare_pins(allowed, preview->kinds[host->kind], host->name, differences);
+    }
+    tell(differences, to);
+
+    return (int)json_object_size(differences);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/daemon/deny.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/hex.h"
+#include "common/text.h"
+#include "controller/daemon/log.h"
+
+enum {
+    DETAIL_BYTES = 256,
+};
+
+/* The rollout as a whole goes back, or stopped for hosts that did. One host alone proves too little. */
+static bool is_taken_back(const struct ctl_rollout *rollout)
+{
+    if (rollout->state == CTL_ROLLOUT_STOPPING || rollout->state == CTL_ROLLOUT_HALTED)
+        return !rollout->aborted;
+
+    return rollout->state == CTL_ROLLOUT_ROLLING_BACK ||
+           rollout->state == CTL_ROLLOUT_ROLLED_BACK ||
+           rollout->state == CTL_ROLLOUT_ROLLBACK_INCOMPLETE;
+}
+
+/* Only what really changed a host counts: one that went back before its package run proves nothing. */
+static bool is_witness(const struct ctl_run *run, uint32_t index)
+{
+    uint32_t state = run->hosts[index].state;
+
+    return run->members[index].upgraded &&
+           (state == CTL_HOST_REVERTING || state == CTL_HOST_REVERTED ||
+            state == CTL_HOST_REVERT_FAILED);
+}
+
+static bool has_pin(const struct proto_kind *kind, uint32_t pin)
+{
+    return (kind->members.data[pin / 8] & (1U << (pin % 8))) != 0;
+}
+
+static int deny_kind(struct ctl_engine *engine, struct ctl_run *run, uint32_t index,
+                     struct bl_error *err)
+{
+    const struct proto_manifest *manifest = &run->manifest;
+    const struct ctl_run_host *witness = &run->members[index];
+    const bool has_cause = witness->reason != NULL && witness->reason[0] != '\0';
+    struct ctl_store_denied row = {.has_rollout = true, .at = bl_wall_now(), .uid = -1};
+    char id[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)], cause[PROTO_REASON_BYTES_MAX + 1];
+    char detail[DETAIL_BYTES] = "";
+    struct bl_text cause_text;
+    uint32_t count = 0;
+
+    bl_text_init(&cause_text, cause, sizeof(cause));
+    bl_text_add(&cause_text, witness->host->name);
+    bl_text_add(&cause_text, " went back: ");
+    bl_text_add(&cause_text, has_cause ? witness->reason : run->rollout.reason);
+    memcpy(row.rollout, run->id, sizeof(row.rollout));
+    row.cause = cause;
+    for (uint32_t i = 0; i < manifest->pins_count; i++) {
+        const struct proto_pin *pin = &manifest->pins[i];
+        int r;
+
+        if (!has_pin(&manifest->kinds[witness->kind], i) || pin->action == PROTO_ACTION_REMOVE)
+            continue;
+        row.name = pin->name;
+        row.version = pin->version;
+        r = ctl_store_deny(engine->store, &row, /* again= */ false, err);
+        if (r < 0)
+            return r;
+        if (r > 0 && count++ == 0)
+            (void)snprintf(detail, sizeof(detail), "%s=%s", pin->name, pin->version);
+    }
+    run->denied_kinds |= UINT64_C(1) << witness->kind;
+    if (count == 0)
+        return 0;
+    bl_hex_encode(run->id, sizeof(run->id), id);
+    ctl_log(CTL_LOG_NOTICE,
+            "rollout %s: %u package versions are denied from now on, such as %s: %s", id, count,
+            detail, cause);
+    if (count > 1) {
+        size_t used = strlen(detail);
+
+        (void)snprintf(detail + used, sizeof(detail) - used, " and %u more", count - 1);
+    }
+
+    return ctl_engine_audit(engine, -1, "deny.add", id, detail, err);
+}
+
+static int note_host(struct ctl_engine *engine, struct ctl_run *run, uint32_t index,
+                     struct bl_error *err)
+{
+    if ((run->denied_kinds >> run->members[index].kind & 1U) != 0 || !is_witness(run, index))
+        return 0;
+
+    return deny_kind(engine, run, index, err);
+}
+
+int ctl_deny_note(struct ctl_engine *engine, struct ctl_run *run,
+                  const struct ctl_rollout_event *event, struct bl_error *err)
+{
+    const bool is_one =
+        event->type == CTL_ROLLOUT_HOST_REPORT || event->type == CTL_ROLLOUT_HOST_SEEN;
+    const bool is_first = !run->denies;
+    int r = 0;
+
+    run->denies = is_taken_back(&run->rollout);
+    if (!run->denies)
+        return 0;
+    /* All are looked at only when it turns: a report costs the same in a rollout of any size. */
+    if (is_one && !is_first)
+        return note_host(engine, run, event->host, err);
+    for (uint32_t i = 0; i < run->rollout.host_count && r >= 0; i++)
+        r = note_host(engine, run, i, err);
+
+    return r;
+}
+
+/* ---- asking ---- */
+
+struct finding {
+    char *text, *next;
+    size_t text_bytes, next_bytes;
+    bool found;
+};
+
+static int take_denied(void *userdata, const struct ctl_store_denied *row, struct bl_error *err)
+{
+    struct finding *finding = userdata;
+    char id[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)] = "";
+
+    if (finding->found)
+        return 0;
+    finding->found = true;
+    if (row->has_rollout)
+        bl_hex_encode(row->rollout, sizeof(row->rollout), id);
+    (void)snprintf(finding->text, finding->text_bytes, "%s=%s is denied%s%s: %s", row->name,
+                   row->version, row->has_rollout ? " since rollout " : "", id, row->cause);
+    (void)snprintf(finding->next, finding->next_bytes, "belay deny lift %s=%s", row->name,
+                   row->version);
+
+    return 0;
+}
+
+int ctl_deny_find(struct ctl_store *store, const struct proto_manifest *manifest, char *ret_text,
+                  size_t text_bytes, char *ret_next, size_t next_bytes, struct bl_error *err)
+{
+    struct finding finding = {ret_text, ret_next, text_bytes, next_bytes, false};
+
+    for (uint32_t i = 0; i < manifest->pins_count && !finding.found; i++) {
+        const struct proto_pin *pin = &manifest->pins[i];
+        int r;
+
+        if (pin->action == PROTO_ACTION_REMOVE)
+            continue;
+        r = ctl_store_each_denied(store, pin->name, pin->version, take_denied, &finding, err);
+        if (r < 0)
+            return r;
+    }
+
+    return finding.found ? 1 : 0;
+}

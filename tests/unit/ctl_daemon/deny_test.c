@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was taken back is not installed again until a person lifts it. */
+#include "tests/lib/unit.h"
+#include "tests/unit/ctl_daemon/world.h"
+
+static struct world world;
+
+static int open_world(void **state)
+{
+    world_open(&world);
+    world_set_trust(&world, 1);
+    world_add_hosts(&world, 2);
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    world_close(&world);
+    return 0;
+}
+
+static json_t *lift(void)
+{
+    return world_ask(&world, json_pack("{s:s, s:s, s:s}", "verb", "deny.lift", "package", "nginx",
+                                       "version", "2"));
+}
+
+static void assert_denied_count(size_t count)
+{
+    json_t *answer = world_ask_verb(&world, "deny.list");
+
+    assert_int_equal(json_array_size(json_object_get(answer, "denied")), count);
+    json_decref(answer);
+}
+
+static void assert_submission(uint8_t number, const char *code, const char *next)
+{
+    struct submission_wish wish = world_two_waves(&world);
+    json_t *answer;
+
+    wish.number = number;
+    answer = world_ask(&world, world_submission(&world, &wish));
+    assert_string_equal(json_word(answer, "code"), code);
+    assert_string_equal(json_word(answer, "next"), next);
+    json_decref(answer);
+}
+
+static void roll_out(uint8_t number, const char *state, char ret_id[17])
+{
+    struct submission_wish wish = world_two_waves(&world);
+
+    wish.number = number;
+    world_submit(&world, &wish, ret_id);
+    json_decref(world_wait_state(&world, state));
+}
+
+static void test_versions_that_hosts_took_back_are_denied_until_lifted(void **state)
+{
+    const json_t *row;
+    json_t *answer;
+    char id[17];
+
+    world.hosts[0].end = FAKE_REVERTS;
+    roll_out(1, "halted", id);
+    answer = world_ask_verb(&world, "deny.list");
+    assert_int_equal(json_array_size(json_object_get(answer, "denied")), 1);
+    row = json_array_get(json_object_get(answer, "denied"), 0);
+    assert_string_equal(json_word(row, "package"), "nginx");
+    assert_string_equal(json_word(row, "version"), "2");
+    assert_string_equal(json_word(row, "rollout"), id);
+    assert_string_equal(json_word(row, "cause"), "web1 went back: nginx.service is not active");
+    assert_int_equal(json_number(row, "uid"), -1);
+    json_decref(answer);
+    assert_submission(2, "denied", "belay deny lift nginx=2");
+
+    answer = lift();
+    assert_int_equal(json_number(answer, "lifted_count"), 1);
+    json_decref(answer);
+    world_restart(&world); /* looks at the rollout once more, and lets lifted be lifted */
+    json_decref(world_ask_verb(&world, "status"));
+    assert_denied_count(0);
+    answer = world_ask_verb(&world, "audit");
+    assert_non_null(strstr(json_dumps(answer, 0), "deny.lift"));
+    assert_non_null(strstr(json_dumps(answer, 0), "deny.add"));
+    assert_true(json_is_true(json_object_get(answer, "verified")));
+    json_decref(answer);
+}
+
+static void test_what_people_took_back_is_denied_at_once(void **state)
+{
+    json_t *answer;
+    char id[17];
+
+    roll_out(1, "complete", id);
+    assert_denied_count(0);
+    world.hosts[0].answers_nothing = world.hosts[1].answers_nothing = true;
+    json_decref(world_ask_verb(&world, "rollback"));
+    json_decref(world_wait_state(&world, "rolling_back"));
+    assert_denied_count(1); /* not only when the last host is back */
+    answer = world_ask(&world, json_pack("{s:s, s:s}", "verb", "deny.lift", "rollout", id));
+    assert_int_equal(json_number(answer, "lifted_count"), 1);
+    json_decref(answer);
+    assert_denied_count(0);
+}
+
+static void test_a_host_that_never_changed_denies_nothing(void **state)
+{
+    char id[17];
+
+    world.hosts[0].end = FAKE_BLOCKS;
+    roll_out(1, "halted", id);
+    assert_denied_count(0);
+}
+
+static void test_one_host_taken_back_proves_too_little(void **state)
+{
+    struct submission_wish wish = world_two_waves(&world);
+    char id[17];
+
+    wish.failures_allowed = 1;
+    world.hosts[0].end = FAKE_REVERTS;
+    world_submit(&world, &wish, id);
+    json_decref(world_wait_state(&world, "complete"));
+    assert_denied_count(0);
+}
+
+static void test_people_deny_and_lift_by_hand(void **state)
+{
+    json_t *request = json_pack("{s:s, s:s, s:s, s:s}", "verb", "deny.add", "package", "nginx",
+                                "version", "2", "reason", "breaks the shop");
+    json_t *answer;
+
+    json_decref(world_ask(&world, json_incref(request)));
+    json_decref(world_ask(&world, json_incref(request))); /* twice is once */
+    assert_denied_count(1);
+    assert_submission(1, "denied", "belay deny lift nginx=2");
+    json_decref(lift());
+    assert_denied_count(0);
+    answer = lift();
+    assert_string_equal(json_word(answer, "code"), "not_found");
+    json_decref(answer);
+    json_decref(world_ask(&world, request)); /* and anew after it was lifted */
+    assert_denied_count(1);
+    answer = world_ask(
+        &world, json_pack("{s:s, s:s, s:s}", "verb", "deny.add", "package", "a b", "version", "2"));
+    assert_string_equal(json_word(answer, "code"), "bad_request");
+    json_decref(answer);
+    json_decref(lift());
+    assert_submission(1, "", "");
+}
+
+#define DENY_TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        DENY_TEST(test_versions_that_hosts_took_back_are_denied_until_lifted),
+        DENY_TEST(test_what_people_took_back_is_denied_at_once),
+        DENY_TEST(test_a_host_that_never_changed_denies_nothing),
+        DENY_TEST(test_one_host_taken_back_proves_too_little),
+        DENY_TEST(test_people_deny_and_lift_by_hand),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
