@@ -23,6 +23,8 @@ static const struct proto_field policy_fields[] = {
     PROTO_FIELD_U64(P, revert_ms),
     PROTO_FIELD_U64(P, soak_ms),
     PROTO_FIELD_U64_MAX(P, failures_allowed, PROTO_POLICY_HOSTS_MAX),
+    PROTO_FIELD_U64_MAX(P, budget, PROTO_POLICY_HOSTS_MAX),
+    PROTO_FIELD_BOOL(P, first_alone),
     PROTO_FIELD_LIST(P, waves, PROTO_POLICY_WAVES_MAX, &wave_schema),
 };
 const struct proto_schema proto_policy_schema = PROTO_SCHEMA(struct proto_policy, policy_fields);

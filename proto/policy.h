@@ -33,6 +33,8 @@ struct proto_policy {
     uint64_t revert_ms;        /* the way back */
     uint64_t soak_ms;          /* after a wave ended well; 0 = none */
     uint64_t failures_allowed; /* over the whole rollout */
+    uint64_t budget;           /* hosts under way, failed and lost at most; 0 = no limit */
+    bool first_alone;          /* one host at a time, until one is committed */
     struct proto_policy_wave *waves;
     uint32_t waves_count;
 };

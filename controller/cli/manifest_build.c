@@ -291,7 +291,7 @@ static void put_times(const struct ctl_plan *plan, const struct ctl_preview *pre
 {
     struct ctl_limits limits;
 
-    ctl_limits_of(plan, preview->wave_count, &limits);
+    ctl_limits_of(plan, preview, &limits);
     manifest->not_before_ms = now.ms - SKEW_MS;
     manifest->not_after_ms = now.ms + limits.valid_ms;
     manifest->quiesce_wait_ms = (uint64_t)plan->quiesce.wait_ms;

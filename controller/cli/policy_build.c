@@ -7,16 +7,22 @@ enum {
     MARGIN_MS = 10 * MINUTE_MS, /* restarts, slow disks, reconnects */
 };
 
-void ctl_limits_of(const struct ctl_plan *plan, uint32_t wave_count, struct ctl_limits *ret_limits)
+void ctl_limits_of(const struct ctl_plan *plan, const struct ctl_preview *preview,
+                   struct ctl_limits *ret_limits)
 {
+    const uint32_t budget = ctl_plan_budget(plan, preview->target_count);
     struct ctl_limits limits;
 
     limits.stage_ms = plan->stage_within_ms + MARGIN_MS;
     limits.job_ms = plan->quiesce.wait_ms + plan->change_within_ms + 2 * ctl_plan_verify_ms(plan) +
                     2 * plan->confirm_within_ms + plan->watch_ms + MARGIN_MS;
     limits.revert_ms = 2 * plan->change_within_ms + MARGIN_MS;
-    limits.valid_ms = DAY_MS + limits.stage_ms +
-                      (int64_t)wave_count * (limits.job_ms + limits.revert_ms + plan->soak_ms);
+    limits.valid_ms = DAY_MS + limits.stage_ms;
+    for (uint32_t i = 0; i < preview->wave_count; i++) {
+        int64_t rounds = ctl_plan_rounds(plan, budget, i, preview->waves[i].host_count);
+
+        limits.valid_ms += rounds * (limits.job_ms + limits.revert_ms) + plan->soak_ms;
+    }
     *ret_limits = limits;
 }
 
@@ -28,12 +34,14 @@ int ctl_policy_build(const struct ctl_plan *plan, const struct ctl_preview *prev
         .format = PROTO_POLICY_FORMAT,
         .soak_ms = (uint64_t)plan->soak_ms,
         .failures_allowed = ctl_plan_failures_allowed(plan, preview->target_count),
+        .budget = ctl_plan_budget(plan, preview->target_count),
+        .first_alone = plan->first == CTL_PLAN_FIRST_ALONE,
         .waves = waves,
         .waves_count = preview->wave_count,
     };
     struct ctl_limits limits;
 
-    ctl_limits_of(plan, preview->wave_count, &limits);
+    ctl_limits_of(plan, preview, &limits);
     policy.stage_ms = (uint64_t)limits.stage_ms;
     policy.job_ms = (uint64_t)limits.job_ms;
     policy.revert_ms = (uint64_t)limits.revert_ms;

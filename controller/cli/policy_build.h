@@ -12,9 +12,10 @@ struct ctl_limits {
     int64_t stage_ms;  /* offer to ready */
     int64_t job_ms;    /* start to an end state */
     int64_t revert_ms; /* the way back */
-    int64_t valid_ms;  /* the whole rollout, all soaks included: the manifest's life */
+    int64_t valid_ms;  /* the whole rollout at worst, all soaks included: the manifest's life */
 };
-void ctl_limits_of(const struct ctl_plan *plan, uint32_t wave_count, struct ctl_limits *ret_limits);
+void ctl_limits_of(const struct ctl_plan *plan, const struct ctl_preview *preview,
+                   struct ctl_limits *ret_limits);
 
 /* Appends the encoded policy. */
 int ctl_policy_build(const struct ctl_plan *plan, const struct ctl_preview *preview,

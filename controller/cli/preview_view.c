@@ -167,12 +167,19 @@ static void print_totals(const struct ctl_preview *preview, FILE *to)
 
 static void print_waves(const struct ctl_plan *plan, const struct ctl_preview *preview, FILE *to)
 {
+    const uint32_t budget = ctl_plan_budget(plan, preview->target_count);
     char soak[64];
 
     ctl_plan_format_duration(plan->soak_ms, soak, sizeof(soak));
     (void)fprintf(to, "\n%u wave%s, each watched for %s; in the whole rollout %u may fail\n",
                   (unsigned)preview->wave_count, preview->wave_count == 1 ? "" : "s", soak,
                   (unsigned)ctl_plan_failures_allowed(plan, preview->target_count));
+    if (budget > 0) {
+        (void)fprintf(to, "budget %u: no host starts while so many are under way, failed or lost\n",
+                      (unsigned)budget);
+    }
+    if (plan->first == CTL_PLAN_FIRST_ALONE && preview->target_count > 1)
+        (void)fputs("the first host goes alone, until it is committed\n", to);
     for (uint32_t i = 0; i < preview->wave_count; i++) {
         const struct ctl_plan_wave *wave = &preview->waves[i];
 
@@ -293,7 +300,7 @@ static json_t *totals_to_json(const struct ctl_preview *preview)
 
 json_t *ctl_preview_to_json(const struct ctl_plan *plan, const struct ctl_preview *preview)
 {
-    json_t *current = json_array(), *blockers = json_array();
+    json_t *current = json_array(), *blockers = json_array(), *document;
 
     for (uint32_t i = 0; i < preview->host_count; i++) {
         const struct ctl_preview_host *host = &preview->hosts[i];
@@ -307,11 +314,17 @@ json_t *ctl_preview_to_json(const struct ctl_plan *plan, const struct ctl_previe
         }
     }
 
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:o}", "plan", plan->name,
-                     "risk", proto_risk_name(plan->risk), "revert",
-                     proto_revert_class_name(plan->revert_class), "groups", groups_to_json(preview),
-                     "waves", waves_to_json(preview), "current", current, "blockers", blockers,
-                     "targets_count", (int)preview->target_count, "failures_allowed",
-                     (int)ctl_plan_failures_allowed(plan, preview->target_count), "packages_count",
-                     totals_to_json(preview));
+    document = json_pack(
+        "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:o}", "plan", plan->name, "risk",
+        proto_risk_name(plan->risk), "revert", proto_revert_class_name(plan->revert_class),
+        "groups", groups_to_json(preview), "waves", waves_to_json(preview), "current", current,
+        "blockers", blockers, "targets_count", (int)preview->target_count, "failures_allowed",
+        (int)ctl_plan_failures_allowed(plan, preview->target_count), "packages_count",
+        totals_to_json(preview));
+    (void)json_object_set_new(document, "budget",
+                              json_integer(ctl_plan_budget(plan, preview->target_count)));
+    (void)json_object_set_new(
+        document, "first", json_string(plan->first == CTL_PLAN_FIRST_ALONE ? "alone" : "together"));
+
+    return document;
 }

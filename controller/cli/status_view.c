@@ -128,6 +128,19 @@ static void put_holds(const json_t *status, const struct ctl_view *view, struct 
         put_field(canvas, view, "held", CTL_STYLE_BUSY, ctl_json_text(hold, "reason"));
 }
 
+/* "2 of a budget of 5: under way, failed or lost"; nothing without a budget. */
+static void put_budget(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas)
+{
+    char text[96];
+
+    if (!json_is_integer(json_object_get(status, "budget")))
+        return;
+    (void)snprintf(text, sizeof(text), "%lld of a budget of %lld: under way, failed or lost",
+                   (long long)ctl_json_number(status, "budget_used"),
+                   (long long)ctl_json_number(status, "budget"));
+    put_field(canvas, view, "used", CTL_STYLE_PLAIN, text);
+}
+
 /* "soak  4m 10s left": what ends by itself, and when. */
 static void put_time_left(const char *label, const char *what, int64_t end_ms,
                           const struct ctl_view *view, struct ctl_canvas *canvas)
@@ -147,6 +160,7 @@ static void put_header(const json_t *status, const struct ctl_view *view, struct
     put_title(status, view, canvas);
     put_field(canvas, view, "why", CTL_STYLE_PLAIN, ctl_json_text(status, "reason"));
     put_holds(status, view, canvas);
+    put_budget(status, view, canvas);
     if (soak_end_ms > view->now.ms)
         put_time_left("soak", "", soak_end_ms, view, canvas);
     put_field(canvas, view, "then", CTL_STYLE_PLAIN, ctl_json_text(blast, "text"));

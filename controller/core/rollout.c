@@ -147,6 +147,11 @@ static bool stop_if_unwell(struct ctl_rollout *rollout, struct ctl_rollout_effec
         ctl_rollout_stop(rollout, effects);
         return true;
     }
+    if (ctl_rollout_is_used_up(rollout)) {
+        ctl_reason_budget_used(rollout);
+        ctl_rollout_stop(rollout, effects);
+        return true;
+    }
 
     return false;
 }
@@ -155,10 +160,8 @@ static void start_wave(struct ctl_rollout *rollout, struct bl_mono now,
                        struct ctl_rollout_effects *effects)
 {
     ctl_rollout_move(rollout, CTL_ROLLOUT_RUNNING, effects);
-    for (uint32_t i = 0; i < rollout->host_count; i++) {
-        if (rollout->hosts[i].wave == rollout->wave)
-            ctl_host_order_start(rollout, i, now, effects);
-    }
+    rollout->next_start = 0;
+    (void)ctl_rollout_start_hosts(rollout, now, effects);
 }
 
 static void soak(struct ctl_rollout *rollout, struct bl_mono now,
@@ -201,6 +204,8 @@ static bool advance_once(struct ctl_rollout *rollout, struct bl_mono now,
         start_wave(rollout, now, effects);
         return true;
     case CTL_ROLLOUT_RUNNING:
+        if (ctl_rollout_start_hosts(rollout, now, effects))
+            return true;
         if (wave->open_count > 0)
             return false;
         soak(rollout, now, effects);

@@ -80,6 +80,7 @@ struct ctl_rollout_wave {
     /* Kept by the machine, so that a report costs the same in a rollout of any size. */
     uint32_t failed_count;
     uint32_t unready_count; /* WAITING or STAGING */
+    uint32_t ready_count;   /* READY: to be started, when there is room */
     uint32_t open_count;    /* in no end state, and still waited for */
 };
 
@@ -92,6 +93,8 @@ struct ctl_rollout_limits {
     uint32_t approvals;        /* that each wave after the first needs */
     int64_t answer_ms;  /* how long people are asked after a severe failure; 0 = not at all */
     uint32_t otherwise; /* enum ctl_otherwise, when nobody answers; 0 = as STOP */
+    uint32_t budget;    /* under way + failed + lost never grow above it by a start; 0 = no limit */
+    bool first_alone;   /* one host at a time, until one is committed */
 };
 
 enum ctl_otherwise { /* stored: never renumbered */
@@ -129,6 +132,11 @@ struct ctl_rollout {
     uint32_t wave_count;
     uint32_t host_count;
     uint32_t failed_count;
+    uint32_t active_count;    /* under way: started and in no end state, but not lost */
+    uint32_t used_count;      /* of the budget: active or failed */
+    uint32_t unstarted_count; /* neither started nor out */
+    uint32_t next_start;      /* nobody of the wave before this place can be started */
+    bool is_proven;           /* a host was committed; never taken back */
     bool submitted;
     uint32_t holds; /* bits of enum ctl_hold: any of them, and nothing new starts */
     bool aborted;

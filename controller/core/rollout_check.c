@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "common/check.h"
+#include "controller/core/rollout_host.h"
 #include "controller/core/rollout_inside.h"
 
 void ctl_rollout_check_counts(const struct ctl_rollout *rollout)
@@ -16,6 +17,9 @@ void ctl_rollout_check_counts(const struct ctl_rollout *rollout)
     BL_ASSERT(rollout->alarm.is_open == (rollout->alarm.deadline.ms != 0));
     BL_ASSERT(!rollout->alarm.is_open || rollout->state == CTL_ROLLOUT_STOPPING);
     BL_ASSERT(rollout->approvals_count <= CTL_APPROVALS_MAX);
+    BL_ASSERT(rollout->failed_count <= rollout->used_count);
+    BL_ASSERT(rollout->active_count <= rollout->used_count);
+    BL_ASSERT(rollout->used_count <= rollout->host_count);
     for (uint32_t i = 0; i < rollout->wave_count; i++) {
         BL_ASSERT(rollout->waves[i].failed_count <= rollout->waves[i].host_count);
         BL_ASSERT(rollout->waves[i].unready_count <= rollout->waves[i].host_count);
@@ -40,7 +44,7 @@ static void check_host(const struct ctl_rollout *rollout, const struct ctl_rollo
 void ctl_rollout_check(const struct ctl_rollout *rollout)
 {
     struct ctl_rollout_wave sums[CTL_ROLLOUT_WAVES_MAX] = {0};
-    uint32_t failed_count = 0;
+    uint32_t failed_count = 0, active_count = 0, used_count = 0, unstarted_count = 0;
 
     ctl_rollout_check_counts(rollout);
     for (uint32_t i = 0; i < rollout->host_count; i++) {
@@ -49,18 +53,30 @@ void ctl_rollout_check(const struct ctl_rollout *rollout)
         bool is_unready = host->state == CTL_HOST_WAITING || host->state == CTL_HOST_STAGING;
         bool is_open = !ctl_host_state_is_final(host->state) && !host->lost;
 
+        bool is_active = is_open && host->state >= CTL_HOST_RUNNING;
+
         check_host(rollout, host);
+        BL_ASSERT(rollout->state != CTL_ROLLOUT_RUNNING || host->wave != rollout->wave ||
+                  host->state != CTL_HOST_READY || i >= rollout->next_start);
         sum->host_count++;
         sum->failed_count += host->failed ? 1 : 0;
         sum->unready_count += is_unready ? 1 : 0;
+        sum->ready_count += host->state == CTL_HOST_READY ? 1 : 0;
+        active_count += is_active ? 1 : 0;
+        used_count += is_active || host->failed ? 1 : 0;
+        unstarted_count += ctl_host_is_untouched(host) ? 1 : 0;
         sum->open_count += is_open ? 1 : 0;
         failed_count += host->failed ? 1 : 0;
     }
     BL_ASSERT(failed_count == rollout->failed_count);
+    BL_ASSERT(active_count == rollout->active_count);
+    BL_ASSERT(used_count == rollout->used_count);
+    BL_ASSERT(unstarted_count == rollout->unstarted_count);
     for (uint32_t i = 0; i < rollout->wave_count; i++) {
         BL_ASSERT(sums[i].host_count == rollout->waves[i].host_count);
         BL_ASSERT(sums[i].failed_count == rollout->waves[i].failed_count);
         BL_ASSERT(sums[i].unready_count == rollout->waves[i].unready_count);
+        BL_ASSERT(sums[i].ready_count == rollout->waves[i].ready_count);
         BL_ASSERT(sums[i].open_count == rollout->waves[i].open_count);
     }
 }

@@ -109,12 +109,21 @@ static bool is_unready(const struct ctl_rollout_host *host)
     return is_in(host, TO(WAITING) | TO(STAGING));
 }
 
+static bool is_active(const struct ctl_rollout_host *host)
+{
+    return is_in(host, TO_ACTIVE) && !host->lost;
+}
+
 static void count_in(struct ctl_rollout *rollout, const struct ctl_rollout_host *host)
 {
     struct ctl_rollout_wave *wave = &rollout->waves[host->wave];
 
     wave->open_count += is_open(host) ? 1 : 0;
     wave->unready_count += is_unready(host) ? 1 : 0;
+    wave->ready_count += host->state == CTL_HOST_READY ? 1 : 0;
+    rollout->active_count += is_active(host) ? 1 : 0;
+    rollout->used_count += is_active(host) || host->failed ? 1 : 0;
+    rollout->unstarted_count += ctl_host_is_untouched(host) ? 1 : 0;
 }
 
 static void count_out(struct ctl_rollout *rollout, const struct ctl_rollout_host *host)
@@ -123,6 +132,10 @@ static void count_out(struct ctl_rollout *rollout, const struct ctl_rollout_host
 
     wave->open_count -= is_open(host) ? 1 : 0;
     wave->unready_count -= is_unready(host) ? 1 : 0;
+    wave->ready_count -= host->state == CTL_HOST_READY ? 1 : 0;
+    rollout->active_count -= is_active(host) ? 1 : 0;
+    rollout->used_count -= is_active(host) || host->failed ? 1 : 0;
+    rollout->unstarted_count -= ctl_host_is_untouched(host) ? 1 : 0;
 }
 
 static void clear_deadline(struct ctl_rollout_host *host)
@@ -148,6 +161,10 @@ static void move(struct ctl_rollout *rollout, uint32_t host_index, uint32_t to,
     if (to != CTL_HOST_PROBATION)
         host->nonce = 0;
     count_in(rollout, host);
+    if (to == CTL_HOST_COMMITTED)
+        rollout->is_proven = true;
+    if (to == CTL_HOST_READY && host_index < rollout->next_start)
+        rollout->next_start = host_index;
     effects->changed = true;
     (void)ctl_host_emit(effects, CTL_ROLLOUT_CHANGED, host_index);
 }
@@ -170,7 +187,9 @@ void ctl_host_fail(struct ctl_rollout *rollout, uint32_t host_index,
     if (host->failed)
         return;
 
+    count_out(rollout, host);
     host->failed = true;
+    count_in(rollout, host);
     rollout->waves[host->wave].failed_count++;
     rollout->failed_count++;
     effects->changed = true;

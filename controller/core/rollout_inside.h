@@ -52,6 +52,16 @@ void ctl_approval_restart(struct ctl_rollout *rollout, const struct ctl_rollout_
 /* When the first of them is over; ms 0: none is kept. */
 struct bl_mono ctl_approval_wake(const struct ctl_rollout *rollout);
 
+/* ---- starts ---- */
+
+/* Starts whom holds, budget and `first: alone` leave room for; whether there was anybody. */
+bool ctl_rollout_start_hosts(struct ctl_rollout *rollout, struct bl_mono now,
+                             struct ctl_rollout_effects *effects);
+/* Hosts that failed use the whole budget, so that nobody else can ever start. */
+bool ctl_rollout_is_used_up(const struct ctl_rollout *rollout);
+/* Nobody was committed yet, and the plan wants the first one alone. */
+bool ctl_rollout_goes_alone(const struct ctl_rollout *rollout);
+
 /* ---- rollback ---- */
 
 void ctl_rollout_roll_back(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,

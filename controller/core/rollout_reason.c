@@ -5,6 +5,7 @@
 
 #include "common/text.h"
 #include "controller/core/rollout_host.h"
+#include "controller/core/rollout_inside.h"
 
 static void begin(struct ctl_rollout *rollout, struct bl_text *text, const char *code)
 {
@@ -72,13 +73,39 @@ void ctl_reason_staging(struct ctl_rollout *rollout)
     bl_text_add(&text, " ready or out");
 }
 
+/* "; budget 3: 2 under way and 1 failed, 5 hosts wait to start" */
+static void add_unstarted(struct bl_text *text, const struct ctl_rollout *rollout)
+{
+    const uint32_t ready_count = rollout->waves[rollout->wave].ready_count;
+
+    if (rollout->holds != 0) {
+        bl_text_add(text, "; held, ");
+    } else if (ctl_rollout_goes_alone(rollout)) {
+        bl_text_add(text, "; one host goes alone until one is committed, ");
+    } else {
+        bl_text_add(text, "; budget ");
+        bl_text_add_number(text, rollout->limits.budget);
+        bl_text_add(text, ": ");
+        bl_text_add_number(text, rollout->active_count);
+        bl_text_add(text, " under way and ");
+        bl_text_add_number(text, rollout->used_count - rollout->active_count);
+        bl_text_add(text, " failed, ");
+    }
+    bl_text_add_number(text, ready_count);
+    bl_text_add(text, ready_count == 1 ? " host waits to start" : " hosts wait to start");
+}
+
 void ctl_reason_running(struct ctl_rollout *rollout)
 {
     struct bl_text text;
 
     begin(rollout, &text, "wave_running");
     add_wave_failures(&text, rollout, rollout->wave);
-    bl_text_add(&text, "; waits for the end of the others");
+    if (rollout->waves[rollout->wave].ready_count == 0) {
+        bl_text_add(&text, "; waits for the end of the others");
+    } else {
+        add_unstarted(&text, rollout);
+    }
 }
 
 void ctl_reason_soaking(struct ctl_rollout *rollout)
@@ -108,6 +135,21 @@ void ctl_reason_rollout_failed(struct ctl_rollout *rollout)
     bl_text_add(&text, "all waves: ");
     add_failures(&text, rollout->failed_count, rollout->host_count,
                  rollout->limits.failures_allowed);
+}
+
+void ctl_reason_budget_used(struct ctl_rollout *rollout)
+{
+    struct bl_text text;
+
+    begin(rollout, &text, "budget_used");
+    bl_text_add(&text, "budget ");
+    bl_text_add_number(&text, rollout->limits.budget);
+    bl_text_add(&text, ": ");
+    bl_text_add_number(&text, rollout->failed_count);
+    bl_text_add(&text, rollout->failed_count == 1 ? " host failed, " : " hosts failed, ");
+    bl_text_add_number(&text, rollout->unstarted_count);
+    bl_text_add(&text, rollout->unstarted_count == 1 ? " host was not started yet"
+                                                     : " hosts were not started yet");
 }
 
 static void add_severe(struct bl_text *text, const struct ctl_rollout *rollout)

@@ -13,6 +13,7 @@ void ctl_reason_running(struct ctl_rollout *rollout);
 void ctl_reason_soaking(struct ctl_rollout *rollout);
 void ctl_reason_wave_failed(struct ctl_rollout *rollout, uint32_t wave);
 void ctl_reason_rollout_failed(struct ctl_rollout *rollout);
+void ctl_reason_budget_used(struct ctl_rollout *rollout);
 /* Of the last alarm: what is asked, and what came of it. */
 void ctl_reason_severe(struct ctl_rollout *rollout);
 void ctl_reason_answered(struct ctl_rollout *rollout);

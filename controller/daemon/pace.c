@@ -11,7 +11,9 @@ void ctl_pace_of(const struct proto_policy *policy, struct ctl_pace *ret_pace)
                    .stage_ms = (int64_t)policy->stage_ms,
                    .job_ms = (int64_t)policy->job_ms,
                    .revert_ms = (int64_t)policy->revert_ms,
-                   .failures_allowed = (uint32_t)policy->failures_allowed},
+                   .failures_allowed = (uint32_t)policy->failures_allowed,
+                   .budget = (uint32_t)policy->budget,
+                   .first_alone = policy->first_alone},
         .wave_count = policy->waves_count,
     };
 

@@ -269,6 +269,7 @@ static json_t *view_signers(const struct ctl_engine *engine, const struct ctl_ru
 json_t *ctl_view_status(const struct ctl_engine *engine, const struct ctl_run *run)
 {
     const struct ctl_rollout *rollout = &run->rollout;
+    const struct ctl_rollout_limits *limits = &rollout->limits;
     const int exit_code = ctl_rollout_exit_code(rollout);
     char next[NEXT_BYTES];
     json_t *hosts = json_array(), *view;
@@ -295,8 +296,12 @@ json_t *ctl_view_status(const struct ctl_engine *engine, const struct ctl_run *r
         json_object_set_new(view, "counts", view_counts(rollout)) < 0 ||
         json_object_set_new(view, "hosts_count", json_integer(rollout->host_count)) < 0 ||
         json_object_set_new(view, "failed_count", json_integer(rollout->failed_count)) < 0 ||
-        json_object_set_new(view, "failures_allowed",
-                            json_integer(rollout->limits.failures_allowed)) < 0 ||
+        json_object_set_new(view, "failures_allowed", json_integer(limits->failures_allowed)) < 0 ||
+        json_object_set_new(view, "budget",
+                            limits->budget != 0 ? json_integer(limits->budget) : json_null()) < 0 ||
+        json_object_set_new(view, "budget_used", json_integer(rollout->used_count)) < 0 ||
+        json_object_set_new(view, "first",
+                            json_string(limits->first_alone ? "alone" : "together")) < 0 ||
         json_object_set_new(view, "waves", view_waves(rollout)) < 0) {
         json_decref(hosts);
         json_decref(view);

@@ -190,6 +190,8 @@ void ctl_plan_check_whole(const struct ctl_plan *plan, struct ctl_plan_problems 
         problem(plan, problems, "ssh_lock.keep",
                 "keeps nobody: name a group or an address, or write 'ssh_lock: no'");
     }
+    if (is_given(plan, CTL_PLAN_GIVEN_BUDGET) && plan->budget.value == 0 && problems->count == 0)
+        problem(plan, problems, "budget", "is 0: no host could ever start");
     check_samples(plan, problems);
     check_revert_paths(plan, problems);
     check_excluded(plan, problems);

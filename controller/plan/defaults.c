@@ -24,6 +24,7 @@ struct by_risk {
     uint32_t waves_count;
     int64_t soak_ms, watch_ms;
     uint32_t sessions;
+    uint32_t first; /* one host more to wait for, which is little where the rest is long */
 };
 
 #define PERCENT(n)                           \
@@ -36,20 +37,27 @@ struct by_risk {
     }
 
 static const struct by_risk risks[] = {
-    [PROTO_RISK_LOW] =
-        {"risk: low", {PERCENT(10), REST}, 2, 5 * MINUTE, 5 * MINUTE, PROTO_SESSIONS_KEEP},
+    [PROTO_RISK_LOW] = {"risk: low",
+                        {PERCENT(10), REST},
+                        2,
+                        5 * MINUTE,
+                        5 * MINUTE,
+                        PROTO_SESSIONS_KEEP,
+                        CTL_PLAN_FIRST_TOGETHER},
     [PROTO_RISK_MEDIUM] = {"risk: medium",
                            {PERCENT(10), PERCENT(30), REST},
                            3,
                            30 * MINUTE,
                            10 * MINUTE,
-                           PROTO_SESSIONS_WARN},
+                           PROTO_SESSIONS_WARN,
+                           CTL_PLAN_FIRST_ALONE},
     [PROTO_RISK_HIGH] = {"risk: high",
                          {PERCENT(1), PERCENT(10), PERCENT(30), REST},
                          4,
                          HOUR,
                          10 * MINUTE,
-                         PROTO_SESSIONS_WARN},
+                         PROTO_SESSIONS_WARN,
+                         CTL_PLAN_FIRST_ALONE},
 };
 
 static const char *const default_units[] = {"cron.service", "crond.service", "anacron.service",
@@ -228,6 +236,13 @@ void ctl_plan_fill_defaults(struct ctl_plan *plan)
     if (is_missing(plan, CTL_PLAN_GIVEN_MODULES)) {
         plan->precheck.modules = CTL_PLAN_MODULES_WARN;
         note(plan, "precheck.modules", "warn", "always");
+    }
+    if (is_missing(plan, CTL_PLAN_GIVEN_BUDGET))
+        note(plan, "budget", "no limit but the wave", "always");
+    if (is_missing(plan, CTL_PLAN_GIVEN_FIRST)) {
+        plan->first = risk->first;
+        note(plan, "first", risk->first == CTL_PLAN_FIRST_ALONE ? "alone" : "together",
+             risk->because);
     }
     fill_isolation(plan, risk);
     fill_duration(plan, CTL_PLAN_GIVEN_SETTLE, &plan->verify.settle_ms, "verify.settle",

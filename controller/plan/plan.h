@@ -23,7 +23,7 @@ enum {
     CTL_PLAN_HOSTS_MAX = 4096, /* in `list` or `exclude` */
     CTL_PLAN_LABELS_MAX = 16,
     CTL_PLAN_WAVES_MAX = 64,
-    CTL_PLAN_DERIVED_MAX = 32,
+    CTL_PLAN_DERIVED_MAX = 40,
     CTL_PLAN_FINDINGS_MAX = 64, /* in the table of proto/finding.h */
     CTL_PLAN_FIELD_BYTES_MAX = 96,
     CTL_PLAN_NAME_BYTES_MAX = 64,
@@ -76,6 +76,11 @@ enum ctl_plan_phased {
 enum ctl_plan_reboot {
     CTL_PLAN_REBOOT_NEVER = 1,
     CTL_PLAN_REBOOT_IF_NEEDED
+};
+
+enum ctl_plan_first { /* the first host of a rollout */
+    CTL_PLAN_FIRST_ALONE = 1,
+    CTL_PLAN_FIRST_TOGETHER
 };
 
 enum ctl_plan_modules { /* third-party kernel modules */
@@ -157,6 +162,8 @@ struct ctl_plan {
     uint32_t waves_count;
     int64_t soak_ms;
     struct ctl_plan_share failures_allowed;
+    struct ctl_plan_share budget; /* 0 = no limit but the wave */
+    uint32_t first;               /* enum ctl_plan_first */
     struct ctl_plan_quiesce quiesce;
     struct ctl_plan_ssh ssh;
     struct ctl_plan_precheck precheck;
@@ -228,6 +235,16 @@ int ctl_plan_targets(const struct ctl_plan *plan, bool only_exclude, char *ret_t
 
 /* failures_allowed over `host_count` hosts, rounded down. */
 uint32_t ctl_plan_failures_allowed(const struct ctl_plan *plan, uint32_t host_count);
+
+/* How many may be under way or failed at once; a share is rounded down, but at least 1. 0: no limit. */
+uint32_t ctl_plan_budget(const struct ctl_plan *plan, uint32_t host_count);
+
+/*
+ * How often a wave of so many hosts starts some of them, at worst: all that have room, one after the
+ * other. Failures make it more seldom, never more often.
+ */
+uint32_t ctl_plan_rounds(const struct ctl_plan *plan, uint32_t budget, uint32_t wave,
+                         uint32_t wave_host_count);
 
 /* The way back that hosts must have, for people: "packages, ...". */
 const char *ctl_plan_describe_revert(const struct ctl_plan *plan);

@@ -26,11 +26,13 @@ static const char *const conffiles[] = {"keep", "replace"};
 static const char *const reboots[] = {"never", "if-needed"};
 static const char *const reverts[] = {"packages", "filesystem"};
 static const char *const modules[] = {"warn", "block"};
+static const char *const firsts[] = {"alone", "together"};
 static const char *const sessions[] = {"keep", "warn", "end"};
 
 _Static_assert(PROTO_RISK_LOW == 1 && PROTO_RISK_HIGH == 3, "risks are in the order of the enum");
 _Static_assert(CTL_PLAN_PHASED_RESPECT == 1, "phasings are in the order of the enum");
 _Static_assert(PROTO_CONFFILES_KEEP == 1, "conffiles are in the order of the enum");
+_Static_assert(CTL_PLAN_FIRST_ALONE == 1, "firsts are in the order of the enum");
 _Static_assert(CTL_PLAN_REBOOT_NEVER == 1, "reboots are in the order of the enum");
 _Static_assert(CTL_PLAN_MODULES_WARN == 1, "modules are in the order of the enum");
 _Static_assert(PROTO_REVERT_PACKAGES == 1 && PROTO_REVERT_FILESYSTEM == 2,
@@ -295,6 +297,15 @@ static const struct ctl_plan_field root_rows[] = {
      .kind = CTL_PLAN_SHARE,
      .given = CTL_PLAN_GIVEN_FAILURES,
      .offset = AT(failures_allowed)},
+    {.name = "budget",
+     .kind = CTL_PLAN_SHARE,
+     .given = CTL_PLAN_GIVEN_BUDGET,
+     .offset = AT(budget)},
+    {.name = "first",
+     .kind = CTL_PLAN_CHOICE,
+     .given = CTL_PLAN_GIVEN_FIRST,
+     .offset = AT(first),
+     CHOICES(firsts)},
     {.name = "precheck", .kind = CTL_PLAN_SECTION, ROWS(precheck_rows)},
     {.name = "quiesce", .kind = CTL_PLAN_SECTION, ROWS(quiesce_rows)},
     {.name = "ssh_lock",

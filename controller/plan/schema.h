@@ -59,6 +59,8 @@ enum ctl_plan_given {
     CTL_PLAN_GIVEN_CONFFILES = 1 << 24,
     CTL_PLAN_GIVEN_SAMPLES = 1 << 25,
     CTL_PLAN_GIVEN_EVERY = 1 << 26,
+    CTL_PLAN_GIVEN_BUDGET = 1 << 27,
+    CTL_PLAN_GIVEN_FIRST = 1 << 28,
     CTL_PLAN_GIVEN_REPAIR = 1 << 29,
     CTL_PLAN_GIVEN_MODULES = 1 << 30,
 };

@@ -22,6 +22,30 @@ uint32_t ctl_plan_failures_allowed(const struct ctl_plan *plan, uint32_t host_co
     return allowed->value < host_count ? allowed->value : host_count;
 }
 
+uint32_t ctl_plan_budget(const struct ctl_plan *plan, uint32_t host_count)
+{
+    const struct ctl_plan_share *budget = &plan->budget;
+    uint32_t hosts = budget->is_percent ? share_of(budget, host_count, false) : budget->value;
+
+    if (budget->value > 0 && hosts == 0)
+        hosts = 1;
+
+    return hosts < host_count ? hosts : host_count;
+}
+
+uint32_t ctl_plan_rounds(const struct ctl_plan *plan, uint32_t budget, uint32_t wave,
+                         uint32_t wave_host_count)
+{
+    uint32_t rounds = 1;
+
+    if (budget > 0 && budget < wave_host_count)
+        rounds = (wave_host_count + budget - 1) / budget;
+    if (wave == 0 && plan->first == CTL_PLAN_FIRST_ALONE && wave_host_count > 1)
+        rounds++;
+
+    return rounds;
+}
+
 static uint32_t wave_size(const struct ctl_plan_share *share, uint32_t host_count, uint32_t left)
 {
     uint32_t size = share->value;

@@ -130,7 +130,9 @@ void submit(const uint8_t *id, bool is_valid, uint32_t hosts_count)
                    .stage_ms = STAGE_MS,
                    .job_ms = JOB_MS,
                    .revert_ms = REVERT_MS,
-                   .failures_allowed = 1},
+                   .failures_allowed = 1,
+                   .budget = facts_world.budget,
+                   .first_alone = facts_world.is_first_alone},
         .lease_ms = LEASE_MS,
         .watch_ms = WATCH_MS,
         .keep_way_back_ms = LONG_MS,
@@ -141,9 +143,11 @@ void submit(const uint8_t *id, bool is_valid, uint32_t hosts_count)
     sim_law_submitted(&told);
 }
 
-int setup(void **state)
+void setup_paced(uint32_t budget, bool is_first_alone)
 {
     memset(&facts_world, 0, sizeof(facts_world));
+    facts_world.budget = budget;
+    facts_world.is_first_alone = is_first_alone;
     memset(&queue, 0, sizeof(queue));
     facts_world.now_ms = 1000;
     sim_laws_open();
@@ -153,6 +157,11 @@ int setup(void **state)
     }
     sim_law_belayd(true);
     submit(rollout, /* is_valid= */ true, HOSTS);
+}
+
+int setup(void **state)
+{
+    setup_paced(0, /* is_first_alone= */ false);
 
     return 0;
 }

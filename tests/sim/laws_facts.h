@@ -43,6 +43,8 @@ struct facts_world {
     bool is_struck;    /* all hosts, all the time, by a fault that does nothing */
     bool is_link_open; /* of all hosts, ever since */
     bool is_expected;  /* that a law is broken */
+    uint32_t budget;   /* of the rollouts that are submitted from now on */
+    bool is_first_alone;
     jmp_buf out;
     char said[512];
 };
@@ -54,6 +56,7 @@ extern struct ctl_rollout_host beliefs[HOSTS]; /* as told last */
 
 /* All hosts are up, belayd too, and `rollout` is submitted. */
 int setup(void **state);
+void setup_paced(uint32_t budget, bool is_first_alone);
 int teardown(void **state);
 
 void pass(int64_t ms);

@@ -20,6 +20,8 @@ static void check_same(const struct world *w, const struct ctl_rollout *a,
     SIM_CHECK(&w->chance, a->state == b->state && a->wave == b->wave);
     SIM_CHECK(&w->chance, a->submitted == b->submitted && a->failed_count == b->failed_count);
     SIM_CHECK(&w->chance, a->holds == b->holds && a->aborted == b->aborted);
+    SIM_CHECK(&w->chance, a->used_count == b->used_count && a->is_proven == b->is_proven);
+    SIM_CHECK(&w->chance, a->active_count == b->active_count && a->next_start == b->next_start);
     SIM_CHECK(&w->chance, a->wake_at.ms == b->wake_at.ms && a->soak_end.ms == b->soak_end.ms);
     SIM_CHECK(&w->chance,
               a->alarm.number == b->alarm.number && a->alarm.is_open == b->alarm.is_open);
@@ -74,6 +76,24 @@ static void check_new_start(struct world *w, uint32_t index)
     w->wave_started = wave + 1;
 }
 
+/* A host uses the budget from its START to its end, and for good when it failed. */
+static void check_budget(struct world *w, uint32_t index)
+{
+    uint32_t active = 0, used = 1;
+
+    for (uint32_t i = 0; i < w->host_count; i++) {
+        const struct host *host = &w->hosts[i];
+        bool is_active = host->was_started && !host->is_known_final;
+
+        if (i == index)
+            continue;
+        active += is_active ? 1 : 0;
+        used += is_active || host->is_known_failed ? 1 : 0;
+    }
+    SIM_CHECK(&w->chance, w->limits.budget == 0 || used <= w->limits.budget);
+    SIM_CHECK(&w->chance, !w->limits.first_alone || w->is_proven || active == 0);
+}
+
 static void check_order(struct world *w, const struct ctl_rollout_effect *order)
 {
     struct host *host = &w->hosts[order->host];
@@ -84,8 +104,10 @@ static void check_order(struct world *w, const struct ctl_rollout_effect *order)
         break;
     case CTL_ROLLOUT_SEND_START:
         SIM_CHECK(&w->chance, !host->was_told_back);
-        if (!host->was_started)
+        if (!host->was_started) {
             check_new_start(w, order->host);
+            check_budget(w, order->host);
+        }
         host->was_started = true;
         break;
     case CTL_ROLLOUT_SEND_COMMIT:
@@ -153,6 +175,7 @@ static void observe(struct world *w)
         if ((said == PROTO_JOB_REVERTING || said == PROTO_JOB_REVERTED) && !host->was_told_back)
             host->is_known_failed = true;
         /* Nobody waits for whom is lost or cancelled, nor for ever for who contradicts himself. */
+        w->is_proven = w->is_proven || known->state == CTL_HOST_COMMITTED;
         host->is_known_final =
             world_is_final(said) || known->lost || host->lies || known->state == CTL_HOST_CANCELLED;
         /* Who never began has ended as it had, whatever its disk knows of that. */
@@ -467,6 +490,8 @@ static void choose_fates(struct world *w)
         .approvals = sim_percent(&w->chance, 40) ? 1 + sim_below(&w->chance, 2) : 0,
         .answer_ms = sim_percent(&w->chance, 30) ? 0 : 1 + sim_below(&w->chance, 60000),
         .otherwise = 1 + sim_below(&w->chance, CTL_OTHERWISE_ROLLBACK),
+        .budget = sim_percent(&w->chance, 40) ? 0 : 1 + sim_below(&w->chance, 5),
+        .first_alone = sim_percent(&w->chance, 40),
     };
     for (uint32_t v = 0; v < w->wave_count; v++) {
         w->waves[v].host_count = 1 + sim_below(&w->chance, HOSTS_MAX / WAVES_MAX);

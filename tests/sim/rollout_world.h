@@ -65,6 +65,7 @@ struct world {
     bool is_severe;        /* something failed severely */
     int64_t asked_ms;      /* since when people are asked about it */
     int64_t approved_until_ms[WAVES_MAX][PEOPLE];
+    bool is_proven; /* a host was committed */
 };
 
 bool world_is_final(uint32_t job_state);

@@ -81,13 +81,17 @@ static void set_limits(const struct story *story, struct machine *m, const char 
         .answer_ms = story_option_ms(story, line, "answer", 0),
         .otherwise = strstr(line, "otherwise=rollback") != NULL ? CTL_OTHERWISE_ROLLBACK
                                                                 : CTL_OTHERWISE_STOP,
+        .first_alone = strstr(line, "first=alone") != NULL,
     };
     const char *failures = strstr(line, "failures="), *approvals = strstr(line, "approvals=");
+    const char *budget = strstr(line, "budget=");
 
     if (approvals != NULL)
         (void)sscanf(approvals, "approvals=%u", &limits.approvals);
     if (failures != NULL)
         (void)sscanf(failures, "failures=%u", &limits.failures_allowed);
+    if (budget != NULL)
+        (void)sscanf(budget, "budget=%u", &limits.budget);
     ctl_rollout_init(&m->rollout, &limits, m->waves, m->wave_count, m->hosts, m->host_count);
 }
 

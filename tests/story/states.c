@@ -93,6 +93,7 @@ static const struct code rollout_codes[] = {
     {"wave_running", "the current wave was started"},
     {"wave_soaking", "the current wave is watched"},
     {"wave_failures", "more hosts of a wave failed than the plan allows"},
+    {"budget_used", "hosts that failed use the whole budget, and others were not started yet"},
     {"rollout_failures", "more hosts failed in all waves together than the plan allows"},
     {"approval_missing", "the current wave waits for people who approve it"},
     {"severe_failure", "a host failed with grade severe: stops whatever the plan allows"},
@@ -142,6 +143,9 @@ static const char rules[] =
     "- Taking back one host of a rollout that goes on counts it as failed; the rollout goes on if its\n"
     "  allowance bears that, and no wave starts before the host has ended. Taking back a wave or all\n"
     "  ends the rollout.\n"
+    "- A host uses the budget from its start to its end, and for good when it failed or got lost. Within\n"
+    "  a wave hosts start while there is room, and the first one of a rollout alone if the plan says so.\n"
+    "  A hold lets nobody start, in mid-wave, too.\n"
     "- After a restart of belayd, deadlines and the soak begin anew, and every order that may not\n"
     "  have arrived is sent again.\n";
 

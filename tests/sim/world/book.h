@@ -102,6 +102,7 @@ struct law_rollout {
     uint32_t failed_count, failed_before;
     int64_t failed_ms; /* when the last one failed */
     int64_t severe_ms; /* when one failed severely; SIM_NEVER: none did */
+    bool is_proven;    /* belayd believed once that a host was committed */
 
     /* People: SIM_NEVER: did not. */
     int64_t paused_ms, aborted_ms, rolled_back_ms;

@@ -25,9 +25,12 @@ int64_t sim_law_bound_ms(void)
         const struct ctl_rollout_limits *limits = &rollout->limits;
 
         if (rollout->is_valid && !is_ended(rollout)) {
-            bound_ms += (int64_t)rollout->waves_count *
-                            (limits->stage_ms + limits->job_ms + limits->soak_ms) +
-                        2 * limits->revert_ms + rollout->lease_ms;
+            /* At worst one host after the other; the first one of all apart from its wave. */
+            const int64_t rounds =
+                limits->budget == 0 ? rollout->waves_count + 1 : rollout->hosts_count + 1;
+
+            bound_ms += (int64_t)rollout->waves_count * (limits->stage_ms + limits->soak_ms) +
+                        rounds * limits->job_ms + 2 * limits->revert_ms + rollout->lease_ms;
         }
     }
 

@@ -91,13 +91,46 @@ static void judge_start_by_waves(const struct law_member *member)
     }
 }
 
+/* Who is started by an order that somebody forged uses nothing. */
+static bool is_active(const struct law_member *member)
+{
+    const uint32_t active = LAW_HOST(RUNNING) | LAW_HOST(PROBATION) | LAW_HOST(REVERTING);
+
+    return is_in(member->belief.state, active) && !member->belief.lost &&
+           (member->orders_forged >> CTL_ROLLOUT_SEND_START & 1) == 0;
+}
+
+/* As the failures: what failed in this millisecond may have been told after the start. */
+static void judge_start_by_budget(const struct law_member *started)
+{
+    const struct law_rollout *rollout = started->rollout;
+    const uint32_t failed_count =
+        rollout->failed_ms != starts.at_ms ? rollout->failed_count : rollout->failed_before;
+    uint32_t active_count = 0;
+
+    for (uint32_t i = 0; i < rollout->hosts_count; i++) {
+        const struct law_member *member = &rollout->members[i];
+
+        active_count += is_active(member) && !member->belief.failed ? 1 : 0;
+    }
+    SIM_LAW(
+        rollout->limits.budget == 0 || active_count + failed_count <= rollout->limits.budget,
+        "host %u: started for rollout %u: %u hosts are under way and %u failed, the budget is %u",
+        started->host, rollout->number, active_count, failed_count, rollout->limits.budget);
+    SIM_LAW(!rollout->limits.first_alone || rollout->is_proven || active_count <= 1,
+            "host %u: started for rollout %u with %u hosts under way, and the first goes alone",
+            started->host, rollout->number, active_count);
+}
+
 static void judge_starts(bool is_exact)
 {
     for (uint32_t i = 0; i < starts.count; i++) {
         judge_start_by_people(starts.members[i]);
         judge_start_by_failures(starts.members[i]);
-        if (is_exact)
+        if (is_exact) {
+            judge_start_by_budget(starts.members[i]);
             judge_start_by_waves(starts.members[i]);
+        }
     }
     starts.count = 0;
 }
@@ -434,6 +467,8 @@ void sim_law_believed(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], uint32_t
     judge_belief(member, belief);
     member->belief = *belief;
     member->believed |= UINT32_C(1) << belief->state;
+    if (belief->state == CTL_HOST_COMMITTED)
+        member->rollout->is_proven = true;
     count(member, &former);
     renew_promise(member, &former);
     if (belief->started && !former.started)

@@ -78,6 +78,8 @@ static void draw_waves(struct sim_plan *plan)
             draw_percent(40) ? 0 : draw_below(plan->wave_limits[i].host_count + 1);
     }
     rollout->limits.failures_allowed = draw_below(rollout->hosts_count + 1);
+    rollout->limits.budget = draw_percent(50) ? 0 : 1 + draw_below(rollout->hosts_count);
+    rollout->limits.first_alone = draw_percent(40);
 }
 
 static void draw_times(struct sim_plan *plan, struct proto_manifest *manifest)
@@ -104,8 +106,9 @@ static void draw_times(struct sim_plan *plan, struct proto_manifest *manifest)
                   2 * manifest->confirm_within_ms + manifest->watch_ms) +
         MARGIN_MS;
     limits->revert_ms = 2 * (int64_t)manifest->change_ms + MARGIN_MS;
-    valid_ms = DAY_MS + limits->stage_ms +
-               rollout->waves_count * (limits->job_ms + limits->revert_ms + limits->soak_ms);
+    valid_ms = DAY_MS + limits->stage_ms + rollout->waves_count * limits->soak_ms +
+               (limits->budget == 0 ? rollout->waves_count + 1 : rollout->hosts_count + 1) *
+                   (limits->job_ms + limits->revert_ms);
     manifest->not_before_ms = now_ms - SKEW_MS;
     manifest->not_after_ms = now_ms + (draw_percent(10) ? draw_log(MINUTE_MS, DAY_MS) : valid_ms);
     rollout->lease_ms = (int64_t)manifest->lease_ms;
@@ -139,6 +142,8 @@ static void encode_policy(struct sim_plan *plan, struct proto_manifest *manifest
         .revert_ms = (uint64_t)limits->revert_ms,
         .soak_ms = (uint64_t)limits->soak_ms,
         .failures_allowed = limits->failures_allowed,
+        .budget = limits->budget,
+        .first_alone = limits->first_alone,
         .waves = waves,
         .waves_count = plan->rollout.waves_count,
     };

@@ -224,6 +224,10 @@ static const struct mistake {
      "p.yaml:8: field 'waves[2]': '1.234%': a share has at most two decimals\n"
      "p.yaml:9: field 'waves[3]': 'x%' is not a share such as 10% or 0.5%"},
     {GOOD "failures_allowed: rest\n", "p.yaml:5: field 'failures_allowed': 'rest' is for waves"},
+    {GOOD "budget: rest\n", "p.yaml:5: field 'budget': 'rest' is for waves"},
+    {GOOD "budget: 0\n", "p.yaml:5: field 'budget': is 0: no host could ever start"},
+    {GOOD "first: alon\n",
+     "p.yaml:5: field 'first': 'alon' is not one of alone, together; did you mean 'alone'?"},
     {GOOD "failures_allowed: -1\n",
      "p.yaml:5: field 'failures_allowed': '-1' is neither a number of hosts nor a share: write 3, "
      "10% or 0.5%"},
@@ -384,6 +388,7 @@ static void reads_a_whole_plan(void **state)
         "  reboot: if-needed\n  revert: packages\n"
         "  revert_paths: [ /usr/local/bin, /etc/shop.conf ]\n"
         "waves: [ 1, 10%, 0.5%, rest ]\nsoak: 1h30m\nfailures_allowed: 2\n"
+        "budget: 4\nfirst: together\n"
         "precheck: { units: [ pg.service ], containers: [ web ], hooks: [ h1 ], modules: block }\n"
         "quiesce: { units: [ cron.service ], timers: [ '*backup*' ], backups: [], wait: 5m }\n"
         "ssh_lock: { keep: { groups: [ breakglass ], from: [ 10.0.9.5 ] }, sessions: end, lease: 3h }\n"
@@ -429,6 +434,8 @@ static void reads_a_whole_plan(void **state)
     assert_true(plan->waves[3].is_rest);
     assert_int_equal(plan->soak_ms, 5400000);
     assert_int_equal(plan->failures_allowed.value, 2);
+    assert_int_equal(plan->budget.value, 4);
+    assert_int_equal(plan->first, CTL_PLAN_FIRST_TOGETHER);
     assert_string_equal(plan->precheck.units.items[0], "pg.service");
     assert_string_equal(plan->precheck.containers.items[0], "web");
     assert_string_equal(plan->precheck.hooks.items[0], "h1");
@@ -497,7 +504,12 @@ static void fills_in_by_risk(void **state)
     assert_string_equal(find_derived(&low->plan, "waves")->value, "10%, rest");
     assert_string_equal(find_derived(&low->plan, "waves")->because, "risk: low");
 
+    assert_int_equal(low->plan.first, CTL_PLAN_FIRST_TOGETHER);
+    assert_int_equal(ctl_plan_budget(&low->plan, 100), 0);
+
     assert_int_equal(high->result, 0);
+    assert_int_equal(high->plan.first, CTL_PLAN_FIRST_ALONE);
+    assert_string_equal(find_derived(&high->plan, "first")->because, "risk: high");
     assert_int_equal(high->plan.waves_count, 4);
     assert_int_equal(high->plan.soak_ms, 3600000);
     assert_false(high->plan.ssh.lock);

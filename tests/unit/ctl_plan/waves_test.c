@@ -85,6 +85,38 @@ static void refuses_to_leave_hosts_over(void **state)
     free(plan);
 }
 
+static void a_budget_is_rounded_down_to_one_at_least(void **state)
+{
+    static const char *const shares[] = {"rest"};
+    struct ctl_plan *plan = make_plan(shares, 1, "0");
+
+    assert_int_equal(ctl_plan_budget(plan, 10), 0);
+    plan->budget = (struct ctl_plan_share){.is_percent = true, .value = 1000};
+    assert_int_equal(ctl_plan_budget(plan, 60), 6);
+    assert_int_equal(ctl_plan_budget(plan, 69), 6);
+    assert_int_equal(ctl_plan_budget(plan, 9), 1);
+    plan->budget = (struct ctl_plan_share){.value = 7};
+    assert_int_equal(ctl_plan_budget(plan, 60), 7);
+    assert_int_equal(ctl_plan_budget(plan, 4), 4);
+    free(plan);
+}
+
+static void a_wave_takes_as_many_rounds_as_the_budget_makes(void **state)
+{
+    static const char *const shares[] = {"rest"};
+    struct ctl_plan *plan = make_plan(shares, 1, "0");
+
+    plan->first = CTL_PLAN_FIRST_TOGETHER;
+    assert_int_equal(ctl_plan_rounds(plan, 0, 0, 10), 1);
+    assert_int_equal(ctl_plan_rounds(plan, 3, 0, 10), 4);
+    assert_int_equal(ctl_plan_rounds(plan, 10, 0, 10), 1);
+    plan->first = CTL_PLAN_FIRST_ALONE;
+    assert_int_equal(ctl_plan_rounds(plan, 3, 0, 10), 5);
+    assert_int_equal(ctl_plan_rounds(plan, 3, 1, 10), 4);
+    assert_int_equal(ctl_plan_rounds(plan, 0, 0, 1), 1);
+    free(plan);
+}
+
 static void formats_for_people(void **state)
 {
     static const struct {
@@ -116,6 +148,8 @@ int main(void)
         cmocka_unit_test(deals_all_hosts),
         cmocka_unit_test(tells_when_a_share_rounds_to_zero),
         cmocka_unit_test(refuses_to_leave_hosts_over),
+        cmocka_unit_test(a_budget_is_rounded_down_to_one_at_least),
+        cmocka_unit_test(a_wave_takes_as_many_rounds_as_the_budget_makes),
         cmocka_unit_test(formats_for_people),
     };
 

@@ -18,6 +18,8 @@ static struct proto_policy sample(void)
                                  .revert_ms = 5400000,
                                  .soak_ms = 60000,
                                  .failures_allowed = 4,
+                                 .budget = 20,
+                                 .first_alone = true,
                                  .waves = sample_waves,
                                  .waves_count = 3};
 }
@@ -105,6 +107,9 @@ static void limits_are_of_the_tables(void **state)
     assert_int_equal(proto_policy_encode(&policy, &buffer, &err), -EINVAL);
     policy.waves_count = 1;
     policy.failures_allowed = PROTO_POLICY_HOSTS_MAX + 1;
+    assert_int_equal(proto_policy_encode(&policy, &buffer, &err), -EINVAL);
+    policy.failures_allowed = 0;
+    policy.budget = PROTO_POLICY_HOSTS_MAX + 1;
     assert_int_equal(proto_policy_encode(&policy, &buffer, &err), -EINVAL);
 }
 
