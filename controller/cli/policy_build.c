@@ -4,7 +4,6 @@
 enum {
     MINUTE_MS = 60 * 1000,
     DAY_MS = 24 * 60 * MINUTE_MS,
-    MARGIN_MS = 10 * MINUTE_MS, /* restarts, slow disks, reconnects */
 };
 
 void ctl_limits_of(const struct ctl_plan *plan, const struct ctl_preview *preview,
@@ -13,10 +12,10 @@ void ctl_limits_of(const struct ctl_plan *plan, const struct ctl_preview *previe
     const uint32_t budget = ctl_plan_budget(plan, preview->target_count);
     struct ctl_limits limits;
 
-    limits.stage_ms = plan->stage_within_ms + MARGIN_MS;
+    limits.stage_ms = plan->stage_within_ms + plan->lost_after_ms;
     limits.job_ms = plan->quiesce.wait_ms + plan->change_within_ms + 2 * ctl_plan_verify_ms(plan) +
-                    2 * plan->confirm_within_ms + plan->watch_ms + MARGIN_MS;
-    limits.revert_ms = 2 * plan->change_within_ms + MARGIN_MS;
+                    2 * plan->confirm_within_ms + plan->watch_ms + plan->lost_after_ms;
+    limits.revert_ms = 2 * plan->change_within_ms + plan->lost_after_ms;
     limits.valid_ms = DAY_MS + limits.stage_ms;
     for (uint32_t i = 0; i < preview->wave_count; i++) {
         int64_t rounds = ctl_plan_rounds(plan, budget, i, preview->waves[i].host_count);

@@ -115,7 +115,7 @@ static BL_PRINTF(4, 5) void problem(const struct ctl_plan *plan, struct ctl_plan
 
 static bool is_given(const struct ctl_plan *plan, uint32_t given)
 {
-    return (plan->given & given) != 0;
+    return plan->given[given];
 }
 
 static void check_samples(const struct ctl_plan *plan, struct ctl_plan_problems *problems)
@@ -176,7 +176,8 @@ static void check_figures(const struct ctl_plan *plan, struct ctl_plan_problems 
 
 void ctl_plan_check_whole(const struct ctl_plan *plan, struct ctl_plan_problems *problems)
 {
-    const uint32_t keep = CTL_PLAN_GIVEN_KEEP_GROUPS | CTL_PLAN_GIVEN_KEEP_FROM;
+    bool keep_is_given =
+        is_given(plan, CTL_PLAN_GIVEN_KEEP_GROUPS) || is_given(plan, CTL_PLAN_GIVEN_KEEP_FROM);
     const struct bl_yaml_node *hosts = bl_yaml_find(plan->yaml->root, "hosts");
 
     if (hosts != NULL && hosts->kind == BL_YAML_MAP && bl_yaml_find(hosts, "match") == NULL &&
@@ -185,7 +186,7 @@ void ctl_plan_check_whole(const struct ctl_plan *plan, struct ctl_plan_problems 
     if (bl_yaml_find(plan->yaml->root, "hosts") != NULL && problems->count == 0 &&
         !ctl_plan_matches(plan) && plan->hosts.list.count == 0)
         problem(plan, problems, "hosts.list", "is empty: nothing to upgrade");
-    if (plan->ssh.lock && is_given(plan, keep) && plan->ssh.keep_groups.count == 0 &&
+    if (plan->ssh.lock && keep_is_given && plan->ssh.keep_groups.count == 0 &&
         plan->ssh.keep_from.count == 0 && problems->count == 0) {
         problem(plan, problems, "ssh_lock.keep",
                 "keeps nobody: name a group or an address, or write 'ssh_lock: no'");

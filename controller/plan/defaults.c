@@ -80,7 +80,7 @@ static void note(struct ctl_plan *plan, const char *field, const char *value, co
 
 static bool is_missing(const struct ctl_plan *plan, uint32_t given)
 {
-    return (plan->given & given) == 0;
+    return !plan->given[given];
 }
 
 static void fill_duration(struct ctl_plan *plan, uint32_t given, int64_t *field_ms,
@@ -258,6 +258,8 @@ void ctl_plan_fill_defaults(struct ctl_plan *plan)
                   risk->because);
     fill_duration(plan, CTL_PLAN_GIVEN_KEEP_WAY_BACK, &plan->keep_way_back_ms, "keep_way_back",
                   7 * DAY, "always");
+    fill_duration(plan, CTL_PLAN_GIVEN_LOST_AFTER, &plan->lost_after_ms, "lost_after", 10 * MINUTE,
+                  "always");
     fill_lease(plan);
 }
 

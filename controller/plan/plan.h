@@ -23,7 +23,8 @@ enum {
     CTL_PLAN_HOSTS_MAX = 4096, /* in `list` or `exclude` */
     CTL_PLAN_LABELS_MAX = 16,
     CTL_PLAN_WAVES_MAX = 64,
-    CTL_PLAN_DERIVED_MAX = 40,
+    CTL_PLAN_DERIVED_MAX = 48,
+    CTL_PLAN_GIVEN_MAX = 64,
     CTL_PLAN_FINDINGS_MAX = 64, /* in the table of proto/finding.h */
     CTL_PLAN_FIELD_BYTES_MAX = 96,
     CTL_PLAN_NAME_BYTES_MAX = 64,
@@ -169,13 +170,14 @@ struct ctl_plan {
     struct ctl_plan_precheck precheck;
     struct ctl_plan_verify verify;
     int64_t stage_within_ms, change_within_ms, confirm_within_ms, watch_ms, keep_way_back_ms;
+    int64_t lost_after_ms; /* silence beyond all of these */
     struct ctl_plan_promises promises;
     struct ctl_plan_texts witnesses;
 
     struct ctl_plan_derived derived[CTL_PLAN_DERIVED_MAX];
     uint32_t derived_count;
-    uint32_t given;       /* which fields somebody wrote: bits of controller/plan/schema.h */
-    struct bl_yaml *yaml; /* owns what every const char * above points to */
+    bool given[CTL_PLAN_GIVEN_MAX]; /* which fields somebody wrote: controller/plan/schema.h */
+    struct bl_yaml *yaml;           /* owns what every const char * above points to */
 };
 
 struct ctl_plan_problem {

@@ -449,7 +449,7 @@ static void read_field(struct reader *reader, const struct ctl_plan_field *field
     };
     struct bl_error err = {0};
 
-    reader->plan->given |= field->given;
+    reader->plan->given[field->given] = true;
     if (field->kind == CTL_PLAN_NOT_YET) {
         problem(reader, node, NULL, "is not built yet in belay %s%s%s", BELAY_VERSION,
                 field->remedy != NULL ? ": " : "", field->remedy != NULL ? field->remedy : "");

@@ -30,46 +30,48 @@ enum ctl_plan_kind {
     CTL_PLAN_NOT_YET,  /* known to the design, refused by this version */
 };
 
-/* Fields whose default depends on whether somebody wrote them: bits of ctl_plan.given. */
+/* Fields whose default depends on whether somebody wrote them: places in ctl_plan.given; 0 = none. */
 enum ctl_plan_given {
-    CTL_PLAN_GIVEN_WAVES = 1 << 0,
-    CTL_PLAN_GIVEN_SOAK = 1 << 1,
-    CTL_PLAN_GIVEN_FAILURES = 1 << 2,
-    CTL_PLAN_GIVEN_QUIESCE_UNITS = 1 << 3,
-    CTL_PLAN_GIVEN_QUIESCE_TIMERS = 1 << 4,
-    CTL_PLAN_GIVEN_QUIESCE_BACKUPS = 1 << 5,
-    CTL_PLAN_GIVEN_QUIESCE_WAIT = 1 << 6,
-    CTL_PLAN_GIVEN_SSH = 1 << 7,
-    CTL_PLAN_GIVEN_KEEP_GROUPS = 1 << 8,
-    CTL_PLAN_GIVEN_KEEP_FROM = 1 << 9,
-    CTL_PLAN_GIVEN_SESSIONS = 1 << 10,
-    CTL_PLAN_GIVEN_LEASE = 1 << 11,
-    CTL_PLAN_GIVEN_SETTLE = 1 << 12,
-    CTL_PLAN_GIVEN_STAGE = 1 << 13,
-    CTL_PLAN_GIVEN_CHANGE = 1 << 14,
-    CTL_PLAN_GIVEN_CONFIRM = 1 << 15,
-    CTL_PLAN_GIVEN_WATCH = 1 << 16,
-    CTL_PLAN_GIVEN_KEEP_WAY_BACK = 1 << 17,
-    CTL_PLAN_GIVEN_REVERT = 1 << 18,
-    CTL_PLAN_GIVEN_REBOOT = 1 << 19,
-    CTL_PLAN_GIVEN_PACKAGES = 1 << 20,
-    CTL_PLAN_GIVEN_HOSTS = 1 << 21,
-    CTL_PLAN_GIVEN_ALLOW_NEW = 1 << 22,
-    CTL_PLAN_GIVEN_PHASED = 1 << 23,
-    CTL_PLAN_GIVEN_CONFFILES = 1 << 24,
-    CTL_PLAN_GIVEN_SAMPLES = 1 << 25,
-    CTL_PLAN_GIVEN_EVERY = 1 << 26,
-    CTL_PLAN_GIVEN_BUDGET = 1 << 27,
-    CTL_PLAN_GIVEN_FIRST = 1 << 28,
-    CTL_PLAN_GIVEN_REPAIR = 1 << 29,
-    CTL_PLAN_GIVEN_MODULES = 1 << 30,
+    CTL_PLAN_GIVEN_WAVES = 1,
+    CTL_PLAN_GIVEN_SOAK,
+    CTL_PLAN_GIVEN_FAILURES,
+    CTL_PLAN_GIVEN_QUIESCE_UNITS,
+    CTL_PLAN_GIVEN_QUIESCE_TIMERS,
+    CTL_PLAN_GIVEN_QUIESCE_BACKUPS,
+    CTL_PLAN_GIVEN_QUIESCE_WAIT,
+    CTL_PLAN_GIVEN_SSH,
+    CTL_PLAN_GIVEN_KEEP_GROUPS,
+    CTL_PLAN_GIVEN_KEEP_FROM,
+    CTL_PLAN_GIVEN_SESSIONS,
+    CTL_PLAN_GIVEN_LEASE,
+    CTL_PLAN_GIVEN_SETTLE,
+    CTL_PLAN_GIVEN_STAGE,
+    CTL_PLAN_GIVEN_CHANGE,
+    CTL_PLAN_GIVEN_CONFIRM,
+    CTL_PLAN_GIVEN_WATCH,
+    CTL_PLAN_GIVEN_KEEP_WAY_BACK,
+    CTL_PLAN_GIVEN_REVERT,
+    CTL_PLAN_GIVEN_REBOOT,
+    CTL_PLAN_GIVEN_PACKAGES,
+    CTL_PLAN_GIVEN_HOSTS,
+    CTL_PLAN_GIVEN_ALLOW_NEW,
+    CTL_PLAN_GIVEN_PHASED,
+    CTL_PLAN_GIVEN_CONFFILES,
+    CTL_PLAN_GIVEN_SAMPLES,
+    CTL_PLAN_GIVEN_EVERY,
+    CTL_PLAN_GIVEN_BUDGET,
+    CTL_PLAN_GIVEN_FIRST,
+    CTL_PLAN_GIVEN_REPAIR,
+    CTL_PLAN_GIVEN_MODULES,
+    CTL_PLAN_GIVEN_LOST_AFTER,
+    CTL_PLAN_GIVEN_LAST = CTL_PLAN_GIVEN_LOST_AFTER,
 };
 
 struct ctl_plan_field {
     const char *name;
     enum ctl_plan_kind kind;
     bool required;
-    uint32_t given; /* bit, or 0 */
+    uint32_t given; /* enum ctl_plan_given, or 0 */
     size_t offset;  /* in struct ctl_plan */
     uint32_t limit; /* items, for lists */
     int64_t min_ms; /* DURATION */
@@ -93,6 +95,9 @@ int ctl_plan_read_verify(const struct ctl_plan_field *field, const struct bl_yam
                          struct ctl_plan_verify *verify, struct ctl_plan_problems *problems)
     BL_CHECKED;
 void ctl_plan_release_verify(struct ctl_plan_verify *verify);
+
+_Static_assert((int)CTL_PLAN_GIVEN_LAST < (int)CTL_PLAN_GIVEN_MAX,
+               "ctl_plan.given has a place for each");
 
 /* Fills in what was not given. Needs a known risk. */
 void ctl_plan_fill_defaults(struct ctl_plan *plan);

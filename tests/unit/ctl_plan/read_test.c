@@ -397,6 +397,7 @@ static void reads_a_whole_plan(void **state)
         "  logs: [ { unit: a.service, good: up }, { file: /var/log/x, bad: no } ],\n"
         "  grades: { kernel_broken: ignore, unit_idle: severe } }\n"
         "stage_within: 1m\nchange_within: 2m\nconfirm_within: 3m\nwatch: 0s\nkeep_way_back: 2d\n"
+        "lost_after: 30s\n"
         "promises: { downtime: 30m, rollback_starts: 20m, restored: 2h }\n"
         "witnesses: [ '10.0.0.1:443' ]\n");
     const struct ctl_plan *plan = &reading->plan;
@@ -469,6 +470,7 @@ static void reads_a_whole_plan(void **state)
     assert_int_equal(plan->confirm_within_ms, 180000);
     assert_int_equal(plan->watch_ms, 0);
     assert_int_equal(plan->keep_way_back_ms, 2 * 86400000);
+    assert_int_equal(plan->lost_after_ms, 30000);
     assert_int_equal(plan->promises.rollback_starts_ms, 1200000);
     assert_string_equal(plan->witnesses.items[0], "10.0.0.1:443");
     assert_int_equal(plan->derived_count, 0);
