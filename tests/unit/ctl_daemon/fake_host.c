@@ -131,6 +131,8 @@ void fake_host_report(struct fake_host *host, const struct proto_report *report)
     host->job_state = report->state;
     if (!host->loses_reports)
         send_report(host, stored->seq);
+    if (!host->loses_reports && host->doubles_reports)
+        send_report(host, stored->seq);
 }
 
 static void report_state(struct fake_host *host, uint32_t state)
@@ -197,11 +199,12 @@ static void take_start(struct fake_host *host)
     report_state(host, PROTO_JOB_CHANGING);
     report_step(host, PROTO_JOB_CHANGING, PROTO_STEP_UPGRADE, PROTO_RESULT_OK);
     report_state(host, PROTO_JOB_VERIFYING);
-    if (host->end == FAKE_REVERTS) {
+    if (host->end == FAKE_REVERTS || host->end == FAKE_STUCK) {
         report_step(host, PROTO_JOB_VERIFYING, PROTO_STEP_VERIFY, PROTO_RESULT_FAILED);
         report_failure(host, PROTO_JOB_REVERTING);
         report_step(host, PROTO_JOB_REVERTING, PROTO_STEP_SSH_UNLOCK, PROTO_RESULT_OK);
-        report_failure(host, PROTO_JOB_REVERTED);
+        report_failure(host,
+                       host->end == FAKE_STUCK ? PROTO_JOB_REVERT_FAILED : PROTO_JOB_REVERTED);
         return;
     }
     report_step(host, PROTO_JOB_VERIFYING, PROTO_STEP_VERIFY, PROTO_RESULT_OK);

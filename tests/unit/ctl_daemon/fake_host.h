@@ -18,6 +18,7 @@ enum fake_end {
     FAKE_BLOCKS,  /* at staging */
     FAKE_REVERTS, /* after a failed verification */
     FAKE_SILENT,  /* takes START and says nothing more */
+    FAKE_STUCK,   /* as FAKE_REVERTS, and the way back fails */
 };
 
 enum {
@@ -34,6 +35,7 @@ struct fake_host {
     int64_t clock_offset_ms;
     bool answers_nothing; /* connected, and silent */
     bool loses_reports;   /* those that it makes now do not arrive */
+    bool doubles_reports; /* each arrives twice */
 
     struct proto_report reports[FAKE_REPORTS_MAX]; /* by seq - 1 */
     uint64_t report_count, acknowledged;
