@@ -4,6 +4,7 @@
 
 #include "controller/cli/commands.h"
 #include "controller/cli/follow.h"
+#include "controller/cli/overview.h"
 #include "controller/cli/say.h"
 #include "controller/cli/terminal.h"
 #include "controller/cli/values.h"
@@ -59,6 +60,30 @@ static int wait_for_end(struct ctl_cli_globals *globals, const char *rollout)
     return r;
 }
 
+/* Without a rollout: all that are open. */
+static int show_overview(struct ctl_cli_globals *globals)
+{
+    const struct ctl_view view = ctl_terminal_view(globals);
+    CTL_AUTO_CANVAS canvas = {0};
+    CTL_AUTO_JSON *answer = NULL;
+    struct bl_error err = {0};
+
+    if (ctl_cli_ask(globals, json_pack("{s:s}", "verb", "overview"), &answer, &err) < 0)
+        return ctl_cli_say_failure(globals, &err);
+    if (globals->json) {
+        ctl_cli_out_answer(answer);
+        return CTL_CLI_DONE;
+    }
+    ctl_canvas_begin(&canvas, view.width != 0 ? view.width : CTL_CANVAS_ENDLESS, CTL_CANVAS_ENDLESS,
+                     view.colour);
+    ctl_overview_page(answer, view.now, &canvas);
+    ctl_canvas_print(&canvas, stdout);
+    if (json_array_size(json_object_get(answer, "rollouts")) == 0)
+        ctl_cli_say_next("'belay status latest' shows the last one, 'belay rollouts' lists all");
+
+    return CTL_CLI_DONE;
+}
+
 int ctl_cmd_status(struct ctl_cli_globals *globals, int argc, char **argv)
 {
     bool wait = false;
@@ -74,6 +99,8 @@ int ctl_cmd_status(struct ctl_cli_globals *globals, int argc, char **argv)
     rollout = arguments.count > 0 ? arguments.items[0] : "latest";
     if (wait)
         return wait_for_end(globals, rollout);
+    if (arguments.count == 0)
+        return show_overview(globals);
     if (ctl_cli_ask(globals, json_pack("{s:s, s:s}", "verb", "status", "rollout", rollout), &answer,
                     &err) < 0)
         return ctl_cli_say_failure(globals, &err);

@@ -278,7 +278,7 @@ static void put_waves(const json_t *status, const struct ctl_view *view, uint32_
 
 static void put_footer(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas)
 {
-    const json_t *leases = json_object_get(status, "leases_count");
+    const json_t *leases = json_object_get(status, "leases");
 
     if (view->notice != NULL) {
         ctl_canvas_put(canvas, CTL_STYLE_BAD, view->notice);
@@ -286,10 +286,11 @@ static void put_footer(const json_t *status, const struct ctl_view *view, struct
     }
     if (!view->is_watched)
         return;
-    if (json_is_integer(leases))
-        ctl_canvas_format(canvas, CTL_STYLE_FAINT, "leases %" PRId64 " · ",
-                          (int64_t)json_integer_value(leases));
-    ctl_canvas_put(canvas, CTL_STYLE_FAINT, "Ctrl-C ends only the watching: the rollout goes on");
+    if (leases != NULL)
+        ctl_canvas_format(canvas, CTL_STYLE_FAINT,
+                          "leases: SSH locked on %" PRId64 ", jobs paused on %" PRId64 " · ",
+                          ctl_json_number(leases, "ssh_lock"), ctl_json_number(leases, "quiesce"));
+    ctl_canvas_put(canvas, CTL_STYLE_FAINT, "Ctrl-C ends only the watching");
     ctl_canvas_end_line(canvas);
 }
 

@@ -108,8 +108,24 @@ void ctl_run_note_went_back(struct ctl_run *run, uint32_t index, uint32_t life)
     member->life = life;
     member->step = member->said_state = 0;
     member->progress = (struct ctl_run_progress){0};
+    member->holds_ssh_lock = member->holds_quiesce = false;
     forget_cause(member);
     run->changed = true;
+}
+
+/* From the begin of a step on: never shown better than it is. */
+static void note_lease(struct ctl_run_host *member, const struct proto_report *report)
+{
+    bool is_done = report->moment == PROTO_MOMENT_END && report->result == PROTO_RESULT_OK;
+
+    if (report->moment == PROTO_MOMENT_BEGIN && report->step == PROTO_STEP_SSH_LOCK)
+        member->holds_ssh_lock = true;
+    if (report->moment == PROTO_MOMENT_BEGIN && report->step == PROTO_STEP_QUIESCE)
+        member->holds_quiesce = true;
+    if (is_done && report->step == PROTO_STEP_SSH_UNLOCK)
+        member->holds_ssh_lock = false;
+    if (is_done && report->step == PROTO_STEP_RESUME)
+        member->holds_quiesce = false;
 }
 
 int ctl_run_note_report(struct ctl_run *run, uint32_t index, const struct proto_report *report,
@@ -125,6 +141,7 @@ int ctl_run_note_report(struct ctl_run *run, uint32_t index, const struct proto_
                        report->state == PROTO_JOB_VERIFYING ||
                        report->state == PROTO_JOB_PROBATION || report->state == PROTO_JOB_COMMITTED;
     run->changed = true;
+    note_lease(member, report);
     if (report->moment == PROTO_MOMENT_NOTE)
         return 0; /* a part of what the step's end says as a whole */
     member->step = report->moment == PROTO_MOMENT_BEGIN ? report->step : 0;

@@ -34,7 +34,8 @@ struct ctl_run_host {
     uint32_t reports_count;    /* that are stored */
     bool upgraded;             /* its package run began */
     struct bl_wall changed_at; /* ms 0 = never */
-    uint32_t life;       /* of the host, in which it went back in mid-rollout; 0 = it never did */
+    uint32_t life; /* of the host, in which it went back in mid-rollout; 0 = it never did */
+    bool holds_ssh_lock, holds_quiesce; /* leases that it told of, and not of their end */
     char *code, *reason; /* what it gave last as a cause of that state; NULL = nothing */
 };
 

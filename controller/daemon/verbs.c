@@ -26,6 +26,7 @@ const struct ctl_verb ctl_verbs[] = {
      ctl_verb_query},
     {"submit", "plan_text plan_name manifest signatures hosts policy", ctl_submit},
     {"rollouts.list", "limit", ctl_verb_rollouts_list},
+    {"overview", "", ctl_verb_overview},
     {"status", "rollout", ctl_verb_status},
     {"watch", "rollout", ctl_verb_watch},
     {"pause", "rollout", ctl_verb_pause},

@@ -26,6 +26,7 @@ void ctl_verb_ping(struct ctl_call *call);
 void ctl_verb_query(struct ctl_call *call);
 
 void ctl_verb_rollouts_list(struct ctl_call *call);
+void ctl_verb_overview(struct ctl_call *call);
 void ctl_verb_status(struct ctl_call *call);
 void ctl_verb_watch(struct ctl_call *call);
 void ctl_verb_pause(struct ctl_call *call);

@@ -5,6 +5,7 @@
 
 #include "common/hex.h"
 #include "common/text.h"
+#include "controller/daemon/view_next.h"
 
 enum {
     NEXT_BYTES = 80,
@@ -22,8 +23,7 @@ json_t *ctl_view_wall(struct bl_wall wall)
     return json_string(text);
 }
 
-/* An instant of this boot's clock as one of the wall; null for none. */
-static json_t *view_mono(struct bl_mono mono)
+json_t *ctl_view_mono(struct bl_mono mono)
 {
     if (mono.ms == 0)
         return json_null();
@@ -87,8 +87,8 @@ json_t *ctl_view_figures(const struct ctl_fleet_host *host)
     struct bl_mono now = bl_mono_now();
     bool is_fresh = ctl_host_figures_are_fresh(figures, now);
     json_t *view =
-        json_pack("{s:o, s:b, s:o}", "at", view_mono(figures->heard), "fresh", is_fresh, "span_ms",
-                  is_fresh ? json_integer((json_int_t)figures->span_ms) : json_null());
+        json_pack("{s:o, s:b, s:o}", "at", ctl_view_mono(figures->heard), "fresh", is_fresh,
+                  "span_ms", is_fresh ? json_integer((json_int_t)figures->span_ms) : json_null());
 
     for (uint32_t figure = 1; view != NULL && figure <= PROTO_FIGURE_LAST; figure++) {
         uint64_t value;
@@ -251,8 +251,8 @@ static json_t *view_run_host(const struct ctl_run *run, uint32_t index)
         member->step != 0 ? proto_step_name(member->step) : "", "progress",
         ctl_view_progress(member), "grade", state->grade != 0 ? proto_grade_name(state->grade) : "",
         "code", code, "reason", reason, "failed", state->failed, "connected",
-        ctl_fleet_is_connected(member->host), "deadline", view_mono(state->deadline), "changed_at",
-        ctl_view_wall(member->changed_at));
+        ctl_fleet_is_connected(member->host), "deadline", ctl_view_mono(state->deadline),
+        "changed_at", ctl_view_wall(member->changed_at));
 }
 
 static json_t *view_signers(const struct ctl_engine *engine, const struct ctl_run *run)
@@ -292,7 +292,7 @@ json_t *ctl_view_status(const struct ctl_engine *engine, const struct ctl_run *r
     }
     if (json_object_set_new(view, "holds", view_holds(rollout->holds)) < 0 ||
         json_object_set_new(view, "wave", json_integer(rollout->wave + 1)) < 0 ||
-        json_object_set_new(view, "soak_end", view_mono(rollout->soak_end)) < 0 ||
+        json_object_set_new(view, "soak_end", ctl_view_mono(rollout->soak_end)) < 0 ||
         json_object_set_new(view, "counts", view_counts(rollout)) < 0 ||
         json_object_set_new(view, "hosts_count", json_integer(rollout->host_count)) < 0 ||
         json_object_set_new(view, "failed_count", json_integer(rollout->failed_count)) < 0 ||
@@ -302,6 +302,8 @@ json_t *ctl_view_status(const struct ctl_engine *engine, const struct ctl_run *r
         json_object_set_new(view, "budget_used", json_integer(rollout->used_count)) < 0 ||
         json_object_set_new(view, "first",
                             json_string(limits->first_alone ? "alone" : "together")) < 0 ||
+        json_object_set_new(view, "blast", ctl_view_blast(engine, run)) < 0 ||
+        json_object_set_new(view, "leases", ctl_view_lease_counts(run)) < 0 ||
         json_object_set_new(view, "waves", view_waves(rollout)) < 0) {
         json_decref(hosts);
         json_decref(view);

@@ -11,6 +11,8 @@
  * show what is, not what is hoped for.
  */
 json_t *ctl_view_wall(struct bl_wall wall); /* RFC 3339; null for ms 0 */
+/* An instant of this boot's clock as one of the wall; null for none. */
+json_t *ctl_view_mono(struct bl_mono mono);
 json_t *ctl_view_hex(const uint8_t *data, size_t size_bytes);
 
 json_t *ctl_view_host(const struct ctl_fleet_host *host);

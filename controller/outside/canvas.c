@@ -316,9 +316,10 @@ static void put_table_row(struct ctl_canvas *canvas, const struct ctl_table *tab
     uint32_t column = how->indent;
 
     for (uint32_t i = 0; i <= last; i++) {
-        enum ctl_style style = row == 0 ? CTL_STYLE_FAINT : CTL_STYLE_PLAIN;
+        const bool is_head = row == 0 && !how->has_no_head;
+        enum ctl_style style = is_head ? CTL_STYLE_FAINT : CTL_STYLE_PLAIN;
 
-        if (row > 0 && how->style != NULL)
+        if (!is_head && how->style != NULL)
             style = how->style(cells[i]);
         if (cells[i][0] != '\0') {
             uint32_t at = ctl_canvas_column(canvas);

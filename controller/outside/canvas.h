@@ -76,6 +76,7 @@ struct ctl_canvas_table {
     uint32_t gap;           /* blanks between columns */
     uint32_t cell_max;      /* columns of the screen that a cell may take, the last one's aside */
     uint32_t last_rows_max; /* lines that the last column may take in each row; 0 is 1 */
+    bool has_no_head;
     enum ctl_style (*style)(const char *cell); /* of a cell below the head; NULL = plain */
 };
 void ctl_canvas_put_table(struct ctl_canvas *canvas, const struct ctl_table *table,

@@ -3,6 +3,7 @@
 """belay as a person and as a script meet it: what it prints where, and how it ends. BELAY names the program."""
 
 import base64
+import datetime
 import fcntl
 import hashlib
 import json
@@ -356,10 +357,13 @@ class Hosts(Desk):
         self.daemon.answer("hosts.show", good(host={**host("web-a"), "name": evil, "kernel": evil}))
         self.daemon.answer("status", status(hosts=[in_rollout("web-a", "running", reason=evil)], reason=evil))
         self.daemon.answer("why", good(kind="host", name=evil, state=evil, code=evil, reason=evil, next=evil,
-                                       facts=[[evil, evil]]))
+                                       rule=evil, moves=evil, deadline=evil, facts=[[evil, evil]],
+                                       findings=[{"step": evil, "grade": evil, "code": evil, "reason": evil}]))
+        self.daemon.answer("overview", good(rollouts=[{"rollout": evil, "plan": evil, "state": evil, "risk": evil,
+                                                       "waits": True, "reason": evil, "next": evil}]))
         self.daemon.answer("pause", {"ok": False, "code": "x", "error": evil, "next": evil})
-        for arguments in (["hosts", "list"], ["hosts", "show", "x"], ["status"], ["why"], ["pause"],
-                          ["hosts", "list", "--json"]):
+        for arguments in (["hosts", "list"], ["hosts", "show", "x"], ["status"], ["status", "x"], ["why"],
+                          ["pause"], ["hosts", "list", "--json"], ["status", "--json"], ["why", "--json"]):
             done = self.run_belay(*arguments)
             shown = done.stdout + done.stderr
             self.assertIn("web", shown)
@@ -576,7 +580,7 @@ class Follow(Desk):
             self.assertIn(state, self.expect(code, "status", ROLLOUT, "--wait").stdout)
             self.daemon._answers.clear()
         self.daemon.answer("status", status(paused=True))
-        self.assertIn("(PAUSED)", self.expect(0, "status").stdout)
+        self.assertIn("(PAUSED)", self.expect(0, "status", "latest").stdout)
 
     def test_waiting_ends_when_a_person_is_waited_for(self):
         held = status(paused=True, holds=[{"code": "paused", "reason": "a person paused it"}], exit_code=4,
@@ -736,9 +740,9 @@ class Screen(Desk):
 
     def test_colour_is_as_wished(self):
         self.daemon.answer("status", status())
-        self.assertNotIn("\x1b", self.expect(0, "status").stdout)
-        self.assertIn("\x1b[33mrunning", self.expect(0, "status", "--color=always").stdout)
-        self.assertNotIn("\x1b", self.expect(0, "status", "--color", "never").stdout)
+        self.assertNotIn("\x1b", self.expect(0, "status", ROLLOUT).stdout)
+        self.assertIn("\x1b[33mrunning", self.expect(0, "status", ROLLOUT, "--color=always").stdout)
+        self.assertNotIn("\x1b", self.expect(0, "status", ROLLOUT, "--color", "never").stdout)
         self.assertIn("--color must be auto, never or always", self.expect(2, "status", "--color", "red").stderr)
 
 
@@ -810,6 +814,34 @@ class Rest(Desk):
                          [{"verb": "rollback", "rollout": ROLLOUT},
                           {"verb": "rollback", "rollout": "latest", "host": "web-a"},
                           {"verb": "rollback", "rollout": "latest", "wave": 2}])
+
+    def test_status_without_a_rollout_tells_of_all_that_are_open(self):
+        row = {"rollout": ROLLOUT, "plan": "kernel", "risk": "high", "state": "running", "waits": False, "code": "c",
+               "reason": "because", "next": f"belay watch {ROLLOUT}", "created": "2026-11-21T06:40:00.000Z", "wave": 2,
+               "waves_count": 3, "hosts_count": 100, "committed_count": 30, "failed_count": 1, "under_way_count": 10}
+        waits = {**row, "rollout": "fe" * 8, "waits": True, "reason": "the next wave needs an approval",
+                 "next": f"belay approve {'fe' * 8}"}
+        self.daemon.answer("overview", good(rollouts=[waits, row]))
+        lines = self.expect(0, "status").stdout.splitlines()
+        self.assertRegex(lines[1], r"^fefefefefefefefe  kernel  high +2/3  30/100 +1 +10 .* waits$")
+        self.assertRegex(lines[2], rf"^{ROLLOUT}  kernel  high .* running$")
+        self.assertEqual(lines[3:], ["", "waits for a person", "  fefefefefefefefe  the next wave needs an approval",
+                                     "    next: belay approve fefefefefefefefe"])
+        self.assertEqual(json.loads(self.expect(0, "status", "--json").stdout), {"rollouts": [waits, row]})
+        self.daemon._answers.clear()
+        self.daemon.answer("overview", good(rollouts=[]))
+        done = self.expect(0, "status")
+        self.assertEqual(done.stdout, "no rollout is open\n")
+        self.assertIn("belay rollouts", done.stderr)
+
+    def test_why_tells_rule_mover_and_time_left(self):
+        soon = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=125.5))
+        self.daemon.answer("why", good(kind="host", name="web-a", id="x", state="running", code="", reason="",
+                                       rule="it was told to start", moves="its end", next="",
+                                       deadline=soon.strftime("%Y-%m-%dT%H:%M:%S.500Z"), facts=[["wave", "1 of 2"]]))
+        told = self.expect(0, "why", "web-a").stdout
+        self.assertIn("  rule      it was told to start\n  moved by  its end\n", told)
+        self.assertRegex(told, rf"  deadline  {soon:%H:%M:%S}Z, 2m \d+s left\n  wave      1 of 2\n")
 
     def test_why(self):
         self.daemon.answer("why", good(kind="host", name="web-a", id="x", state="blocked", code="disk_full",

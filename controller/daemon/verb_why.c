@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why a rollout or a host is where it is: the rule, the numbers compared, what moves it, until when. */
+#include <string.h>
+
+#include "common/hex.h"
+#include "common/text.h"
+#include "controller/core/rule.h"
+#include "controller/daemon/verbs.h"
+#include "controller/daemon/view.h"
+
+enum {
+    NEXT_BYTES = 400, /* names of hosts are long */
+    FACT_BYTES = PROTO_PROGRESS_TEXT_BYTES,
+};
+
+static void add_fact(json_t *facts, const char *name, const char *fmt, ...) BL_PRINTF(3, 4);
+static void add_fact(json_t *facts, const char *name, const char *fmt, ...)
+{
+    char text[FACT_BYTES];
+    va_list arguments;
+
+    va_start(arguments, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, arguments);
+    va_end(arguments);
+    (void)json_array_append_new(facts, json_pack("[s, s]", name, text));
+}
+
+/* When it moves by itself: the end of the soak, or the earliest time at which a host gets lost. */
+static struct bl_mono next_moment(const struct ctl_rollout *rollout)
+{
+    if (rollout->state == CTL_ROLLOUT_SOAKING)
+        return rollout->soak_end;
+
+    return ctl_rollout_is_final(rollout) ? (struct bl_mono){0} : rollout->wake_at;
+}
+
+static void why_rollout(struct ctl_call *call, const struct ctl_run *run)
+{
+    const struct ctl_rule rule = ctl_rule_of_rollout(run->rollout.state);
+    const struct ctl_rollout *rollout = &run->rollout;
+    const struct ctl_rollout_wave *wave = &rollout->waves[rollout->wave];
+    char next[NEXT_BYTES];
+    json_t *facts = json_array();
+
+    ctl_view_next(run, next, sizeof(next));
+    add_fact(facts, "wave", "%u of %u", rollout->wave + 1, rollout->wave_count);
+    add_fact(facts, "failed in this wave", "%u of %u, %u allowed", wave->failed_count,
+             wave->host_count, wave->failures_allowed);
+    add_fact(facts, "failed in all", "%u of %u, %u allowed", rollout->failed_count,
+             rollout->host_count, rollout->limits.failures_allowed);
+    add_fact(facts, "not ready in this wave", "%u", wave->unready_count);
+    add_fact(facts, "under way in this wave", "%u", wave->open_count);
+    for (uint32_t i = 0; i < CTL_HOLD_COUNT; i++) {
+        const enum ctl_hold hold = (enum ctl_hold)(1U << i);
+
+        if ((rollout->holds & hold) != 0)
+            add_fact(facts, "held", "%s", ctl_hold_reason(hold));
+    }
+    ctl_reply(call,
+              json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:o}", "kind",
+                        "rollout", "name", run->plan_name, "id",
+                        ctl_view_hex(run->id, sizeof(run->id)), "state",
+                        ctl_rollout_state_name(rollout->state), "code", rollout->code, "reason",
+                        rollout->reason, "rule", rule.rule, "moves", rule.moves, "deadline",
+                        ctl_view_mono(next_moment(rollout)), "next", next, "facts", facts));
+}
+
+static int take_newest(void *userdata, const struct ctl_store_rollout *row, struct bl_error *err)
+{
+    memcpy(userdata, row->id, sizeof(row->id));
+
+    return 0;
+}
+
+/* What a host without a rollout is: there, away, waiting, held. */
+static void why_idle_host(struct ctl_call *call, const struct ctl_fleet_host *host)
+{
+    const char *code = "idle", *reason = "connected, and in no rollout";
+    char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)], next[NEXT_BYTES] = "";
+
+    bl_hex_encode(host->id, sizeof(host->id), id);
+    if (host->standing == CTL_STANDING_PENDING) {
+        code = "pending";
+        reason = "waits for a person to approve its key";
+        (void)snprintf(next, sizeof(next), "belay hosts approve %.16s", id);
+    } else if (host->standing == CTL_STANDING_REVOKED) {
+        code = "revoked";
+        reason = "its key was revoked: nothing it says is taken in; with 'belay-agent join --force "
+                 "--new-key' and a token it comes back as another host";
+        (void)snprintf(next, sizeof(next), "belay enroll token");
+    } else if (host->held) {
+        code = "clone";
+        reason = "two machines are connected with its key: stop the copy, or give it a key of its "
+                 "own with 'belay-agent join --force --new-key' and a token";
+        (void)snprintf(next, sizeof(next), "belay enroll token");
+    } else if (!ctl_fleet_is_connected(host)) {
+        code = "absent";
+        reason = "it is not connected: is it up, and is belay-courier running there?";
+        (void)snprintf(next, sizeof(next), "systemctl status belay-courier");
+    }
+    ctl_reply(call,
+              json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:n, s:s, s:[]}", "kind", "host",
+                        "name", host->name, "id", id, "state", code, "code", code, "reason", reason,
+                        "rule", "", "moves", "", "deadline", "next", next, "facts"));
+}
+
+/* What helps with this host, rather than with its rollout. */
+static void next_of_host(const struct ctl_run *run, uint32_t index, char *ret_text,
+                         size_t text_bytes)
+{
+    const char *name = run->members[index].host->name;
+    char id[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)];
+
+    bl_hex_encode(run->id, sizeof(run->id), id);
+    if (run->hosts[index].state == CTL_HOST_LOST)
+        (void)snprintf(ret_text, text_bytes, "belay ping %s", name);
+    else if (run->hosts[index].state == CTL_HOST_REVERT_FAILED)
+        (void)snprintf(ret_text, text_bytes, "belay rollback %s --host %s", id, name);
+    else
+        ctl_view_next(run, ret_text, text_bytes);
+}
+
+static void why_host(struct ctl_call *call, const struct ctl_fleet_host *host)
+{
+    uint8_t id[PROTO_ROLLOUT_ID_BYTES] = {0};
+    struct bl_error err = {0};
+    struct ctl_run *run;
+    json_t *status, *view, *facts, *findings;
+    char next[NEXT_BYTES];
+    struct ctl_rule rule;
+    uint32_t index;
+    bool is_out; /* of any work, whatever it did before */
+    int r;
+
+    r = ctl_store_each_rollout_of_host(call->engine->store, host->id, 1, take_newest, id, &err);
+    if (r >= 0)
+        r = ctl_engine_run(call->engine, id, &run, &err);
+    if (r < 0) {
+        ctl_reply_failure(call, &err);
+        return;
+    }
+    is_out = host->held || host->standing != CTL_STANDING_ENROLLED;
+    if (r == 0 || (is_out && ctl_rollout_is_final(&run->rollout))) {
+        why_idle_host(call, host);
+        return;
+    }
+    if (ctl_view_last_findings(call->engine, run, host->id, &findings, &err) < 0) {
+        ctl_reply_failure(call, &err);
+        return;
+    }
+    index = ctl_run_index_of(run, host->id);
+    status = ctl_view_status(call->engine, run);
+    view = json_array_get(json_object_get(status, "hosts"), index);
+    next_of_host(run, index, next, sizeof(next));
+    rule = ctl_rule_of_host(run->hosts[index].state);
+    facts = json_array();
+    add_fact(facts, "rollout", "%s, %s", json_string_value(json_object_get(status, "rollout")),
+             ctl_rollout_state_name(run->rollout.state));
+    add_fact(facts, "plan", "%.80s", run->plan_name);
+    add_fact(facts, "wave", "%u of %u", run->hosts[index].wave + 1, run->rollout.wave_count);
+    add_fact(facts, "connected", "%s", ctl_fleet_is_connected(host) ? "yes" : "no");
+    if (run->members[index].progress.is_known) {
+        char text[PROTO_PROGRESS_TEXT_BYTES];
+
+        proto_progress_describe(&run->members[index].progress.last, text);
+        add_fact(facts, "progress", "%s", text);
+    }
+    add_fact(facts, "counts as failed", "%s", run->hosts[index].failed ? "yes" : "no");
+    ctl_reply(call,
+              json_pack("{s:s, s:s, s:O, s:O, s:O, s:O, s:s, s:s, s:O, s:s, s:o, s:o}", "kind",
+                        "host", "name", host->name, "id", json_object_get(view, "id"), "state",
+                        json_object_get(view, "state"), "code", json_object_get(view, "code"),
+                        "reason", json_object_get(view, "reason"), "rule", rule.rule, "moves",
+                        rule.moves, "deadline", json_object_get(view, "deadline"), "next", next,
+                        "facts", facts, "findings", findings));
+    json_decref(status);
+}
+
+void ctl_verb_why(struct ctl_call *call)
+{
+    struct ctl_fleet_found found = {0};
+    struct ctl_run *run;
+    const char *subject;
+
+    if (!ctl_call_text(call, "subject", "latest", &subject))
+        return;
+    /* A host can't take the place of this word by its name. */
+    if (strcmp(subject, "latest") != 0)
+        ctl_fleet_resolve(&call->engine->fleet, subject, &found);
+    if (found.count == 1)
+        why_host(call, found.hosts[0]);
+    else if (found.count > 1)
+        ctl_refuse_ambiguous(call, subject, ctl_call_candidates(&found));
+    else if (ctl_call_find_run(call, subject, &run))
+        why_rollout(call, run);
+}
