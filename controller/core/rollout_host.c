@@ -161,8 +161,6 @@ static void move(struct ctl_rollout *rollout, uint32_t host_index, uint32_t to,
     if (to != CTL_HOST_PROBATION)
         host->nonce = 0;
     count_in(rollout, host);
-    if (to == CTL_HOST_COMMITTED)
-        rollout->is_proven = true;
     if (to == CTL_HOST_READY && host_index < rollout->next_start)
         rollout->next_start = host_index;
     effects->changed = true;
@@ -267,6 +265,25 @@ static void begin_revert(struct ctl_rollout *rollout, uint32_t host_index, struc
     send_revert(rollout, host_index, effects);
 }
 
+/*
+ * R21: who is found bad after its start has failed from that report on, whether it goes back already
+ * or a person at the host holds it to look. Whoever is committed all the same does not go back by
+ * itself: it is ordered to.
+ */
+static void judge_grade(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
+                        struct ctl_rollout_effects *effects)
+{
+    const struct ctl_rollout_host *host = &rollout->hosts[event->host];
+
+    if (event->grade < PROTO_GRADE_FUNCTIONAL || host->revert_wanted ||
+        !is_under_way(host_state_of[event->job_state]) || !is_under_way(host->state))
+        return;
+
+    ctl_host_fail(rollout, event->host, effects);
+    if (host->state == CTL_HOST_COMMITTED)
+        ctl_host_order_revert(rollout, event->host, event->now, effects);
+}
+
 void ctl_host_report(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
                      struct ctl_rollout_effects *effects)
 {
@@ -296,6 +313,9 @@ void ctl_host_report(struct ctl_rollout *rollout, const struct ctl_rollout_event
             ctl_host_emit(effects, CTL_ROLLOUT_SEND_COMMIT, event->host)->nonce = host->nonce;
     }
     effects->changed = effects->changed || is_news;
+    judge_grade(rollout, event, effects);
+    if (is_news && host->state == CTL_HOST_COMMITTED)
+        rollout->is_proven = true;
 }
 
 void ctl_host_order_start(struct ctl_rollout *rollout, uint32_t host_index, struct bl_mono now,

@@ -127,6 +127,17 @@ CORE = [
     ("controller/core", "who is ready again in mid-wave is passed over", "rollout_host.c",
      "    if (to == CTL_HOST_READY && host_index < rollout->next_start)\n"
      "        rollout->next_start = host_index;\n", ""),
+    ("controller/core", "who is found bad has failed only once it goes back", "rollout_host.c",
+     "    ctl_host_fail(rollout, event->host, effects);\n    if (host->state == CTL_HOST_COMMITTED)",
+     "    if (host->state == CTL_HOST_COMMITTED)"),
+    ("controller/core", "who is committed and bad stays like that", "rollout_host.c",
+     "    if (host->state == CTL_HOST_COMMITTED)\n        ctl_host_order_revert(",
+     "    if (false)\n        ctl_host_order_revert("),
+    ("controller/core", "who is committed and bad proves the change", "rollout_host.c",
+     "    judge_grade(rollout, event, effects);\n    if (is_news && host->state == CTL_HOST_COMMITTED)\n"
+     "        rollout->is_proven = true;\n",
+     "    if (is_news && host->state == CTL_HOST_COMMITTED)\n        rollout->is_proven = true;\n"
+     "    judge_grade(rollout, event, effects);\n"),
     ("controller/core", "the last wave is left out", "rollout.c",
      "rollout->wave + 1 == rollout->wave_count", "rollout->wave + 2 >= rollout->wave_count"),
     ("controller/core", "nobody waits for the rest of the wave", "rollout.c",

@@ -21,7 +21,7 @@ static void host_move(struct world *w, struct host *host, uint32_t to)
     host->truth = to;
     host->outbox[host->outbox_count++] = (struct report){
         .job_state = to,
-        .grade = to == PROTO_JOB_REVERTING ? host->grade : 0,
+        .grade = to == PROTO_JOB_REVERTING || host->is_found ? host->grade : 0,
         .nonce = to == PROTO_JOB_PROBATION ? host->nonce : 0,
     };
     if (host->deliver_ms == SIM_NEVER)
@@ -47,7 +47,13 @@ void world_host_act(struct world *w, uint32_t index)
         host_move(w, host, PROTO_JOB_VERIFYING);
         break;
     case PROTO_JOB_VERIFYING:
-        host_move(w, host, host->fails ? PROTO_JOB_REVERTING : PROTO_JOB_PROBATION);
+        if (host->fails && host->is_held && !host->is_found) {
+            host->is_found = true;
+            host_move(w, host, PROTO_JOB_VERIFYING);
+            host->next_ms = w->now_ms + HELD_MS;
+        } else {
+            host_move(w, host, host->fails ? PROTO_JOB_REVERTING : PROTO_JOB_PROBATION);
+        }
         break;
     case PROTO_JOB_PROBATION:
         if (host->nonce == 0) { /* the link has come up anew */
@@ -55,6 +61,8 @@ void world_host_act(struct world *w, uint32_t index)
             host_move(w, host, PROTO_JOB_PROBATION);
             host->next_ms = w->now_ms + GIVE_UP_MS;
         } else {
+            host->is_found = host->commit_got && host->commits_bad;
+            host->grade = host->is_found ? PROTO_GRADE_FUNCTIONAL : host->grade;
             host_move(w, host, host->commit_got ? PROTO_JOB_COMMITTED : PROTO_JOB_REVERTING);
         }
         break;

@@ -17,6 +17,7 @@ enum {
     CHAOS_EVENTS = 150,
     EVENTS_MAX = 3500,
     GIVE_UP_MS = 1200000, /* a host in probation goes back by itself */
+    HELD_MS = 60000,      /* somebody looks at a bad host before it goes back */
 };
 
 struct report {
@@ -38,6 +39,9 @@ struct host {
     /* Fates. */
     uint32_t attempt; /* of the last REVERT that it heeded */
     bool dies, lies, refuses, blocks, fails, cannot_go_back;
+    bool is_held;     /* when it fails somebody at the host looks at it first */
+    bool commits_bad; /* and says so */
+    bool is_found;    /* to be bad, and it was reported */
     uint32_t grade;
     /* Observed by the world. */
     bool was_started, was_told_back, is_known_failed, is_known_final;
@@ -84,6 +88,14 @@ int64_t world_soon_ms(struct world *w);
 
 /* The next thing a host does by itself. */
 void world_host_act(struct world *w, uint32_t index);
+
+/* Field by field, since padding may differ. */
+void world_check_same(const struct world *w, const struct ctl_rollout *a,
+                      const struct ctl_rollout *b);
+/* What must hold when an order leaves. */
+void world_check_order(struct world *w, const struct ctl_rollout_effect *order);
+/* What anybody can see from outside: who is known to have failed, and who has ended. */
+void world_observe(struct world *w);
 
 /* An order reaches a host, or is lost. */
 void world_host_take(struct world *w, const struct ctl_rollout_effect *order);

@@ -241,7 +241,8 @@ void sim_law_order_sent(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], uint32
                 "host %u: START of rollout %u was sent before it was stored", host,
                 rollout->number);
     }
-    SIM_LAW(order != CTL_ROLLOUT_SEND_REVERT || law_is_back_asked(member),
+    SIM_LAW(order != CTL_ROLLOUT_SEND_REVERT || law_is_back_asked(member) ||
+                member->belief.grade >= PROTO_GRADE_FUNCTIONAL,
             "host %u: REVERT of rollout %u was sent, and no person wanted it back", host,
             rollout->number);
     SIM_LAW(order != CTL_ROLLOUT_SEND_COMMIT || (member->said & LAW_JOB(PROBATION)) != 0,
@@ -407,8 +408,8 @@ static void judge_belief(const struct law_member *member, const struct ctl_rollo
             proto_grade_name(belief->grade));
     /* Nobody knows any more what became of a change on a disk that was replaced, or of two at once. */
     SIM_LAW(!belief->failed || (all & (bad | back | LAW_HOST(CANCELLED))) != 0 ||
-                law_is_back_asked(member) || member->is_disk_replaced ||
-                law_host(member->host)->was_cloned,
+                belief->grade >= PROTO_GRADE_FUNCTIONAL || law_is_back_asked(member) ||
+                member->is_disk_replaced || law_host(member->host)->was_cloned,
             "host %u: counts as failed in rollout %u and never was anything bad (%s)", member->host,
             member->rollout->number, name);
     SIM_LAW(!belief->lost || belief->failed,
