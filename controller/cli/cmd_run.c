@@ -12,14 +12,10 @@
 #include "controller/cli/plan_file.h"
 #include "controller/cli/preview.h"
 #include "controller/cli/preview_digest.h"
+#include "controller/cli/run_plan.h"
 #include "controller/cli/say.h"
 #include "controller/outside/out.h"
-
-struct wishes {
-    bool yes, watch, allow_missing;
-    const char *passphrase_file, *as_previewed;
-    struct ctl_cli_values keys;
-};
+#include "controller/select/select.h"
 
 enum answer {
     ANSWER_NO,
@@ -41,7 +37,7 @@ static enum answer ask_person(const struct ctl_preview *preview)
     return strcmp(line, "y\n") == 0 || strcmp(line, "yes\n") == 0 ? ANSWER_YES : ANSWER_NO;
 }
 
-static int sign_once(int home_fd, const struct ctl_key *key, const struct wishes *wishes,
+static int sign_once(int home_fd, const struct ctl_key *key, const struct ctl_run_wishes *wishes,
                      const struct proto_buffer *manifest, struct proto_signature *ret_signature,
                      struct bl_error *err)
 {
@@ -62,7 +58,7 @@ static int sign_once(int home_fd, const struct ctl_key *key, const struct wishes
 
 /* Builds, signs with every wanted key, and makes the request; *ret_request is new. */
 static int prepare(const struct ctl_plan_file *file, const struct ctl_preview *preview,
-                   const struct wishes *wishes, json_t **ret_request, struct bl_error *err)
+                   const struct ctl_run_wishes *wishes, json_t **ret_request, struct bl_error *err)
 {
     BL_AUTO_FREE struct ctl_key_list *list = calloc(1, sizeof(*list));
     struct proto_signature signatures[PROTO_SIGNATURES_MAX];
@@ -99,7 +95,8 @@ static int prepare(const struct ctl_plan_file *file, const struct ctl_preview *p
 }
 
 /* 0: go on. Otherwise the command ends: *ret_exit tells how. */
-static int decide(const struct ctl_preview *preview, const struct wishes *wishes, int *ret_exit)
+static int decide(const struct ctl_preview *preview, const struct ctl_run_wishes *wishes,
+                  int *ret_exit)
 {
     enum answer answer;
 
@@ -127,14 +124,31 @@ static int decide(const struct ctl_preview *preview, const struct wishes *wishes
     return -ECANCELED;
 }
 
+/* Which hosts were meant, and what is done again: for people who look at it later. */
+static int add_origin(const struct ctl_plan *plan, const struct ctl_run_wishes *wishes,
+                      json_t *request, struct bl_error *err)
+{
+    char targets[CTL_SELECT_TEXT_BYTES_MAX];
+    int r = ctl_plan_targets(plan, false, targets, sizeof(targets), err);
+
+    if (r < 0)
+        return r;
+    (void)json_object_set_new(request, "targets", json_string(targets));
+    if (wishes->retry_of != NULL)
+        (void)json_object_set_new(request, "retry_of", json_string(wishes->retry_of));
+
+    return 0;
+}
+
 static int start(struct ctl_cli_globals *globals, const struct ctl_plan_file *file,
-                 const struct ctl_preview *preview, const struct wishes *wishes)
+                 const struct ctl_preview *preview, const struct ctl_run_wishes *wishes)
 {
     CTL_AUTO_JSON *request = NULL, *answer = NULL;
     char rollout[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)];
     struct bl_error err = {0};
 
-    if (prepare(file, preview, wishes, &request, &err) < 0)
+    if (prepare(file, preview, wishes, &request, &err) < 0 ||
+        add_origin(file->plan, wishes, request, &err) < 0)
         return ctl_cli_say_error(CTL_CLI_ERROR, &err);
     bl_hex_encode(preview->rollout_id, sizeof(preview->rollout_id), rollout);
     if (ctl_cli_ask(globals, BL_TAKE_PTR(request), &answer, &err) < 0) {
@@ -173,9 +187,27 @@ static bool is_as_previewed(const struct ctl_plan_file *file, const struct ctl_p
     return r == 0;
 }
 
+int ctl_run_plan(struct ctl_cli_globals *globals, const struct ctl_plan_file *file,
+                 const struct ctl_run_wishes *wishes)
+{
+    CTL_AUTO_PREVIEW preview = {0};
+    struct bl_error err = {0};
+    int exit_code = CTL_CLI_ERROR;
+
+    if (ctl_preview_ask(globals, file->plan, &preview, &err) < 0)
+        return ctl_cli_say_failure(globals, &err);
+    ctl_preview_print(file->plan, &preview, /* colour= */ false, stderr);
+    if (wishes->as_previewed != NULL && !is_as_previewed(file, &preview, wishes->as_previewed))
+        return CTL_CLI_ERROR;
+    if (decide(&preview, wishes, &exit_code) < 0)
+        return exit_code;
+
+    return start(globals, file, &preview, wishes);
+}
+
 int ctl_cmd_run(struct ctl_cli_globals *globals, int argc, char **argv)
 {
-    struct wishes wishes = {0};
+    struct ctl_run_wishes wishes = {0};
     const struct ctl_cli_option options[] = {
         {"yes", CTL_CLI_FLAG, &wishes.yes},
         {"watch", CTL_CLI_FLAG, &wishes.watch},
@@ -186,22 +218,13 @@ int ctl_cmd_run(struct ctl_cli_globals *globals, int argc, char **argv)
     };
     const struct ctl_cli_usage usage = {"run", options, 6, 1, 1};
     CTL_AUTO_PLAN_FILE file = {0};
-    CTL_AUTO_PREVIEW preview = {0};
     struct ctl_cli_arguments arguments;
     struct bl_error err = {0};
-    int exit_code = CTL_CLI_ERROR;
 
     if (!ctl_cli_begin(&usage, argc, argv, &arguments))
         return CTL_CLI_USAGE;
     if (ctl_plan_file_load(arguments.items[0], false, &file, &err) < 0)
         return ctl_cli_say_error(CTL_CLI_ERROR, &err);
-    if (ctl_preview_ask(globals, file.plan, &preview, &err) < 0)
-        return ctl_cli_say_failure(globals, &err);
-    ctl_preview_print(file.plan, &preview, /* colour= */ false, stderr);
-    if (wishes.as_previewed != NULL && !is_as_previewed(&file, &preview, wishes.as_previewed))
-        return CTL_CLI_ERROR;
-    if (decide(&preview, &wishes, &exit_code) < 0)
-        return exit_code;
 
-    return start(globals, &file, &preview, &wishes);
+    return ctl_run_plan(globals, &file, &wishes);
 }

@@ -21,6 +21,9 @@ struct ctl_plan_file {
  */
 int ctl_plan_file_load(const char *path, bool quiet, struct ctl_plan_file *ret_file,
                        struct bl_error *err) BL_CHECKED;
+/* The same of a text that is there already; `name` stands for the file in messages. */
+int ctl_plan_file_take(const char *name, const char *text, struct ctl_plan_file *ret_file,
+                       struct bl_error *err) BL_CHECKED;
 void ctl_plan_file_release(struct ctl_plan_file *file);
 #define CTL_AUTO_PLAN_FILE BL_CLEANUP(ctl_plan_file_release) struct ctl_plan_file
 

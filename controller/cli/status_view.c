@@ -152,6 +152,23 @@ static void put_time_left(const char *label, const char *what, int64_t end_ms,
     put_field(canvas, view, label, CTL_STYLE_PLAIN, text);
 }
 
+/* What this rollout does again, what does it again, and who came too late to be in it. */
+static void put_origin(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas)
+{
+    int64_t joined = ctl_json_number(status, "joined_count");
+    char text[256];
+
+    put_field(canvas, view, "again", CTL_STYLE_PLAIN, ctl_json_text(status, "retried_by"));
+    put_field(canvas, view, "retry", CTL_STYLE_PLAIN, ctl_json_text(status, "retry_of"));
+    if (joined <= 0)
+        return;
+    (void)snprintf(text, sizeof(text),
+                   "%" PRId64 " host%s joined since and %s not in this rollout: belay preview PLAN "
+                   "shows what the plan would do there",
+                   joined, joined == 1 ? "" : "s", joined == 1 ? "is" : "are");
+    put_field(canvas, view, "joined", CTL_STYLE_PLAIN, text);
+}
+
 static void put_header(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas)
 {
     int64_t soak_end_ms = ctl_json_instant(status, "soak_end");
@@ -164,6 +181,7 @@ static void put_header(const json_t *status, const struct ctl_view *view, struct
     if (soak_end_ms > view->now.ms)
         put_time_left("soak", "", soak_end_ms, view, canvas);
     put_field(canvas, view, "then", CTL_STYLE_PLAIN, ctl_json_text(blast, "text"));
+    put_origin(status, view, canvas);
     put_field(canvas, view, "next", CTL_STYLE_STRONG, ctl_json_text(status, "next"));
 }
 

@@ -90,6 +90,11 @@ static const struct ctl_cli_command commands[] = {
     {"abort", "end a rollout: hosts not started stay as they are", "[ROLLOUT]", "", ctl_cmd_abort},
     {"rollback", "take back what a rollout changed", "[ROLLOUT] [--host HOST | --wave N]",
      "Safe to repeat.\n", ctl_cmd_rollback},
+    {"retry", "do a rollout again on the hosts that failed in it",
+     "[ROLLOUT] [--yes] [--watch] [--key NAME …] [--allow-missing] [--passphrase-file FILE]",
+     "A new rollout of the stored plan, over the hosts that failed, were blocked, refused, lost or\n"
+     "taken back. Options are those of 'belay run': it is previewed, asked for and signed anew.\n",
+     ctl_cmd_retry},
     {"deny list", "show which versions of packages nobody may install", "",
      "Those of rollouts that went back are denied by themselves, with their cause.\n",
      ctl_cmd_deny_list},

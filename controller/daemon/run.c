@@ -30,6 +30,7 @@ struct ctl_run *ctl_run_free(struct ctl_run *run)
     proto_merkle_tree_release(&run->tree);
     proto_arena_release(&run->arena);
     free(run->plan_name);
+    free(run->origin.targets);
     free(run->manifest_data);
     free(run->hosts);
     free(run->members);
@@ -323,7 +324,9 @@ static int load(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES
     r = ctl_store_load_rollout(store, id, take_row, loading, err);
     if (r <= 0)
         return r;
-    r = ctl_store_each_rollout_host(store, id, take_host, loading, err);
+    r = ctl_store_load_origin(store, id, &run->origin, err);
+    if (r >= 0)
+        r = ctl_store_each_rollout_host(store, id, take_host, loading, err);
     if (r >= 0)
         r = check_rows(run, err);
     if (r >= 0)

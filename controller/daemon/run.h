@@ -62,6 +62,7 @@ struct ctl_run {
     bool changed;                       /* since those who watch were told */
     bool owes;                          /* it has ended, and a host is still to be told or heard */
     uint64_t last_used;                 /* the engine's count of turns */
+    struct ctl_store_origin origin;
     bool denies;           /* it went back or stopped, so what hosts take back is denied: deny.h */
     uint64_t denied_kinds; /* bit k: the versions of that kind are */
 };

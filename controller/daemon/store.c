@@ -83,6 +83,10 @@ static const char *const schema_steps[] = {
     " at_ms INTEGER NOT NULL, uid INTEGER NOT NULL, lifted_ms INTEGER NOT NULL,"
     " PRIMARY KEY (name, version, rollout)"
     ") WITHOUT ROWID;",
+    "CREATE TABLE origins ("
+    " rollout BLOB PRIMARY KEY, targets TEXT NOT NULL, retry_of BLOB NOT NULL"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX origins_by_retry ON origins (retry_of);",
 };
 
 static const struct bl_sqlite_schema schema = {

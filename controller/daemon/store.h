@@ -128,6 +128,23 @@ int ctl_store_each_rollout_of_host(struct ctl_store *store,
                                    ctl_store_rollout_fn each, void *userdata, struct bl_error *err)
     BL_CHECKED;
 
+/* ---- where a rollout comes from: origin.h ---- */
+
+struct ctl_store_origin {
+    char *targets; /* from malloc: the expression of its hosts, "" = none */
+    bool has_retry_of, has_retried_by;
+    uint8_t retry_of[PROTO_ROLLOUT_ID_BYTES];
+    uint8_t retried_by[PROTO_ROLLOUT_ID_BYTES]; /* the newest */
+};
+
+/* `retry_of` may be NULL. */
+int ctl_store_add_origin(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
+                         const char *targets, const uint8_t *retry_of, struct bl_error *err)
+    BL_CHECKED;
+/* Of a rollout without one everything is empty. */
+int ctl_store_load_origin(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
+                          struct ctl_store_origin *ret_origin, struct bl_error *err) BL_CHECKED;
+
 /* ---- the log that a rollout is rebuilt from ---- */
 
 int ctl_store_add_event(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],

@@ -9,6 +9,7 @@
 #include "common/hex.h"
 #include "controller/daemon/deny.h"
 #include "controller/daemon/log.h"
+#include "controller/daemon/origin.h"
 #include "controller/daemon/pace.h"
 
 enum {
@@ -30,6 +31,7 @@ struct submission {
     struct proto_target *targets;         /* sorted by id once their root is taken */
     struct ctl_store_rollout_host *hosts; /* same order */
     uint32_t host_count;
+    struct ctl_origin_wish origin;
 };
 
 static void release(struct submission *submission)
@@ -378,6 +380,8 @@ static void begin(struct ctl_call *call, const struct submission *submission)
         return;
     }
     if (r >= 0)
+        r = ctl_origin_add(call, submission->manifest.rollout_id, &submission->origin, &err);
+    if (r >= 0)
         r = ctl_engine_run(call->engine, submission->manifest.rollout_id, &run, &err);
     if (r > 0)
         r = ctl_engine_step(call->engine, run, event, &err);
@@ -405,6 +409,7 @@ void ctl_submit(struct ctl_call *call)
         return;
     }
     if (read_manifest(call, &submission) && read_signatures(call, &submission) &&
-        read_policy(call, &submission) && read_hosts(call, &submission) && check(call, &submission))
+        read_policy(call, &submission) && ctl_origin_read(call, &submission.origin) &&
+        read_hosts(call, &submission) && check(call, &submission))
         begin(call, &submission);
 }

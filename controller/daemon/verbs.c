@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "controller/daemon/verbs.h"
 
+#include "controller/daemon/origin.h"
 #include "controller/daemon/submit.h"
 
 /* Closed: what is not in here can't be asked for. */
@@ -24,7 +25,8 @@ const struct ctl_verb ctl_verbs[] = {
      "hosts match package_set packages excludes allow_remove allow_downgrade deny_new ignore_phasing "
      "timeout_ms",
      ctl_verb_query},
-    {"submit", "plan_text plan_name manifest signatures hosts policy", ctl_submit},
+    {"submit", "plan_text plan_name manifest signatures hosts policy targets retry_of", ctl_submit},
+    {"plan", "rollout", ctl_verb_plan},
     {"rollouts.list", "limit", ctl_verb_rollouts_list},
     {"overview", "", ctl_verb_overview},
     {"status", "rollout", ctl_verb_status},

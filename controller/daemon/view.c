@@ -5,6 +5,7 @@
 
 #include "common/hex.h"
 #include "common/text.h"
+#include "controller/daemon/origin.h"
 #include "controller/daemon/view_next.h"
 
 enum {
@@ -310,6 +311,9 @@ json_t *ctl_view_status(const struct ctl_engine *engine, const struct ctl_run *r
         return NULL;
     }
     (void)json_object_set_new(view, "hosts", hosts);
+    (void)json_object_set_new(view, "joined_count",
+                              json_integer(ctl_origin_count_joined(engine, run)));
+    ctl_origin_view(run, view);
 
     return view;
 }

@@ -178,6 +178,8 @@ static void put_summary(const struct page *page, const json_t *document)
     put_field(page, "started", ctl_json_text(document, "created"));
     put_field(page, "ended", ctl_json_text(document, "ended"));
     put_field(page, "took", took(document, "created", "ended", took_text));
+    put_field(page, "retry of", ctl_json_text(document, "retry_of"));
+    put_field(page, "again in", ctl_json_text(document, "retried_by"));
     put_signers(page, document);
     put_counts(page, document);
     (void)fputc('\n', page->to);

@@ -473,6 +473,37 @@ class Run(Desk):
         self.assertEqual(len(self.daemon.seen("submit")), 1)
         self.assertIn("is no file of", self.expect(1, "run", plan, "--yes", "--as-previewed", plan).stderr)
 
+    def test_retries_only_the_hosts_that_failed(self):
+        self.set_up_trust()
+        states = {"a": "committed", "b": "blocked", "c": "cancelled", "d": "lost"}
+        hosts = [{"id": host_id(letter), "name": f"web-{letter}", "state": state, "reason": f"because {state}"}
+                 for letter, state in states.items()]
+        self.daemon.answer("status", status("running", hosts))
+        self.daemon.answer("status", status("complete", hosts[:1], final=True))
+        self.daemon.answer("status", status("halted", hosts, final=True))
+        self.daemon.answer("plan", good(rollout=ROLLOUT, plan="demo", plan_text=PLAN))
+        self.set_up_fleet(upgrade("web-b"), upgrade("web-d"))
+        self.daemon.answer("submit", good(rollout=ROLLOUT, hosts_count=2))
+        self.assertIn("is running", self.expect(1, "retry", ROLLOUT, "--yes").stderr)
+        done = self.expect(0, "retry", ROLLOUT, "--yes")
+        self.assertEqual((done.stdout, self.daemon.seen("submit")), ("", []))
+        done = self.expect(0, "retry", "--yes")
+        self.assertRegex(done.stderr, r"web-b +blocked +because blocked\n +web-d +lost +because lost\n")
+        self.assertNotIn("web-c", done.stderr)
+        self.assertEqual(self.daemon.seen("status")[-1]["rollout"], "latest")
+        self.assertEqual(self.daemon.seen("hosts.list"),
+                         [{"verb": "hosts.list", "hosts": [host_id("b"), host_id("d")]}])
+        submitted = self.daemon.seen("submit")[0]
+        self.assertEqual((submitted["retry_of"], submitted["plan_text"]), (ROLLOUT, PLAN))
+
+    def test_tells_the_controller_whom_the_plan_means(self):
+        self.set_up_trust()
+        self.set_up_fleet(upgrade("web-a"))
+        self.daemon.answer("submit", good(rollout=ROLLOUT, hosts_count=1))
+        self.expect(0, "run", self.write_plan(), "--yes")
+        self.assertEqual(self.daemon.seen("submit")[0]["targets"], "label.role=web")
+        self.assertNotIn("retry_of", self.daemon.seen("submit")[0])
+
     def test_asks_for_sets_of_packages(self):
         self.set_up_fleet(upgrade("web-a"))
         change = "packages: security, exclude: [ 'linux-image*' ], allow: { new: no }, phased: ignore"

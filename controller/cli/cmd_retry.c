@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/file.h"
+#include "controller/cli/commands.h"
+#include "controller/cli/link.h"
+#include "controller/cli/run_plan.h"
+#include "controller/cli/say.h"
+#include "controller/outside/out.h"
+
+/* belay retry: the stored plan once more, over the hosts only that it did not bring to a good end. */
+
+static bool is_failed(const json_t *host)
+{
+    static const char *const states[] = {"reverted", "revert_failed", "refused", "blocked", "lost"};
+
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        if (strcmp(states[i], ctl_json_text(host, "state")) == 0)
+            return true;
+    }
+
+    return false;
+}
+
+static json_t *failed_of(const json_t *status)
+{
+    json_t *failed = json_array(), *host;
+    size_t i;
+
+    json_array_foreach (json_object_get(status, "hosts"), i, host) {
+        if (is_failed(host))
+            (void)json_array_append(failed, host);
+    }
+
+    return failed;
+}
+
+static void print_failed(const json_t *status, const json_t *failed)
+{
+    CTL_AUTO_TABLE table = {0};
+    const json_t *host;
+    size_t i;
+
+    (void)fprintf(stderr, "retry of rollout %s: %zu of its %lld hosts\n",
+                  ctl_json_text(status, "rollout"), json_array_size(failed),
+                  (long long)ctl_json_number(status, "hosts_count"));
+    ctl_table_begin(&table, 3);
+    json_array_foreach (failed, i, host)
+        ctl_table_row(&table, (const char *const[]){ctl_json_text(host, "name"),
+                                                    ctl_json_text(host, "state"),
+                                                    ctl_json_text(host, "reason")});
+    ctl_table_print(&table, stderr, "  ");
+    (void)fputc('\n', stderr);
+}
+
+/* The plan's own hosts were frozen when it was signed: these are some of them, by id. */
+static int narrow(struct ctl_plan *plan, const json_t *failed, struct bl_error *err)
+{
+    struct ctl_plan_hosts *hosts = &plan->hosts;
+    size_t count = json_array_size(failed);
+    const char **ids = calloc(count + 1, sizeof(*ids));
+
+    if (ids == NULL)
+        return bl_fail(err, -ENOMEM, "out of memory for the plan");
+    for (size_t i = 0; i < count; i++)
+        ids[i] = ctl_json_text(json_array_get(failed, i), "id");
+    free(hosts->list.owned);
+    free(hosts->exclude.owned);
+    *hosts =
+        (struct ctl_plan_hosts){.list = {.items = ids, .count = (uint32_t)count, .owned = ids}};
+
+    return 0;
+}
+
+static int ask(struct ctl_cli_globals *globals, const char *rollout, json_t **ret_status,
+               json_t **ret_plan, struct bl_error *err)
+{
+    int r;
+
+    r = ctl_cli_ask(globals, json_pack("{s:s, s:s}", "verb", "status", "rollout", rollout),
+                    ret_status, err);
+    if (r < 0)
+        return r;
+
+    /* By its id: "latest" may be another one by now. */
+    return ctl_cli_ask(
+        globals,
+        json_pack("{s:s, s:s}", "verb", "plan", "rollout", ctl_json_text(*ret_status, "rollout")),
+        ret_plan, err);
+}
+
+static int retry(struct ctl_cli_globals *globals, struct ctl_run_wishes *wishes,
+                 const json_t *status, const json_t *plan)
+{
+    CTL_AUTO_JSON *failed = failed_of(status);
+    CTL_AUTO_PLAN_FILE file = {0};
+    struct bl_error err = {0};
+
+    if (!ctl_json_bool(status, "final")) {
+        ctl_cli_say_next("nothing was started: the rollout is %s; 'belay watch' looks on until it "
+                         "ends",
+                         ctl_json_text(status, "state"));
+        return CTL_CLI_ERROR;
+    }
+    if (json_array_size(failed) == 0) {
+        ctl_cli_say_next("nothing to do: no host of it failed, was blocked, lost or taken back");
+        return CTL_CLI_DONE;
+    }
+    print_failed(status, failed);
+    if (ctl_plan_file_take("stored plan", ctl_json_text(plan, "plan_text"), &file, &err) < 0 ||
+        narrow(file.plan, failed, &err) < 0)
+        return ctl_cli_say_error(CTL_CLI_ERROR, &err);
+    wishes->retry_of = ctl_json_text(status, "rollout");
+
+    return ctl_run_plan(globals, &file, wishes);
+}
+
+int ctl_cmd_retry(struct ctl_cli_globals *globals, int argc, char **argv)
+{
+    struct ctl_run_wishes wishes = {0};
+    const struct ctl_cli_option options[] = {
+        {"yes", CTL_CLI_FLAG, &wishes.yes},
+        {"watch", CTL_CLI_FLAG, &wishes.watch},
+        {"allow-missing", CTL_CLI_FLAG, &wishes.allow_missing},
+        {"key", CTL_CLI_VALUES, &wishes.keys},
+        {"passphrase-file", CTL_CLI_VALUE, &wishes.passphrase_file},
+    };
+    const struct ctl_cli_usage usage = {"retry", options, 5, 0, 1};
+    CTL_AUTO_JSON *status = NULL, *plan = NULL;
+    struct ctl_cli_arguments arguments;
+    struct bl_error err = {0};
+
+    if (!ctl_cli_begin(&usage, argc, argv, &arguments))
+        return CTL_CLI_USAGE;
+    if (ask(globals, arguments.count > 0 ? arguments.items[0] : "latest", &status, &plan, &err) < 0)
+        return ctl_cli_say_failure(globals, &err);
+
+    return retry(globals, &wishes, status, plan);
+}
