@@ -5,8 +5,8 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "proto/manifest.h"
 #include "proto/memory.h"
+#include "proto/trust.h"
 
 static const struct proto_field wave_fields[] = {
     PROTO_FIELD_U64_MAX(struct proto_policy_wave, hosts_count, PROTO_POLICY_HOSTS_MAX),
@@ -26,6 +26,14 @@ static const struct proto_field policy_fields[] = {
     PROTO_FIELD_U64_MAX(P, budget, PROTO_POLICY_HOSTS_MAX),
     PROTO_FIELD_BOOL(P, first_alone),
     PROTO_FIELD_LIST(P, waves, PROTO_POLICY_WAVES_MAX, &wave_schema),
+    PROTO_FIELD_U64_MAX(P, approvals, PROTO_POLICY_APPROVALS_MAX),
+    PROTO_FIELD_ENUM(P, approvals_by, PROTO_ROLE_COMMANDER),
+    PROTO_FIELD_U64(P, approval_ms),
+    PROTO_FIELD_U64(P, answer_ms),
+    PROTO_FIELD_ENUM(P, otherwise, PROTO_OTHERWISE_ROLLBACK),
+    PROTO_FIELD_U64(P, downtime_ms),
+    PROTO_FIELD_U64(P, rollback_starts_ms),
+    PROTO_FIELD_U64(P, restored_ms),
 };
 const struct proto_schema proto_policy_schema = PROTO_SCHEMA(struct proto_policy, policy_fields);
 
@@ -38,10 +46,11 @@ static int check_times(const struct proto_policy *p, int code, struct bl_error *
         uint64_t value_ms;
         bool may_be_zero;
     } times[] = {
-        {"stage_ms", p->stage_ms, false},
-        {"job_ms", p->job_ms, false},
-        {"revert_ms", p->revert_ms, false},
-        {"soak_ms", p->soak_ms, true},
+        {"stage_ms", p->stage_ms, false},       {"job_ms", p->job_ms, false},
+        {"revert_ms", p->revert_ms, false},     {"soak_ms", p->soak_ms, true},
+        {"approval_ms", p->approval_ms, false}, {"answer_ms", p->answer_ms, true},
+        {"downtime_ms", p->downtime_ms, true},  {"rollback_starts_ms", p->rollback_starts_ms, true},
+        {"restored_ms", p->restored_ms, true},
     };
 
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {

@@ -17,6 +17,7 @@ enum {
     PROTO_POLICY_BYTES_MAX = 64 * 1024,
     PROTO_POLICY_WAVES_MAX = 64,
     PROTO_POLICY_HOSTS_MAX = 20000, /* over all waves */
+    PROTO_POLICY_APPROVALS_MAX = 8, /* of one wave */
 };
 
 #define PROTO_POLICY_DURATION_MS_MAX (UINT64_C(90) * 24 * 3600 * 1000)
@@ -24,6 +25,11 @@ enum {
 struct proto_policy_wave {
     uint64_t hosts_count;      /* at least 1 */
     uint64_t failures_allowed; /* the wave is good while no more hosts failed */
+};
+
+enum proto_otherwise { /* when nobody answers a severe failure in time */
+    PROTO_OTHERWISE_STOP = 1,
+    PROTO_OTHERWISE_ROLLBACK,
 };
 
 struct proto_policy {
@@ -37,6 +43,16 @@ struct proto_policy {
     bool first_alone;          /* one host at a time, until one is committed */
     struct proto_policy_wave *waves;
     uint32_t waves_count;
+
+    /* people */
+    uint64_t approvals;    /* that each wave after the first needs */
+    uint32_t approvals_by; /* enum proto_role that they need at least */
+    uint64_t approval_ms;  /* the longest that one may be good for */
+    uint64_t answer_ms;    /* how long people are asked after a severe failure; 0 = not at all */
+    uint32_t otherwise;    /* enum proto_otherwise */
+
+    /* promises; 0 = not made */
+    uint64_t downtime_ms, rollback_starts_ms, restored_ms;
 };
 
 extern const struct proto_schema proto_policy_schema;

@@ -37,6 +37,14 @@ int ctl_policy_build(const struct ctl_plan *plan, const struct ctl_preview *prev
         .first_alone = plan->first == CTL_PLAN_FIRST_ALONE,
         .waves = waves,
         .waves_count = preview->wave_count,
+        .approvals = plan->approvals.waves,
+        .approvals_by = plan->approvals.by,
+        .approval_ms = (uint64_t)plan->approvals.expires_ms,
+        .answer_ms = (uint64_t)ctl_plan_answer_ms(plan),
+        .otherwise = plan->severe.otherwise,
+        .downtime_ms = (uint64_t)plan->promises.downtime_ms,
+        .rollback_starts_ms = (uint64_t)plan->promises.rollback_starts_ms,
+        .restored_ms = (uint64_t)plan->promises.restored_ms,
     };
     struct ctl_limits limits;
 

@@ -169,6 +169,53 @@ static void put_origin(const json_t *status, const struct ctl_view *view, struct
     put_field(canvas, view, "joined", CTL_STYLE_PLAIN, text);
 }
 
+/* "2m 10s left to answer, then rollback": the question that a severe failure leaves open. */
+static void put_alarm(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas)
+{
+    const json_t *alarm = json_object_get(status, "alarm");
+    const char *otherwise = ctl_json_text(alarm, "otherwise");
+    char left[DURATION_BYTES], text[DURATION_BYTES * 4];
+
+    if (!ctl_json_bool(alarm, "open"))
+        return;
+    duration_text(ctl_json_instant(alarm, "deadline") - view->now.ms, left);
+    (void)snprintf(text, sizeof(text),
+                   "%s left to answer with --rollback or --no-rollback, then %s", left,
+                   strcmp(otherwise, "rollback") == 0 ? "everything goes back" : "it ends");
+    put_field(canvas, view, "ask", CTL_STYLE_BAD, text);
+}
+
+/* "restored 3m of 2h, 1h57m left": only the clocks that say something. */
+static void put_promises(const json_t *status, const struct ctl_view *view,
+                         struct ctl_canvas *canvas)
+{
+    const json_t *promise;
+    size_t i;
+
+    json_array_foreach (json_object_get(status, "promises"), i, promise) {
+        const char *state = ctl_json_text(promise, "state");
+        int64_t allowed_ms = ctl_json_number(promise, "allowed_ms");
+        int64_t used_ms = ctl_json_number(promise, "used_ms");
+        int64_t end_ms = ctl_json_instant(promise, "deadline");
+        char used[DURATION_BYTES], allowed[DURATION_BYTES], text[DURATION_BYTES * 4];
+        bool is_missed = strcmp(state, "missed") == 0;
+
+        if (strcmp(state, "idle") == 0)
+            continue;
+        if (end_ms >= 0)
+            used_ms = allowed_ms - (end_ms - view->now.ms);
+        duration_text(used_ms, used);
+        duration_text(allowed_ms, allowed);
+        (void)snprintf(text, sizeof(text), "%.40s %s: %s of %s", ctl_json_text(promise, "name"),
+                       strcmp(state, "warning") == 0 ? "runs out" : state, used, allowed);
+        put_field(canvas, view, "clock",
+                  is_missed                       ? CTL_STYLE_BAD
+                  : strcmp(state, "warning") == 0 ? CTL_STYLE_BUSY
+                                                  : CTL_STYLE_PLAIN,
+                  text);
+    }
+}
+
 static void put_header(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas)
 {
     int64_t soak_end_ms = ctl_json_instant(status, "soak_end");
@@ -177,6 +224,8 @@ static void put_header(const json_t *status, const struct ctl_view *view, struct
     put_title(status, view, canvas);
     put_field(canvas, view, "why", CTL_STYLE_PLAIN, ctl_json_text(status, "reason"));
     put_holds(status, view, canvas);
+    put_alarm(status, view, canvas);
+    put_promises(status, view, canvas);
     put_budget(status, view, canvas);
     if (soak_end_ms > view->now.ms)
         put_time_left("soak", "", soak_end_ms, view, canvas);

@@ -85,6 +85,17 @@ static const struct ctl_cli_command commands[] = {
     {"report", "show all that happened in a rollout", "[ROLLOUT] [--format text|md|json]", "",
      ctl_cmd_report},
     {"rollouts", "list the rollouts", "[--limit N]", "", ctl_cmd_rollouts},
+    {"approve", "sign that a wave may start, or how a severe failure is answered",
+     "[ROLLOUT] [--wave N | --rollback | --no-rollback] [--expires TIME] [--yes]\n"
+     "           [--key NAME] [--passphrase-file FILE]",
+     "  --wave N                this wave may start; default: the one that waits for it\n"
+     "  --rollback              after a severe failure: every host that was changed goes back\n"
+     "  --no-rollback           after a severe failure: the others stay; takes a commander\n"
+     "  --expires TIME          for how long this is good (default: as long as the plan allows)\n"
+     "  --yes                   do not ask\n" PASSPHRASE_TEXT
+     "Shows what was signed so far and what this adds, asks, signs it with this desk's key and hands\n"
+     "it in. Waves are approved by others than who requested the rollout, also ahead of time.\n",
+     ctl_cmd_approve},
     {"pause", "start no more hosts; what runs goes on", "[ROLLOUT]", "", ctl_cmd_pause},
     {"resume", "go on after a pause", "[ROLLOUT]", "", ctl_cmd_resume},
     {"abort", "end a rollout: hosts not started stay as they are", "[ROLLOUT]", "", ctl_cmd_abort},

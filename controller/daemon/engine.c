@@ -11,6 +11,7 @@
 #include "controller/daemon/inbound.h"
 #include "controller/daemon/log.h"
 #include "controller/daemon/outbound.h"
+#include "controller/daemon/run_people.h"
 #include "controller/daemon/setup.h"
 
 enum {
@@ -344,6 +345,8 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
     engine->ticks++;
     if (!ctl_engine_begin(engine))
         return 0;
+    for (uint32_t i = 0; i < engine->run_count; i++)
+        (void)ctl_run_watch_promises(engine->runs[i], bl_wall_now());
     for (uint32_t i = 0; i < engine->fleet.count; i++) {
         struct ctl_fleet_host *host = engine->fleet.hosts[i];
 

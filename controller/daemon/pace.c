@@ -4,6 +4,9 @@
 _Static_assert((int)PROTO_POLICY_WAVES_MAX == (int)CTL_ROLLOUT_WAVES_MAX, "what is signed can run");
 _Static_assert((int)PROTO_POLICY_HOSTS_MAX == (int)CTL_ROLLOUT_HOSTS_MAX, "what is signed can run");
 
+_Static_assert((int)PROTO_OTHERWISE_STOP == (int)CTL_OTHERWISE_STOP, "the same words");
+_Static_assert((int)PROTO_OTHERWISE_ROLLBACK == (int)CTL_OTHERWISE_ROLLBACK, "the same words");
+
 void ctl_pace_of(const struct proto_policy *policy, struct ctl_pace *ret_pace)
 {
     struct ctl_pace pace = {
@@ -13,7 +16,10 @@ void ctl_pace_of(const struct proto_policy *policy, struct ctl_pace *ret_pace)
                    .revert_ms = (int64_t)policy->revert_ms,
                    .failures_allowed = (uint32_t)policy->failures_allowed,
                    .budget = (uint32_t)policy->budget,
-                   .first_alone = policy->first_alone},
+                   .first_alone = policy->first_alone,
+                   .approvals = (uint32_t)policy->approvals,
+                   .answer_ms = (int64_t)policy->answer_ms,
+                   .otherwise = policy->otherwise},
         .wave_count = policy->waves_count,
     };
 

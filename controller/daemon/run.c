@@ -7,6 +7,7 @@
 
 #include "common/text.h"
 #include "controller/daemon/pace.h"
+#include "controller/daemon/run_people.h"
 
 enum {
     EFFECTS_BESIDE_HOSTS = 4, /* see struct ctl_rollout_effects */
@@ -36,6 +37,7 @@ struct ctl_run *ctl_run_free(struct ctl_run *run)
     free(run->members);
     free(run->targets);
     free(run->effects.list);
+    ctl_run_free_approvals(run);
     free(run);
 
     return NULL;
@@ -65,6 +67,8 @@ void ctl_run_step(struct ctl_run *run, const struct ctl_rollout_event *event, st
     const struct ctl_rollout_effects *effects = &run->effects;
 
     ctl_rollout_step(&run->rollout, event, &run->effects);
+    if (effects->changed)
+        ctl_promises_note(&run->promises, &run->rollout, event, effects, at);
     for (uint32_t i = 0; i < effects->count; i++) {
         const struct ctl_rollout_effect *effect = &effects->list[i];
 
@@ -339,7 +343,11 @@ static int load(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES
         ctl_rollout_init(&run->rollout, &rows.limits, rows.waves, rows.wave_count, run->hosts,
                          rows.host_count);
     }
-    r = ctl_store_each_event(store, id, replay, loading, err);
+    r = ctl_run_begin_promises(run, err);
+    if (r >= 0)
+        r = ctl_run_load_approvals(run, store, err);
+    if (r >= 0)
+        r = ctl_store_each_event(store, id, replay, loading, err);
     if (r >= 0)
         r = ctl_store_each_report(store, id, take_report, loading, err);
     if (r < 0)

@@ -4,6 +4,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "controller/core/promise.h"
 #include "controller/core/rollout.h"
 #include "controller/daemon/fleet.h"
 #include "controller/daemon/store.h"
@@ -39,6 +40,13 @@ struct ctl_run_host {
     char *code, *reason; /* what it gave last as a cause of that state; NULL = nothing */
 };
 
+struct ctl_run_approval { /* as it was signed, for people to see */
+    uint32_t about;       /* enum proto_approval_about */
+    uint32_t number;
+    char person[PROTO_NAME_BYTES_MAX + 1];
+    struct bl_wall given, not_after, received;
+};
+
 struct ctl_run {
     uint8_t id[PROTO_ROLLOUT_ID_BYTES];
     char *plan_name;
@@ -57,11 +65,16 @@ struct ctl_run {
     struct proto_target *targets;       /* same index: sorted by id */
     struct proto_merkle_tree tree;      /* over them */
     struct ctl_rollout_effects effects; /* of the last step */
-    struct bl_mono wake_at;             /* ms 0 = no TIME is wanted */
-    sd_event_source *timer;             /* the engine's; released with the run */
-    bool changed;                       /* since those who watch were told */
-    bool owes;                          /* it has ended, and a host is still to be told or heard */
-    uint64_t last_used;                 /* the engine's count of turns */
+    struct ctl_run_approval *approvals; /* in the order in which they came */
+    uint32_t approvals_count;
+    struct ctl_promises promises;
+    struct ctl_promise_host *promise_hosts;
+    uint32_t promises_told[CTL_PROMISE_COUNT]; /* enum ctl_promise_state that was logged last */
+    struct bl_mono wake_at;                    /* ms 0 = no TIME is wanted */
+    sd_event_source *timer;                    /* the engine's; released with the run */
+    bool changed;                              /* since those who watch were told */
+    bool owes;          /* it has ended, and a host is still to be told or heard */
+    uint64_t last_used; /* the engine's count of turns */
     struct ctl_store_origin origin;
     bool denies;           /* it went back or stopped, so what hosts take back is denied: deny.h */
     uint64_t denied_kinds; /* bit k: the versions of that kind are */

@@ -144,6 +144,25 @@ int ctl_store_add_origin(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT
 /* Of a rollout without one everything is empty. */
 int ctl_store_load_origin(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
                           struct ctl_store_origin *ret_origin, struct bl_error *err) BL_CHECKED;
+/* ---- what people signed about a rollout that is under way ---- */
+
+struct ctl_store_approval {
+    uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES];
+    struct bl_wall received;
+    int64_t uid;             /* who brought it */
+    const char *person;      /* whose key it was then */
+    struct proto_bytes file; /* proto/approval.h */
+};
+
+typedef int (*ctl_store_approval_fn)(void *userdata, const struct ctl_store_approval *approval,
+                                     struct bl_error *err);
+
+/* 1: it is new; 0: the same was stored before. */
+int ctl_store_add_approval(struct ctl_store *store, const struct ctl_store_approval *approval,
+                           struct bl_error *err) BL_CHECKED;
+int ctl_store_each_approval(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
+                            ctl_store_approval_fn each, void *userdata, struct bl_error *err)
+    BL_CHECKED;
 
 /* ---- the log that a rollout is rebuilt from ---- */
 

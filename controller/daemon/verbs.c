@@ -35,6 +35,8 @@ const struct ctl_verb ctl_verbs[] = {
     {"resume", "rollout", ctl_verb_resume},
     {"abort", "rollout", ctl_verb_abort},
     {"rollback", "rollout host wave", ctl_verb_rollback},
+    {"approve", "approval", ctl_verb_approve},
+    {"manifest", "rollout", ctl_verb_manifest},
     {"report", "rollout", ctl_verb_report},
     {"why", "subject", ctl_verb_why},
     {"leases", "hosts match", ctl_verb_leases},

@@ -33,6 +33,8 @@ void ctl_verb_pause(struct ctl_call *call);
 void ctl_verb_resume(struct ctl_call *call);
 void ctl_verb_abort(struct ctl_call *call);
 void ctl_verb_rollback(struct ctl_call *call);
+void ctl_verb_approve(struct ctl_call *call);
+void ctl_verb_manifest(struct ctl_call *call);
 void ctl_verb_report(struct ctl_call *call);
 void ctl_verb_why(struct ctl_call *call);
 void ctl_verb_leases(struct ctl_call *call);

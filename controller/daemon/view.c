@@ -7,6 +7,7 @@
 #include "common/text.h"
 #include "controller/daemon/origin.h"
 #include "controller/daemon/view_next.h"
+#include "controller/daemon/view_people.h"
 
 enum {
     NEXT_BYTES = 80,
@@ -305,6 +306,9 @@ json_t *ctl_view_status(const struct ctl_engine *engine, const struct ctl_run *r
                             json_string(limits->first_alone ? "alone" : "together")) < 0 ||
         json_object_set_new(view, "blast", ctl_view_blast(engine, run)) < 0 ||
         json_object_set_new(view, "leases", ctl_view_lease_counts(run)) < 0 ||
+        json_object_set_new(view, "alarm", ctl_view_alarm(run)) < 0 ||
+        json_object_set_new(view, "approvals", ctl_view_approvals(run)) < 0 ||
+        json_object_set_new(view, "promises", ctl_view_promises(run)) < 0 ||
         json_object_set_new(view, "waves", view_waves(rollout)) < 0) {
         json_decref(hosts);
         json_decref(view);

@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/yaml.h"
 #include "controller/plan/schema.h"
-#include "proto/manifest.h"
+#include "proto/policy.h"
+#include "proto/trust.h"
 
 /*
  * What nobody wrote. Times and waves follow the risk (R7 to R9); whatever is filled in here is
@@ -25,6 +27,8 @@ struct by_risk {
     int64_t soak_ms, watch_ms;
     uint32_t sessions;
     uint32_t first; /* one host more to wait for, which is little where the rest is long */
+    uint32_t approvals, otherwise;
+    int64_t answer_within_ms;
 };
 
 #define PERCENT(n)                           \
@@ -43,21 +47,30 @@ static const struct by_risk risks[] = {
                         5 * MINUTE,
                         5 * MINUTE,
                         PROTO_SESSIONS_KEEP,
-                        CTL_PLAN_FIRST_TOGETHER},
+                        CTL_PLAN_FIRST_TOGETHER,
+                        0,
+                        PROTO_OTHERWISE_ROLLBACK,
+                        0},
     [PROTO_RISK_MEDIUM] = {"risk: medium",
                            {PERCENT(10), PERCENT(30), REST},
                            3,
                            30 * MINUTE,
                            10 * MINUTE,
                            PROTO_SESSIONS_WARN,
-                           CTL_PLAN_FIRST_ALONE},
+                           CTL_PLAN_FIRST_ALONE,
+                           0,
+                           PROTO_OTHERWISE_STOP,
+                           3 * MINUTE},
     [PROTO_RISK_HIGH] = {"risk: high",
                          {PERCENT(1), PERCENT(10), PERCENT(30), REST},
                          4,
                          HOUR,
                          10 * MINUTE,
                          PROTO_SESSIONS_WARN,
-                         CTL_PLAN_FIRST_ALONE},
+                         CTL_PLAN_FIRST_ALONE,
+                         1,
+                         PROTO_OTHERWISE_ROLLBACK,
+                         3 * MINUTE},
 };
 
 static const char *const default_units[] = {"cron.service", "crond.service", "anacron.service",
@@ -194,6 +207,53 @@ static void fill_lease(struct ctl_plan *plan)
                   needed_ms > 2 * HOUR ? needed_ms : 2 * HOUR, "always");
 }
 
+/*
+ * R7: high risk is followed by a person, so each wave after the first needs somebody who says that
+ * it may start. R8, R9, R22: who decides on a rollback, and what happens when nobody does.
+ */
+static void fill_people(struct ctl_plan *plan, const struct by_risk *risk)
+{
+    struct ctl_plan_approvals *approvals = &plan->approvals;
+    struct ctl_plan_severe *severe = &plan->severe;
+    const struct bl_yaml_node *written = bl_yaml_find(plan->yaml->root, "approvals");
+    bool is_asked = severe->answer_within_ms != 0 || risk->answer_within_ms != 0;
+    char text[64];
+
+    if (written == NULL || written->kind != BL_YAML_MAP || bl_yaml_find(written, "waves") == NULL) {
+        approvals->waves = risk->approvals;
+        (void)snprintf(text, sizeof(text), "%u", (unsigned)risk->approvals);
+        note(plan, "approvals.waves", text, risk->because);
+    }
+    if (approvals->by == 0) {
+        approvals->by = PROTO_ROLE_OPERATOR;
+        if (approvals->waves > 0)
+            note(plan, "approvals.by", "operator", "always");
+    }
+    if (approvals->expires_ms == 0) {
+        approvals->expires_ms = DAY;
+        if (approvals->waves > 0)
+            note(plan, "approvals.expires", "1d", "always");
+    }
+    if (severe->answer_within_ms == 0) {
+        severe->answer_within_ms = risk->answer_within_ms;
+        if (is_asked)
+            ctl_plan_format_duration(risk->answer_within_ms, text, sizeof(text));
+        note(plan, "severe.answer_within", is_asked ? text : "nobody is asked", risk->because);
+    }
+    if (severe->otherwise == 0) {
+        severe->otherwise = risk->otherwise;
+        note(plan, "severe.otherwise",
+             risk->otherwise == PROTO_OTHERWISE_ROLLBACK ? "rollback" : "stop", risk->because);
+    }
+}
+
+int64_t ctl_plan_answer_ms(const struct ctl_plan *plan)
+{
+    int64_t within_ms = plan->severe.answer_within_ms;
+
+    return within_ms - (within_ms < 20 * SECOND ? within_ms / 2 : 10 * SECOND);
+}
+
 int64_t ctl_plan_default_watch_ms(uint32_t risk)
 {
     return risks[risk].watch_ms;
@@ -261,6 +321,7 @@ void ctl_plan_fill_defaults(struct ctl_plan *plan)
     fill_duration(plan, CTL_PLAN_GIVEN_LOST_AFTER, &plan->lost_after_ms, "lost_after", 10 * MINUTE,
                   "always");
     fill_lease(plan);
+    fill_people(plan, risk);
 }
 
 int64_t ctl_plan_verify_ms(const struct ctl_plan *plan)

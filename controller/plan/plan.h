@@ -142,6 +142,17 @@ struct ctl_plan_promises { /* 0 = none made */
     int64_t downtime_ms, rollback_starts_ms, restored_ms;
 };
 
+struct ctl_plan_approvals { /* of waves after the first */
+    uint32_t waves;         /* how many people each of them needs */
+    uint32_t by;            /* enum proto_role that they need at least */
+    int64_t expires_ms;
+};
+
+struct ctl_plan_severe {      /* what follows a severe failure */
+    int64_t answer_within_ms; /* 0 = nobody is asked */
+    uint32_t otherwise;       /* enum proto_otherwise */
+};
+
 struct ctl_plan {
     const char *name;
     uint32_t risk; /* enum proto_risk */
@@ -172,6 +183,8 @@ struct ctl_plan {
     int64_t stage_within_ms, change_within_ms, confirm_within_ms, watch_ms, keep_way_back_ms;
     int64_t lost_after_ms; /* silence beyond all of these */
     struct ctl_plan_promises promises;
+    struct ctl_plan_approvals approvals;
+    struct ctl_plan_severe severe;
     struct ctl_plan_texts witnesses;
 
     struct ctl_plan_derived derived[CTL_PLAN_DERIVED_MAX];
@@ -203,6 +216,9 @@ int ctl_plan_read(const char *file, const char *data, size_t size_bytes, struct 
                   struct ctl_plan_problems *problems, struct bl_error *err) BL_CHECKED;
 
 void ctl_plan_release(struct ctl_plan *plan);
+
+/* How long people are asked: less than what the plan says, so that the way back begins by then. */
+int64_t ctl_plan_answer_ms(const struct ctl_plan *plan);
 
 /* How long a host may verify: settle time, samples, and what hooks may wait. */
 int64_t ctl_plan_verify_ms(const struct ctl_plan *plan);

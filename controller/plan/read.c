@@ -135,6 +135,21 @@ static void read_duration(struct reader *reader, const struct ctl_plan_field *fi
     *(int64_t *)slot(reader, field) = ms;
 }
 
+static void read_count(struct reader *reader, const struct ctl_plan_field *field,
+                       const struct bl_yaml_node *node)
+{
+    struct bl_error err = {0};
+    uint64_t count;
+
+    if (!expect(reader, node, BL_YAML_SCALAR, "a number"))
+        return;
+    if (bl_text_to_u64(node->text, field->limit, &count, &err) < 0) {
+        problem(reader, node, NULL, "'%.40s' is no number from 0 to %u", node->text, field->limit);
+        return;
+    }
+    *(uint32_t *)slot(reader, field) = (uint32_t)count;
+}
+
 static bool read_one_share(struct reader *reader, const struct bl_yaml_node *node,
                            struct ctl_plan_share *ret_share)
 {
@@ -439,13 +454,13 @@ static void read_field(struct reader *reader, const struct ctl_plan_field *field
                                    const struct bl_yaml_node *) = {
         [CTL_PLAN_CHOICE] = read_choice,     [CTL_PLAN_FLAG] = read_flag,
         [CTL_PLAN_DURATION] = read_duration, [CTL_PLAN_SHARE] = read_share,
-        [CTL_PLAN_SHARES] = read_waves,      [CTL_PLAN_TEXTS] = read_texts,
-        [CTL_PLAN_LABELS] = read_labels,     [CTL_PLAN_EXCLUDE] = read_exclude,
-        [CTL_PLAN_PACKAGES] = read_packages, [CTL_PLAN_PORTS] = read_verify,
-        [CTL_PLAN_SECTION] = read_section,   [CTL_PLAN_SWITCHED] = read_switched,
-        [CTL_PLAN_GRADES] = read_verify,     [CTL_PLAN_HTTP] = read_verify,
-        [CTL_PLAN_SAMPLES] = read_samples,   [CTL_PLAN_LOGS] = read_verify,
-        [CTL_PLAN_FIGURES] = read_verify,
+        [CTL_PLAN_COUNT] = read_count,       [CTL_PLAN_SHARES] = read_waves,
+        [CTL_PLAN_TEXTS] = read_texts,       [CTL_PLAN_LABELS] = read_labels,
+        [CTL_PLAN_EXCLUDE] = read_exclude,   [CTL_PLAN_PACKAGES] = read_packages,
+        [CTL_PLAN_PORTS] = read_verify,      [CTL_PLAN_SECTION] = read_section,
+        [CTL_PLAN_SWITCHED] = read_switched, [CTL_PLAN_GRADES] = read_verify,
+        [CTL_PLAN_HTTP] = read_verify,       [CTL_PLAN_SAMPLES] = read_samples,
+        [CTL_PLAN_LOGS] = read_verify,       [CTL_PLAN_FIGURES] = read_verify,
     };
     struct bl_error err = {0};
 

@@ -8,7 +8,8 @@
 #include "common/path.h"
 #include "common/pattern.h"
 #include "common/text.h"
-#include "proto/manifest.h"
+#include "proto/policy.h"
+#include "proto/trust.h"
 
 #define AT(member)     offsetof(struct ctl_plan, member)
 #define ROWS(rows)     .fields = (rows), .fields_count = sizeof(rows) / sizeof((rows)[0])
@@ -28,8 +29,12 @@ static const char *const reverts[] = {"packages", "filesystem"};
 static const char *const modules[] = {"warn", "block"};
 static const char *const firsts[] = {"alone", "together"};
 static const char *const sessions[] = {"keep", "warn", "end"};
+static const char *const roles[] = {"operator", "commander"};
+static const char *const otherwises[] = {"stop", "rollback"};
 
 _Static_assert(PROTO_RISK_LOW == 1 && PROTO_RISK_HIGH == 3, "risks are in the order of the enum");
+_Static_assert(PROTO_ROLE_OPERATOR == 1, "roles are in the order of the enum");
+_Static_assert(PROTO_OTHERWISE_STOP == 1, "otherwises are in the order of the enum");
 _Static_assert(CTL_PLAN_PHASED_RESPECT == 1, "phasings are in the order of the enum");
 _Static_assert(PROTO_CONFFILES_KEEP == 1, "conffiles are in the order of the enum");
 _Static_assert(CTL_PLAN_FIRST_ALONE == 1, "firsts are in the order of the enum");
@@ -276,6 +281,29 @@ static const struct ctl_plan_field promises_rows[] = {
      .min_ms = MINUTE_MS},
 };
 
+static const struct ctl_plan_field approvals_rows[] = {
+    {.name = "waves",
+     .kind = CTL_PLAN_COUNT,
+     .offset = AT(approvals.waves),
+     .limit = PROTO_POLICY_APPROVALS_MAX},
+    {.name = "by", .kind = CTL_PLAN_CHOICE, .offset = AT(approvals.by), CHOICES(roles)},
+    {.name = "expires",
+     .kind = CTL_PLAN_DURATION,
+     .offset = AT(approvals.expires_ms),
+     .min_ms = MINUTE_MS},
+};
+
+static const struct ctl_plan_field severe_rows[] = {
+    {.name = "answer_within",
+     .kind = CTL_PLAN_DURATION,
+     .offset = AT(severe.answer_within_ms),
+     .min_ms = 10 * SECOND_MS},
+    {.name = "otherwise",
+     .kind = CTL_PLAN_CHOICE,
+     .offset = AT(severe.otherwise),
+     CHOICES(otherwises)},
+};
+
 static const struct ctl_plan_field root_rows[] = {
     {.name = "plan", .kind = CTL_PLAN_NAME, .required = true, .offset = AT(name)},
     {.name = "risk", .kind = CTL_PLAN_CHOICE, .required = true, .offset = AT(risk), CHOICES(risks)},
@@ -342,6 +370,8 @@ static const struct ctl_plan_field root_rows[] = {
      .given = CTL_PLAN_GIVEN_LOST_AFTER,
      .offset = AT(lost_after_ms),
      .min_ms = 10 * SECOND_MS},
+    {.name = "approvals", .kind = CTL_PLAN_SECTION, ROWS(approvals_rows)},
+    {.name = "severe", .kind = CTL_PLAN_SECTION, ROWS(severe_rows)},
     {.name = "promises", .kind = CTL_PLAN_SECTION, ROWS(promises_rows)},
     {.name = "witnesses",
      .kind = CTL_PLAN_TEXTS,

@@ -13,6 +13,7 @@ enum ctl_plan_kind {
     CTL_PLAN_CHOICE,   /* uint32_t: 1 + place in choices */
     CTL_PLAN_FLAG,     /* bool */
     CTL_PLAN_DURATION, /* int64_t *_ms */
+    CTL_PLAN_COUNT,    /* uint32_t: 0 to limit */
     CTL_PLAN_SHARE,    /* struct ctl_plan_share */
     CTL_PLAN_SHARES,   /* the waves */
     CTL_PLAN_TEXTS,    /* struct ctl_plan_texts, each item checked by `check` */

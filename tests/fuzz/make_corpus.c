@@ -60,18 +60,23 @@ static void save_policy(int dir_fd)
 {
     PROTO_AUTO_BUFFER buffer = {0};
     struct proto_policy_wave waves[] = {{1, 0}, {300, 3}, {70, 1}};
-    const struct proto_policy policy = {.format = PROTO_POLICY_FORMAT,
-                                        .stage_ms = 3600000,
-                                        .job_ms = 7200000,
-                                        .revert_ms = 7200000,
-                                        .soak_ms = 60000,
-                                        .failures_allowed = 3,
-                                        .budget = 20,
-                                        .first_alone = true,
-                                        .waves = waves,
-                                        .waves_count = 3};
+    struct proto_policy policy = {.format = PROTO_POLICY_FORMAT,
+                                  .stage_ms = 3600000,
+                                  .job_ms = 7200000,
+                                  .revert_ms = 7200000,
+                                  .soak_ms = 60000,
+                                  .failures_allowed = 3,
+                                  .budget = 20,
+                                  .first_alone = true,
+                                  .waves = waves,
+                                  .waves_count = 3};
     struct bl_error err = {0};
 
+    policy.approvals = 1;
+    policy.approvals_by = PROTO_ROLE_OPERATOR;
+    policy.approval_ms = 86400000;
+    policy.answer_ms = 170000;
+    policy.otherwise = PROTO_OTHERWISE_ROLLBACK;
     must(proto_policy_encode(&policy, &buffer, &err), &err);
     save(dir_fd, "policy", "sample", &buffer);
 }

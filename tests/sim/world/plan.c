@@ -144,6 +144,9 @@ static void encode_policy(struct sim_plan *plan, struct proto_manifest *manifest
         .failures_allowed = limits->failures_allowed,
         .budget = limits->budget,
         .first_alone = limits->first_alone,
+        .approvals_by = PROTO_ROLE_OPERATOR,
+        .approval_ms = 86400000,
+        .otherwise = PROTO_OTHERWISE_STOP,
         .waves = waves,
         .waves_count = plan->rollout.waves_count,
     };

@@ -153,7 +153,9 @@ static void report_failure(struct fake_host *host, uint32_t state)
 {
     fake_host_report(host, &(struct proto_report){.moment = PROTO_MOMENT_STATE,
                                                   .state = state,
-                                                  .grade = PROTO_GRADE_FUNCTIONAL,
+                                                  .grade = host->end == FAKE_REVERTS_SEVERE
+                                                               ? PROTO_GRADE_SEVERE
+                                                               : PROTO_GRADE_FUNCTIONAL,
                                                   .code = "service_down",
                                                   .reason = "nginx.service is not active"});
 }
@@ -199,7 +201,7 @@ static void take_start(struct fake_host *host)
     report_state(host, PROTO_JOB_CHANGING);
     report_step(host, PROTO_JOB_CHANGING, PROTO_STEP_UPGRADE, PROTO_RESULT_OK);
     report_state(host, PROTO_JOB_VERIFYING);
-    if (host->end == FAKE_REVERTS || host->end == FAKE_STUCK) {
+    if (host->end == FAKE_REVERTS || host->end == FAKE_REVERTS_SEVERE || host->end == FAKE_STUCK) {
         report_step(host, PROTO_JOB_VERIFYING, PROTO_STEP_VERIFY, PROTO_RESULT_FAILED);
         report_failure(host, PROTO_JOB_REVERTING);
         report_step(host, PROTO_JOB_REVERTING, PROTO_STEP_SSH_UNLOCK, PROTO_RESULT_OK);

@@ -15,10 +15,11 @@
  */
 enum fake_end {
     FAKE_COMMITS = 1,
-    FAKE_BLOCKS,  /* at staging */
-    FAKE_REVERTS, /* after a failed verification */
-    FAKE_SILENT,  /* takes START and says nothing more */
-    FAKE_STUCK,   /* as FAKE_REVERTS, and the way back fails */
+    FAKE_BLOCKS,         /* at staging */
+    FAKE_REVERTS,        /* after a failed verification */
+    FAKE_SILENT,         /* takes START and says nothing more */
+    FAKE_STUCK,          /* as FAKE_REVERTS, and the way back fails */
+    FAKE_REVERTS_SEVERE, /* as FAKE_REVERTS, with the worst grade */
 };
 
 enum {

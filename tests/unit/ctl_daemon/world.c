@@ -346,6 +346,13 @@ static void encode_policy(const struct submission_wish *wish, uint32_t waves_cou
                                   .revert_ms = 60000,
                                   .soak_ms = 20,
                                   .failures_allowed = wish->failures_allowed,
+                                  .approvals = wish->approvals,
+                                  .approvals_by = PROTO_ROLE_OPERATOR,
+                                  .approval_ms = 86400000,
+                                  .answer_ms = (uint64_t)wish->answer_ms,
+                                  .otherwise = wish->rolls_back ? PROTO_OTHERWISE_ROLLBACK
+                                                                : PROTO_OTHERWISE_STOP,
+                                  .restored_ms = 60000,
                                   .waves = waves,
                                   .waves_count = waves_count};
     struct bl_error err = {0};

@@ -72,6 +72,9 @@ struct submission_wish {
     uint32_t failures_allowed;
     int64_t not_after_ms; /* 0: in an hour */
     uint8_t number;       /* of the rollout id */
+    uint32_t approvals;
+    int64_t answer_ms;
+    bool rolls_back; /* when nobody answers */
 };
 
 /* Of low risk, web1 before web2, each of which must be good. */

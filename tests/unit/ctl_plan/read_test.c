@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "controller/plan/plan.h"
-#include "proto/manifest.h"
+#include "proto/policy.h"
+#include "proto/trust.h"
 #include "tests/lib/unit.h"
 
 /* One reading of a plan, on the heap as plan.h asks. */
@@ -247,6 +248,10 @@ static const struct mistake {
     {GOOD "soak: [ 1h ]\n", "p.yaml:5: field 'soak': must be a time such as 30s, 10m, 2h or 7d"},
     {GOOD "change_within: 1s\n",
      "p.yaml:5: field 'change_within': '1s' is too short: at least 10s"},
+    {GOOD "approvals: { waves: 9 }\n",
+     "p.yaml:5: field 'approvals.waves': '9' is no number from 0 to 8"},
+    {GOOD "severe: { answer_within: 5s }\n",
+     "p.yaml:5: field 'severe.answer_within': '5s' is too short: at least 10s"},
     {GOOD "promises: { downtime: 5s }\n",
      "p.yaml:5: field 'promises.downtime': '5s' is too short: at least 1m"},
     /* isolation */
@@ -399,6 +404,8 @@ static void reads_a_whole_plan(void **state)
         "stage_within: 1m\nchange_within: 2m\nconfirm_within: 3m\nwatch: 0s\nkeep_way_back: 2d\n"
         "lost_after: 30s\n"
         "promises: { downtime: 30m, rollback_starts: 20m, restored: 2h }\n"
+        "approvals: { waves: 2, by: commander, expires: 12h }\n"
+        "severe: { answer_within: 15s, otherwise: stop }\n"
         "witnesses: [ '10.0.0.1:443' ]\n");
     const struct ctl_plan *plan = &reading->plan;
 
@@ -472,6 +479,11 @@ static void reads_a_whole_plan(void **state)
     assert_int_equal(plan->keep_way_back_ms, 2 * 86400000);
     assert_int_equal(plan->lost_after_ms, 30000);
     assert_int_equal(plan->promises.rollback_starts_ms, 1200000);
+    assert_int_equal(plan->approvals.waves, 2);
+    assert_int_equal(plan->approvals.by, PROTO_ROLE_COMMANDER);
+    assert_int_equal(plan->approvals.expires_ms, 43200000);
+    assert_int_equal(plan->severe.otherwise, PROTO_OTHERWISE_STOP);
+    assert_int_equal(ctl_plan_answer_ms(plan), 7500); /* half of it */
     assert_string_equal(plan->witnesses.items[0], "10.0.0.1:443");
     assert_int_equal(plan->derived_count, 0);
     end_reading(reading);
@@ -506,6 +518,10 @@ static void fills_in_by_risk(void **state)
     assert_string_equal(find_derived(&low->plan, "waves")->value, "10%, rest");
     assert_string_equal(find_derived(&low->plan, "waves")->because, "risk: low");
 
+    assert_int_equal(low->plan.approvals.waves, 0);
+    assert_int_equal(low->plan.severe.otherwise, PROTO_OTHERWISE_ROLLBACK);
+    assert_int_equal(ctl_plan_answer_ms(&low->plan), 0); /* nobody is asked */
+    assert_string_equal(find_derived(&low->plan, "severe.answer_within")->value, "nobody is asked");
     assert_int_equal(low->plan.first, CTL_PLAN_FIRST_TOGETHER);
     assert_int_equal(ctl_plan_budget(&low->plan, 100), 0);
 
@@ -514,6 +530,10 @@ static void fills_in_by_risk(void **state)
     assert_string_equal(find_derived(&high->plan, "first")->because, "risk: high");
     assert_int_equal(high->plan.waves_count, 4);
     assert_int_equal(high->plan.soak_ms, 3600000);
+    assert_int_equal(high->plan.approvals.waves, 1);
+    assert_int_equal(high->plan.approvals.by, PROTO_ROLE_OPERATOR);
+    assert_int_equal(high->plan.severe.otherwise, PROTO_OTHERWISE_ROLLBACK);
+    assert_int_equal(ctl_plan_answer_ms(&high->plan), 170000);
     assert_false(high->plan.ssh.lock);
     assert_int_equal(high->plan.ssh.keep_groups.count, 0);
     assert_null(find_derived(&high->plan, "ssh_lock"));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/memory.h"
+#include "proto/trust.h"
 #include "tests/lib/proto_walk.h"
 #include "tests/lib/unit.h"
 
@@ -21,7 +22,15 @@ static struct proto_policy sample(void)
                                  .budget = 20,
                                  .first_alone = true,
                                  .waves = sample_waves,
-                                 .waves_count = 3};
+                                 .waves_count = 3,
+                                 .approvals = 2,
+                                 .approvals_by = PROTO_ROLE_COMMANDER,
+                                 .approval_ms = 86400000,
+                                 .answer_ms = 170000,
+                                 .otherwise = PROTO_OTHERWISE_ROLLBACK,
+                                 .downtime_ms = 1800000,
+                                 .rollback_starts_ms = 1800000,
+                                 .restored_ms = 7200000};
 }
 
 static void encode(const struct proto_policy *policy, struct proto_buffer *buffer)
