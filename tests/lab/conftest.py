@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import command, images
+from harness import command, images, vm_images
 from harness.fleet import Fleet
 
 TEST_SECONDS = 180
@@ -126,9 +126,31 @@ def btrfs_fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fleet]
 
 
 @pytest.fixture
+def lvm_fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fleet]]:
+    """As fleet, of virtual machines whose file systems lie on LVM."""
+    _need_machines()
+    yield from _fleets(request, lambda hosts=1: Fleet(hosts, product=True, lvm=True), _join)
+
+
+@pytest.fixture
+def bare_lvm_fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fleet]]:
+    """As bare_fleet, of virtual machines."""
+    _need_machines()
+    yield from _fleets(request, lambda hosts=1: Fleet(hosts, product=False, lvm=True), lambda fleet: None)
+
+
+@pytest.fixture
 def btrfs_dnf_fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fleet]]:
     """As dnf_fleet, of hosts whose disks snapshots can be taken of."""
     yield from _fleets(request, lambda hosts=3: Fleet(hosts, product=True, dnf=True, btrfs=True), _join)
+
+
+def _need_machines() -> None:
+    reason = vm_images.why_not()
+    if reason is not None and os.environ.get("LAB_REQUIRED") == "1":
+        pytest.fail(f"required, but no virtual machine can run here: {reason}")
+    if reason is not None:
+        pytest.skip(f"no virtual machine can run here: {reason}")
 
 
 def _join(fleet: Fleet, labels: dict[str, str] | None = None) -> None:

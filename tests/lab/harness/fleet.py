@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from belaycli import Belay
-from harness import images, rpm_images
+from harness import images, rpm_images, vm
 from harness.command import LabError, run
 from harness.host import BOOT_SECONDS, Host, Network
 from harness.repository import Repository, RpmRepository
@@ -35,9 +35,12 @@ def _next_number() -> int:
 class Fleet:
     """`ctl` and h1, h2, ...: booted, with demo 1.0 running on each host."""
 
-    def __init__(self, hosts: int = 3, *, product: bool = True, dnf: bool = False, btrfs: bool = False) -> None:
+    def __init__(
+        self, hosts: int = 3, *, product: bool = True, dnf: bool = False, btrfs: bool = False, lvm: bool = False
+    ) -> None:
         """With `product`, the project's packages are installed; nothing is joined yet. With `dnf`, the hosts have dnf and
-        rpm instead of apt and dpkg; with `btrfs`, disks that snapshots can be taken of. The controller stays as it is."""
+        rpm instead of apt and dpkg; with `btrfs`, disks that snapshots can be taken of; with `lvm`, they are virtual
+        machines on LVM. The controller stays as it is."""
         if not 0 <= hosts <= HOSTS_MAX:
             raise LabError(f"a fleet has 0 to {HOSTS_MAX} hosts, not {hosts}")
         number = _next_number()
@@ -46,10 +49,10 @@ class Fleet:
         self.folder = LAB / self.name
         self.outside = self._address(OUTSIDE)
         self.bastion = self._address(BASTION)
-        on_host, on_controller = _layers(product, dnf)
+        on_host, on_controller = _layers(product, dnf, lvm)
         self.folder.mkdir()
         octets = {"ctl": CONTROLLER, **{f"h{index}": CONTROLLER + index for index in range(1, hosts + 1)}}
-        self._plug(octets)
+        self._plug(octets, machines=set(octets) - {"ctl"} if lvm else set())
         self.repository = (
             RpmRepository(rpm_images.store(), self.folder, self.outside)
             if dnf
@@ -57,18 +60,16 @@ class Fleet:
         )
         names = {"repository": self.outside, "controller": self._address(CONTROLLER)}
         names |= {name: self._address(octet) for name, octet in octets.items()}
-        self._all = {
-            name: Host(
-                name,
-                self.folder / name,
-                on_controller if name == "ctl" else on_host,
-                Network(self._address(octet), self.outside, self.bastion, f"{self.name}-{name}", f"{self.name}-{name}"),
-                names,
-                btrfs=btrfs and name != "ctl",
-                dnf=dnf and name != "ctl",
-            )
-            for name, octet in octets.items()
-        }
+        self._all: dict[str, Host] = {}
+        for name, octet in octets.items():
+            folder, end = self.folder / name, f"{self.name}-{name}"
+            network = Network(self._address(octet), self.outside, self.bastion, end, end)
+            if name == "ctl":
+                self._all[name] = Host(name, folder, on_controller, network, names)
+            elif lvm:
+                self._all[name] = vm.VmHost(name, folder, network, names, product=vm.product_deb() if product else None)
+            else:
+                self._all[name] = Host(name, folder, on_host, network, names, btrfs=btrfs, dnf=dnf)
         self.ctl = self._all["ctl"]
         self.belay = Belay(self.ctl)
         self._has_product = product
@@ -104,14 +105,7 @@ class Fleet:
     def dump(self, target: Path) -> None:
         """Keep what helps to understand a failure: works on hosts that are off or half dead, too."""
         for host in self.everyone():
-            folder = target / host.name
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "journal").write_text(host.journal())
-            (folder / "console").write_text(host.console())
-            (folder / "processes").write_text(host.processes())
-            (folder / "packages").write_text("".join(f"{name} {state}\n" for name, state in host.packages().items()))
-            for kept in ("var/lib/belay", "etc/belay", "var/log/apt", "var/log/dpkg.log", "var/log/dnf.log"):
-                _keep(host.root / kept, folder / kept)
+            host.dump(target / host.name)
         if self._has_product and self.ctl.is_running():
             for words in (("hosts", "list"), ("status", "latest"), ("report", "latest"), ("audit",)):
                 said = self.belay(*words, "--json", check=False, timeout=5)
@@ -120,7 +114,7 @@ class Fleet:
     def close(self) -> None:
         """Remove everything; raises when something is left."""
         with ThreadPoolExecutor() as pool:
-            list(pool.map(Host.remove, self.everyone()))
+            list(pool.map(lambda host: host.remove(), self.everyone()))
         self.repository.close()
         run(["ip", "link", "delete", self.name])
         shutil.rmtree(self.folder)
@@ -136,8 +130,9 @@ class Fleet:
     def _address(self, octet: int) -> str:
         return f"{self._net}.{octet}"
 
-    def _plug(self, octets: dict[str, int]) -> None:
-        """Bridge, cables and namespaces, all addresses set: they outlive each boot of a host."""
+    def _plug(self, octets: dict[str, int], machines: set[str]) -> None:
+        """Bridge, cables and namespaces, all addresses set: they outlive each boot of a host. Virtual machines have the
+        cable only, and an address of their own making."""
         bridge = self.name
         commands = [
             f"link add {bridge} type bridge",
@@ -147,6 +142,9 @@ class Fleet:
         ]
         for name in octets:
             end = f"{bridge}-{name}"
+            if name in machines:
+                commands += [f"tuntap add {end} mode tap", f"link set {end} master {bridge} up"]
+                continue
             commands += [
                 f"netns add {end}",
                 f"link add {end} type veth peer name eth0 netns {end}",
@@ -154,6 +152,8 @@ class Fleet:
             ]
         run(["ip", "-batch", "-"], stdin="\n".join(commands) + "\n")
         for name, octet in octets.items():
+            if name in machines:
+                continue
             commands = [
                 "link set lo up",
                 f"addr add {self._address(octet)}/24 dev eth0",
@@ -163,19 +163,11 @@ class Fleet:
             run(["ip", "-n", f"{bridge}-{name}", "-batch", "-"], stdin="\n".join(commands) + "\n")
 
 
-def _layers(product: bool, dnf: bool) -> tuple[list[Path], list[Path]]:
+def _layers(product: bool, dnf: bool, lvm: bool) -> tuple[list[Path], list[Path]]:
     """The layers of a host and of the controller."""
+    if lvm:
+        return [], images.controller() if product else images.host()
     kind = rpm_images if dnf else images
     if product:
         return kind.agent(), images.controller()
     return kind.target(), images.host()
-
-
-def _keep(source: Path, target: Path) -> None:
-    """Copy files for people to read; not packages, and no secrets."""
-    if source.is_dir():
-        hidden = shutil.ignore_patterns("*.deb", "*.rpm", "*.key", "lists", "*.sock")
-        shutil.copytree(source, target, symlinks=True, ignore=hidden, dirs_exist_ok=True)
-    elif source.is_file():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, target)

@@ -344,6 +344,16 @@ class Host:
             "sshd": self.run("sshd", "-T").out.splitlines(),
         }
 
+    def dump(self, target: Path) -> None:
+        """Keep what helps to understand a failure: works when it is off or half dead, too."""
+        target.mkdir(parents=True, exist_ok=True)
+        (target / "journal").write_text(self.journal())
+        (target / "console").write_text(self.console())
+        (target / "processes").write_text(self.processes())
+        (target / "packages").write_text("".join(f"{name} {state}\n" for name, state in self.packages().items()))
+        for kept in ("var/lib/belay", "etc/belay", "var/log/apt", "var/log/dpkg.log", "var/log/dnf.log"):
+            _keep(self.root / kept, target / kept)
+
     # ---- end ----
 
     def remove(self) -> None:
@@ -481,6 +491,16 @@ def _pss(pid: int) -> int:
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024
     raise LabError(f"process {pid} has no Pss")
+
+
+def _keep(source: Path, target: Path) -> None:
+    """Copy files for people to read; not packages, and no secrets."""
+    if source.is_dir():
+        hidden = shutil.ignore_patterns("*.deb", "*.rpm", "*.key", "lists", "*.sock")
+        shutil.copytree(source, target, symlinks=True, ignore=hidden, dirs_exist_ok=True)
+    elif source.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
 
 
 def _digest(path: Path) -> str:

@@ -151,6 +151,11 @@ def host() -> list[Path]:
 
 
 def target() -> list[Path]:
+    return with_initial_packages("target", host())
+
+
+def with_initial_packages(kind: str, below: list[Path]) -> list[Path]:
+    """The layer with version 1.0 of every lab package."""
     initial = [package.filename for package in debs.all_packages() if package.version == "1.0"]
 
     def put_debs(files: Path) -> None:
@@ -158,7 +163,7 @@ def target() -> list[Path]:
             shutil.copy(apt_store() / "pool" / name, files)
 
     install = _apt_install(*initial)
-    return layer("target", host(), install, put_debs, apt_store().name)
+    return layer(kind, below, install, put_debs, apt_store().name)
 
 
 def controller() -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 
-from harness import cache, extra, images, openssh, probe, rpm_images, space
+from harness import cache, extra, images, openssh, probe, rpm_images, space, vm_images
 
 EXIT_SKIPPED = 77
 
@@ -27,6 +27,7 @@ def run_in_lab(program: list[str]) -> int:
     os.environ["BELAY_LAB_RPM_BASE"] = str(rpm_images.base())
     openssh.fetch()
     extra.fetch()
+    vm_images.fetch()
     code, left = space.run_inside(program)
     left += map(str, space.sweep_cgroups())
     for trace in left:
