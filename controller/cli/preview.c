@@ -20,6 +20,7 @@ void ctl_preview_release(struct ctl_preview *preview)
     free(preview->groups);
     free(preview->kinds);
     json_decref(preview->answers);
+    json_decref(preview->fleet);
     *preview = (struct ctl_preview){0};
 }
 

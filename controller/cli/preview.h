@@ -38,6 +38,7 @@ struct ctl_preview_group { /* hosts with the same transaction, former versions i
 struct ctl_preview {
     uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES];
     json_t *answers; /* owns names, ids and reasons */
+    json_t *fleet;   /* all enrolled hosts, as hosts.list tells of them; NULL = not asked */
     struct ctl_preview_host *hosts;
     uint32_t host_count, target_count, current_count, blocker_count;
     struct ctl_preview_group *groups;
@@ -61,6 +62,9 @@ int ctl_preview_make(const struct ctl_plan *plan, json_t *answers, struct ctl_pr
 
 /* Hosts that would get what the answer of "deny.list" denies stand in the way. */
 void ctl_preview_block_denied(json_t *answers, const json_t *denied);
+
+/* What this wave would touch (controller/outside/blast.h); NULL when the fleet is not known. */
+json_t *ctl_preview_blast(const struct ctl_preview *preview, uint32_t wave);
 
 void ctl_preview_release(struct ctl_preview *preview);
 #define CTL_AUTO_PREVIEW BL_CLEANUP(ctl_preview_release) struct ctl_preview

@@ -179,11 +179,28 @@ static json_t *query_request(const struct ctl_plan *plan, json_t *ids)
                      !plan->allow_new, "ignore_phasing", ignore_phasing);
 }
 
+/* All enrolled hosts: what a wave touches is told as a share of them. */
+static int ask_fleet(struct ctl_cli_link *link, json_t **ret_hosts, struct bl_error *err)
+{
+    CTL_AUTO_JSON *answer = NULL;
+    int r;
+
+    r = ctl_cli_link_send(link, json_pack("{s:s, s:s}", "verb", "hosts.list", "state", "enrolled"),
+                          err);
+    if (r >= 0)
+        r = ctl_cli_link_receive(link, &answer, err);
+    if (r >= 0)
+        *ret_hosts = json_incref(json_object_get(answer, "hosts"));
+
+    return r;
+}
+
 int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan,
                     struct ctl_preview *preview, struct bl_error *err)
 {
     CTL_CLI_AUTO_LINK link = {.fd = -1};
-    CTL_AUTO_JSON *ids = json_object(), *answers = json_array(), *end = NULL, *denied = NULL;
+    CTL_AUTO_JSON *fleet = NULL, *ids = json_object(), *answers = json_array(), *end = NULL,
+                  *denied = NULL;
     int r;
 
     r = ctl_cli_link_open(globals, &link, err);
@@ -209,6 +226,12 @@ int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan
     if (r < 0)
         return r;
     ctl_preview_block_denied(answers, json_object_get(denied, "denied"));
+    r = ask_fleet(&link, &fleet, err);
+    if (r < 0)
+        return r;
+    r = ctl_preview_make(plan, BL_TAKE_PTR(answers), preview, err);
+    if (r >= 0)
+        preview->fleet = BL_TAKE_PTR(fleet);
 
-    return ctl_preview_make(plan, BL_TAKE_PTR(answers), preview, err);
+    return r;
 }

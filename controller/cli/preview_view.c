@@ -165,6 +165,17 @@ static void print_totals(const struct ctl_preview *preview, FILE *to)
                   (unsigned)preview->blocker_count);
 }
 
+static void print_blast(const struct ctl_preview *preview, uint32_t wave, FILE *to)
+{
+    CTL_AUTO_JSON *blast = ctl_preview_blast(preview, wave);
+
+    if (blast == NULL)
+        return;
+    (void)fputs("          ", to);
+    ctl_out_put(to, ctl_json_text(blast, "text"));
+    (void)fputc('\n', to);
+}
+
 static void print_waves(const struct ctl_plan *plan, const struct ctl_preview *preview, FILE *to)
 {
     const uint32_t budget = ctl_plan_budget(plan, preview->target_count);
@@ -188,6 +199,7 @@ static void print_waves(const struct ctl_plan *plan, const struct ctl_preview *p
                       (unsigned)wave->failures_allowed,
                       wave->rounded_to_zero ? " (the share rounds to none)" : "");
         print_names(preview, to, in_wave, i);
+        print_blast(preview, i, to);
     }
 }
 
@@ -272,16 +284,17 @@ static json_t *waves_to_json(const struct ctl_preview *preview)
     json_t *waves = json_array();
 
     for (uint32_t i = 0; i < preview->wave_count; i++) {
-        json_t *names = json_array();
+        json_t *names = json_array(), *blast = ctl_preview_blast(preview, i);
 
         for (uint32_t j = 0; j < preview->target_count; j++) {
             if (preview->hosts[j].wave == i)
                 (void)json_array_append_new(names, json_string(preview->hosts[j].name));
         }
         (void)json_array_append_new(
-            waves, json_pack("{s:i, s:o, s:i, s:b}", "wave", (int)i + 1, "hosts", names,
+            waves, json_pack("{s:i, s:o, s:i, s:b, s:o}", "wave", (int)i + 1, "hosts", names,
                              "failures_allowed", (int)preview->waves[i].failures_allowed,
-                             "rounded_to_zero", preview->waves[i].rounded_to_zero));
+                             "rounded_to_zero", preview->waves[i].rounded_to_zero, "blast",
+                             blast != NULL ? blast : json_null()));
     }
 
     return waves;
