@@ -21,6 +21,7 @@ void ctl_preview_release(struct ctl_preview *preview)
     free(preview->kinds);
     json_decref(preview->answers);
     json_decref(preview->fleet);
+    json_decref(preview->durations);
     *preview = (struct ctl_preview){0};
 }
 

@@ -37,8 +37,9 @@ struct ctl_preview_group { /* hosts with the same transaction, former versions i
 
 struct ctl_preview {
     uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES];
-    json_t *answers; /* owns names, ids and reasons */
-    json_t *fleet;   /* all enrolled hosts, as hosts.list tells of them; NULL = not asked */
+    json_t *answers;   /* owns names, ids and reasons */
+    json_t *fleet;     /* all enrolled hosts, as hosts.list tells of them; NULL = not asked */
+    json_t *durations; /* of former jobs, as the verb of that name answers; NULL = not asked */
     struct ctl_preview_host *hosts;
     uint32_t host_count, target_count, current_count, blocker_count;
     struct ctl_preview_group *groups;
@@ -72,6 +73,10 @@ void ctl_preview_release(struct ctl_preview *preview);
 /* Like a diff: "~" changed, "+" new, "-" removed; `colour` marks them on a terminal. */
 void ctl_preview_print(const struct ctl_plan *plan, const struct ctl_preview *preview, bool colour,
                        FILE *to);
+void ctl_preview_print_timeline(const struct ctl_plan *plan, const struct ctl_preview *preview,
+                                FILE *to);
+json_t *ctl_preview_timeline_to_json(const struct ctl_plan *plan,
+                                     const struct ctl_preview *preview);
 json_t *ctl_preview_to_json(const struct ctl_plan *plan, const struct ctl_preview *preview);
 
 #endif

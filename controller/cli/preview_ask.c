@@ -226,6 +226,11 @@ int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan
     if (r < 0)
         return r;
     ctl_preview_block_denied(answers, json_object_get(denied, "denied"));
+    r = ctl_cli_link_send(&link, json_pack("{s:s}", "verb", "durations"), err);
+    if (r >= 0)
+        r = ctl_cli_link_receive(&link, &preview->durations, err);
+    if (r < 0)
+        return r;
     r = ask_fleet(&link, &fleet, err);
     if (r < 0)
         return r;

@@ -249,6 +249,7 @@ void ctl_preview_print(const struct ctl_plan *plan, const struct ctl_preview *pr
         print_group(preview, i, colour, to);
     if (preview->target_count > 0)
         print_waves(plan, preview, to);
+    ctl_preview_print_timeline(plan, preview, to);
     if (preview->current_count > 0) {
         (void)fprintf(to, "\n%u host%s as the plan wants already, and left out: ",
                       (unsigned)preview->current_count,
@@ -334,6 +335,7 @@ json_t *ctl_preview_to_json(const struct ctl_plan *plan, const struct ctl_previe
         "blockers", blockers, "targets_count", (int)preview->target_count, "failures_allowed",
         (int)ctl_plan_failures_allowed(plan, preview->target_count), "packages_count",
         totals_to_json(preview));
+    (void)json_object_set_new(document, "timeline", ctl_preview_timeline_to_json(plan, preview));
     (void)json_object_set_new(document, "budget",
                               json_integer(ctl_plan_budget(plan, preview->target_count)));
     (void)json_object_set_new(

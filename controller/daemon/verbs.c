@@ -27,6 +27,7 @@ const struct ctl_verb ctl_verbs[] = {
      ctl_verb_query},
     {"submit", "plan_text plan_name manifest signatures hosts policy targets retry_of", ctl_submit},
     {"plan", "rollout", ctl_verb_plan},
+    {"durations", "limit", ctl_verb_durations},
     {"rollouts.list", "limit", ctl_verb_rollouts_list},
     {"overview", "", ctl_verb_overview},
     {"status", "rollout", ctl_verb_status},

@@ -112,6 +112,7 @@ class Desk(unittest.TestCase):
         self.daemon.answer("hosts.list", good(hosts=[host(answer["name"]) for answer in answers]))
         self.daemon.answer("query", *[good(host=answer) for answer in answers], good(end=True))
         self.daemon.answer("deny.list", good(denied=[]))
+        self.daemon.answer("durations", good(steps={}, stage=None, change=None))
 
 
 class Usage(Desk):
@@ -506,6 +507,21 @@ class Run(Desk):
         self.expect(0, "run", self.write_plan(), "--yes")
         self.assertEqual(self.daemon.seen("submit")[0]["targets"], "label.role=web")
         self.assertNotIn("retry_of", self.daemon.seen("submit")[0])
+
+    def test_foretells_times_from_former_jobs(self):
+        self.set_up_fleet(upgrade("web-a"), upgrade("web-b"), upgrade("web-c"))
+        plan = self.write_plan(PLAN + "watch: 1m\nsoak: 10m\n")
+        self.assertIn("timeline: no history yet; by the plan's limits", self.expect(0, "preview", plan).stdout)
+        self.daemon._answers["durations"] = [[good(
+            steps={}, stage={"count": 9, "median_ms": 60000, "p90_ms": 90000},
+            change={"count": 8, "median_ms": 120000, "p90_ms": 240000})]]
+        text = self.expect(0, "preview", plan).stdout
+        self.assertIn("timeline, from 8 former jobs", text)
+        self.assertIn("\n  wave 1: after 1m, done after 4m (6m 30s)\n", text)
+        self.assertIn("\n  wave 2: after 14m, done after 17m (21m 30s)\n", text)
+        self.assertIn("\n  over after 27m (31m 30s)\nat worst 2 hosts are down at once", text)
+        timeline = json.loads(self.expect(0, "preview", plan, "--json").stdout)["timeline"]
+        self.assertEqual((timeline["jobs_count"], timeline["total_ms"], timeline["down_max"]), (8, 27 * 60000, 2))
 
     def test_asks_for_sets_of_packages(self):
         self.set_up_fleet(upgrade("web-a"))

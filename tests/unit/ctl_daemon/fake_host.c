@@ -123,8 +123,10 @@ void fake_host_report(struct fake_host *host, const struct proto_report *report)
     *stored = *report;
     stored->seq = host->report_count;
     stored->wall_ms = bl_wall_now().ms + host->clock_offset_ms;
-    stored->mono_ms = (uint64_t)bl_mono_now().ms;
-    stored->boot_id = "00000000-0000-0000-0000-000000000001";
+    if (stored->mono_ms == 0)
+        stored->mono_ms = (uint64_t)bl_mono_now().ms;
+    if (stored->boot_id == NULL)
+        stored->boot_id = "00000000-0000-0000-0000-000000000001";
     memcpy(stored->rollout_id, host->rollout_id, sizeof(stored->rollout_id));
     if (stored->code == NULL)
         stored->code = stored->reason = "";

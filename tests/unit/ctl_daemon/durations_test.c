@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What former jobs tell about how long the next one takes. */
+#include "tests/lib/unit.h"
+#include "tests/unit/ctl_daemon/world.h"
+
+static struct world world;
+
+static int open_world(void **state)
+{
+    world_open(&world);
+    world_set_trust(&world, 1);
+    world_add_hosts(&world, 2);
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    world_close(&world);
+    return 0;
+}
+
+static json_t *ask(void)
+{
+    return world_ask_verb(&world, "durations");
+}
+
+static void step(struct fake_host *host, uint32_t which, uint64_t from_ms, uint64_t to_ms,
+                 uint32_t result, const char *boot_id)
+{
+    struct proto_report report = {.moment = PROTO_MOMENT_BEGIN,
+                                  .state = PROTO_JOB_CHANGING,
+                                  .step = which,
+                                  .mono_ms = from_ms,
+                                  .boot_id = "here"};
+
+    world_report(&world, host, &report);
+    report.moment = PROTO_MOMENT_END;
+    report.mono_ms = to_ms;
+    report.result = result;
+    report.boot_id = boot_id;
+    world_report(&world, host, &report);
+}
+
+static void assert_step(const char *name, int64_t count, int64_t median_ms, int64_t p90_ms)
+{
+    json_t *answer = ask();
+    const json_t *of = json_object_get(json_object_get(answer, "steps"), name);
+
+    assert_int_equal(json_number(of, "count"), count);
+    assert_int_equal(json_number(of, "median_ms"), median_ms);
+    assert_int_equal(json_number(of, "p90_ms"), p90_ms);
+    json_decref(answer);
+}
+
+static void test_nothing_is_known_before_the_first_job(void **state)
+{
+    json_t *answer = ask();
+
+    assert_true(json_is_null(json_object_get(answer, "change")));
+    assert_true(json_is_null(json_object_get(json_object_get(answer, "steps"), "upgrade")));
+    json_decref(answer);
+}
+
+static void test_only_good_steps_within_one_boot_count(void **state)
+{
+    const struct submission_wish wish = world_two_waves(&world);
+    struct fake_host *host = &world.hosts[0];
+    json_t *answer;
+    char id[17];
+
+    host->end = FAKE_SILENT;
+    world_submit(&world, &wish, id);
+    while (host->starts == 0)
+        world_turn(&world);
+    for (uint64_t i = 1; i <= 10; i++)
+        step(host, PROTO_STEP_RESUME, 1000, 1000 + i * 100, PROTO_RESULT_OK, "here");
+    assert_step("resume", 10, 500, 900);
+    step(host, PROTO_STEP_RESUME, 1000, 99000, PROTO_RESULT_FAILED, "here");
+    step(host, PROTO_STEP_RESUME, 1000, 99000, PROTO_RESULT_OK, "rebooted");
+    step(host, PROTO_STEP_RESUME, 99000, 1000, PROTO_RESULT_OK, "here");
+    assert_step("resume", 10, 500, 900);
+    answer = ask(); /* the job is not over: nobody knows how long it takes */
+    assert_true(json_is_null(json_object_get(answer, "change")));
+    json_decref(answer);
+    step(host, PROTO_STEP_DISARM, 1, 8, PROTO_RESULT_OK, "here");
+    answer = ask();
+    assert_int_equal(json_number(json_object_get(answer, "change"), "count"), 1);
+    assert_true(json_number(json_object_get(answer, "change"), "median_ms") >= 5507);
+    json_decref(answer);
+}
+
+#define DURATIONS_TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        DURATIONS_TEST(test_nothing_is_known_before_the_first_job),
+        DURATIONS_TEST(test_only_good_steps_within_one_boot_count),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
