@@ -14,13 +14,13 @@
 #include "controller/plan/value.h"
 
 enum {
-    LABEL_COLUMNS = 8,   /* "  holds " */
     TIME_TEXT_BYTES = 9, /* "06:40:12" */
-    DURATION_BYTES = 64,
     NUMBER_BYTES = 24,
     WAVES_ROWS_MIN = 3, /* of the table of waves, however low the screen */
     NARROW_COLUMNS = 76,
     FEW_ROWS = 16,
+    ROOMY_ROWS = 10,    /* below the waves */
+    HOSTS_ROWS_MIN = 1, /* that there are more */
 };
 
 static bool is_any(const char *word, const char *const *words)
@@ -54,184 +54,6 @@ enum ctl_style ctl_view_style(const char *state)
 static bool is_screen(const struct ctl_view *view)
 {
     return view->rows_max != 0;
-}
-
-/* To the second: a page is not read faster than that. */
-static void duration_text(int64_t ms, char ret_text[DURATION_BYTES])
-{
-    ctl_plan_format_duration(ms < 0 ? 0 : ms - ms % 1000, ret_text, DURATION_BYTES);
-}
-
-/* ---- header ---- */
-
-/* Goes on behind what the line has, or on a new one when it does not fit. */
-static void put_word(struct ctl_canvas *canvas, const char *label, enum ctl_style style,
-                     const char *word)
-{
-    uint32_t columns = (uint32_t)(ctl_out_width(label) + ctl_out_width(word)) + 3;
-
-    if (word[0] == '\0')
-        return;
-    if (ctl_canvas_column(canvas) > 0 && ctl_canvas_column(canvas) + columns > canvas->width) {
-        ctl_canvas_end_line(canvas);
-        ctl_canvas_fill(canvas, LABEL_COLUMNS);
-    } else if (ctl_canvas_column(canvas) > 0) {
-        ctl_canvas_fill(canvas, ctl_canvas_column(canvas) + 2);
-    }
-    if (label[0] != '\0') {
-        ctl_canvas_put(canvas, CTL_STYLE_FAINT, label);
-        ctl_canvas_fill(canvas, ctl_canvas_column(canvas) + 1);
-    }
-    ctl_canvas_put(canvas, style, word);
-}
-
-static void put_field(struct ctl_canvas *canvas, const struct ctl_view *view, const char *label,
-                      enum ctl_style style, const char *text)
-{
-    uint32_t rows_max = is_screen(view) ? 2 : CTL_CANVAS_ENDLESS;
-
-    if (text[0] == '\0')
-        return;
-    ctl_canvas_format(canvas, CTL_STYLE_FAINT, "  %s", label);
-    ctl_canvas_fill(canvas, LABEL_COLUMNS);
-    ctl_canvas_wrap(canvas, LABEL_COLUMNS, rows_max, style, text);
-}
-
-static void put_title(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas)
-{
-    int64_t created_ms = ctl_json_instant(status, "created");
-    int64_t ended_ms = ctl_json_instant(status, "ended");
-    const char *state = ctl_json_text(status, "state");
-    char took[DURATION_BYTES] = "";
-
-    if (created_ms >= 0)
-        duration_text((ended_ms >= 0 ? ended_ms : view->now.ms) - created_ms, took);
-    put_word(canvas, "rollout", CTL_STYLE_STRONG, ctl_json_text(status, "rollout"));
-    put_word(canvas, "plan", CTL_STYLE_STRONG, ctl_json_text(status, "plan"));
-    put_word(canvas, "risk", CTL_STYLE_PLAIN, ctl_json_text(status, "risk"));
-    put_word(canvas, "", ctl_view_style(state), state);
-    if (ctl_json_bool(status, "paused"))
-        put_word(canvas, "", CTL_STYLE_BUSY, "(PAUSED)");
-    else if (json_array_size(json_object_get(status, "holds")) > 0)
-        put_word(canvas, "", CTL_STYLE_BUSY, "(HELD)");
-    put_word(canvas, "", CTL_STYLE_PLAIN, took);
-    ctl_canvas_end_line(canvas);
-}
-
-/* Why nothing new starts, one line each. */
-static void put_holds(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas)
-{
-    const json_t *hold;
-    size_t i;
-
-    json_array_foreach (json_object_get(status, "holds"), i, hold)
-        put_field(canvas, view, "held", CTL_STYLE_BUSY, ctl_json_text(hold, "reason"));
-}
-
-/* "2 of a budget of 5: under way, failed or lost"; nothing without a budget. */
-static void put_budget(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas)
-{
-    char text[96];
-
-    if (!json_is_integer(json_object_get(status, "budget")))
-        return;
-    (void)snprintf(text, sizeof(text), "%lld of a budget of %lld: under way, failed or lost",
-                   (long long)ctl_json_number(status, "budget_used"),
-                   (long long)ctl_json_number(status, "budget"));
-    put_field(canvas, view, "used", CTL_STYLE_PLAIN, text);
-}
-
-/* "soak  4m 10s left": what ends by itself, and when. */
-static void put_time_left(const char *label, const char *what, int64_t end_ms,
-                          const struct ctl_view *view, struct ctl_canvas *canvas)
-{
-    char left[DURATION_BYTES], text[DURATION_BYTES * 4];
-
-    duration_text(end_ms - view->now.ms, left);
-    (void)snprintf(text, sizeof(text), "%.160s%s%s left", what, what[0] != '\0' ? ": " : "", left);
-    put_field(canvas, view, label, CTL_STYLE_PLAIN, text);
-}
-
-/* What this rollout does again, what does it again, and who came too late to be in it. */
-static void put_origin(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas)
-{
-    int64_t joined = ctl_json_number(status, "joined_count");
-    char text[256];
-
-    put_field(canvas, view, "again", CTL_STYLE_PLAIN, ctl_json_text(status, "retried_by"));
-    put_field(canvas, view, "retry", CTL_STYLE_PLAIN, ctl_json_text(status, "retry_of"));
-    if (joined <= 0)
-        return;
-    (void)snprintf(text, sizeof(text),
-                   "%" PRId64 " host%s joined since and %s not in this rollout: belay preview PLAN "
-                   "shows what the plan would do there",
-                   joined, joined == 1 ? "" : "s", joined == 1 ? "is" : "are");
-    put_field(canvas, view, "joined", CTL_STYLE_PLAIN, text);
-}
-
-/* "2m 10s left to answer, then rollback": the question that a severe failure leaves open. */
-static void put_alarm(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas)
-{
-    const json_t *alarm = json_object_get(status, "alarm");
-    const char *otherwise = ctl_json_text(alarm, "otherwise");
-    char left[DURATION_BYTES], text[DURATION_BYTES * 4];
-
-    if (!ctl_json_bool(alarm, "open"))
-        return;
-    duration_text(ctl_json_instant(alarm, "deadline") - view->now.ms, left);
-    (void)snprintf(text, sizeof(text),
-                   "%s left to answer with --rollback or --no-rollback, then %s", left,
-                   strcmp(otherwise, "rollback") == 0 ? "everything goes back" : "it ends");
-    put_field(canvas, view, "ask", CTL_STYLE_BAD, text);
-}
-
-/* "restored 3m of 2h, 1h57m left": only the clocks that say something. */
-static void put_promises(const json_t *status, const struct ctl_view *view,
-                         struct ctl_canvas *canvas)
-{
-    const json_t *promise;
-    size_t i;
-
-    json_array_foreach (json_object_get(status, "promises"), i, promise) {
-        const char *state = ctl_json_text(promise, "state");
-        int64_t allowed_ms = ctl_json_number(promise, "allowed_ms");
-        int64_t used_ms = ctl_json_number(promise, "used_ms");
-        int64_t end_ms = ctl_json_instant(promise, "deadline");
-        char used[DURATION_BYTES], allowed[DURATION_BYTES], text[DURATION_BYTES * 4];
-        bool is_missed = strcmp(state, "missed") == 0;
-
-        if (strcmp(state, "idle") == 0)
-            continue;
-        if (end_ms >= 0)
-            used_ms = allowed_ms - (end_ms - view->now.ms);
-        duration_text(used_ms, used);
-        duration_text(allowed_ms, allowed);
-        (void)snprintf(text, sizeof(text), "%.40s %s: %s of %s", ctl_json_text(promise, "name"),
-                       strcmp(state, "warning") == 0 ? "runs out" : state, used, allowed);
-        put_field(canvas, view, "clock",
-                  is_missed                       ? CTL_STYLE_BAD
-                  : strcmp(state, "warning") == 0 ? CTL_STYLE_BUSY
-                                                  : CTL_STYLE_PLAIN,
-                  text);
-    }
-}
-
-static void put_header(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas)
-{
-    int64_t soak_end_ms = ctl_json_instant(status, "soak_end");
-    const json_t *blast = json_object_get(status, "blast");
-
-    put_title(status, view, canvas);
-    put_field(canvas, view, "why", CTL_STYLE_PLAIN, ctl_json_text(status, "reason"));
-    put_holds(status, view, canvas);
-    put_alarm(status, view, canvas);
-    put_promises(status, view, canvas);
-    put_budget(status, view, canvas);
-    if (soak_end_ms > view->now.ms)
-        put_time_left("soak", "", soak_end_ms, view, canvas);
-    put_field(canvas, view, "then", CTL_STYLE_PLAIN, ctl_json_text(blast, "text"));
-    put_origin(status, view, canvas);
-    put_field(canvas, view, "next", CTL_STYLE_STRONG, ctl_json_text(status, "next"));
 }
 
 /* ---- waves ---- */
@@ -294,10 +116,10 @@ static void add_wave(const json_t *status, const json_t *wave, const struct ctl_
     struct wave_count count = count_wave(json_object_get(status, "hosts"), index);
     int64_t soak_end_ms = ctl_json_instant(status, "soak_end");
     bool soaks = strcmp(ctl_json_text(wave, "state"), "soaking") == 0;
-    char cells[9][NUMBER_BYTES], soak[DURATION_BYTES] = "-";
+    char cells[9][NUMBER_BYTES], soak[CTL_VIEW_DURATION_BYTES] = "-";
 
     if (soaks && soak_end_ms > view->now.ms)
-        duration_text(soak_end_ms - view->now.ms, soak);
+        ctl_view_duration(soak_end_ms - view->now.ms, soak);
     ctl_table_row(table,
                   (const char *const[]){number(index, cells[0]),
                                         number(ctl_json_number(wave, "hosts_count"), cells[1]),
@@ -382,14 +204,19 @@ void ctl_view_page(const json_t *status, const struct ctl_view *view, struct ctl
     CTL_AUTO_JSON *groups = ctl_groups_of(status);
     uint32_t waves_rows, rows;
 
-    put_header(status, view, canvas);
+    ctl_view_header(status, view, canvas);
     put_gap(canvas, is_low);
     /* Half of what is left for the waves, the rest for hosts. */
     waves_rows = is_screen(view) ? rows_but(canvas, footer) / 2 : CTL_CANVAS_ENDLESS;
     put_waves(status, view, waves_rows > WAVES_ROWS_MIN ? waves_rows : WAVES_ROWS_MIN, canvas);
     rows = rows_but(canvas, footer);
-    if (json_array_size(groups) > 0 && rows > 0)
-        ctl_view_groups(groups, is_screen(view) ? rows - rows / 2 : CTL_CANVAS_ENDLESS, canvas);
+    /* Causes before hosts: where there is little room, a single host is the lesser news. */
+    if (json_array_size(groups) > 0 && rows > HOSTS_ROWS_MIN)
+        ctl_view_groups(groups,
+                        !is_screen(view)     ? CTL_CANVAS_ENDLESS
+                        : rows >= ROOMY_ROWS ? rows - rows / 2
+                                             : rows - HOSTS_ROWS_MIN,
+                        canvas);
     ctl_view_hosts(status, groups, rows_but(canvas, footer), !is_screen(view), canvas);
     if (canvas->failed)
         return;

@@ -30,6 +30,15 @@ void ctl_view_status(const json_t *status, const struct ctl_view *view, FILE *to
 
 /* ---- parts of the page ---- */
 
+enum {
+    CTL_VIEW_DURATION_BYTES = 64,
+};
+
+/* "4m 10s": to the second, a page is not read faster than that. */
+void ctl_view_duration(int64_t ms, char ret_text[CTL_VIEW_DURATION_BYTES]);
+
+void ctl_view_header(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas);
+
 /* Failed hosts that more than two others failed like, as a line each: at most `rows_max` lines. */
 void ctl_view_groups(const json_t *groups, uint32_t rows_max, struct ctl_canvas *canvas);
 /* The hosts that no such group tells of and that do not just wait or are done; bad ones first. */

@@ -266,11 +266,51 @@ static void what_holds_it_is_told(void **state)
         status, "holds",
         json_pack("[{s:s, s:s}]", "code", "held_gate", "reason", "the gate is inconclusive"));
     (void)json_object_set_new(status, "soak_end", json_string("2026-11-21T08:30:05.000Z"));
-    draw(status, 80, 24, false, &canvas);
+    draw(status, 80, 40, false, &canvas);
     assert_true(shows(&canvas, "running  (HELD)"));
     assert_true(shows(&canvas, "  held  the gate is inconclusive"));
     assert_true(shows(&canvas, "  soak  5m 5s left"));
     assert_true(shows(&canvas, "-  held"));
+}
+
+/* With all that a header can have, 24 rows still show waves and the worst hosts. */
+static void a_full_header_leaves_room_for_the_rest(void **state)
+{
+    CTL_AUTO_JSON *status = make_status();
+    CTL_AUTO_CANVAS canvas = {0};
+
+    (void)json_object_set_new(status, "holds",
+                              json_pack("[{s:s, s:s}, {s:s, s:s}]", "code", "answer", "reason",
+                                        "a person is asked", "code", "gate", "reason",
+                                        "a gate is not good"));
+    (void)json_object_set_new(status, "alarm",
+                              json_pack("{s:b, s:s, s:s}", "open", 1, "deadline",
+                                        "2026-11-21T08:27:05.000Z", "otherwise", "rollback"));
+    (void)json_object_set_new(status, "promises",
+                              json_pack("[{s:s, s:s, s:i, s:i, s:n}, {s:s, s:s, s:i, s:i, s:s}]",
+                                        "name", "downtime", "state", "missed", "allowed_ms", 60000,
+                                        "used_ms", 90000, "deadline", "name", "restored", "state",
+                                        "running", "allowed_ms", 600000, "used_ms", 0, "deadline",
+                                        "2026-11-21T08:32:00.000Z"));
+    (void)json_object_set_new(
+        status, "blast",
+        json_pack("{s:s}", "text",
+                  "going on touches 100 hosts, 3 zones, 50 % of role=web; at worst "
+                  "2 failures allowed"));
+    (void)json_object_set_new(status, "budget", json_integer(50));
+    (void)json_object_set_new(status, "soak_end", json_string("2026-11-21T08:30:05.000Z"));
+    draw(status, 80, 24, true, &canvas);
+    assert_fits(&canvas);
+    assert_true(shows(&canvas, "  held  a gate is not good"));
+    assert_true(shows(&canvas, "  ask   2m 5s left to answer"));
+    assert_true(shows(&canvas, "  next  belay watch"));
+    assert_true(shows(&canvas, "  then  going on touches 100 hosts"));
+    assert_true(
+        shows(&canvas, "  clock downtime missed: 1m 30s of 1m · restored running: 3m of 10m"));
+    assert_true(shows(&canvas, "     2    80   38"));
+    assert_true(shows(&canvas, "40 × postinst of nginx"));
+    assert_true(shows(&canvas, "more hosts"));
+    assert_true(shows(&canvas, "Ctrl-C"));
 }
 
 /* Through a pipe nothing is cut, whatever its length. */
@@ -319,6 +359,7 @@ int main(void)
         cmocka_unit_test(what_hosts_say_moves_no_cursor),
         cmocka_unit_test(colours_come_only_when_wanted_and_end_with_the_line),
         cmocka_unit_test(what_holds_it_is_told),
+        cmocka_unit_test(a_full_header_leaves_room_for_the_rest),
         cmocka_unit_test(a_pipe_gets_whole_sentences),
         cmocka_unit_test(words_are_broken_between_lines),
     };
