@@ -958,6 +958,16 @@ class Manual(Desk):
             for option in options:
                 self.assertIn(option, entry[0])
 
+    def test_documents_the_json_of_every_command(self):
+        page = (self.ROOT / "docs/json.md").read_text()
+        words = set(re.findall(r"`([a-z ]+)", "".join(re.findall(r"^\| ([^|]*) \|", page, re.M))))
+        for name, _ in self.commands():
+            if name in ("run", "retry"):  # they print an id
+                self.assertIn(f"`{name}`", page)
+                continue
+            group, _, last = name.rpartition(" ")
+            self.assertTrue(name in words or group and last in words, name)
+
     def test_completes_every_command(self):
         for name, options in self.commands():
             words = name.split()
@@ -969,6 +979,23 @@ class Manual(Desk):
         self.daemon.answer("hosts.list", good(hosts=[host("web-a"), host("web-b"), host("db-c")]))
         self.env["PATH"] = f"{pathlib.Path(BELAY).parent}:{self.env['PATH']}"
         self.assertEqual(self.complete("belay", "hosts", "show", "web"), ["web-a", "web-b"])
+        self.assertEqual(self.complete("belay", "rollback", "--host", "db"), ["db-c"])
+        self.assertEqual(self.complete("belay", "hosts", "approve", "62"), [host_id("b")])
+        self.assertEqual([request["state"] for request in self.daemon.seen("hosts.list")],
+                         ["enrolled", "enrolled", "pending"])
+
+    def test_completes_rollouts(self):
+        self.env["PATH"] = f"{pathlib.Path(BELAY).parent}:{self.env['PATH']}"
+        self.daemon.answer("rollouts.list", good(rollouts=[{"rollout": ROLLOUT}, {"rollout": "fe" * 8}]))
+        self.daemon.answer("overview", good(rollouts=[{"rollout": ROLLOUT}]))
+        self.assertEqual(self.complete("belay", "report", ""), ["latest", ROLLOUT, "fe" * 8])
+        self.assertEqual(self.complete("belay", "pause", ""), ["latest", ROLLOUT])
+
+    def test_completes_from_the_controller_that_the_line_names(self):
+        self.env["PATH"] = f"{pathlib.Path(BELAY).parent}:{self.env['PATH']}"
+        del self.env["BELAY_SOCKET"]
+        self.daemon.answer("overview", good(rollouts=[{"rollout": ROLLOUT}]))
+        self.assertEqual(self.complete("belay", "pause", "--socket", self.daemon.path, "0"), [ROLLOUT])
 
 
 if __name__ == "__main__":
