@@ -273,6 +273,26 @@ static void what_holds_it_is_told(void **state)
     assert_true(shows(&canvas, "-  held"));
 }
 
+/* Only approvals that are still good are counted, each for its own wave. */
+static void a_wave_tells_who_agreed_to_it(void **state)
+{
+    CTL_AUTO_JSON *status = make_status();
+    CTL_AUTO_CANVAS canvas = {0};
+
+    (void)json_object_set_new(
+        status, "approvals",
+        json_pack("{s:i, s:[{s:s, s:i, s:s}, {s:s, s:i, s:s}, {s:s, s:i, s:s}, {s:s, s:i, s:s}]}",
+                  "needed", 2, "given", "about", "wave", "number", 3, "not_after",
+                  "2026-11-21T09:00:00.000Z", "about", "wave", "number", 3, "not_after",
+                  "2026-11-21T08:00:00.000Z", "about", "wave", "number", 2, "not_after",
+                  "2026-11-21T09:00:00.000Z", "about", "rollback", "number", 3, "not_after",
+                  "2026-11-21T09:00:00.000Z"));
+    draw(status, 80, 24, false, &canvas);
+    assert_fits(&canvas);
+    assert_true(shows(&canvas, "     -  approved 1/2"));
+    assert_true(shows(&canvas, "     -  running"));
+}
+
 /* With all that a header can have, 24 rows still show waves and the worst hosts. */
 static void a_full_header_leaves_room_for_the_rest(void **state)
 {
@@ -331,6 +351,8 @@ static void a_pipe_gets_whole_sentences(void **state)
     assert_int_equal(fclose(memory), 0);
     assert_non_null(strstr(text, reason));
     assert_non_null(strstr(text, "web-099"));
+    assert_non_null(strstr(text, "hosts web-020, web-021, "));
+    assert_non_null(strstr(text, ", web-059\n"));
     assert_null(strstr(text, "Ctrl-C"));
     assert_null(strchr(text, '\033'));
     free(text);
@@ -359,6 +381,7 @@ int main(void)
         cmocka_unit_test(what_hosts_say_moves_no_cursor),
         cmocka_unit_test(colours_come_only_when_wanted_and_end_with_the_line),
         cmocka_unit_test(what_holds_it_is_told),
+        cmocka_unit_test(a_wave_tells_who_agreed_to_it),
         cmocka_unit_test(a_full_header_leaves_room_for_the_rest),
         cmocka_unit_test(a_pipe_gets_whole_sentences),
         cmocka_unit_test(words_are_broken_between_lines),
