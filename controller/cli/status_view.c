@@ -112,6 +112,18 @@ static int64_t count_approvals(const json_t *status, int64_t wave, struct bl_wal
     return count;
 }
 
+/* Nothing new starts: that concerns the wave that would start next, if the status knows it. */
+static bool is_held_wave(const json_t *status, int64_t wave)
+{
+    const json_t *blast = json_object_get(status, "blast");
+
+    if (json_array_size(json_object_get(status, "holds")) == 0 && !ctl_json_bool(status, "paused"))
+        return false;
+
+    return wave == (json_is_object(blast) ? ctl_json_number(blast, "wave")
+                                          : ctl_json_number(status, "wave"));
+}
+
 /* For people: what a status calls waiting may wait for them, or be held. */
 static void wave_state(const json_t *status, const json_t *wave, struct bl_wall now,
                        char ret_text[STATE_BYTES])
@@ -120,10 +132,7 @@ static void wave_state(const json_t *status, const json_t *wave, struct bl_wall 
     int64_t index = ctl_json_number(wave, "wave");
     int64_t needed = ctl_json_number(json_object_get(status, "approvals"), "needed");
     bool waits = strcmp(state, "waiting") == 0;
-    bool is_held = (json_array_size(json_object_get(status, "holds")) > 0 ||
-                    ctl_json_bool(status, "paused")) &&
-                   index == ctl_json_number(status, "wave") &&
-                   (waits || strcmp(state, "running") == 0);
+    bool is_held = is_held_wave(status, index) && (waits || strcmp(state, "running") == 0);
 
     if (waits && index > 1 && needed > 0)
         (void)snprintf(ret_text, STATE_BYTES, "%sapproved %" PRId64 "/%" PRId64,
@@ -191,6 +200,7 @@ static void put_waves(const json_t *status, const struct ctl_view *view, uint32_
 static void put_footer(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas)
 {
     const json_t *leases = json_object_get(status, "leases");
+    int64_t ssh_lock, quiesce;
 
     if (view->notice != NULL) {
         ctl_canvas_put(canvas, CTL_STYLE_BAD, view->notice);
@@ -198,10 +208,12 @@ static void put_footer(const json_t *status, const struct ctl_view *view, struct
     }
     if (!view->is_watched)
         return;
-    if (leases != NULL)
+    ssh_lock = ctl_json_number(leases, "ssh_lock");
+    quiesce = ctl_json_number(leases, "quiesce");
+    if (ssh_lock > 0 || quiesce > 0)
         ctl_canvas_format(canvas, CTL_STYLE_FAINT,
                           "leases: SSH locked on %" PRId64 ", jobs paused on %" PRId64 " · ",
-                          ctl_json_number(leases, "ssh_lock"), ctl_json_number(leases, "quiesce"));
+                          ssh_lock, quiesce);
     ctl_canvas_put(canvas, CTL_STYLE_FAINT, "Ctrl-C ends only the watching");
     ctl_canvas_end_line(canvas);
 }

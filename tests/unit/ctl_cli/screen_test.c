@@ -270,7 +270,19 @@ static void what_holds_it_is_told(void **state)
     assert_true(shows(&canvas, "running  (HELD)"));
     assert_true(shows(&canvas, "  held  the gate is inconclusive"));
     assert_true(shows(&canvas, "  soak  5m 5s left"));
-    assert_true(shows(&canvas, "-  held"));
+    assert_true(
+        shows(&canvas, "     2    80   38    42   0   40     2    40        2     -  held"));
+    ctl_canvas_release(&canvas);
+
+    /* All of wave 2 were started: it is wave 3 that the hold is about. */
+    (void)json_object_set_new(status, "blast", json_pack("{s:i, s:s}", "wave", 3, "text", "x"));
+    (void)json_object_set_new(status, "leases",
+                              json_pack("{s:i, s:i}", "ssh_lock", 0, "quiesce", 7));
+    draw(status, 80, 40, false, &canvas);
+    assert_true(shows(&canvas, "     -  running"));
+    assert_true(
+        shows(&canvas, "     3   100    0     0   0    0     0     0        2     -  held"));
+    assert_true(shows(&canvas, "leases: SSH locked on 0, jobs paused on 7 · Ctrl-C"));
 }
 
 /* Only approvals that are still good are counted, each for its own wave. */
