@@ -97,7 +97,7 @@ static int read_number(struct bl_sqlite *s, const char *sql, int64_t *ret_number
     return 0;
 }
 
-static int check_sound(struct bl_sqlite *s, struct bl_error *err)
+int bl_sqlite_check_sound(struct bl_sqlite *s, struct bl_error *err)
 {
     BL_AUTO_STMT sqlite3_stmt *stmt = NULL;
     int r = bl_sqlite_prepare(s, "PRAGMA quick_check(1)", &stmt, err);
@@ -167,7 +167,7 @@ static int configure(struct bl_sqlite *s, const struct bl_sqlite_schema *schema,
                        err);
     if (r < 0)
         return r;
-    r = check_sound(s, err);
+    r = bl_sqlite_check_sound(s, err);
     if (r < 0)
         return r;
     return migrate(s, schema, err);

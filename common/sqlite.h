@@ -34,6 +34,9 @@ struct bl_sqlite_schema {
 int bl_sqlite_open(struct bl_sqlite *s, const char *path, const struct bl_sqlite_schema *schema,
                    struct bl_error *err) BL_CHECKED;
 
+/* -EUCLEAN when the database's own structure is damaged: what open has looked at already. */
+int bl_sqlite_check_sound(struct bl_sqlite *s, struct bl_error *err) BL_CHECKED;
+
 /* Rolls back what is not committed. Fine on a zeroed struct and twice. */
 void bl_sqlite_close(struct bl_sqlite *s);
 

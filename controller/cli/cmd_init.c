@@ -15,8 +15,6 @@
 #include "controller/outside/json.h"
 #include "controller/outside/out.h"
 
-#define OWNER "belay"
-
 /* The daemon may be started from anywhere, so no relative path gets into the configuration. */
 static int put_path(const char *given, char *ret_path, size_t path_bytes, struct bl_error *err)
 {
@@ -101,7 +99,7 @@ int ctl_cmd_init(struct ctl_cli_globals *globals, int argc, char **argv)
         {"state-dir", CTL_CLI_VALUE, &wishes.state_dir},
     };
     const struct ctl_cli_usage usage = {"init", options, 3, 0, 0};
-    struct ctl_setup_request request = {.owner = OWNER};
+    struct ctl_setup_request request = {.owner = CTL_SETUP_OWNER};
     char key[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)], config_path[CTL_CLI_PATH_BYTES_MAX];
     struct ctl_cli_arguments arguments;
     struct ctl_setup_result result;

@@ -115,6 +115,15 @@ static const struct ctl_cli_command commands[] = {
      "  --rollout ROLLOUT       all that was denied because of this rollout\n", ctl_cmd_deny_lift},
     {"leases", "show what is switched off on hosts", "[--match EXPRESSION]", MATCH_TEXT,
      ctl_cmd_leases},
+    {"backup", "write the whole controller into one file, while it runs", "FILE",
+     "Store, key, trust file and configuration as of one instant. For root or the user 'belay' on the\n"
+     "controller. Whoever has the file can be this controller to the hosts: keep it so.\n",
+     ctl_cmd_backup},
+    {"restore", "make a controller again from a backup", "FILE [--replace] [--config FILE]",
+     "  --replace               also where a controller is: its state is kept beside\n"
+     "Everything is checked before anything changes; each rollout is replayed. belayd must not run.\n"
+     "A configuration that is here stays as it is.\n",
+     ctl_cmd_restore},
     {"audit verify", "check the chain of the audit", "", "Ends with 1 when it is broken.\n",
      ctl_cmd_audit_verify},
     {"audit log", "show the newest rows of the audit", "[ROLLOUT] [--limit N]", "",

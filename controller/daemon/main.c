@@ -3,11 +3,13 @@
 #include <getopt.h>
 #include <signal.h>
 #include <sodium.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 
+#include "controller/daemon/check.h"
 #include "controller/daemon/control.h"
 #include "controller/daemon/engine.h"
 #include "controller/daemon/log.h"
@@ -16,15 +18,19 @@ enum {
     EXIT_OK = 0,
     EXIT_OWN_ERROR = 1,
     EXIT_USAGE = 2,
+    EXIT_UNUSABLE = 78, /* EX_CONFIG: another start can't help, so systemd tries none */
 };
 
 static const char usage[] =
-    "Usage: belayd [--config FILE]\n"
+    "Usage: belayd [--config FILE] [--check [--state-dir DIR]]\n"
     "Carries signed upgrade jobs to the hosts of a fleet and keeps the record.\n"
     "\n"
-    "  --config FILE  read FILE instead of " CTL_CONFIG_PATH "\n"
-    "  --help         print this and exit\n"
-    "  --version      print the version and exit\n"
+    "  --config FILE    read FILE instead of " CTL_CONFIG_PATH "\n"
+    "  --check          look whether the state is whole and each rollout is what its events\n"
+    "                   make of it, then exit: 0, or 1 with a line for each thing that is wrong\n"
+    "  --state-dir DIR  look at this one\n"
+    "  --help           print this and exit\n"
+    "  --version        print the version and exit\n"
     "\n"
     "'belay init' writes the configuration and makes keys and store.\n";
 
@@ -118,16 +124,49 @@ static int run(const char *config_path, struct bl_error *err)
     return r;
 }
 
+/* For people and for `belay restore`: nothing is listened on, nothing is changed. */
+static int check(const char *config_path, const char *state_dir, struct bl_error *err)
+{
+    struct ctl_check_result result;
+    struct ctl_config config;
+    int r;
+
+    if (sodium_init() < 0)
+        return bl_fail(err, -EIO, "libsodium can't be used");
+    if (state_dir == NULL) {
+        r = ctl_config_load(config_path, &config, err);
+        if (r < 0)
+            return r;
+        state_dir = config.state_dir;
+    }
+    r = ctl_check_state(state_dir, &result, err);
+    if (r < 0)
+        return r;
+    (void)printf("%s: %llu hosts, %llu rollouts, %llu audit rows: %s\n", state_dir,
+                 (unsigned long long)result.hosts_count, (unsigned long long)result.rollouts_count,
+                 (unsigned long long)result.audit_rows_count,
+                 result.problems_count == 0 ? "all is whole" : "not all is whole");
+
+    return result.problems_count == 0 ? EXIT_OK : EXIT_OWN_ERROR;
+}
+
+static int say_usage(void)
+{
+    (void)fputs(usage, stderr);
+
+    return EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},
-        {0},
+        {"config", required_argument, NULL, 'c'},    {"check", no_argument, NULL, 'k'},
+        {"state-dir", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},         {0},
     };
-    const char *config_path = CTL_CONFIG_PATH;
+    const char *config_path = CTL_CONFIG_PATH, *state_dir = NULL;
     struct bl_error err = {0};
+    bool is_check = false;
     int option, r;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -135,19 +174,26 @@ int main(int argc, char **argv)
             return fputs(usage, stdout) < 0 ? EXIT_OWN_ERROR : EXIT_OK;
         if (option == 'v')
             return puts("belayd " BELAY_VERSION) < 0 ? EXIT_OWN_ERROR : EXIT_OK;
-        if (option != 'c') {
-            (void)fputs(usage, stderr);
-            return EXIT_USAGE;
-        }
-        config_path = optarg;
+        if (option == 'c')
+            config_path = optarg;
+        else if (option == 'k')
+            is_check = true;
+        else if (option == 's')
+            state_dir = optarg;
+        else
+            return say_usage();
     }
-    if (optind != argc) {
-        (void)fputs(usage, stderr);
-        return EXIT_USAGE;
-    }
-    r = run(config_path, &err);
+    if (optind != argc || (state_dir != NULL && !is_check))
+        return say_usage();
+    r = is_check ? check(config_path, state_dir, &err) : run(config_path, &err);
     if (r < 0)
         ctl_log(CTL_LOG_ERROR, "%s (%s)", err.text, err.where);
+
+    if (r == -EUCLEAN && !is_check) {
+        ctl_log(CTL_LOG_ERROR, "nothing was changed: 'belayd --check' tells what is wrong, 'belay "
+                               "restore FILE --replace' takes back a backup");
+        return EXIT_UNUSABLE;
+    }
 
     return r < 0 ? EXIT_OWN_ERROR : r;
 }

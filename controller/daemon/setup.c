@@ -111,10 +111,10 @@ static int make_store(const struct ctl_setup_request *request, struct bl_error *
     return r;
 }
 
-/* Root sets up for the daemon's user; anybody else can only set up for himself. */
-static int give_to_owner(int dir_fd, const char *owner, struct bl_error *err)
+int ctl_setup_give_to_owner(int dir_fd, const char *owner, struct bl_error *err)
 {
-    static const char *const names[] = {".", CTL_SETUP_KEY_NAME, CTL_SETUP_STORE_NAME, "lock"};
+    static const char *const names[] = {".", CTL_SETUP_KEY_NAME, CTL_SETUP_STORE_NAME,
+                                        CTL_SETUP_TRUST_NAME, "lock"};
     const struct passwd *user = owner != NULL && geteuid() == 0 ? getpwnam(owner) : NULL;
 
     if (user == NULL)
@@ -218,7 +218,7 @@ int ctl_setup_create(const struct ctl_setup_request *request, struct ctl_setup_r
         r = make_key(dir_fd, ret_result->public_key, err);
     if (r < 0)
         return r;
-    r = give_to_owner(dir_fd, checked.owner, err);
+    r = ctl_setup_give_to_owner(dir_fd, checked.owner, err);
     if (r >= 0)
         r = write_config(&checked, err);
     /* Nobody was given this key yet, and left behind it would be in the way of the next try. */

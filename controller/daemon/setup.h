@@ -14,6 +14,7 @@
 #define CTL_SETUP_KEY_NAME   "curve.key"
 #define CTL_SETUP_STORE_NAME "store.db"
 #define CTL_SETUP_TRUST_NAME "trust"
+#define CTL_SETUP_OWNER      "belay" /* the daemon's user */
 
 struct ctl_setup_request {
     const char *config_path;
@@ -31,6 +32,12 @@ struct ctl_setup_result {
  */
 int ctl_setup_create(const struct ctl_setup_request *request, struct ctl_setup_result *ret_result,
                      struct bl_error *err) BL_CHECKED;
+
+/*
+ * Gives a state directory and what is in it to the user `owner`. Root sets up for the daemon's
+ * user; anybody else can only set up for himself: then nothing is done.
+ */
+int ctl_setup_give_to_owner(int dir_fd, const char *owner, struct bl_error *err) BL_CHECKED;
 
 /* Reads the key that create made. -EUCLEAN when it is not one. The caller wipes the secret. */
 int ctl_setup_load_key(const char *state_dir, uint8_t ret_secret[PROTO_HOST_ID_BYTES],
