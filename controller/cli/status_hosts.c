@@ -109,8 +109,7 @@ void ctl_view_groups(const json_t *groups, uint32_t rows_max, struct ctl_canvas 
         put_group(group, rows_max != CTL_CANVAS_ENDLESS, canvas);
     }
     if (left_out > 0 && canvas->count - first_row < rows_max) {
-        ctl_canvas_format(canvas, CTL_STYLE_FAINT, "  … and %u more causes: belay status",
-                          (unsigned)left_out);
+        ctl_canvas_format(canvas, CTL_STYLE_FAINT, "  … and %u more causes", (unsigned)left_out);
         ctl_canvas_end_line(canvas);
     }
 }
@@ -231,8 +230,8 @@ void ctl_view_hosts(const json_t *status, const json_t *groups, uint32_t rows_ma
         put_hosts(list, shown, wraps, canvas);
     }
     if (shown < count && rows_max > 0) {
-        ctl_canvas_format(canvas, CTL_STYLE_FAINT, "  … and %zu more hosts: belay status",
-                          count - shown);
+        ctl_canvas_format(canvas, CTL_STYLE_FAINT, "  … and %zu more hosts: belay status %s",
+                          count - shown, ctl_json_text(status, "rollout"));
         ctl_canvas_end_line(canvas);
     }
     free(list);

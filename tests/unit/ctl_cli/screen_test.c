@@ -171,7 +171,7 @@ static void eighty_columns_show_what_a_woken_person_needs(void **state)
     assert_false(shows(&canvas, "web-020     2")); /* its group tells of it */
     assert_false(shows(&canvas, "web-001"));       /* all went well */
     assert_false(shows(&canvas, "web-150"));       /* waits for its turn */
-    assert_true(shows(&canvas, "more hosts"));
+    assert_true(shows(&canvas, "more hosts: belay status 0123456789abcdef"));
 }
 
 static void narrow_and_wide_screens_keep_the_table(void **state)
