@@ -12,6 +12,7 @@
 #include "controller/cli/plan_file.h"
 #include "controller/cli/preview.h"
 #include "controller/cli/preview_digest.h"
+#include "controller/cli/request_file.h"
 #include "controller/cli/run_plan.h"
 #include "controller/cli/say.h"
 #include "controller/outside/out.h"
@@ -140,18 +141,14 @@ static int add_origin(const struct ctl_plan *plan, const struct ctl_run_wishes *
     return 0;
 }
 
-static int start(struct ctl_cli_globals *globals, const struct ctl_plan_file *file,
-                 const struct ctl_preview *preview, const struct ctl_run_wishes *wishes)
+/* Hands it to the controller; `request` is taken over. */
+static int submit(struct ctl_cli_globals *globals, json_t *request, const char *rollout,
+                  const struct ctl_run_wishes *wishes)
 {
-    CTL_AUTO_JSON *request = NULL, *answer = NULL;
-    char rollout[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)];
+    CTL_AUTO_JSON *answer = NULL;
     struct bl_error err = {0};
 
-    if (prepare(file, preview, wishes, &request, &err) < 0 ||
-        add_origin(file->plan, wishes, request, &err) < 0)
-        return ctl_cli_say_error(CTL_CLI_ERROR, &err);
-    bl_hex_encode(preview->rollout_id, sizeof(preview->rollout_id), rollout);
-    if (ctl_cli_ask(globals, BL_TAKE_PTR(request), &answer, &err) < 0) {
+    if (ctl_cli_ask(globals, request, &answer, &err) < 0) {
         int exit_code = ctl_cli_say_failure(globals, &err);
 
         if (exit_code == CTL_CLI_UNREACHABLE)
@@ -167,6 +164,57 @@ static int start(struct ctl_cli_globals *globals, const struct ctl_plan_file *fi
         rollout, rollout, rollout);
 
     return wishes->watch ? ctl_watch_rollout(globals, rollout) : CTL_CLI_DONE;
+}
+
+static int start(struct ctl_cli_globals *globals, const struct ctl_plan_file *file,
+                 const struct ctl_preview *preview, const struct ctl_run_wishes *wishes)
+{
+    CTL_AUTO_JSON *request = NULL;
+    char rollout[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)];
+    struct bl_error err = {0};
+
+    if (prepare(file, preview, wishes, &request, &err) < 0 ||
+        add_origin(file->plan, wishes, request, &err) < 0)
+        return ctl_cli_say_error(CTL_CLI_ERROR, &err);
+    bl_hex_encode(preview->rollout_id, sizeof(preview->rollout_id), rollout);
+    if (wishes->request != NULL) {
+        if (ctl_request_write(wishes->request, request, &err) < 0)
+            return ctl_cli_say_error(CTL_CLI_ERROR, &err);
+        ctl_cli_say_next("nothing was started: who is to sign it types 'belay sign %s', and then "
+                         "'belay run --signed %s' starts it",
+                         wishes->request, wishes->request);
+        return CTL_CLI_DONE;
+    }
+
+    return submit(globals, BL_TAKE_PTR(request), rollout, wishes);
+}
+
+/* What went from desk to desk, with all its signatures. */
+static int start_signed(struct ctl_cli_globals *globals, const char *path,
+                        const struct ctl_run_wishes *wishes)
+{
+    CTL_AUTO_SIGNED_DOC doc = {0};
+    CTL_AUTO_JSON *request = NULL;
+    BL_AUTO_FD int home_fd = -1;
+    char rollout[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)];
+    struct bl_error err = {0};
+    int r;
+
+    if (ctl_home_open(false, &home_fd, &err) < 0 ||
+        ctl_request_read(path, home_fd, &request, &doc, &err) < 0)
+        return ctl_cli_say_error(CTL_CLI_ERROR, &err);
+    ctl_signed_doc_print(&doc, stderr);
+    r = wishes->yes ? 1 : ctl_desk_ask("start this?");
+    if (r <= 0) {
+        ctl_cli_say_next("nothing was started%s",
+                         r < 0 ? ": standard input is no terminal to ask on; --yes goes on without "
+                                 "asking"
+                               : "");
+        return CTL_CLI_ERROR;
+    }
+    bl_hex_encode(doc.manifest.rollout_id, PROTO_ROLLOUT_ID_BYTES, rollout);
+
+    return submit(globals, BL_TAKE_PTR(request), rollout, wishes);
 }
 
 /* False after it has told why not. */
@@ -208,6 +256,7 @@ int ctl_run_plan(struct ctl_cli_globals *globals, const struct ctl_plan_file *fi
 int ctl_cmd_run(struct ctl_cli_globals *globals, int argc, char **argv)
 {
     struct ctl_run_wishes wishes = {0};
+    const char *signed_path = NULL;
     const struct ctl_cli_option options[] = {
         {"yes", CTL_CLI_FLAG, &wishes.yes},
         {"watch", CTL_CLI_FLAG, &wishes.watch},
@@ -215,14 +264,22 @@ int ctl_cmd_run(struct ctl_cli_globals *globals, int argc, char **argv)
         {"key", CTL_CLI_VALUES, &wishes.keys},
         {"passphrase-file", CTL_CLI_VALUE, &wishes.passphrase_file},
         {"as-previewed", CTL_CLI_VALUE, &wishes.as_previewed},
+        {"request", CTL_CLI_VALUE, &wishes.request},
+        {"signed", CTL_CLI_VALUE, &signed_path},
     };
-    const struct ctl_cli_usage usage = {"run", options, 6, 1, 1};
+    const struct ctl_cli_usage usage = {"run", options, 8, 0, 1};
     CTL_AUTO_PLAN_FILE file = {0};
     struct ctl_cli_arguments arguments;
     struct bl_error err = {0};
 
     if (!ctl_cli_begin(&usage, argc, argv, &arguments))
         return CTL_CLI_USAGE;
+    if ((signed_path == NULL) != (arguments.count == 1)) {
+        (void)bl_fail(&err, -EINVAL, "needs either a plan or --signed FILE");
+        return ctl_cli_say_usage("run", &err);
+    }
+    if (signed_path != NULL)
+        return start_signed(globals, signed_path, &wishes);
     if (ctl_plan_file_load(arguments.items[0], false, &file, &err) < 0)
         return ctl_cli_say_error(CTL_CLI_ERROR, &err);
 

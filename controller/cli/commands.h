@@ -26,6 +26,7 @@ int ctl_cmd_watch(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_why(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_report(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_rollouts(struct ctl_cli_globals *globals, int argc, char **argv);
+int ctl_cmd_sign(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_approve(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_pause(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_resume(struct ctl_cli_globals *globals, int argc, char **argv);

@@ -10,6 +10,7 @@ struct ctl_run_wishes {
     bool yes, watch, allow_missing;
     const char *passphrase_file, *as_previewed;
     struct ctl_cli_values keys;
+    const char *request;  /* NULL, or the file that it is written to instead of being started */
     const char *retry_of; /* NULL, or the rollout that is done again */
 };
 

@@ -64,16 +64,25 @@ static const struct ctl_cli_command commands[] = {
      ctl_cmd_preview},
     {"run", "preview a plan, ask, sign it, and start it",
      "PLAN [--yes] [--watch] [--key NAME …] [--allow-missing] [--as-previewed FILE]\n"
-     "           [--passphrase-file FILE]",
+     "           [--request FILE] [--passphrase-file FILE]\n"
+     "       belay run --signed FILE [--yes] [--watch]",
      "  --yes                   do not ask\n"
      "  --watch                 stay and look on; Ctrl-C never stops the rollout\n"
      "  --key NAME              sign with this key; twice for two signatures\n"
      "  --allow-missing         leave out hosts that stand in the way, instead of refusing\n"
+     "  --request FILE          sign, and write it there for 'belay sign' at other desks; start nothing\n"
+     "  --signed FILE           start what they signed, with all its signatures\n"
      "  --as-previewed FILE     refuse what goes beyond the file of 'preview --save': more hosts,\n"
      "                          other versions, more packages, another plan\n" PASSPHRASE_TEXT
      "Prints the rollout's id alone on the first line of standard output. Nothing is printed and\n"
      "nothing done when all hosts are as the plan wants them.\n",
      ctl_cmd_run},
+    {"sign", "sign a rollout that another desk prepared; needs no controller",
+     "FILE [--yes] [--key NAME] [--passphrase-file FILE]",
+     "  --yes                   do not ask\n" PASSPHRASE_TEXT
+     "FILE is of 'belay run PLAN --request FILE'. Checks every signature and hash in it, shows what the\n"
+     "signed bytes say, asks, and adds this desk's signature. 'belay run --signed FILE' starts it.\n",
+     ctl_cmd_sign},
     {"status", "show how a rollout stands", "[ROLLOUT] [--wait]",
      "  --wait                  end when the rollout ends, with its exit code; with 4 when it waits for a person\n",
      ctl_cmd_status},

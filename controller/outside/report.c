@@ -163,6 +163,53 @@ static void put_signers(const struct page *page, const json_t *document)
     (void)fputc('\n', page->to);
 }
 
+/* "20m", "1m 30s", "2h": to the second. */
+static const char *duration(int64_t ms, char ret_text[TOOK_TEXT_BYTES])
+{
+    int64_t s = ms / 1000;
+
+    if (s < 60)
+        (void)snprintf(ret_text, TOOK_TEXT_BYTES, "%" PRId64 "s", s);
+    else if (s < 3600)
+        (void)snprintf(ret_text, TOOK_TEXT_BYTES, "%" PRId64 "m %02" PRId64 "s", s / 60, s % 60);
+    else
+        (void)snprintf(ret_text, TOOK_TEXT_BYTES, "%" PRId64 "h %02" PRId64 "m", s / 3600,
+                       s / 60 % 60);
+
+    return ret_text;
+}
+
+/* What was promised and came of it, what people were asked, and what they signed meanwhile. */
+static void put_people(const struct page *page, const json_t *document)
+{
+    const json_t *given = json_object_get(json_object_get(document, "approvals"), "given");
+    const json_t *alarm = json_object_get(document, "alarm"), *item;
+    char text[256];
+    size_t i;
+
+    json_array_foreach (json_object_get(document, "promises"), i, item) {
+        char used[TOOK_TEXT_BYTES], allowed[TOOK_TEXT_BYTES];
+
+        (void)snprintf(text, sizeof(text), "%.40s %.20s: %s of %s", ctl_json_text(item, "name"),
+                       ctl_json_text(item, "state"),
+                       duration(ctl_json_number(item, "used_ms"), used),
+                       duration(ctl_json_number(item, "allowed_ms"), allowed));
+        put_field(page, "promise", text);
+    }
+    json_array_foreach (given, i, item) {
+        (void)snprintf(text, sizeof(text), "%.20s %" PRId64 " by %.100s at %.30s",
+                       ctl_json_text(item, "about"), ctl_json_number(item, "number"),
+                       ctl_json_text(item, "person"), ctl_json_text(item, "received"));
+        put_field(page, "approved", text);
+    }
+    if (json_is_object(alarm)) {
+        (void)snprintf(text, sizeof(text), "asked at %.30s about %.100s: %.30s",
+                       ctl_json_text(alarm, "since"), ctl_json_text(alarm, "host"),
+                       ctl_json_text(alarm, "answer"));
+        put_field(page, "answer", text);
+    }
+}
+
 static void put_summary(const struct page *page, const json_t *document)
 {
     char took_text[TOOK_TEXT_BYTES];
@@ -182,6 +229,7 @@ static void put_summary(const struct page *page, const json_t *document)
     put_field(page, "again in", ctl_json_text(document, "retried_by"));
     put_signers(page, document);
     put_counts(page, document);
+    put_people(page, document);
     (void)fputc('\n', page->to);
 }
 

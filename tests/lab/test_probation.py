@@ -29,9 +29,11 @@ def serve_with(lab: Fleet, watch: str = "3m", **verify: Any) -> str:
 
 
 def went_back(lab: Fleet, rollout: str, code: str) -> dict[str, Any]:
-    assert lab.belay.wait(rollout) == Exit.HOSTS_FAILED
+    code_at_end = lab.belay.wait(rollout)
     (told,) = lab.belay.report(rollout)["hosts"]
     assert (told["state"], told["cause"]["code"]) == ("reverted", code), told
+    # After a severe failure a plan of low risk takes everything back.
+    assert code_at_end == (Exit.ROLLED_BACK if told["grade"] == "severe" else Exit.HOSTS_FAILED)
     found = [each for each in told["findings"] if each["code"] == code and each["step"] == "verify"]
     assert len(found) == 1 and found[0]["grade"] == told["grade"], told
     assert lab["h1"].dpkg("demo") == "ii 1.0"

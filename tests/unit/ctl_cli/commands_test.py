@@ -610,6 +610,43 @@ class Run(Desk):
         self.expect(0, "run", path, "--yes", "--key", "alice", "--key", "bob")
         self.assertEqual(len({s["key"] for s in self.daemon.seen("submit")[0]["signatures"]}), 2)
 
+    def test_goes_from_desk_to_desk(self):
+        self.set_up_trust()
+        self.expect(0, "keys", "new", "bob", "--role", "commander", "--kdf", "interactive")
+        self.set_up_fleet(upgrade("web-a"), upgrade("web-b"))
+        self.daemon.answer("submit", good(rollout=ROLLOUT))
+        path = self.home / "request"
+        self.expect(0, "run", self.write_plan(), "--yes", "--key", "alice", "--request", str(path))
+        self.assertEqual(self.daemon.seen("submit"), [])
+        shown = self.expect(0, "sign", str(path), "--yes", "--key", "bob").stderr
+        for part in ("alice (operator)", "upgrade demo 2.0 amd64", "2 in 2 waves: 1, 1", "digest"):
+            self.assertIn(part, shown)
+        self.assertIn("signed it already", self.expect(1, "sign", str(path), "--yes", "--key", "bob").stderr)
+        self.assertIn("nothing was signed", self.expect(1, "sign", str(path), "--key", "alice").stderr)
+        whole = json.loads(path.read_text())
+        self.assertEqual(len({s["key"] for s in whole["request"]["signatures"]}), 2)
+
+        def bent(expected, change):
+            request = json.loads(json.dumps(whole))
+            change(request["request"])
+            path.write_text(json.dumps(request))
+            for command in (["sign", str(path), "--yes", "--key", "alice"], ["run", "--signed", str(path), "--yes"]):
+                self.assertIn(expected, self.expect(1, *command).stderr)
+
+        other = "f" if whole["request"]["signatures"][1]["signature"][0] != "f" else "e"
+        bent("is not good", lambda r: r["signatures"][1].update(signature=other + r["signatures"][1]["signature"][1:]))
+        bent("wave 1 has 2 hosts", lambda r: [host.update(wave=1) for host in r["hosts"]])
+        bent("are not those of the manifest", lambda r: r["hosts"][0].update(id="ab" * 32))
+        bent("it has 1 hosts", lambda r: r["hosts"].pop())
+        bent("is no request", lambda r: r.update(verb="trust.set"))
+        bent("'policy'", lambda r: r.update(policy="!"))
+        bent("'manifest'", lambda r: r.pop("manifest"))
+        self.assertEqual(self.daemon.seen("submit"), [])
+        path.write_text(json.dumps(whole))
+        self.expect(2, "run", "--signed", str(path), "--yes", "plan.yaml")
+        self.expect(0, "run", "--signed", str(path), "--yes")
+        self.assertEqual(self.daemon.seen("submit"), [{**whole["request"]}])
+
     def test_watch_ends_with_the_rollout(self):
         self.set_up_trust()
         self.set_up_fleet(upgrade("web-a"))
