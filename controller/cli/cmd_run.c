@@ -244,7 +244,7 @@ int ctl_run_plan(struct ctl_cli_globals *globals, const struct ctl_plan_file *fi
 
     if (ctl_preview_ask(globals, file->plan, &preview, &err) < 0)
         return ctl_cli_say_failure(globals, &err);
-    ctl_preview_print(file->plan, &preview, /* colour= */ false, stderr);
+    ctl_preview_print(file->plan, &preview, globals->colour && isatty(STDERR_FILENO) == 1, stderr);
     if (wishes->as_previewed != NULL && !is_as_previewed(file, &preview, wishes->as_previewed))
         return CTL_CLI_ERROR;
     if (decide(&preview, wishes, &exit_code) < 0)

@@ -176,6 +176,15 @@ CORE = [
 ]
 
 WORLD = [
+    # ---- the deny list ----
+    ("denied versions are taken in", "controller/daemon/submit.c",
+     "    if (r > 0)\n        ctl_refuse(call, \"denied\", next, \"%s\", text);\n\n    return r == 0;",
+     "    return r >= 0;"),
+    ("what was taken back is not denied", "controller/daemon/deny.c",
+     "    run->denies = is_taken_back(&run->rollout);\n",
+     "    run->denies = is_taken_back(&run->rollout) && event->type == CTL_ROLLOUT_PAUSE;\n"),
+    ("what was lifted is denied again", "controller/daemon/deny.c",
+     "/* again= */ false, err);", "/* again= */ true, err);"),
     ("a figure counts as bad before its time", "agent/core/figure_watch.c",
      "watch->bad_ms >= limit->for_ms;", "watch->bad_ms >= 0;"),
     ("what the watch finds is taken for minor", "agent/root/job.c",

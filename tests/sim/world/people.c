@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/sim/world/denied.h"
 #include "tests/sim/world/host.h"
 
 enum {
@@ -119,10 +120,14 @@ static void lift_all(void)
     const json_t *row;
     size_t i;
 
-    json_array_foreach (json_object_get(list, "denied"), i, row)
-        json_decref(sim_belayd_ask(json_pack("{s:s, s:O, s:O}", "verb", "deny.lift", "package",
-                                             json_object_get(row, "package"), "version",
-                                             json_object_get(row, "version"))));
+    json_array_foreach (json_object_get(list, "denied"), i, row) {
+        json_t *answer = sim_belayd_ask(json_pack("{s:s, s:O, s:O}", "verb", "deny.lift", "package",
+                                                  json_object_get(row, "package"), "version",
+                                                  json_object_get(row, "version")));
+
+        sim_denied_lifted(row, is_ok(answer));
+        json_decref(answer);
+    }
     json_decref(list);
 }
 
@@ -163,13 +168,18 @@ static void take_answer(struct desk *desk, const json_t *answer)
 static void on_submit(void *userdata, uint64_t argument)
 {
     struct desk *desk = userdata;
-    json_t *answer;
+    json_t *list, *answer;
+    bool is_denied;
 
     desk->ticket = 0;
     if (desk->state != DESK_ASKED)
         return;
     desk->tries++;
+    list = sim_belayd_ask(json_pack("{s:s}", "verb", "deny.list"));
+    is_denied = sim_denied_look(list);
+    json_decref(list);
     answer = sim_belayd_ask(sim_plan_request(&desk->plan));
+    SIM_LAW(!is_denied || !is_ok(answer), "versions that are denied were taken in");
     sim_tell(SIM_CONTROLLER, "plan %u over %u hosts in %u waves is submitted: %s",
              desk->plan.rollout.id[0], desk->plan.rollout.hosts_count,
              desk->plan.rollout.waves_count,
@@ -487,6 +497,7 @@ void sim_people_open(void)
 {
     memset(&people, 0, sizeof(people));
     sim_keys_open();
+    sim_denied_open();
     people.is_revoked = calloc(sim_host_count(), sizeof(*people.is_revoked));
     if (people.is_revoked == NULL)
         sim_broken("no memory for people");

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What was taken back is not installed again until a person lifts it. */
+#include <stdlib.h>
+#include <string.h>
+
 #include "tests/lib/unit.h"
 #include "tests/unit/ctl_daemon/world.h"
 
@@ -58,7 +61,7 @@ static void test_versions_that_hosts_took_back_are_denied_until_lifted(void **st
 {
     const json_t *row;
     json_t *answer;
-    char id[17];
+    char id[17], *text;
 
     world.hosts[0].end = FAKE_REVERTS;
     roll_out(1, "halted", id);
@@ -76,12 +79,15 @@ static void test_versions_that_hosts_took_back_are_denied_until_lifted(void **st
     answer = lift();
     assert_int_equal(json_number(answer, "lifted_count"), 1);
     json_decref(answer);
-    world_restart(&world); /* looks at the rollout once more, and lets lifted be lifted */
-    json_decref(world_ask_verb(&world, "status"));
+    world_restart(&world); /* and whoever goes on with this rollout lets lifted be lifted */
+    json_decref(world_ask_verb(&world, "rollback"));
+    json_decref(world_wait_state(&world, "rolled_back"));
     assert_denied_count(0);
     answer = world_ask_verb(&world, "audit");
-    assert_non_null(strstr(json_dumps(answer, 0), "deny.lift"));
-    assert_non_null(strstr(json_dumps(answer, 0), "deny.add"));
+    text = json_dumps(answer, 0);
+    assert_non_null(strstr(text, "deny.lift"));
+    assert_non_null(strstr(text, "deny.add"));
+    free(text);
     assert_true(json_is_true(json_object_get(answer, "verified")));
     json_decref(answer);
 }
@@ -109,6 +115,28 @@ static void test_a_host_that_never_changed_denies_nothing(void **state)
 
     world.hosts[0].end = FAKE_BLOCKS;
     roll_out(1, "halted", id);
+    assert_denied_count(0);
+}
+
+/* It was started, and turned back while it was being isolated: no package was touched. */
+static void test_a_host_that_turned_back_before_its_package_run_denies_nothing(void **state)
+{
+    static const uint32_t states[] = {PROTO_JOB_ISOLATING, PROTO_JOB_REVERTING, PROTO_JOB_REVERTED};
+    const struct submission_wish wish = world_two_waves(&world);
+    struct fake_host *host = &world.hosts[0];
+    json_t *status;
+    char id[17];
+
+    host->end = FAKE_SILENT;
+    world_submit(&world, &wish, id);
+    while (host->starts == 0)
+        world_turn(&world);
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+        world_report(&world, host,
+                     &(struct proto_report){.moment = PROTO_MOMENT_STATE, .state = states[i]});
+    status = world_wait_state(&world, "halted");
+    assert_string_equal(json_word(json_host(status, "web1"), "state"), "reverted");
+    json_decref(status);
     assert_denied_count(0);
 }
 
@@ -157,6 +185,7 @@ int main(void)
         DENY_TEST(test_versions_that_hosts_took_back_are_denied_until_lifted),
         DENY_TEST(test_what_people_took_back_is_denied_at_once),
         DENY_TEST(test_a_host_that_never_changed_denies_nothing),
+        DENY_TEST(test_a_host_that_turned_back_before_its_package_run_denies_nothing),
         DENY_TEST(test_one_host_taken_back_proves_too_little),
         DENY_TEST(test_people_deny_and_lift_by_hand),
     };
