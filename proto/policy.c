@@ -14,6 +14,14 @@ static const struct proto_field wave_fields[] = {
 };
 static const struct proto_schema wave_schema = PROTO_SCHEMA(struct proto_policy_wave, wave_fields);
 
+static const struct proto_field window_fields[] = {
+    PROTO_FIELD_U64_MAX(struct proto_policy_window, days, 127),
+    PROTO_FIELD_U64_MAX(struct proto_policy_window, from_minutes, 24 * 60 - 1),
+    PROTO_FIELD_U64_MAX(struct proto_policy_window, for_minutes, PROTO_POLICY_WEEK_MINUTES),
+};
+static const struct proto_schema window_schema =
+    PROTO_SCHEMA(struct proto_policy_window, window_fields);
+
 #define P struct proto_policy
 
 static const struct proto_field policy_fields[] = {
@@ -26,6 +34,7 @@ static const struct proto_field policy_fields[] = {
     PROTO_FIELD_U64_MAX(P, budget, PROTO_POLICY_HOSTS_MAX),
     PROTO_FIELD_BOOL(P, first_alone),
     PROTO_FIELD_LIST(P, waves, PROTO_POLICY_WAVES_MAX, &wave_schema),
+    PROTO_FIELD_LIST(P, windows, PROTO_POLICY_WINDOWS_MAX, &window_schema),
     PROTO_FIELD_U64_MAX(P, approvals, PROTO_POLICY_APPROVALS_MAX),
     PROTO_FIELD_ENUM(P, approvals_by, PROTO_ROLE_COMMANDER),
     PROTO_FIELD_U64(P, approval_ms),
@@ -82,6 +91,25 @@ static int check_waves(const struct proto_policy *p, int code, struct bl_error *
     return 0;
 }
 
+static int check_windows(const struct proto_policy *p, int code, struct bl_error *err)
+{
+    uint64_t longest_minutes = 0;
+
+    for (uint32_t i = 0; i < p->windows_count; i++) {
+        if (p->windows[i].days == 0 || p->windows[i].for_minutes == 0)
+            return bl_fail(err, code, "windows[%u]: is never open", i);
+        if (p->windows[i].for_minutes > longest_minutes)
+            longest_minutes = p->windows[i].for_minutes;
+    }
+    if (p->windows_count > 0 && longest_minutes * 60000 < p->job_ms) {
+        return bl_fail(
+            err, code, "windows: the longest is %llu minutes, and a host may need %llu at worst",
+            (unsigned long long)longest_minutes, (unsigned long long)(p->job_ms + 59999) / 60000);
+    }
+
+    return 0;
+}
+
 static int check_policy(const struct proto_policy *p, int code, struct bl_error *err)
 {
     int r = 0;
@@ -94,6 +122,8 @@ static int check_policy(const struct proto_policy *p, int code, struct bl_error 
         r = check_times(p, code, err);
     if (r >= 0)
         r = check_waves(p, code, err);
+    if (r >= 0)
+        r = check_windows(p, code, err);
 
     return r < 0 ? bl_wrap(err, "policy") : 0;
 }

@@ -16,6 +16,8 @@ enum {
     PROTO_POLICY_FORMAT = 1,
     PROTO_POLICY_BYTES_MAX = 64 * 1024,
     PROTO_POLICY_WAVES_MAX = 64,
+    PROTO_POLICY_WINDOWS_MAX = 16,
+    PROTO_POLICY_WEEK_MINUTES = 7 * 24 * 60,
     PROTO_POLICY_HOSTS_MAX = 20000, /* over all waves */
     PROTO_POLICY_APPROVALS_MAX = 8, /* of one wave */
 };
@@ -32,6 +34,12 @@ enum proto_otherwise { /* when nobody answers a severe failure in time */
     PROTO_OTHERWISE_ROLLBACK,
 };
 
+struct proto_policy_window { /* of each week, in UTC */
+    uint64_t days;           /* on which it begins: bit 0 is Monday; at least one */
+    uint64_t from_minutes;   /* of the day */
+    uint64_t for_minutes;    /* 1 to a whole week */
+};
+
 struct proto_policy {
     uint64_t format;           /* PROTO_POLICY_FORMAT */
     uint64_t stage_ms;         /* a host that has not staged by then is lost */
@@ -43,6 +51,8 @@ struct proto_policy {
     bool first_alone;          /* one host at a time, until one is committed */
     struct proto_policy_wave *waves;
     uint32_t waves_count;
+    struct proto_policy_window *windows; /* hosts start only in these; none = any time */
+    uint32_t windows_count;
 
     /* people */
     uint64_t approvals;    /* that each wave after the first needs */

@@ -11,8 +11,9 @@
 #include "controller/cli/link.h"
 #include "controller/cli/say.h"
 #include "controller/cli/signed_doc.h"
-#include "controller/cli/status_view.h"
+#include "controller/cli/terminal.h"
 #include "controller/cli/values.h"
+#include "controller/outside/groups.h"
 #include "controller/outside/json.h"
 #include "controller/outside/out.h"
 #include "controller/plan/plan.h"
@@ -110,9 +111,14 @@ static void show_reach(const json_t *status, const struct subject *subject, FILE
     (void)fputc('\n', to);
     if (subject->about == PROTO_APPROVAL_WAVE) {
         const json_t *wave = json_array_get(json_object_get(status, "waves"), subject->number - 1);
+        const json_t *blast = json_object_get(status, "blast");
 
-        (void)fprintf(to, "  %-9s %" PRId64 " more hosts\n", "then",
-                      ctl_json_number(wave, "hosts_count"));
+        (void)fprintf(to, "  %-9s ", "then");
+        if (ctl_json_number(blast, "wave") == (int64_t)subject->number)
+            ctl_out_put(to, ctl_json_text(blast, "text"));
+        else
+            (void)fprintf(to, "%" PRId64 " more hosts", ctl_json_number(wave, "hosts_count"));
+        (void)fputc('\n', to);
     }
 }
 
@@ -183,7 +189,7 @@ static void say_next(const struct subject *subject, const char *rollout)
 static int send(struct ctl_cli_globals *globals, const struct proto_buffer *file,
                 const struct subject *subject, const char *rollout)
 {
-    const struct ctl_view view = {.colour = globals->colour, .now = bl_wall_now()};
+    const struct ctl_view view = ctl_terminal_view(globals);
     BL_AUTO_FREE char *text = ctl_base64(file->data, file->size_bytes);
     CTL_AUTO_JSON *answer = NULL;
     struct bl_error err = {0};
@@ -196,6 +202,7 @@ static int send(struct ctl_cli_globals *globals, const struct proto_buffer *file
                     &err) < 0)
         return ctl_cli_say_failure(globals, &err);
     if (globals->json) {
+        (void)json_object_set_new(answer, "groups", ctl_groups_of(answer));
         ctl_cli_out_answer(answer);
     } else {
         ctl_view_status(answer, &view, stdout);

@@ -4,6 +4,7 @@
 
 #include "controller/cli/commands.h"
 #include "controller/cli/plan_file.h"
+#include "controller/cli/preview.h"
 #include "controller/cli/say.h"
 #include "controller/outside/json.h"
 #include "controller/outside/out.h"
@@ -98,6 +99,7 @@ static void print_good(const char *path, const struct ctl_plan *plan)
     (void)printf(", %u wave%s\n", (unsigned)plan->waves_count, plan->waves_count == 1 ? "" : "s");
     (void)printf("way back: %s\n", ctl_plan_describe_revert(plan));
     print_derived(plan);
+    ctl_windows_print(plan, stdout);
     print_rounding(plan);
     print_excluded(plan);
     print_lightly_taken(plan);

@@ -4,6 +4,7 @@
 enum {
     MINUTE_MS = 60 * 1000,
     DAY_MS = 24 * 60 * MINUTE_MS,
+    WEEK_MS = 7 * DAY_MS,
 };
 
 void ctl_limits_of(const struct ctl_plan *plan, const struct ctl_preview *preview,
@@ -13,14 +14,15 @@ void ctl_limits_of(const struct ctl_plan *plan, const struct ctl_preview *previe
     struct ctl_limits limits;
 
     limits.stage_ms = plan->stage_within_ms + plan->lost_after_ms;
-    limits.job_ms = plan->quiesce.wait_ms + plan->change_within_ms + 2 * ctl_plan_verify_ms(plan) +
-                    2 * plan->confirm_within_ms + plan->watch_ms + plan->lost_after_ms;
+    limits.job_ms = ctl_plan_job_ms(plan);
     limits.revert_ms = 2 * plan->change_within_ms + plan->lost_after_ms;
     limits.valid_ms = DAY_MS + limits.stage_ms;
     for (uint32_t i = 0; i < preview->wave_count; i++) {
         int64_t rounds = ctl_plan_rounds(plan, budget, i, preview->waves[i].host_count);
 
         limits.valid_ms += rounds * (limits.job_ms + limits.revert_ms) + plan->soak_ms;
+        if (plan->windows_count > 0)
+            limits.valid_ms += rounds * WEEK_MS; /* at worst a window of each week */
     }
     *ret_limits = limits;
 }
@@ -29,6 +31,7 @@ int ctl_policy_build(const struct ctl_plan *plan, const struct ctl_preview *prev
                      struct proto_buffer *ret_policy, struct bl_error *err)
 {
     struct proto_policy_wave waves[CTL_PLAN_WAVES_MAX];
+    struct proto_policy_window windows[CTL_PLAN_WINDOWS_MAX];
     struct proto_policy policy = {
         .format = PROTO_POLICY_FORMAT,
         .soak_ms = (uint64_t)plan->soak_ms,
@@ -37,6 +40,8 @@ int ctl_policy_build(const struct ctl_plan *plan, const struct ctl_preview *prev
         .first_alone = plan->first == CTL_PLAN_FIRST_ALONE,
         .waves = waves,
         .waves_count = preview->wave_count,
+        .windows = windows,
+        .windows_count = plan->windows_count,
         .approvals = plan->approvals.waves,
         .approvals_by = plan->approvals.by,
         .approval_ms = (uint64_t)plan->approvals.expires_ms,
@@ -55,6 +60,11 @@ int ctl_policy_build(const struct ctl_plan *plan, const struct ctl_preview *prev
     for (uint32_t i = 0; i < preview->wave_count; i++) {
         waves[i].hosts_count = preview->waves[i].host_count;
         waves[i].failures_allowed = preview->waves[i].failures_allowed;
+    }
+    for (uint32_t i = 0; i < plan->windows_count; i++) {
+        windows[i] = (struct proto_policy_window){.days = plan->windows[i].days,
+                                                  .from_minutes = plan->windows[i].from_minutes,
+                                                  .for_minutes = plan->windows[i].for_minutes};
     }
 
     return proto_policy_encode(&policy, ret_policy, err);

@@ -66,6 +66,10 @@ void ctl_preview_block_denied(json_t *answers, const json_t *denied);
 
 /* What this wave would touch (controller/outside/blast.h); NULL when the fleet is not known. */
 json_t *ctl_preview_blast(const struct ctl_preview *preview, uint32_t wave);
+/* When hosts may start, in UTC and by the clock of this desk; nothing without windows. */
+void ctl_windows_print(const struct ctl_plan *plan, FILE *to);
+/* A list of texts. */
+json_t *ctl_windows_to_json(const struct ctl_plan *plan);
 
 void ctl_preview_release(struct ctl_preview *preview);
 #define CTL_AUTO_PREVIEW BL_CLEANUP(ctl_preview_release) struct ctl_preview

@@ -191,6 +191,7 @@ static void print_waves(const struct ctl_plan *plan, const struct ctl_preview *p
     }
     if (plan->first == CTL_PLAN_FIRST_ALONE && preview->target_count > 1)
         (void)fputs("the first host goes alone, until it is committed\n", to);
+    ctl_windows_print(plan, to);
     for (uint32_t i = 0; i < preview->wave_count; i++) {
         const struct ctl_plan_wave *wave = &preview->waves[i];
 
@@ -336,6 +337,7 @@ json_t *ctl_preview_to_json(const struct ctl_plan *plan, const struct ctl_previe
         (int)ctl_plan_failures_allowed(plan, preview->target_count), "packages_count",
         totals_to_json(preview));
     (void)json_object_set_new(document, "timeline", ctl_preview_timeline_to_json(plan, preview));
+    (void)json_object_set_new(document, "windows", ctl_windows_to_json(plan));
     (void)json_object_set_new(document, "budget",
                               json_integer(ctl_plan_budget(plan, preview->target_count)));
     (void)json_object_set_new(

@@ -78,8 +78,14 @@ static void put_holds(const json_t *status, const struct ctl_view *view, struct 
     const json_t *hold;
     size_t i;
 
-    json_array_foreach (json_object_get(status, "holds"), i, hold)
-        put_field(canvas, view, "held", CTL_STYLE_BUSY, ctl_json_text(hold, "reason"));
+    json_array_foreach (json_object_get(status, "holds"), i, hold) {
+        const char *until = ctl_json_text(hold, "until");
+        char text[512];
+
+        (void)snprintf(text, sizeof(text), "%s%s%s", ctl_json_text(hold, "reason"),
+                       until[0] != '\0' ? "; until " : "", until);
+        put_field(canvas, view, "held", CTL_STYLE_BUSY, text);
+    }
 }
 
 /* "2 of a budget of 5: under way, failed or lost"; nothing without a budget. */

@@ -13,6 +13,8 @@ enum {
     GROUP_MIN = 3, /* fewer hosts of one cause are a line each */
     GROUP_ROWS_MAX = 3,
     GROUP_INDENT = 6,
+    NAMES_MAX = 40, /* of a group: the JSON has all */
+    NAMES_BYTES = 4096,
     STATE_COLUMNS_MAX = 44,
     REASON_ROWS_MAX = 6,
     TABLE_ROWS_MIN = 3, /* a gap, the head, a host */
@@ -68,6 +70,28 @@ void ctl_view_describe_more(const json_t *host, char *ret_text, size_t text_byte
 
 /* ---- groups ---- */
 
+/* "hosts h1, h2, h3, … 55 more": where there is room for it. */
+static void put_group_hosts(const json_t *group, struct ctl_canvas *canvas)
+{
+    const json_t *names = json_object_get(group, "hosts"), *name;
+    char text[NAMES_BYTES] = "";
+    size_t used = 0, i;
+
+    json_array_foreach (names, i, name) {
+        const char *word = json_string_value(name);
+
+        if (i == NAMES_MAX || used + strlen(word) + 32 > sizeof(text)) {
+            (void)snprintf(text + used, sizeof(text) - used, ", … %zu more",
+                           json_array_size(names) - i);
+            break;
+        }
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", i > 0 ? ", " : "", word);
+    }
+    ctl_canvas_fill(canvas, GROUP_INDENT);
+    ctl_canvas_put(canvas, CTL_STYLE_FAINT, "hosts ");
+    ctl_canvas_wrap(canvas, GROUP_INDENT, CTL_CANVAS_ENDLESS, CTL_STYLE_PLAIN, text);
+}
+
 static void put_group(const json_t *group, bool is_screen, struct ctl_canvas *canvas)
 {
     const char *at = ctl_json_text(group, "first_at"), *reason = ctl_json_text(group, "reason");
@@ -86,6 +110,8 @@ static void put_group(const json_t *group, bool is_screen, struct ctl_canvas *ca
     ctl_canvas_put(canvas, CTL_STYLE_FAINT, "; next: ");
     ctl_canvas_put(canvas, CTL_STYLE_STRONG, ctl_json_text(group, "next"));
     ctl_canvas_end_line(canvas);
+    if (!is_screen)
+        put_group_hosts(group, canvas);
 }
 
 void ctl_view_groups(const json_t *groups, uint32_t rows_max, struct ctl_canvas *canvas)

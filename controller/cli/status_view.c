@@ -16,6 +16,7 @@
 enum {
     TIME_TEXT_BYTES = 9, /* "06:40:12" */
     NUMBER_BYTES = 24,
+    STATE_BYTES = 96,
     WAVES_ROWS_MIN = 3, /* of the table of waves, however low the screen */
     NARROW_COLUMNS = 76,
     FEW_ROWS = 16,
@@ -95,18 +96,49 @@ static const char *number(int64_t value, char ret_text[NUMBER_BYTES])
     return ret_text;
 }
 
-/* In which state a wave is for people: what a status calls running is held when nothing starts. */
-static const char *wave_state(const json_t *status, const json_t *wave)
+/* How many people have said that this wave may start, and still mean it. */
+static int64_t count_approvals(const json_t *status, int64_t wave, struct bl_wall now)
+{
+    const json_t *given = json_object_get(json_object_get(status, "approvals"), "given"), *one;
+    int64_t count = 0;
+    size_t i;
+
+    json_array_foreach (given, i, one) {
+        count += strcmp(ctl_json_text(one, "about"), "wave") == 0 &&
+                 ctl_json_number(one, "number") == wave &&
+                 ctl_json_instant(one, "not_after") > now.ms;
+    }
+
+    return count;
+}
+
+/* Nothing new starts: that concerns the wave that would start next, if the status knows it. */
+static bool is_held_wave(const json_t *status, int64_t wave)
+{
+    const json_t *blast = json_object_get(status, "blast");
+
+    if (json_array_size(json_object_get(status, "holds")) == 0 && !ctl_json_bool(status, "paused"))
+        return false;
+
+    return wave == (json_is_object(blast) ? ctl_json_number(blast, "wave")
+                                          : ctl_json_number(status, "wave"));
+}
+
+/* For people: what a status calls waiting may wait for them, or be held. */
+static void wave_state(const json_t *status, const json_t *wave, struct bl_wall now,
+                       char ret_text[STATE_BYTES])
 {
     const char *state = ctl_json_text(wave, "state");
-    bool is_held =
-        json_array_size(json_object_get(status, "holds")) > 0 || ctl_json_bool(status, "paused");
+    int64_t index = ctl_json_number(wave, "wave");
+    int64_t needed = ctl_json_number(json_object_get(status, "approvals"), "needed");
+    bool waits = strcmp(state, "waiting") == 0;
+    bool is_held = is_held_wave(status, index) && (waits || strcmp(state, "running") == 0);
 
-    if (is_held && ctl_json_number(wave, "wave") == ctl_json_number(status, "wave") &&
-        (strcmp(state, "running") == 0 || strcmp(state, "waiting") == 0))
-        return "held";
-
-    return state;
+    if (waits && index > 1 && needed > 0)
+        (void)snprintf(ret_text, STATE_BYTES, "%sapproved %" PRId64 "/%" PRId64,
+                       is_held ? "held, " : "", count_approvals(status, index, now), needed);
+    else
+        (void)snprintf(ret_text, STATE_BYTES, "%.40s", is_held ? "held" : state);
 }
 
 static void add_wave(const json_t *status, const json_t *wave, const struct ctl_view *view,
@@ -116,18 +148,18 @@ static void add_wave(const json_t *status, const json_t *wave, const struct ctl_
     struct wave_count count = count_wave(json_object_get(status, "hosts"), index);
     int64_t soak_end_ms = ctl_json_instant(status, "soak_end");
     bool soaks = strcmp(ctl_json_text(wave, "state"), "soaking") == 0;
-    char cells[9][NUMBER_BYTES], soak[CTL_VIEW_DURATION_BYTES] = "-";
+    char cells[9][NUMBER_BYTES], soak[CTL_VIEW_DURATION_BYTES] = "-", state[STATE_BYTES];
 
     if (soaks && soak_end_ms > view->now.ms)
         ctl_view_duration(soak_end_ms - view->now.ms, soak);
-    ctl_table_row(table,
-                  (const char *const[]){number(index, cells[0]),
-                                        number(ctl_json_number(wave, "hosts_count"), cells[1]),
-                                        number(count.now, cells[2]), number(count.done, cells[3]),
-                                        number(count.good, cells[4]), number(count.bad, cells[5]),
-                                        number(count.lost, cells[6]), number(count.back, cells[7]),
-                                        number(ctl_json_number(wave, "failures_allowed"), cells[8]),
-                                        soak, wave_state(status, wave)});
+    wave_state(status, wave, view->now, state);
+    ctl_table_row(
+        table,
+        (const char *const[]){
+            number(index, cells[0]), number(ctl_json_number(wave, "hosts_count"), cells[1]),
+            number(count.now, cells[2]), number(count.done, cells[3]), number(count.good, cells[4]),
+            number(count.bad, cells[5]), number(count.lost, cells[6]), number(count.back, cells[7]),
+            number(ctl_json_number(wave, "failures_allowed"), cells[8]), soak, state});
 }
 
 /* The waves around the present one, when not all have room. */
@@ -168,6 +200,7 @@ static void put_waves(const json_t *status, const struct ctl_view *view, uint32_
 static void put_footer(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas)
 {
     const json_t *leases = json_object_get(status, "leases");
+    int64_t ssh_lock, quiesce;
 
     if (view->notice != NULL) {
         ctl_canvas_put(canvas, CTL_STYLE_BAD, view->notice);
@@ -175,10 +208,12 @@ static void put_footer(const json_t *status, const struct ctl_view *view, struct
     }
     if (!view->is_watched)
         return;
-    if (leases != NULL)
+    ssh_lock = ctl_json_number(leases, "ssh_lock");
+    quiesce = ctl_json_number(leases, "quiesce");
+    if (ssh_lock > 0 || quiesce > 0)
         ctl_canvas_format(canvas, CTL_STYLE_FAINT,
                           "leases: SSH locked on %" PRId64 ", jobs paused on %" PRId64 " · ",
-                          ctl_json_number(leases, "ssh_lock"), ctl_json_number(leases, "quiesce"));
+                          ssh_lock, quiesce);
     ctl_canvas_put(canvas, CTL_STYLE_FAINT, "Ctrl-C ends only the watching");
     ctl_canvas_end_line(canvas);
 }

@@ -212,7 +212,8 @@ static bool advance_once(struct ctl_rollout *rollout, struct bl_mono now,
         return true;
     case CTL_ROLLOUT_SOAKING:
         /* Open again: a host that is taken back. */
-        if (rollout->holds != 0 || ctl_rollout_open_count(rollout, rollout->wave + 1) > 0 ||
+        if ((rollout->holds & ~(uint32_t)CTL_HOLDS_BY_CLOCK) != 0 ||
+            ctl_rollout_open_count(rollout, rollout->wave + 1) > 0 ||
             !bl_mono_reached(now, rollout->soak_end))
             return false;
         end_soak(rollout, effects);
@@ -363,6 +364,9 @@ static void dispatch(struct ctl_rollout *rollout, const struct ctl_rollout_event
     case CTL_ROLLOUT_ANSWER:
         ctl_alarm_answer(rollout, event, effects);
         break;
+    case CTL_ROLLOUT_FREEZE:
+        ctl_window_freeze(rollout, event, effects);
+        break;
     }
 }
 
@@ -375,13 +379,16 @@ static struct bl_mono earlier(struct bl_mono a, struct bl_mono b)
 }
 
 /* When the next TIME matters; ms 0: never. */
-static struct bl_mono next_wake(const struct ctl_rollout *rollout)
+static struct bl_mono next_wake(const struct ctl_rollout *rollout,
+                                const struct ctl_rollout_event *event)
 {
-    bool is_soaking = rollout->state == CTL_ROLLOUT_SOAKING && rollout->holds == 0 &&
+    bool is_soaking = rollout->state == CTL_ROLLOUT_SOAKING &&
+                      (rollout->holds & ~(uint32_t)CTL_HOLDS_BY_CLOCK) == 0 &&
                       ctl_rollout_open_count(rollout, rollout->wave + 1) == 0;
     struct bl_mono wake_at = earlier(rollout->wake_at, rollout->alarm.deadline);
 
     wake_at = earlier(wake_at, ctl_approval_wake(rollout));
+    wake_at = earlier(wake_at, ctl_window_wake(rollout, event));
 
     return is_soaking ? earlier(wake_at, rollout->soak_end) : wake_at;
 }
@@ -408,7 +415,7 @@ static void refresh_reason(struct ctl_rollout *rollout)
 void ctl_rollout_step(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
                       struct ctl_rollout_effects *effects)
 {
-    int64_t wake_before_ms = next_wake(rollout).ms;
+    int64_t wake_before_ms = next_wake(rollout, event).ms;
     uint32_t state_before = rollout->state, wave_before = rollout->wave;
     uint32_t holds_before = rollout->holds;
     bool is_wake_spent = event->type == CTL_ROLLOUT_TIME || event->type == CTL_ROLLOUT_RESTART;
@@ -417,15 +424,16 @@ void ctl_rollout_step(struct ctl_rollout *rollout, const struct ctl_rollout_even
     effects->count = 0;
     effects->changed = false;
     dispatch(rollout, event, effects);
-    while (advance_once(rollout, event->now, effects))
-        continue;
+    do {
+        ctl_window_update(rollout, event->wall, effects);
+    } while (advance_once(rollout, event->now, effects));
     if (effects->changed)
         refresh_reason(rollout);
 
     if (rollout->state != state_before || rollout->wave != wave_before ||
         rollout->holds != holds_before)
         (void)ctl_host_emit(effects, CTL_ROLLOUT_CHANGED, CTL_ROLLOUT_ALL);
-    wake_at = next_wake(rollout);
+    wake_at = next_wake(rollout, event);
     if (wake_at.ms != 0 && (is_wake_spent || wake_at.ms != wake_before_ms))
         ctl_host_emit(effects, CTL_ROLLOUT_WAKE, CTL_ROLLOUT_ALL)->wake_at = wake_at;
     ctl_rollout_check_counts(rollout);

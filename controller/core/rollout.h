@@ -7,6 +7,7 @@
 
 #include "common/attr.h"
 #include "common/clock.h"
+#include "controller/core/window.h"
 #include "proto/words.h"
 
 /*
@@ -95,6 +96,8 @@ struct ctl_rollout_limits {
     uint32_t otherwise; /* enum ctl_otherwise, when nobody answers; 0 = as STOP */
     uint32_t budget;    /* under way + failed + lost never grow above it by a start; 0 = no limit */
     bool first_alone;   /* one host at a time, until one is committed */
+    struct ctl_window windows[CTL_WINDOWS_MAX]; /* a start needs job_ms in one; none = any time */
+    uint32_t windows_count;
 };
 
 enum ctl_otherwise { /* stored: never renumbered */
@@ -138,6 +141,8 @@ struct ctl_rollout {
     uint32_t next_start;      /* nobody of the wave before this place can be started */
     bool is_proven;           /* a host was committed; never taken back */
     bool submitted;
+    bool is_frozen; /* as FREEZE told last; over at `frozen_until`, ms 0 = never by itself */
+    struct bl_wall frozen_until;
     uint32_t holds; /* bits of enum ctl_hold: any of them, and nothing new starts */
     bool aborted;
     struct bl_mono wake_at; /* no host's deadline is earlier; ms 0 = none has one */
@@ -159,11 +164,14 @@ enum ctl_hold {
     CTL_HOLD_GATE = 1U << 2,
     CTL_HOLD_APPROVAL = 1U << 3,
     CTL_HOLD_ANSWER = 1U << 4,
+    CTL_HOLD_FREEZE = 1U << 5, /* of the whole controller */
 };
 enum {
-    CTL_HOLD_COUNT = 5
+    CTL_HOLD_COUNT = 6
 };
 /* These end by somebody's word only: `belay status --wait` ends with 4. */
+/* These are about starts alone: a wave that ran is soaked and a rollout ends all the same. */
+#define CTL_HOLDS_BY_CLOCK   (CTL_HOLD_WINDOW | CTL_HOLD_FREEZE)
 #define CTL_HOLDS_FOR_PEOPLE (CTL_HOLD_PERSON | CTL_HOLD_GATE | CTL_HOLD_APPROVAL | CTL_HOLD_ANSWER)
 
 enum ctl_rollout_event_type { /* stored: never renumbered */
@@ -190,7 +198,9 @@ enum ctl_rollout_event_type { /* stored: never renumbered */
     CTL_ROLLOUT_APPROVE = 12,
     /* To severe failure `number`: `yes`, everything goes back; or what was changed stays. */
     CTL_ROLLOUT_ANSWER = 13,
-    CTL_ROLLOUT_EVENT_LAST = CTL_ROLLOUT_ANSWER,
+    /* `yes`: nothing starts on this controller, until `until` (ms 0: until that is taken back). */
+    CTL_ROLLOUT_FREEZE = 16,
+    CTL_ROLLOUT_EVENT_LAST = CTL_ROLLOUT_FREEZE,
 };
 
 struct ctl_rollout_event {
@@ -267,6 +277,9 @@ bool ctl_host_state_may_follow(uint32_t from, uint32_t to);
 const char *ctl_hold_code(enum ctl_hold hold);
 const char *ctl_hold_reason(enum ctl_hold hold);
 const char *ctl_hold_command(enum ctl_hold hold);
+
+/* How long until a host may start by the windows; 0 = now, CTL_WINDOW_FOR_EVER = never. */
+int64_t ctl_rollout_window_wait_ms(const struct ctl_rollout *rollout, struct bl_wall wall);
 
 /* How many hosts are in each state; the sum is always host_count. */
 void ctl_rollout_count(const struct ctl_rollout *rollout,

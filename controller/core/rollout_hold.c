@@ -10,11 +10,13 @@ struct hold {
 
 static const struct hold holds[CTL_HOLD_COUNT] = {
     {"paused", "a person paused it: nothing new starts, what runs goes on", "belay resume"},
-    {"window", "outside of the times that the plan gives for starts", "belay watch"},
+    {"window", "outside of the windows of the plan, or too little is left of one for a whole job",
+     "belay watch"},
     {"gate", "a gate is not good", "belay why"},
     {"approval", "the next wave needs an approval", "belay approve"},
     {"answer", "people are asked what a severe failure is answered with",
      "belay approve --rollback"},
+    {"freeze", "a change freeze of the whole controller", "belay watch"},
 };
 
 static const struct hold *find(enum ctl_hold hold)

@@ -62,6 +62,17 @@ bool ctl_rollout_is_used_up(const struct ctl_rollout *rollout);
 /* Nobody was committed yet, and the plan wants the first one alone. */
 bool ctl_rollout_goes_alone(const struct ctl_rollout *rollout);
 
+/* ---- windows and freezes ---- */
+
+void ctl_window_freeze(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
+                       struct ctl_rollout_effects *effects);
+/* Keeps both holds in step with the time. */
+void ctl_window_update(struct ctl_rollout *rollout, struct bl_wall wall,
+                       struct ctl_rollout_effects *effects);
+/* When that changes next by itself; ms 0: never. */
+struct bl_mono ctl_window_wake(const struct ctl_rollout *rollout,
+                               const struct ctl_rollout_event *event);
+
 /* ---- rollback ---- */
 
 void ctl_rollout_roll_back(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,

@@ -2,6 +2,7 @@
 #include "controller/daemon/pace.h"
 
 _Static_assert((int)PROTO_POLICY_WAVES_MAX == (int)CTL_ROLLOUT_WAVES_MAX, "what is signed can run");
+_Static_assert((int)PROTO_POLICY_WINDOWS_MAX == (int)CTL_WINDOWS_MAX, "what is signed can run");
 _Static_assert((int)PROTO_POLICY_HOSTS_MAX == (int)CTL_ROLLOUT_HOSTS_MAX, "what is signed can run");
 
 _Static_assert((int)PROTO_OTHERWISE_STOP == (int)CTL_OTHERWISE_STOP, "the same words");
@@ -28,5 +29,12 @@ void ctl_pace_of(const struct proto_policy *policy, struct ctl_pace *ret_pace)
         pace.waves[i].failures_allowed = (uint32_t)policy->waves[i].failures_allowed;
         pace.host_count += pace.waves[i].host_count;
     }
+    for (uint32_t i = 0; i < policy->windows_count; i++) {
+        pace.limits.windows[i] =
+            (struct ctl_window){.days = (uint32_t)policy->windows[i].days,
+                                .from_minutes = (uint32_t)policy->windows[i].from_minutes,
+                                .for_minutes = (uint32_t)policy->windows[i].for_minutes};
+    }
+    pace.limits.windows_count = policy->windows_count;
     *ret_pace = pace;
 }

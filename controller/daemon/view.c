@@ -143,6 +143,27 @@ static json_t *view_holds(uint32_t holds)
     return view;
 }
 
+/* With the instants at which those by the clock end by themselves. */
+static json_t *view_run_holds(const struct ctl_rollout *rollout)
+{
+    const struct bl_wall now = bl_wall_now();
+    json_t *view = view_holds(rollout->holds), *hold;
+    size_t i;
+
+    json_array_foreach (view, i, hold) {
+        const char *code = json_string_value(json_object_get(hold, "code"));
+        struct bl_wall until = {0};
+
+        if (strcmp(code, ctl_hold_code(CTL_HOLD_FREEZE)) == 0)
+            until = rollout->frozen_until;
+        if (strcmp(code, ctl_hold_code(CTL_HOLD_WINDOW)) == 0)
+            until.ms = now.ms + ctl_rollout_window_wait_ms(rollout, now);
+        (void)json_object_set_new(hold, "until", ctl_view_wall(until));
+    }
+
+    return view;
+}
+
 static json_t *view_counts(const struct ctl_rollout *rollout)
 {
     uint32_t counts[CTL_HOST_STATE_LAST + 1];
@@ -292,7 +313,7 @@ json_t *ctl_view_status(const struct ctl_engine *engine, const struct ctl_run *r
         json_decref(hosts);
         return NULL;
     }
-    if (json_object_set_new(view, "holds", view_holds(rollout->holds)) < 0 ||
+    if (json_object_set_new(view, "holds", view_run_holds(rollout)) < 0 ||
         json_object_set_new(view, "wave", json_integer(rollout->wave + 1)) < 0 ||
         json_object_set_new(view, "soak_end", ctl_view_mono(rollout->soak_end)) < 0 ||
         json_object_set_new(view, "counts", view_counts(rollout)) < 0 ||

@@ -204,6 +204,28 @@ void ctl_plan_check_whole(const struct ctl_plan *plan, struct ctl_plan_problems 
     }
 }
 
+void ctl_plan_check_filled(const struct ctl_plan *plan, struct ctl_plan_problems *problems)
+{
+    const int64_t needed_ms = ctl_plan_job_ms(plan);
+    int64_t longest_ms = 0;
+    char longest[64], needed[64];
+
+    for (uint32_t i = 0; i < plan->windows_count; i++) {
+        int64_t for_ms = (int64_t)plan->windows[i].for_minutes * 60 * 1000;
+
+        longest_ms = for_ms > longest_ms ? for_ms : longest_ms;
+    }
+    if (plan->windows_count == 0 || longest_ms >= needed_ms)
+        return;
+    ctl_plan_format_duration(longest_ms, longest, sizeof(longest));
+    ctl_plan_format_duration(needed_ms, needed, sizeof(needed));
+    problem(
+        plan, problems, "windows",
+        "the longest is %s, and a host may need %s at worst (quiesce.wait, change_within, verify, "
+        "twice confirm_within, watch, lost_after)",
+        longest, needed);
+}
+
 void ctl_plan_format_problem(const char *file, const struct ctl_plan_problem *problem,
                              char *ret_text, size_t text_bytes)
 {

@@ -27,4 +27,7 @@ uint32_t ctl_plan_package_set(const char *word);
 /* What no single field can tell: values that contradict each other. */
 void ctl_plan_check_whole(const struct ctl_plan *plan, struct ctl_plan_problems *problems);
 
+/* What can only be judged when nothing is missing any more: windows and the time that a job takes. */
+void ctl_plan_check_filled(const struct ctl_plan *plan, struct ctl_plan_problems *problems);
+
 #endif

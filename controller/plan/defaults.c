@@ -340,6 +340,12 @@ int64_t ctl_plan_verify_ms(const struct ctl_plan *plan)
     return verify->settle_ms + again * verify->every_ms + hooks_ms + logs_ms;
 }
 
+int64_t ctl_plan_job_ms(const struct ctl_plan *plan)
+{
+    return plan->quiesce.wait_ms + plan->change_within_ms + 2 * ctl_plan_verify_ms(plan) +
+           2 * plan->confirm_within_ms + plan->watch_ms + plan->lost_after_ms;
+}
+
 const char *ctl_plan_describe_revert(const struct ctl_plan *plan)
 {
     return plan->revert_class == PROTO_REVERT_FILESYSTEM

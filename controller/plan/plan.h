@@ -23,6 +23,7 @@ enum {
     CTL_PLAN_HOSTS_MAX = 4096, /* in `list` or `exclude` */
     CTL_PLAN_LABELS_MAX = 16,
     CTL_PLAN_WAVES_MAX = 64,
+    CTL_PLAN_WINDOWS_MAX = 16,
     CTL_PLAN_DERIVED_MAX = 48,
     CTL_PLAN_GIVEN_MAX = 64,
     CTL_PLAN_FINDINGS_MAX = 64, /* in the table of proto/finding.h */
@@ -62,6 +63,12 @@ struct ctl_plan_http { /* verify.http */
 struct ctl_plan_log { /* verify.logs; what was not written is "" */
     const char *unit, *file, *bad, *good;
     int64_t within_ms;
+};
+
+struct ctl_plan_window {   /* windows, in UTC */
+    uint32_t days;         /* bit 0 is Monday */
+    uint32_t from_minutes; /* of the day */
+    uint32_t for_minutes;
 };
 
 struct ctl_plan_grade { /* verify.grades */
@@ -176,6 +183,8 @@ struct ctl_plan {
     struct ctl_plan_share failures_allowed;
     struct ctl_plan_share budget; /* 0 = no limit but the wave */
     uint32_t first;               /* enum ctl_plan_first */
+    struct ctl_plan_window windows[CTL_PLAN_WINDOWS_MAX];
+    uint32_t windows_count; /* 0 = any time */
     struct ctl_plan_quiesce quiesce;
     struct ctl_plan_ssh ssh;
     struct ctl_plan_precheck precheck;
@@ -220,6 +229,9 @@ void ctl_plan_release(struct ctl_plan *plan);
 /* How long people are asked: less than what the plan says, so that the way back begins by then. */
 int64_t ctl_plan_answer_ms(const struct ctl_plan *plan);
 
+/* From the order to start to an end state, at worst: all steps and the plan's times. */
+int64_t ctl_plan_job_ms(const struct ctl_plan *plan);
+
 /* How long a host may verify: settle time, samples, and what hooks may wait. */
 int64_t ctl_plan_verify_ms(const struct ctl_plan *plan);
 
@@ -250,6 +262,10 @@ bool ctl_plan_matches(const struct ctl_plan *plan);
  */
 int ctl_plan_targets(const struct ctl_plan *plan, bool only_exclude, char *ret_text,
                      size_t text_bytes, struct bl_error *err) BL_CHECKED;
+
+/* "mon, tue from 22:00 UTC for 4h"; by a clock ahead of UTC: "tue, wed from 00:00 UTC+02:00 for 4h". */
+void ctl_plan_format_window(const struct ctl_plan_window *window, int32_t zone_minutes,
+                            char *ret_text, size_t text_bytes);
 
 /* failures_allowed over `host_count` hosts, rounded down. */
 uint32_t ctl_plan_failures_allowed(const struct ctl_plan *plan, uint32_t host_count);

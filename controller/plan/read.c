@@ -8,6 +8,7 @@
 #include "common/text.h"
 #include "common/yaml.h"
 #include "controller/plan/check.h"
+#include "controller/plan/read_windows.h"
 #include "controller/plan/schema.h"
 #include "proto/manifest.h"
 
@@ -429,6 +430,22 @@ static void read_packages(struct reader *reader, const struct ctl_plan_field *fi
     }
 }
 
+static void read_windows(struct reader *reader, const struct ctl_plan_field *field,
+                         const struct bl_yaml_node *node)
+{
+    struct ctl_plan *plan = reader->plan;
+    uint32_t count = 0;
+
+    if (!begin_list(reader, field, node, &count))
+        return;
+    if (count == 0)
+        problem(reader, node, NULL, "is empty: without 'windows' hosts start at any time");
+    for (const struct bl_yaml_node *item = node->child; item != NULL; item = item->next) {
+        if (ctl_plan_read_window(item, &plan->windows[plan->windows_count], reader->problems))
+            plan->windows_count++;
+    }
+}
+
 static void read_section(struct reader *reader, const struct ctl_plan_field *section,
                          const struct bl_yaml_node *node);
 
@@ -461,6 +478,7 @@ static void read_field(struct reader *reader, const struct ctl_plan_field *field
         [CTL_PLAN_SWITCHED] = read_switched, [CTL_PLAN_GRADES] = read_verify,
         [CTL_PLAN_HTTP] = read_verify,       [CTL_PLAN_SAMPLES] = read_samples,
         [CTL_PLAN_LOGS] = read_verify,       [CTL_PLAN_FIGURES] = read_verify,
+        [CTL_PLAN_WINDOWS] = read_windows,
     };
     struct bl_error err = {0};
 
@@ -563,6 +581,9 @@ int ctl_plan_read(const char *file, const char *data, size_t size_bytes, struct 
                        problems->count == 1 ? "" : "s");
     }
     ctl_plan_fill_defaults(plan);
+    ctl_plan_check_filled(plan, problems);
+    if (problems->count > 0)
+        return bl_fail(err, -EINVAL, "%s: 1 mistake", file);
 
     return 0;
 }

@@ -334,6 +334,7 @@ static const struct ctl_plan_field root_rows[] = {
      .given = CTL_PLAN_GIVEN_FIRST,
      .offset = AT(first),
      CHOICES(firsts)},
+    {.name = "windows", .kind = CTL_PLAN_WINDOWS, .limit = CTL_PLAN_WINDOWS_MAX},
     {.name = "precheck", .kind = CTL_PLAN_SECTION, ROWS(precheck_rows)},
     {.name = "quiesce", .kind = CTL_PLAN_SECTION, ROWS(quiesce_rows)},
     {.name = "ssh_lock",

@@ -26,6 +26,7 @@ enum ctl_plan_kind {
     CTL_PLAN_SAMPLES,  /* verify.samples */
     CTL_PLAN_LOGS,     /* verify.logs */
     CTL_PLAN_FIGURES,  /* verify.figures */
+    CTL_PLAN_WINDOWS,  /* windows */
     CTL_PLAN_SECTION,  /* a map of `fields` */
     CTL_PLAN_SWITCHED, /* a section, or 'no'; bool: not switched off */
     CTL_PLAN_NOT_YET,  /* known to the design, refused by this version */

@@ -25,7 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import planted
 
-COMMON = ["common/check.c", "common/error.c", "common/sm.c", "common/text.c"]
+COMMON = ["common/check.c", "common/condition.c", "common/error.c", "common/sm.c", "common/text.c"]
 CORES = {
     "agent/core": ["tests/sim/job_sim.c"],
     "controller/core": ["tests/sim/rollout_sim.c", "tests/sim/rollout_answers.c", "tests/sim/rollout_hosts.c",

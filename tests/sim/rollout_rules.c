@@ -12,6 +12,7 @@ void world_check_same(const struct world *w, const struct ctl_rollout *a,
     SIM_CHECK(&w->chance, a->state == b->state && a->wave == b->wave);
     SIM_CHECK(&w->chance, a->submitted == b->submitted && a->failed_count == b->failed_count);
     SIM_CHECK(&w->chance, a->holds == b->holds && a->aborted == b->aborted);
+    SIM_CHECK(&w->chance, a->is_frozen == b->is_frozen && a->frozen_until.ms == b->frozen_until.ms);
     SIM_CHECK(&w->chance, a->used_count == b->used_count && a->is_proven == b->is_proven);
     SIM_CHECK(&w->chance, a->active_count == b->active_count && a->next_start == b->next_start);
     SIM_CHECK(&w->chance, a->wake_at.ms == b->wake_at.ms && a->soak_end.ms == b->soak_end.ms);
@@ -84,6 +85,34 @@ static void check_budget(struct world *w, uint32_t index)
     }
     SIM_CHECK(&w->chance, w->limits.budget == 0 || used <= w->limits.budget);
     SIM_CHECK(&w->chance, !w->limits.first_alone || w->is_proven || active == 0);
+}
+
+/* One window, shorter than a day, so that it is enough to look at each day's beginning. */
+static bool is_in_window(const struct world *w)
+{
+    const struct ctl_window *window = &w->limits.windows[0];
+    const int64_t day_ms = 24 * 3600 * 1000, since_monday_ms = w->now_ms + 3 * day_ms;
+
+    for (int64_t day = 0; day < 14; day++) {
+        int64_t begin_ms = since_monday_ms / (7 * day_ms) * 7 * day_ms + (day - 7) * day_ms +
+                           (int64_t)window->from_minutes * 60000;
+        int64_t since_ms = since_monday_ms - begin_ms;
+
+        if ((window->days >> day % 7 & 1) != 0 && since_ms >= 0 &&
+            since_ms + w->limits.job_ms <= (int64_t)window->for_minutes * 60000)
+            return true;
+    }
+
+    return false;
+}
+
+void world_check_clock(const struct world *w, const struct ctl_rollout_event *event)
+{
+    bool is_frozen = w->is_frozen && (w->frozen_until_ms == 0 || w->now_ms < w->frozen_until_ms);
+
+    /* Whoever takes a freeze back lets them start. */
+    SIM_CHECK(&w->chance, !is_frozen || event->type == CTL_ROLLOUT_FREEZE);
+    SIM_CHECK(&w->chance, w->limits.windows_count == 0 || is_in_window(w));
 }
 
 void world_check_order(struct world *w, const struct ctl_rollout_effect *order)

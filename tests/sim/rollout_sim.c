@@ -18,6 +18,10 @@ static void note_stored(struct world *w, const struct ctl_rollout_event *event)
 {
     if (event->type == CTL_ROLLOUT_PAUSE || event->type == CTL_ROLLOUT_RESUME)
         w->is_paused = event->type == CTL_ROLLOUT_PAUSE;
+    if (event->type == CTL_ROLLOUT_FREEZE) {
+        w->is_frozen = event->yes;
+        w->frozen_until_ms = event->until.ms;
+    }
     if (event->type == CTL_ROLLOUT_ABORT)
         w->is_stopped = true;
     if (event->type == CTL_ROLLOUT_ROLLBACK && event->host == CTL_ROLLOUT_ALL)
@@ -111,6 +115,10 @@ static bool take_event(struct world *w, struct ctl_rollout_event event)
     ctl_rollout_step(&w->live, &event, &effects);
     ctl_rollout_check(&w->live);
     tell(w, &event, &effects);
+    for (uint32_t i = 0; i < w->host_count; i++) {
+        if (w->live_hosts[i].started && !hosts_before[i].started)
+            world_check_clock(w, &event);
+    }
     (void)fflush(stdout);
     if (!effects.changed)
         world_check_same(w, &before, &w->live);
@@ -187,7 +195,8 @@ static void people_act(struct world *w)
     static const enum ctl_rollout_event_type acts[] = {
         CTL_ROLLOUT_PAUSE,  CTL_ROLLOUT_RESUME, CTL_ROLLOUT_RESUME,   CTL_ROLLOUT_TIME,
         CTL_ROLLOUT_SUBMIT, CTL_ROLLOUT_ABORT,  CTL_ROLLOUT_ROLLBACK, CTL_ROLLOUT_ROLLBACK,
-        CTL_ROLLOUT_ANSWER, CTL_ROLLOUT_ANSWER, CTL_ROLLOUT_APPROVE,  CTL_ROLLOUT_APPROVE};
+        CTL_ROLLOUT_ANSWER, CTL_ROLLOUT_ANSWER, CTL_ROLLOUT_APPROVE,  CTL_ROLLOUT_APPROVE,
+        CTL_ROLLOUT_FREEZE, CTL_ROLLOUT_FREEZE};
     struct ctl_rollout_event event = {
         .type = acts[sim_below(&w->chance, (uint32_t)(sizeof(acts) / sizeof(acts[0])))],
         .host = CTL_ROLLOUT_ALL,
@@ -197,6 +206,11 @@ static void people_act(struct world *w)
     if (event.type == CTL_ROLLOUT_ANSWER) {
         event.number = w->live.alarm.number + sim_below(&w->chance, 2);
         event.yes = sim_percent(&w->chance, 50);
+    }
+    if (event.type == CTL_ROLLOUT_FREEZE && sim_percent(&w->chance, 50)) {
+        event.yes = true;
+        event.until.ms =
+            sim_percent(&w->chance, 50) ? 0 : w->now_ms + 1 + sim_below(&w->chance, 100000);
     }
     if (event.type == CTL_ROLLOUT_APPROVE) {
         event.wave = sim_below(&w->chance, w->wave_count);
@@ -338,6 +352,13 @@ static void choose_fates(struct world *w)
         .budget = sim_percent(&w->chance, 40) ? 0 : 1 + sim_below(&w->chance, 5),
         .first_alone = sim_percent(&w->chance, 40),
     };
+    if (sim_percent(&w->chance, 30)) {
+        w->limits.windows_count = 1;
+        w->limits.windows[0] =
+            (struct ctl_window){.days = 1 + sim_below(&w->chance, 127),
+                                .from_minutes = sim_below(&w->chance, CTL_WINDOW_DAY_MINUTES),
+                                .for_minutes = 10 + sim_below(&w->chance, 120)};
+    }
     for (uint32_t v = 0; v < w->wave_count; v++) {
         w->waves[v].host_count = 1 + sim_below(&w->chance, HOSTS_MAX / WAVES_MAX);
         w->waves[v].failures_allowed = sim_below(&w->chance, 3);
@@ -419,6 +440,8 @@ static void run_seed(uint64_t seed)
             go_back(&w);
         if (w.is_calm && (w.live.holds & CTL_HOLD_PERSON) != 0)
             deliver(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_RESUME});
+        if (w.is_calm && (w.live.holds & CTL_HOLD_FREEZE) != 0)
+            deliver(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_FREEZE});
         if (w.is_calm && (w.live.holds & CTL_HOLD_APPROVAL) != 0)
             everybody_approves(&w);
         goes_on = pass_time(&w);

@@ -70,6 +70,8 @@ struct world {
     int64_t asked_ms;      /* since when people are asked about it */
     int64_t approved_until_ms[WAVES_MAX][PEOPLE];
     bool is_proven; /* a host was committed */
+    bool is_frozen; /* until then; 0: for good */
+    int64_t frozen_until_ms;
 };
 
 bool world_is_final(uint32_t job_state);
@@ -92,6 +94,11 @@ void world_host_act(struct world *w, uint32_t index);
 /* Field by field, since padding may differ. */
 void world_check_same(const struct world *w, const struct ctl_rollout *a,
                       const struct ctl_rollout *b);
+/*
+ * A host is to be started: not in a freeze, nor with less than a whole job left of the window. When
+ * it is decided, since the order may be repeated later.
+ */
+void world_check_clock(const struct world *w, const struct ctl_rollout_event *event);
 /* What must hold when an order leaves. */
 void world_check_order(struct world *w, const struct ctl_rollout_effect *order);
 /* What anybody can see from outside: who is known to have failed, and who has ended. */

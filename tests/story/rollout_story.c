@@ -84,12 +84,17 @@ static void set_limits(const struct story *story, struct machine *m, const char 
         .first_alone = strstr(line, "first=alone") != NULL,
     };
     const char *failures = strstr(line, "failures="), *approvals = strstr(line, "approvals=");
-    const char *budget = strstr(line, "budget=");
+    const char *budget = strstr(line, "budget="), *window = strstr(line, "window=");
+    unsigned hour, minute, hours;
 
     if (approvals != NULL)
         (void)sscanf(approvals, "approvals=%u", &limits.approvals);
     if (failures != NULL)
         (void)sscanf(failures, "failures=%u", &limits.failures_allowed);
+    if (window != NULL && sscanf(window, "window=%u:%u/%uh", &hour, &minute, &hours) == 3) {
+        limits.windows[limits.windows_count++] = (struct ctl_window){
+            .days = 127, .from_minutes = hour * 60 + minute, .for_minutes = hours * 60};
+    }
     if (budget != NULL)
         (void)sscanf(budget, "budget=%u", &limits.budget);
     ctl_rollout_init(&m->rollout, &limits, m->waves, m->wave_count, m->hosts, m->host_count);
@@ -150,6 +155,17 @@ static bool parse_order(const char *line, struct ctl_rollout_event *event)
     unsigned number;
 
     event->host = event->wave = CTL_ROLLOUT_ALL;
+    if (strcmp(line, "freeze") == 0 || strcmp(line, "unfreeze") == 0) {
+        event->type = CTL_ROLLOUT_FREEZE;
+        event->yes = line[0] == 'f';
+        return true;
+    }
+    if (sscanf(line, "freeze for %u s", &number) == 1) {
+        event->type = CTL_ROLLOUT_FREEZE;
+        event->yes = true;
+        event->until.ms = event->wall.ms + (int64_t)number * 1000;
+        return true;
+    }
     if (sscanf(line, "rollback h%u", &number) == 1) {
         event->type = CTL_ROLLOUT_ROLLBACK;
         event->host = number - 1;

@@ -270,7 +270,39 @@ static void what_holds_it_is_told(void **state)
     assert_true(shows(&canvas, "running  (HELD)"));
     assert_true(shows(&canvas, "  held  the gate is inconclusive"));
     assert_true(shows(&canvas, "  soak  5m 5s left"));
-    assert_true(shows(&canvas, "-  held"));
+    assert_true(
+        shows(&canvas, "     2    80   38    42   0   40     2    40        2     -  held"));
+    ctl_canvas_release(&canvas);
+
+    /* All of wave 2 were started: it is wave 3 that the hold is about. */
+    (void)json_object_set_new(status, "blast", json_pack("{s:i, s:s}", "wave", 3, "text", "x"));
+    (void)json_object_set_new(status, "leases",
+                              json_pack("{s:i, s:i}", "ssh_lock", 0, "quiesce", 7));
+    draw(status, 80, 40, false, &canvas);
+    assert_true(shows(&canvas, "     -  running"));
+    assert_true(
+        shows(&canvas, "     3   100    0     0   0    0     0     0        2     -  held"));
+    assert_true(shows(&canvas, "leases: SSH locked on 0, jobs paused on 7 · Ctrl-C"));
+}
+
+/* Only approvals that are still good are counted, each for its own wave. */
+static void a_wave_tells_who_agreed_to_it(void **state)
+{
+    CTL_AUTO_JSON *status = make_status();
+    CTL_AUTO_CANVAS canvas = {0};
+
+    (void)json_object_set_new(
+        status, "approvals",
+        json_pack("{s:i, s:[{s:s, s:i, s:s}, {s:s, s:i, s:s}, {s:s, s:i, s:s}, {s:s, s:i, s:s}]}",
+                  "needed", 2, "given", "about", "wave", "number", 3, "not_after",
+                  "2026-11-21T09:00:00.000Z", "about", "wave", "number", 3, "not_after",
+                  "2026-11-21T08:00:00.000Z", "about", "wave", "number", 2, "not_after",
+                  "2026-11-21T09:00:00.000Z", "about", "rollback", "number", 3, "not_after",
+                  "2026-11-21T09:00:00.000Z"));
+    draw(status, 80, 24, false, &canvas);
+    assert_fits(&canvas);
+    assert_true(shows(&canvas, "     -  approved 1/2"));
+    assert_true(shows(&canvas, "     -  running"));
 }
 
 /* With all that a header can have, 24 rows still show waves and the worst hosts. */
@@ -331,6 +363,8 @@ static void a_pipe_gets_whole_sentences(void **state)
     assert_int_equal(fclose(memory), 0);
     assert_non_null(strstr(text, reason));
     assert_non_null(strstr(text, "web-099"));
+    assert_non_null(strstr(text, "hosts web-020, web-021, "));
+    assert_non_null(strstr(text, ", web-059\n"));
     assert_null(strstr(text, "Ctrl-C"));
     assert_null(strchr(text, '\033'));
     free(text);
@@ -359,6 +393,7 @@ int main(void)
         cmocka_unit_test(what_hosts_say_moves_no_cursor),
         cmocka_unit_test(colours_come_only_when_wanted_and_end_with_the_line),
         cmocka_unit_test(what_holds_it_is_told),
+        cmocka_unit_test(a_wave_tells_who_agreed_to_it),
         cmocka_unit_test(a_full_header_leaves_room_for_the_rest),
         cmocka_unit_test(a_pipe_gets_whole_sentences),
         cmocka_unit_test(words_are_broken_between_lines),

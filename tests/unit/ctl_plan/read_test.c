@@ -227,6 +227,25 @@ static const struct mistake {
     {GOOD "failures_allowed: rest\n", "p.yaml:5: field 'failures_allowed': 'rest' is for waves"},
     {GOOD "budget: rest\n", "p.yaml:5: field 'budget': 'rest' is for waves"},
     {GOOD "budget: 0\n", "p.yaml:5: field 'budget': is 0: no host could ever start"},
+    {GOOD "windows: []\n",
+     "p.yaml:5: field 'windows': is empty: without 'windows' hosts start at any time"},
+    {GOOD "windows: [ { days: [ mon, tues ], from: '22:00', for: 4h } ]\n",
+     "p.yaml:5: field 'windows[0].days[1]': is not one of mon, tue, wed, thu, fri, sat, sun; did you "
+     "mean 'tue'?"},
+    {GOOD "windows: [ { from: '24:00', for: 4h } ]\n",
+     "p.yaml:5: field 'windows[0].from': is no time of the day such as \"22:00\""},
+    {GOOD "windows: [ { form: '22:00' } ]\n",
+     "p.yaml:5: field 'windows[0].form': there is no such field; did you mean 'from'?"},
+    {GOOD "windows: [ { for: 4h } ]\n", "p.yaml:5: field 'windows[0]': lacks 'from'"},
+    {GOOD "windows: [ { from: '22:00' } ]\n", "p.yaml:5: field 'windows[0]': lacks 'for'"},
+    {GOOD "windows: [ { from: '22:00', for: 8d } ]\n",
+     "p.yaml:5: field 'windows[0].for': must be whole minutes, at most 7d"},
+    {GOOD "windows: [ { from: '22:00', for: 4h, zone: CET } ]\n",
+     "p.yaml:5: field 'windows[0].zone': must be what is to be added to UTC, such as \"+02:00\"; "
+     "names of zones would make windows longer or shorter with summer time"},
+    {GOOD "windows: [ { from: '22:00', for: 30m } ]\n",
+     "p.yaml:5: field 'windows': the longest is 30m, and a host may need 1h 15m 20s at worst "
+     "(quiesce.wait, change_within, verify, twice confirm_within, watch, lost_after)"},
     {GOOD "first: alon\n",
      "p.yaml:5: field 'first': 'alon' is not one of alone, together; did you mean 'alone'?"},
     {GOOD "failures_allowed: -1\n",
@@ -394,6 +413,8 @@ static void reads_a_whole_plan(void **state)
         "  revert_paths: [ /usr/local/bin, /etc/shop.conf ]\n"
         "waves: [ 1, 10%, 0.5%, rest ]\nsoak: 1h30m\nfailures_allowed: 2\n"
         "budget: 4\nfirst: together\n"
+        "windows: [ { days: [ mon, fri ], from: '00:30', for: 8h, zone: '+01:00' },\n"
+        "  { from: '23:15', for: 12h, zone: '-02:00' } ]\n"
         "precheck: { units: [ pg.service ], containers: [ web ], hooks: [ h1 ], modules: block }\n"
         "quiesce: { units: [ cron.service ], timers: [ '*backup*' ], backups: [], wait: 5m }\n"
         "ssh_lock: { keep: { groups: [ breakglass ], from: [ 10.0.9.5 ] }, sessions: end, lease: 3h }\n"
@@ -408,6 +429,7 @@ static void reads_a_whole_plan(void **state)
         "severe: { answer_within: 15s, otherwise: stop }\n"
         "witnesses: [ '10.0.0.1:443' ]\n");
     const struct ctl_plan *plan = &reading->plan;
+    char window[160];
 
     assert_int_equal(reading->result, 0);
     assert_string_equal(plan->name, "openssl-2026-11");
@@ -443,6 +465,18 @@ static void reads_a_whole_plan(void **state)
     assert_int_equal(plan->soak_ms, 5400000);
     assert_int_equal(plan->failures_allowed.value, 2);
     assert_int_equal(plan->budget.value, 4);
+    assert_int_equal(plan->windows_count, 2);
+    assert_int_equal(plan->windows[0].days, 1 << 6 | 1 << 3); /* sun and thu, at 23:30 UTC */
+    assert_int_equal(plan->windows[0].from_minutes, 23 * 60 + 30);
+    assert_int_equal(plan->windows[0].for_minutes, 480);
+    assert_int_equal(plan->windows[1].days, 127);
+    assert_int_equal(plan->windows[1].from_minutes, 75);
+    ctl_plan_format_window(&plan->windows[0], 0, window, sizeof(window));
+    assert_string_equal(window, "thu, sun from 23:30 UTC for 8h");
+    ctl_plan_format_window(&plan->windows[0], 60, window, sizeof(window));
+    assert_string_equal(window, "mon, fri from 00:30 UTC+01:00 for 8h");
+    ctl_plan_format_window(&plan->windows[1], -120, window, sizeof(window));
+    assert_string_equal(window, "every day from 23:15 UTC-02:00 for 12h");
     assert_int_equal(plan->first, CTL_PLAN_FIRST_TOGETHER);
     assert_string_equal(plan->precheck.units.items[0], "pg.service");
     assert_string_equal(plan->precheck.containers.items[0], "web");

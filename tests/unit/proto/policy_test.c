@@ -9,6 +9,7 @@
 #include "tests/lib/proto_walk.h"
 #include "tests/lib/unit.h"
 
+static struct proto_policy_window sample_windows[] = {{31, 1320, 240}, {64, 0, 600}};
 static struct proto_policy_wave sample_waves[] = {{1, 0}, {300, 3}, {70, 1}};
 
 static struct proto_policy sample(void)
@@ -23,6 +24,8 @@ static struct proto_policy sample(void)
                                  .first_alone = true,
                                  .waves = sample_waves,
                                  .waves_count = 3,
+                                 .windows = sample_windows,
+                                 .windows_count = 2,
                                  .approvals = 2,
                                  .approvals_by = PROTO_ROLE_COMMANDER,
                                  .approval_ms = 86400000,
@@ -85,6 +88,8 @@ static void assert_refused(const struct proto_policy *policy, const char *wanted
 
 static void what_makes_no_sense_is_refused(void **state)
 {
+    struct proto_policy_window no_day[] = {{0, 0, 600}}, no_time[] = {{1, 0, 0}},
+                               shorter[] = {{127, 0, 119}};
     struct proto_policy_wave empty[] = {{1, 0}, {0, 0}}, large[] = {{20000, 0}, {1, 0}};
 
     REFUSED("format", p.format = 2);
@@ -95,6 +100,10 @@ static void what_makes_no_sense_is_refused(void **state)
     REFUSED("job_ms: above", p.job_ms = UINT64_MAX);
     REFUSED("revert_ms: above", p.revert_ms = UINT64_MAX);
     REFUSED("soak_ms: above", p.soak_ms = UINT64_MAX);
+    REFUSED("windows[0]: is never open", p.windows = no_day; p.windows_count = 1);
+    REFUSED("windows[0]: is never open", p.windows = no_time; p.windows_count = 1);
+    REFUSED("the longest is 119 minutes, and a host may need 120", p.windows = shorter;
+            p.windows_count = 1);
     REFUSED("waves: none", p.waves_count = 0);
     REFUSED("waves[1]: has no hosts", p.waves = empty; p.waves_count = 2);
     REFUSED("waves: 20001 hosts", p.waves = large; p.waves_count = 2);
