@@ -148,6 +148,20 @@ static void what_is_unknown_counts_against_it(void **state)
     assert_state(&w, CTL_PROMISE_ROLLBACK_STARTS, "missed");
 }
 
+static void whose_disk_went_back_is_down_until_it_tells(void **state)
+{
+    struct watched w;
+
+    begin(&w, 0);
+    start_all(&w);
+    for (uint32_t i = 0; i < HOSTS; i++)
+        say(&w, i, PROTO_JOB_COMMITTED, 0);
+    step(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_HOST_WENT_BACK, .host = 1});
+    assert_int_equal(w.hosts[1].state, CTL_HOST_LOST);
+    w.now_ms += 11 * MINUTE;
+    assert_state(&w, CTL_PROMISE_DOWNTIME, "missed");
+}
+
 static void a_question_uses_up_the_time_to_begin(void **state)
 {
     struct watched w;
@@ -196,6 +210,7 @@ int main(void)
         cmocka_unit_test(downtime_ends_when_the_host_serves),
         cmocka_unit_test(both_ways_of_one_host_add_up),
         cmocka_unit_test(what_is_unknown_counts_against_it),
+        cmocka_unit_test(whose_disk_went_back_is_down_until_it_tells),
         cmocka_unit_test(a_question_uses_up_the_time_to_begin),
         cmocka_unit_test(a_clock_that_is_set_back_takes_nothing_away),
     };
