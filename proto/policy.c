@@ -43,6 +43,7 @@ static const struct proto_field policy_fields[] = {
     PROTO_FIELD_U64(P, downtime_ms),
     PROTO_FIELD_U64(P, rollback_starts_ms),
     PROTO_FIELD_U64(P, restored_ms),
+    PROTO_FIELD_LIST(P, gates, PROTO_GATES_MAX, &proto_policy_gate_schema),
 };
 const struct proto_schema proto_policy_schema = PROTO_SCHEMA(struct proto_policy, policy_fields);
 
@@ -110,6 +111,23 @@ static int check_windows(const struct proto_policy *p, int code, struct bl_error
     return 0;
 }
 
+static int check_gates(const struct proto_policy *p, int code, struct bl_error *err)
+{
+    for (uint32_t i = 0; i < p->gates_count; i++) {
+        const char *problem = proto_gate_problem(&p->gates[i]);
+
+        if (problem != NULL)
+            return bl_fail(err, code, "gate '%s': %s", p->gates[i].name, problem);
+        for (uint32_t j = 0; j < i; j++) {
+            if (strcmp(p->gates[i].name, p->gates[j].name) == 0)
+                return bl_fail(err, code, "gate '%s': there are two of this name",
+                               p->gates[i].name);
+        }
+    }
+
+    return 0;
+}
+
 static int check_policy(const struct proto_policy *p, int code, struct bl_error *err)
 {
     int r = 0;
@@ -124,6 +142,8 @@ static int check_policy(const struct proto_policy *p, int code, struct bl_error 
         r = check_waves(p, code, err);
     if (r >= 0)
         r = check_windows(p, code, err);
+    if (r >= 0)
+        r = check_gates(p, code, err);
 
     return r < 0 ? bl_wrap(err, "policy") : 0;
 }

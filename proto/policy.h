@@ -2,6 +2,7 @@
 #ifndef PROTO_POLICY_H
 #define PROTO_POLICY_H
 
+#include "proto/gate.h"
 #include "proto/ids.h"
 #include "proto/schema.h"
 
@@ -63,6 +64,8 @@ struct proto_policy {
 
     /* promises; 0 = not made */
     uint64_t downtime_ms, rollback_starts_ms, restored_ms;
+    struct proto_policy_gate *gates;
+    uint32_t gates_count;
 };
 
 extern const struct proto_schema proto_policy_schema;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "controller/cli/policy_build.h"
 
+#include <string.h>
+
 enum {
     MINUTE_MS = 60 * 1000,
     DAY_MS = 24 * 60 * MINUTE_MS,
@@ -20,7 +22,8 @@ void ctl_limits_of(const struct ctl_plan *plan, const struct ctl_preview *previe
     for (uint32_t i = 0; i < preview->wave_count; i++) {
         int64_t rounds = ctl_plan_rounds(plan, budget, i, preview->waves[i].host_count);
 
-        limits.valid_ms += rounds * (limits.job_ms + limits.revert_ms) + plan->soak_ms;
+        limits.valid_ms +=
+            rounds * (limits.job_ms + limits.revert_ms) + plan->soak_ms + ctl_plan_gates_ms(plan);
         if (plan->windows_count > 0)
             limits.valid_ms += rounds * WEEK_MS; /* at worst a window of each week */
     }
@@ -51,9 +54,13 @@ int ctl_policy_build(const struct ctl_plan *plan, const struct ctl_preview *prev
         .rollback_starts_ms = (uint64_t)plan->promises.rollback_starts_ms,
         .restored_ms = (uint64_t)plan->promises.restored_ms,
     };
+    struct proto_policy_gate gates[PROTO_GATES_MAX];
     struct ctl_limits limits;
 
     ctl_limits_of(plan, preview, &limits);
+    memcpy(gates, plan->gates, sizeof(gates));
+    policy.gates = gates;
+    policy.gates_count = plan->gates_count;
     policy.stage_ms = (uint64_t)limits.stage_ms;
     policy.job_ms = (uint64_t)limits.job_ms;
     policy.revert_ms = (uint64_t)limits.revert_ms;

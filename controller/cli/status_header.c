@@ -11,6 +11,7 @@ enum {
     LABEL_COLUMNS = 8,   /* "  clock " */
     PROMISE_BYTES = 240, /* one clock in words */
     LOW_ROWS = 30,
+    GATE_BYTES = 1024,
 };
 
 void ctl_view_duration(int64_t ms, char ret_text[CTL_VIEW_DURATION_BYTES])
@@ -85,6 +86,28 @@ static void put_holds(const json_t *status, const struct ctl_view *view, struct 
         (void)snprintf(text, sizeof(text), "%s%s%s", ctl_json_text(hold, "reason"),
                        until[0] != '\0' ? "; until " : "", until);
         put_field(canvas, view, "held", CTL_STYLE_BUSY, text);
+    }
+}
+
+/* Each gate with its numbers; on a screen only what is not good. */
+static void put_gates(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas)
+{
+    const json_t *gate;
+    size_t i;
+
+    json_array_foreach (json_object_get(status, "gates"), i, gate) {
+        const char *verdict = ctl_json_text(gate, "verdict"), *note = ctl_json_text(gate, "note");
+        const bool is_good = strcmp(verdict, "good") == 0;
+        enum ctl_style style = is_good ? CTL_STYLE_GOOD : CTL_STYLE_BAD;
+        char text[GATE_BYTES];
+
+        if (view->rows_max != 0 && is_good)
+            continue;
+        if (strcmp(verdict, "undecided") == 0)
+            style = CTL_STYLE_BUSY;
+        (void)snprintf(text, sizeof(text), "%s: %s%s%s", verdict, ctl_json_text(gate, "text"),
+                       note[0] != '\0' ? "; " : "", note);
+        put_field(canvas, view, "gate", style, text);
     }
 }
 
@@ -207,6 +230,7 @@ void ctl_view_header(const json_t *status, const struct ctl_view *view, struct c
     put_field(canvas, view, "then", CTL_STYLE_PLAIN, ctl_json_text(blast, "text"));
     put_promises(status, view, canvas);
     put_budget(status, view, canvas);
+    put_gates(status, view, canvas);
     if (is_low)
         return;
     if (soak_end_ms > view->now.ms)

@@ -168,6 +168,7 @@ static void soak(struct ctl_rollout *rollout, struct bl_mono now,
                  struct ctl_rollout_effects *effects)
 {
     ctl_rollout_move(rollout, CTL_ROLLOUT_SOAKING, effects);
+    ctl_rollout_begin_gates(rollout);
     rollout->soak_end = bl_mono_after(now, rollout->limits.soak_ms);
 }
 
@@ -214,7 +215,7 @@ static bool advance_once(struct ctl_rollout *rollout, struct bl_mono now,
         /* Open again: a host that is taken back. */
         if ((rollout->holds & ~(uint32_t)CTL_HOLDS_BY_CLOCK) != 0 ||
             ctl_rollout_open_count(rollout, rollout->wave + 1) > 0 ||
-            !bl_mono_reached(now, rollout->soak_end))
+            !bl_mono_reached(now, rollout->soak_end) || ctl_rollout_gates_bar(rollout, effects))
             return false;
         end_soak(rollout, effects);
         return true;
@@ -269,6 +270,7 @@ static void on_restart(struct ctl_rollout *rollout, const struct ctl_rollout_eve
     rollout->wake_at = (struct bl_mono){0};
     ctl_alarm_restart(rollout, event, effects);
     ctl_approval_restart(rollout, event, effects);
+    ctl_rollout_restart_gates(rollout);
     /* Before any order is repeated that this outdates. */
     (void)ctl_alarm_expire(rollout, now, effects);
     for (uint32_t i = 0; i < rollout->host_count; i++) {
@@ -347,6 +349,7 @@ static void dispatch(struct ctl_rollout *rollout, const struct ctl_rollout_event
         break;
     case CTL_ROLLOUT_RESUME:
         ctl_rollout_hold(rollout, CTL_HOLD_PERSON, /* is_held= */ false, effects);
+        ctl_rollout_waive_gates(rollout, effects);
         break;
     case CTL_ROLLOUT_ABORT:
         on_abort(rollout, effects);
@@ -357,6 +360,9 @@ static void dispatch(struct ctl_rollout *rollout, const struct ctl_rollout_event
     case CTL_ROLLOUT_HOST_WENT_BACK:
         BL_ASSERT(event->host < rollout->host_count);
         ctl_host_go_back(rollout, event->host, event->now, effects);
+        break;
+    case CTL_ROLLOUT_GATE:
+        ctl_rollout_take_gate(rollout, event, effects);
         break;
     case CTL_ROLLOUT_APPROVE:
         ctl_approval_give(rollout, event, effects);
@@ -384,6 +390,7 @@ static struct bl_mono next_wake(const struct ctl_rollout *rollout,
 {
     bool is_soaking = rollout->state == CTL_ROLLOUT_SOAKING &&
                       (rollout->holds & ~(uint32_t)CTL_HOLDS_BY_CLOCK) == 0 &&
+                      !rollout->gates.waits &&
                       ctl_rollout_open_count(rollout, rollout->wave + 1) == 0;
     struct bl_mono wake_at = earlier(rollout->wake_at, rollout->alarm.deadline);
 
@@ -403,7 +410,9 @@ static void refresh_reason(struct ctl_rollout *rollout)
         ctl_reason_staging(rollout);
     if (rollout->state == CTL_ROLLOUT_RUNNING)
         ctl_reason_running(rollout);
-    if (rollout->state == CTL_ROLLOUT_SOAKING)
+    if (rollout->state == CTL_ROLLOUT_SOAKING && rollout->gates.waits)
+        ctl_reason_gates_wait(rollout);
+    else if (rollout->state == CTL_ROLLOUT_SOAKING)
         ctl_reason_soaking(rollout);
     if (rollout->state == CTL_ROLLOUT_COMPLETE)
         ctl_reason_complete(rollout);

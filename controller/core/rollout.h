@@ -7,6 +7,7 @@
 
 #include "common/attr.h"
 #include "common/clock.h"
+#include "controller/core/gate.h"
 #include "controller/core/window.h"
 #include "proto/words.h"
 
@@ -98,6 +99,8 @@ struct ctl_rollout_limits {
     bool first_alone;   /* one host at a time, until one is committed */
     struct ctl_window windows[CTL_WINDOWS_MAX]; /* a start needs job_ms in one; none = any time */
     uint32_t windows_count;
+    uint32_t gate_count;
+    uint32_t gates_rollback; /* bits: what is bad takes everything back; the others stop waves */
 };
 
 enum ctl_otherwise { /* stored: never renumbered */
@@ -129,6 +132,16 @@ struct ctl_approval {
     struct bl_mono until; /* the same instant */
 };
 
+/* What was told of the gates by GATE. */
+struct ctl_rollout_gates {
+    uint32_t verdicts[CTL_GATES_MAX]; /* enum ctl_gate_verdict */
+    char texts[CTL_GATES_MAX][CTL_GATE_TEXT_BYTES_MAX + 1];
+    uint32_t held_by;   /* 1 + which of them holds the rollout; 0 = none */
+    uint32_t held_with; /* enum ctl_gate_verdict */
+    bool waived;        /* this wave: a person resumed without them */
+    bool waits;         /* the soak is over, and they are not all good yet */
+};
+
 struct ctl_rollout {
     uint32_t state; /* enum ctl_rollout_state */
     uint32_t wave;  /* the current one; 0-based */
@@ -148,6 +161,7 @@ struct ctl_rollout {
     struct bl_mono wake_at; /* no host's deadline is earlier; ms 0 = none has one */
     struct bl_mono soak_end;
     struct ctl_alarm alarm;
+    struct ctl_rollout_gates gates;
     struct ctl_approval approvals[CTL_APPROVALS_MAX]; /* for waves to come, none of them over */
     uint32_t approvals_count;
     struct ctl_rollout_limits limits;
@@ -194,6 +208,8 @@ enum ctl_rollout_event_type { /* stored: never renumbered */
      * life of the host begins.
      */
     CTL_ROLLOUT_HOST_WENT_BACK,
+    /* Gate `number` has another `verdict` now; `text` says why. */
+    CTL_ROLLOUT_GATE = 11,
     /* `nonce`: the person; that `wave` may start is good until `until`. */
     CTL_ROLLOUT_APPROVE = 12,
     /* To severe failure `number`: `yes`, everything goes back; or what was changed stays. */
@@ -215,6 +231,8 @@ struct ctl_rollout_event {
     uint32_t number;
     bool yes;
     struct bl_wall until;
+    uint32_t verdict; /* enum ctl_gate_verdict */
+    const char *text; /* NULL = ""; borrowed for the step */
 };
 
 enum ctl_rollout_effect_type {
@@ -287,6 +305,10 @@ void ctl_rollout_count(const struct ctl_rollout *rollout,
 
 /* The exit code of `belay status --wait` (docs: 0, 3, 4, 5, 6); -1 while it goes on. */
 int ctl_rollout_exit_code(const struct ctl_rollout *rollout);
+
+/* "gate_probe_error" and the sentence of the gate that holds the rollout; "" when none does. */
+const char *ctl_rollout_gate_code(const struct ctl_rollout *rollout);
+const char *ctl_rollout_gate_reason(const struct ctl_rollout *rollout);
 
 /* How many people must approve this wave (0-based), and how many have. */
 uint32_t ctl_approvals_needed(const struct ctl_rollout *rollout, uint32_t wave);

@@ -61,6 +61,17 @@ bool ctl_rollout_start_hosts(struct ctl_rollout *rollout, struct bl_mono now,
 bool ctl_rollout_is_used_up(const struct ctl_rollout *rollout);
 /* Nobody was committed yet, and the plan wants the first one alone. */
 bool ctl_rollout_goes_alone(const struct ctl_rollout *rollout);
+/* ---- gates ---- */
+
+void ctl_rollout_take_gate(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
+                           struct ctl_rollout_effects *effects);
+/* A wave ended: what was told before says nothing of it. */
+void ctl_rollout_begin_gates(struct ctl_rollout *rollout);
+/* The soak is over. True: the gates do not let the rollout go on; perhaps they hold it now. */
+bool ctl_rollout_gates_bar(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects);
+/* A person says that it goes on whatever they are. */
+void ctl_rollout_waive_gates(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects);
+void ctl_rollout_restart_gates(struct ctl_rollout *rollout);
 
 /* ---- windows and freezes ---- */
 

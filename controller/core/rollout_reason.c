@@ -291,3 +291,32 @@ void ctl_reason_rolled_back(struct ctl_rollout *rollout)
     bl_text_add_number(&text, wanted_count - back_count - failed_count);
     bl_text_add(&text, " did not answer");
 }
+
+void ctl_reason_gate(struct ctl_rollout *rollout, uint32_t gate, const char *code)
+{
+    struct bl_text text;
+
+    begin(rollout, &text, code);
+    add_wave(&text, rollout, rollout->wave);
+    bl_text_add(&text, rollout->gates.texts[gate]);
+}
+
+void ctl_reason_gates_wait(struct ctl_rollout *rollout)
+{
+    uint32_t good_count = 0, count = 0;
+    struct bl_text text;
+
+    for (uint32_t i = 0; i < rollout->limits.gate_count; i++) {
+        if ((rollout->limits.gates_rollback & (UINT32_C(1) << i)) != 0)
+            continue;
+        count++;
+        good_count += rollout->gates.verdicts[i] == CTL_GATE_GOOD ? 1 : 0;
+    }
+    begin(rollout, &text, "gate_waiting");
+    add_wave_failures(&text, rollout, rollout->wave);
+    bl_text_add(&text, "; all ended, ");
+    bl_text_add_number(&text, good_count);
+    bl_text_add(&text, " of ");
+    bl_text_add_number(&text, count);
+    bl_text_add(&text, count == 1 ? " gate is good" : " gates are good");
+}

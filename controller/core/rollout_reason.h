@@ -24,4 +24,9 @@ void ctl_reason_complete(struct ctl_rollout *rollout);
 void ctl_reason_rollback(struct ctl_rollout *rollout, uint32_t wave);
 void ctl_reason_rolled_back(struct ctl_rollout *rollout);
 
+/* The sentence of gate `gate`, which has just been told. */
+void ctl_reason_gate(struct ctl_rollout *rollout, uint32_t gate, const char *code);
+/* The soak is over, and which gates are not good. */
+void ctl_reason_gates_wait(struct ctl_rollout *rollout);
+
 #endif

@@ -21,7 +21,7 @@ struct config_key {
 
 static const struct config_key config_keys[] = {
     CONFIG_KEY(listen),         CONFIG_KEY(enroll_listen), CONFIG_KEY(state_dir),
-    CONFIG_KEY(control_socket), CONFIG_KEY(socket_group),
+    CONFIG_KEY(control_socket), CONFIG_KEY(socket_group),  CONFIG_KEY(prometheus),
 };
 
 enum {
@@ -36,6 +36,7 @@ void ctl_config_init(struct ctl_config *config)
         .state_dir = CTL_CONFIG_STATE_DIR,
         .control_socket = CTL_CONFIG_CONTROL_SOCKET,
         .socket_group = CTL_CONFIG_SOCKET_GROUP,
+        .prometheus = CTL_CONFIG_PROMETHEUS,
     };
 }
 
@@ -86,6 +87,9 @@ int ctl_config_check(struct ctl_config *config, struct bl_error *err)
         return bl_fail(err, -EINVAL, "'state_dir' must begin with '/'");
     if (config->control_socket[0] != '/')
         return bl_fail(err, -EINVAL, "'control_socket' must begin with '/'");
+    if (strncmp(config->prometheus, "http://", 7) != 0 &&
+        strncmp(config->prometheus, "https://", 8) != 0)
+        return bl_fail(err, -EINVAL, "'prometheus' must begin with http:// or https://");
     if (config->socket_group[0] != '\0' && !bl_text_is_name(config->socket_group))
         return bl_fail(err, -EINVAL, "'socket_group': '%s' is no group name", config->socket_group);
 

@@ -11,6 +11,7 @@
 #define CTL_CONFIG_STATE_DIR      "/var/lib/belay/controller"
 #define CTL_CONFIG_CONTROL_SOCKET "/run/belay/controller/control.sock"
 #define CTL_CONFIG_SOCKET_GROUP   "belay"
+#define CTL_CONFIG_PROMETHEUS     "http://127.0.0.1:9090"
 
 enum {
     CTL_CONFIG_ENDPOINT_BYTES = 256,
@@ -24,7 +25,8 @@ struct ctl_config {
     char enroll_listen[CTL_CONFIG_ENDPOINT_BYTES]; /* left out: the port after that of listen */
     char state_dir[CTL_CONFIG_PATH_BYTES];
     char control_socket[CTL_CONFIG_SOCKET_PATH_BYTES];
-    char socket_group[CTL_CONFIG_GROUP_BYTES]; /* "" = leave it to the process */
+    char socket_group[CTL_CONFIG_GROUP_BYTES];  /* "" = leave it to the process */
+    char prometheus[CTL_CONFIG_ENDPOINT_BYTES]; /* its URL, for gates that name no other */
 };
 
 /* Everything as if the file were empty. */

@@ -7,6 +7,7 @@
 
 #include "controller/daemon/ask.h"
 #include "controller/daemon/deny.h"
+#include "controller/daemon/gates.h"
 #include "controller/daemon/host_life.h"
 #include "controller/daemon/inbound.h"
 #include "controller/daemon/log.h"
@@ -201,7 +202,9 @@ int ctl_engine_run(struct ctl_engine *engine, const uint8_t id[PROTO_ROLLOUT_ID_
     r = ctl_run_load(engine->store, &engine->fleet, id, &run, err);
     if (r <= 0)
         return r;
-    r = add_run(engine, run, err);
+    r = ctl_gates_load(engine, run, err);
+    if (r >= 0)
+        r = add_run(engine, run, err);
     if (r < 0) {
         (void)ctl_run_free(run);
         return r;
@@ -358,6 +361,8 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
         }
     }
     (void)ctl_engine_end(engine);
+    if (!engine->failed)
+        ctl_gates_tick(engine);
 
     return 0;
 }
@@ -450,6 +455,8 @@ int ctl_engine_open(const struct ctl_config *config, sd_event *event,
     engine->config = *config;
     engine->event = event;
     engine->started = bl_wall_now();
+    engine->gate_program = BELAY_GATE_PROGRAM;
+    engine->hook_places = ctl_hook_places_default();
     r = open_all(engine, err);
     if (r < 0) {
         (void)ctl_engine_close(engine);

@@ -11,6 +11,7 @@
 #include "controller/daemon/run.h"
 #include "controller/daemon/store.h"
 #include "controller/daemon/trust.h"
+#include "controller/outside/hook.h"
 
 /*
  * The shell around the rollout machine. All that one turn of the loop brings is one transaction:
@@ -35,6 +36,8 @@ struct ctl_engine_watcher {
 struct ctl_engine {
     sd_event *event;
     struct ctl_config config;
+    const char *gate_program; /* belay-gate; tests have another */
+    const struct ctl_hook_places *hook_places;
     uint8_t public_key[PROTO_HOST_ID_BYTES];
     struct bl_wall started;
     struct ctl_store *store;

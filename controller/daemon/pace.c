@@ -3,6 +3,7 @@
 
 _Static_assert((int)PROTO_POLICY_WAVES_MAX == (int)CTL_ROLLOUT_WAVES_MAX, "what is signed can run");
 _Static_assert((int)PROTO_POLICY_WINDOWS_MAX == (int)CTL_WINDOWS_MAX, "what is signed can run");
+_Static_assert((int)PROTO_GATES_MAX == (int)CTL_GATES_MAX, "what is signed can run");
 _Static_assert((int)PROTO_POLICY_HOSTS_MAX == (int)CTL_ROLLOUT_HOSTS_MAX, "what is signed can run");
 
 _Static_assert((int)PROTO_OTHERWISE_STOP == (int)CTL_OTHERWISE_STOP, "the same words");
@@ -20,7 +21,8 @@ void ctl_pace_of(const struct proto_policy *policy, struct ctl_pace *ret_pace)
                    .first_alone = policy->first_alone,
                    .approvals = (uint32_t)policy->approvals,
                    .answer_ms = (int64_t)policy->answer_ms,
-                   .otherwise = policy->otherwise},
+                   .otherwise = policy->otherwise,
+                   .gate_count = policy->gates_count},
         .wave_count = policy->waves_count,
     };
 
@@ -36,5 +38,7 @@ void ctl_pace_of(const struct proto_policy *policy, struct ctl_pace *ret_pace)
                                 .for_minutes = (uint32_t)policy->windows[i].for_minutes};
     }
     pace.limits.windows_count = policy->windows_count;
+    for (uint32_t i = 0; i < policy->gates_count; i++)
+        pace.limits.gates_rollback |= (policy->gates[i].is_rollback ? UINT32_C(1) : 0) << i;
     *ret_pace = pace;
 }

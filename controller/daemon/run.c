@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "controller/daemon/gates.h"
 #include "controller/daemon/pace.h"
 #include "controller/daemon/run_people.h"
 
@@ -24,6 +25,7 @@ struct ctl_run *ctl_run_free(struct ctl_run *run)
     if (run == NULL)
         return NULL;
     (void)sd_event_source_disable_unref(run->timer);
+    run->gates = ctl_gates_free(run->gates);
     for (uint32_t i = 0; run->members != NULL && i < run->rollout.host_count; i++) {
         free(run->members[i].code);
         free(run->members[i].reason);
@@ -296,7 +298,10 @@ static int replay(void *userdata, const struct ctl_rollout_event *event, struct 
     if (event->type < CTL_ROLLOUT_SUBMIT || event->type > CTL_ROLLOUT_EVENT_LAST ||
         (names_host && event->host >= run->rollout.host_count) ||
         (event->type == CTL_ROLLOUT_HOST_REPORT &&
-         (event->job_state == 0 || event->job_state > PROTO_JOB_STATE_LAST)))
+         (event->job_state == 0 || event->job_state > PROTO_JOB_STATE_LAST)) ||
+        (event->type == CTL_ROLLOUT_GATE &&
+         (event->number >= CTL_GATES_MAX || event->verdict == 0 ||
+          event->verdict > CTL_GATE_VERDICT_LAST)))
         return bl_fail(err, -EUCLEAN, "store: an event of a rollout is damaged");
     ctl_run_step(run, event, at);
 

@@ -47,6 +47,8 @@ struct ctl_run_approval { /* as it was signed, for people to see */
     struct bl_wall given, not_after, received;
 };
 
+struct ctl_gates;
+
 struct ctl_run {
     uint8_t id[PROTO_ROLLOUT_ID_BYTES];
     char *plan_name;
@@ -73,8 +75,9 @@ struct ctl_run {
     struct bl_mono wake_at;                    /* ms 0 = no TIME is wanted */
     sd_event_source *timer;                    /* the engine's; released with the run */
     bool changed;                              /* since those who watch were told */
-    bool owes;          /* it has ended, and a host is still to be told or heard */
-    uint64_t last_used; /* the engine's count of turns */
+    bool owes;               /* it has ended, and a host is still to be told or heard */
+    uint64_t last_used;      /* the engine's count of turns */
+    struct ctl_gates *gates; /* NULL without any */
     struct ctl_store_origin origin;
     bool denies;           /* it went back or stopped, so what hosts take back is denied: deny.h */
     uint64_t denied_kinds; /* bit k: the versions of that kind are */

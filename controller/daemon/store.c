@@ -42,7 +42,7 @@ static const char *const schema_steps[] = {
     " mono_ms INTEGER NOT NULL, type INTEGER NOT NULL, host INTEGER NOT NULL,"
     " wave INTEGER NOT NULL, job_state INTEGER NOT NULL, grade INTEGER NOT NULL,"
     " nonce INTEGER NOT NULL, subject INTEGER NOT NULL, yes INTEGER NOT NULL,"
-    " until_ms INTEGER NOT NULL"
+    " until_ms INTEGER NOT NULL, verdict INTEGER NOT NULL, text TEXT NOT NULL"
     ");"
     "CREATE TABLE approvals ("
     " number INTEGER PRIMARY KEY AUTOINCREMENT, rollout BLOB NOT NULL, received_ms INTEGER NOT NULL,"
@@ -87,6 +87,13 @@ static const char *const schema_steps[] = {
     " rollout BLOB PRIMARY KEY, targets TEXT NOT NULL, retry_of BLOB NOT NULL"
     ") WITHOUT ROWID;"
     "CREATE INDEX origins_by_retry ON origins (retry_of);",
+    "CREATE TABLE gate_samples ("
+    " number INTEGER PRIMARY KEY AUTOINCREMENT, rollout BLOB NOT NULL, gate INTEGER NOT NULL,"
+    " wall_ms INTEGER NOT NULL, verdict INTEGER NOT NULL, outcome INTEGER NOT NULL,"
+    " value TEXT NOT NULL, control_outcome INTEGER NOT NULL, control TEXT NOT NULL,"
+    " minimum_outcome INTEGER NOT NULL, minimum TEXT NOT NULL, text TEXT NOT NULL"
+    ");"
+    "CREATE INDEX gate_samples_by_gate ON gate_samples (rollout, gate, verdict, number);",
 };
 
 static const struct bl_sqlite_schema schema = {

@@ -172,6 +172,32 @@ int ctl_store_add_event(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_
 int ctl_store_each_event(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
                          ctl_store_event_fn each, void *userdata, struct bl_error *err) BL_CHECKED;
 
+/* ---- what was measured for gates: the newest of each ---- */
+
+enum {
+    CTL_STORE_GATE_SAMPLES_MAX = 200, /* of one gate, and as many of its baseline */
+};
+
+struct ctl_store_gate_sample {
+    uint32_t gate;
+    struct bl_wall at;
+    enum ctl_gate_verdict verdict; /* UNDECIDED: of the baseline */
+    struct ctl_gate_measurement measured;
+    const char *text; /* what was said besides the number; borrowed for the call */
+};
+
+typedef int (*ctl_store_gate_sample_fn)(void *userdata, const struct ctl_store_gate_sample *sample,
+                                        struct bl_error *err);
+
+/* Forgets the oldest of this gate when there are more than are kept. */
+int ctl_store_add_gate_sample(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
+                              const struct ctl_store_gate_sample *sample, struct bl_error *err)
+    BL_CHECKED;
+/* Oldest first. */
+int ctl_store_each_gate_sample(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
+                               ctl_store_gate_sample_fn each, void *userdata, struct bl_error *err)
+    BL_CHECKED;
+
 /* ---- what hosts reported, as they said it ---- */
 
 struct ctl_store_report {

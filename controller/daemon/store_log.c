@@ -14,7 +14,7 @@ int ctl_store_add_event(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_
     CTL_AUTO_QUERY query = ctl_query_init(
         store,
         "INSERT INTO events (rollout, wall_ms, mono_ms, type, host, wave, job_state, grade, nonce,"
-        " subject, yes, until_ms) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+        " subject, yes, until_ms, verdict, text) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         err);
 
     ctl_query_bind_blob(&query, id, PROTO_ROLLOUT_ID_BYTES);
@@ -29,6 +29,8 @@ int ctl_store_add_event(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_
     ctl_query_bind_i64(&query, event->number);
     ctl_query_bind_i64(&query, event->yes);
     ctl_query_bind_i64(&query, event->until.ms);
+    ctl_query_bind_i64(&query, event->verdict);
+    ctl_query_bind_text(&query, event->text != NULL ? event->text : "");
 
     return ctl_query_run(&query);
 }
@@ -38,8 +40,8 @@ int ctl_store_each_event(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT
 {
     CTL_AUTO_QUERY query = ctl_query_init(
         store,
-        "SELECT wall_ms, mono_ms, type, host, wave, job_state, grade, nonce, subject, yes, until_ms"
-        " FROM events"
+        "SELECT wall_ms, mono_ms, type, host, wave, job_state, grade, nonce, subject, yes, until_ms,"
+        " verdict, text FROM events"
         " WHERE rollout=? ORDER BY number",
         err);
     int r;
@@ -59,6 +61,8 @@ int ctl_store_each_event(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT
             .number = ctl_query_u32(&query, 8),
             .yes = ctl_query_i64(&query, 9) != 0,
             .until = {ctl_query_i64(&query, 10)},
+            .verdict = ctl_query_u32(&query, 11),
+            .text = ctl_query_text(&query, 12),
         };
 
         r = each(userdata, &event, (struct bl_wall){ctl_query_i64(&query, 0)}, err);

@@ -111,6 +111,7 @@ static bool is_going(const struct ctl_rollout *rollout)
 static void simple_order(struct ctl_call *call, const char *verb, enum ctl_rollout_event_type type)
 {
     const struct ctl_rollout_event event = {.type = type};
+    char detail[CTL_GATE_TEXT_BYTES_MAX + 64] = "";
     struct ctl_run *run;
 
     if (!ctl_call_run(call, &run))
@@ -126,7 +127,11 @@ static void simple_order(struct ctl_call *call, const char *verb, enum ctl_rollo
                    ctl_rollout_state_name(run->rollout.state));
         return;
     }
-    order(call, run, verb, &event, "");
+    /* Who goes on over a gate is on record with what it said. */
+    if (type == CTL_ROLLOUT_RESUME && (run->rollout.holds & CTL_HOLD_GATE) != 0)
+        (void)snprintf(detail, sizeof(detail), "over %s: %s", ctl_rollout_gate_code(&run->rollout),
+                       ctl_rollout_gate_reason(&run->rollout));
+    order(call, run, verb, &event, detail);
 }
 
 void ctl_verb_pause(struct ctl_call *call)

@@ -5,6 +5,7 @@
 
 #include "common/hex.h"
 #include "common/text.h"
+#include "controller/daemon/gates.h"
 #include "controller/daemon/origin.h"
 #include "controller/daemon/view_next.h"
 #include "controller/daemon/view_people.h"
@@ -128,16 +129,22 @@ void ctl_view_next(const struct ctl_run *run, char *ret_text, size_t size_bytes)
         ret_text[0] = '\0';
 }
 
-static json_t *view_holds(uint32_t holds)
+/* `rollout`: NULL when only the bits are known. */
+static json_t *view_holds(uint32_t holds, const struct ctl_rollout *rollout)
 {
     json_t *view = json_array();
 
     for (uint32_t i = 0; i < CTL_HOLD_COUNT; i++) {
         const enum ctl_hold hold = (enum ctl_hold)(1U << i);
 
+        const bool is_gate = hold == CTL_HOLD_GATE && rollout != NULL;
+
         if ((holds & hold) != 0)
-            (void)json_array_append_new(view, json_pack("{s:s, s:s}", "code", ctl_hold_code(hold),
-                                                        "reason", ctl_hold_reason(hold)));
+            (void)json_array_append_new(
+                view,
+                json_pack("{s:s, s:s}", "code",
+                          is_gate ? ctl_rollout_gate_code(rollout) : ctl_hold_code(hold), "reason",
+                          is_gate ? ctl_rollout_gate_reason(rollout) : ctl_hold_reason(hold)));
     }
 
     return view;
@@ -147,7 +154,7 @@ static json_t *view_holds(uint32_t holds)
 static json_t *view_run_holds(const struct ctl_rollout *rollout)
 {
     const struct bl_wall now = bl_wall_now();
-    json_t *view = view_holds(rollout->holds), *hold;
+    json_t *view = view_holds(rollout->holds, rollout), *hold;
     size_t i;
 
     json_array_foreach (view, i, hold) {
@@ -330,6 +337,7 @@ json_t *ctl_view_status(const struct ctl_engine *engine, const struct ctl_run *r
         json_object_set_new(view, "alarm", ctl_view_alarm(run)) < 0 ||
         json_object_set_new(view, "approvals", ctl_view_approvals(run)) < 0 ||
         json_object_set_new(view, "promises", ctl_view_promises(run)) < 0 ||
+        json_object_set_new(view, "gates", ctl_gates_view(run)) < 0 ||
         json_object_set_new(view, "waves", view_waves(rollout)) < 0) {
         json_decref(hosts);
         json_decref(view);
@@ -351,5 +359,5 @@ json_t *ctl_view_rollout_row(const struct ctl_store_rollout *row)
                      "ended", ctl_view_wall(row->ended), "exit_code",
                      row->ended.ms != 0 ? json_integer(row->exit_code) : json_null(), "hosts_count",
                      row->host_count, "paused", (row->holds & CTL_HOLD_PERSON) != 0, "holds",
-                     view_holds(row->holds));
+                     view_holds(row->holds, NULL));
 }

@@ -233,6 +233,34 @@ static void put_summary(const struct page *page, const json_t *document)
     (void)fputc('\n', page->to);
 }
 
+/* What was measured outside of the hosts, last and before the change. */
+static void put_gates(const struct page *page, const json_t *gates)
+{
+    CTL_AUTO_TABLE table = {0};
+    const json_t *gate;
+    size_t i;
+
+    if (json_array_size(gates) == 0)
+        return;
+    put_heading(page, "##");
+    (void)fputs("gates\n", page->to);
+    ctl_table_begin(&table, 4);
+    ctl_table_row(&table, (const char *const[]){"GATE", "VERDICT", "AT", "MEASURED"});
+    json_array_foreach (gates, i, gate) {
+        const char *note = ctl_json_text(gate, "note");
+        char at[TIME_TEXT_BYTES], text[1024];
+
+        (void)snprintf(text, sizeof(text), "%s%s%s", ctl_json_text(gate, "text"),
+                       note[0] != '\0' ? "; " : "", note);
+        ctl_table_row(&table, (const char *const[]){ctl_json_text(gate, "kind"),
+                                                    ctl_json_text(gate, "verdict"),
+                                                    time_of_day(gate, "at", at), text});
+    }
+    put_table(page, &table);
+    if (!page->is_markdown)
+        (void)fputc('\n', page->to);
+}
+
 /* Failed hosts by their cause, so that sixty of one kind are a line. */
 static void put_groups(const struct page *page, const json_t *groups)
 {
@@ -365,6 +393,7 @@ void ctl_report_write(json_t *document, enum ctl_report_format format, FILE *to)
     }
     put_summary(&page, document);
     put_groups(&page, json_object_get(document, "groups"));
+    put_gates(&page, json_object_get(document, "gates"));
     put_hosts(&page, hosts);
     if (page.is_markdown)
         (void)fputs("## steps\n\nTimes are UTC, by the controller's clock.\n\n", to);

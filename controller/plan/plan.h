@@ -10,6 +10,7 @@
 #include "common/error.h"
 #include "controller/plan/value.h"
 #include "proto/figure_rule.h"
+#include "proto/gate.h"
 
 /*
  * A plan file: what people write down about an upgrade. Reading it is offline and finds all
@@ -194,6 +195,8 @@ struct ctl_plan {
     struct ctl_plan_promises promises;
     struct ctl_plan_approvals approvals;
     struct ctl_plan_severe severe;
+    struct proto_policy_gate gates[PROTO_GATES_MAX]; /* rollback_when too; texts as below */
+    uint32_t gates_count;
     struct ctl_plan_texts witnesses;
 
     struct ctl_plan_derived derived[CTL_PLAN_DERIVED_MAX];
@@ -234,6 +237,9 @@ int64_t ctl_plan_job_ms(const struct ctl_plan *plan);
 
 /* How long a host may verify: settle time, samples, and what hooks may wait. */
 int64_t ctl_plan_verify_ms(const struct ctl_plan *plan);
+
+/* How long the slowest gate takes to be decided after a wave; its answers come in time. */
+int64_t ctl_plan_gates_ms(const struct ctl_plan *plan);
 
 /* "FILE:LINE: field 'x.y': problem; did you mean 'z'?", without a newline. */
 void ctl_plan_format_problem(const char *file, const struct ctl_plan_problem *problem,

@@ -332,10 +332,12 @@ static void read_labels(struct reader *reader, const struct ctl_plan_field *fiel
     }
 }
 
-static void read_verify(struct reader *reader, const struct ctl_plan_field *field,
-                        const struct bl_yaml_node *node)
+static void read_list(struct reader *reader, const struct ctl_plan_field *field,
+                      const struct bl_yaml_node *node)
 {
-    if (ctl_plan_read_verify(field, node, &reader->plan->verify, reader->problems) < 0)
+    if (field->kind == CTL_PLAN_GATES)
+        ctl_plan_read_gates(field, node, reader->plan, reader->problems);
+    else if (ctl_plan_read_verify(field, node, &reader->plan->verify, reader->problems) < 0)
         reader->out_of_memory = true;
 }
 
@@ -474,11 +476,11 @@ static void read_field(struct reader *reader, const struct ctl_plan_field *field
         [CTL_PLAN_COUNT] = read_count,       [CTL_PLAN_SHARES] = read_waves,
         [CTL_PLAN_TEXTS] = read_texts,       [CTL_PLAN_LABELS] = read_labels,
         [CTL_PLAN_EXCLUDE] = read_exclude,   [CTL_PLAN_PACKAGES] = read_packages,
-        [CTL_PLAN_PORTS] = read_verify,      [CTL_PLAN_SECTION] = read_section,
-        [CTL_PLAN_SWITCHED] = read_switched, [CTL_PLAN_GRADES] = read_verify,
-        [CTL_PLAN_HTTP] = read_verify,       [CTL_PLAN_SAMPLES] = read_samples,
-        [CTL_PLAN_LOGS] = read_verify,       [CTL_PLAN_FIGURES] = read_verify,
-        [CTL_PLAN_WINDOWS] = read_windows,
+        [CTL_PLAN_PORTS] = read_list,        [CTL_PLAN_SECTION] = read_section,
+        [CTL_PLAN_SWITCHED] = read_switched, [CTL_PLAN_GRADES] = read_list,
+        [CTL_PLAN_HTTP] = read_list,         [CTL_PLAN_SAMPLES] = read_samples,
+        [CTL_PLAN_LOGS] = read_list,         [CTL_PLAN_FIGURES] = read_list,
+        [CTL_PLAN_GATES] = read_list,        [CTL_PLAN_WINDOWS] = read_windows,
     };
     struct bl_error err = {0};
 

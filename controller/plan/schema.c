@@ -379,8 +379,8 @@ static const struct ctl_plan_field root_rows[] = {
      .offset = AT(witnesses),
      .limit = PROTO_UNITS_MAX,
      .check = ctl_plan_check_endpoint},
-    {.name = "gates", .kind = CTL_PLAN_NOT_YET},
-    {.name = "rollback_when", .kind = CTL_PLAN_NOT_YET},
+    {.name = "gates", .kind = CTL_PLAN_GATES},
+    {.name = "rollback_when", .kind = CTL_PLAN_GATES},
 };
 
 const struct ctl_plan_field ctl_plan_root = {.name = "", .kind = CTL_PLAN_SECTION, ROWS(root_rows)};

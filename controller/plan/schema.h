@@ -27,6 +27,7 @@ enum ctl_plan_kind {
     CTL_PLAN_LOGS,     /* verify.logs */
     CTL_PLAN_FIGURES,  /* verify.figures */
     CTL_PLAN_WINDOWS,  /* windows */
+    CTL_PLAN_GATES,    /* gates, rollback_when */
     CTL_PLAN_SECTION,  /* a map of `fields` */
     CTL_PLAN_SWITCHED, /* a section, or 'no'; bool: not switched off */
     CTL_PLAN_NOT_YET,  /* known to the design, refused by this version */
@@ -88,6 +89,10 @@ struct ctl_plan_field {
 extern const struct ctl_plan_field ctl_plan_root; /* a SECTION */
 
 struct bl_yaml_node;
+
+/* `gates` and `rollback_when` go into one list. */
+void ctl_plan_read_gates(const struct ctl_plan_field *field, const struct bl_yaml_node *node,
+                         struct ctl_plan *plan, struct ctl_plan_problems *problems);
 
 /*
  * Reads a list or map of `verify` into the plan, by `field->kind`, with a problem for each mistake.

@@ -85,7 +85,7 @@ CORE = [
      "rollout->failed_count > rollout->limits.failures_allowed",
      "rollout->failed_count > rollout->host_count"),
     ("controller/core", "the soak ends early", "rollout.c",
-     " ||\n            !bl_mono_reached(now, rollout->soak_end))", ")"),
+     "!bl_mono_reached(now, rollout->soak_end) || ctl_rollout_gates_bar", "ctl_rollout_gates_bar"),
     ("controller/core", "the soak goes on over a restart", "rollout.c",
      "        rollout->soak_end = bl_mono_after(now, rollout->limits.soak_ms);\n"
      "        effects->changed = true;\n", "        effects->changed = true;\n"),

@@ -92,6 +92,12 @@ static const struct code rollout_codes[] = {
     {"staging", "the current wave waits for its hosts"},
     {"wave_running", "the current wave was started"},
     {"wave_soaking", "the current wave is watched"},
+    {"gate_waiting", "the soak is over, and not all gates are good yet"},
+    {"gate_bad", "a gate is bad: no wave starts any more"},
+    {"rollback_condition", "what the plan's `rollback_when` names is bad: everything goes back"},
+    {"gate_inconclusive", "a hold: a gate was measured, and that does not tell"},
+    {"gate_not_this_change", "a hold: a gate is bad, and so it is for hosts that are not changed"},
+    {"gate_probe_error", "a hold: a gate could not be measured"},
     {"wave_failures", "more hosts of a wave failed than the plan allows"},
     {"budget_used", "hosts that failed use the whole budget, and others were not started yet"},
     {"rollout_failures", "more hosts failed in all waves together than the plan allows"},
@@ -149,8 +155,12 @@ static const char rules[] =
     "- A host uses the budget from its start to its end, and for good when it failed or got lost. Within\n"
     "  a wave hosts start while there is room, and the first one of a rollout alone if the plan says so.\n"
     "  A hold lets nobody start, in mid-wave, too.\n"
+    "- Gates are judged by what was measured after a wave ended; a bad one stops at any time. What is\n"
+    "  inconclusive or can't be measured holds the rollout when the soak is over, and what is bad for\n"
+    "  unchanged hosts, too, at once. A person's `resume` goes on without the gates for that wave.\n"
     "- After a restart of belayd, deadlines and the soak begin anew, and every order that may not\n"
-    "  have arrived is sent again.\n";
+    "  have arrived is sent again. Gates are measured anew, a time that something is bad as well;\n"
+    "  what was measured before the first change is kept.\n";
 
 static void print_codes(const char *title, const struct code *codes, size_t count)
 {

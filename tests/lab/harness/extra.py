@@ -17,6 +17,8 @@ from harness.host import Host
 SOURCE = f"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian {images.DEBIAN} main"
 EXTRAS = {
     "unattended-upgrades": ["unattended-upgrades"],
+    "prometheus": ["prometheus"],
+    "prometheus-node-exporter": ["prometheus-node-exporter"],
     "podman": ["podman", "crun", "busybox-static"],
 }
 

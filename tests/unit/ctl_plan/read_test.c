@@ -54,7 +54,6 @@ static const struct mistake {
     {GOOD "zzz: 1\n", "p.yaml:5: field 'zzz': there is no such field"},
     {GOOD "verify:\n  untis: [ a.service ]\n",
      "p.yaml:6: field 'verify.untis': there is no such field; did you mean 'units'?"},
-    {GOOD "gates: []\n", "p.yaml:5: field 'gates': is not built yet in belay " BELAY_VERSION},
     {GOOD "verify:\n  run: []\n",
      "p.yaml:6: field 'verify.run': is not built yet in belay " BELAY_VERSION
      ": put the program into /etc/belay/hooks.d of the hosts and name it in 'verify.hooks'"},

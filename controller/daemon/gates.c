@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/daemon/gates.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/text.h"
+#include "controller/daemon/gate_probe.h"
+#include "controller/daemon/log.h"
+
+enum {
+    ASKING_MAX = 16, /* programs at a time, of all rollouts */
+};
+
+_Static_assert((int)PROTO_GATE_NAME_BYTES_MAX == (int)CTL_GATE_NAME_BYTES_MAX, "names fit");
+_Static_assert((int)PROTO_GATE_SAMPLES_MAX == (int)CTL_GATE_SAMPLES_MAX, "samples fit");
+
+/* ---- loading ---- */
+
+static int take_rule(const struct proto_policy_gate *policy, struct ctl_gate_rule *ret_rule,
+                     struct bl_error *err)
+{
+    struct ctl_gate_rule rule = {
+        .is_rollback = policy->is_rollback,
+        .minimum = (double)policy->minimum,
+        .needed = (uint32_t)policy->needed,
+        .samples = (uint32_t)policy->samples,
+        .every_ms = (int64_t)policy->every_ms,
+        .delay_ms = (int64_t)policy->delay_ms,
+        .for_ms = (int64_t)policy->for_ms,
+    };
+    int r;
+
+    bl_text_copy(rule.name, sizeof(rule.name), policy->name);
+    r = bl_condition_parse(policy->good, &rule.good, err);
+    if (r >= 0)
+        r = bl_condition_parse(policy->bad, &rule.bad, err);
+    if (r >= 0)
+        *ret_rule = rule;
+
+    return r;
+}
+
+static int take_sample(void *userdata, const struct ctl_store_gate_sample *sample,
+                       struct bl_error *err)
+{
+    struct ctl_gates *gates = userdata;
+    struct ctl_gates_one *one;
+
+    if (sample->gate >= gates->count)
+        return bl_fail(err, -EUCLEAN, "store: a measurement of no gate");
+    one = &gates->list[sample->gate];
+    one->at = sample->at;
+    bl_text_copy(one->note, sizeof(one->note), sample->text);
+    if (sample->verdict == CTL_GATE_UNDECIDED && sample->measured.answer.outcome == CTL_GATE_NUMBER)
+        ctl_gate_take_baseline(&one->gate, sample->measured.answer.value);
+
+    return 0;
+}
+
+int ctl_gates_load(struct ctl_engine *engine, struct ctl_run *run, struct bl_error *err)
+{
+    const uint32_t count = run->policy.gates_count;
+    struct ctl_gates *gates;
+    int r = 0;
+
+    if (count == 0)
+        return 0;
+    gates = calloc(1, sizeof(*gates) + count * sizeof(gates->list[0]));
+    if (gates == NULL)
+        return bl_fail(err, -ENOMEM, "gates: no memory");
+    gates->engine = engine;
+    gates->run = run;
+    gates->count = count;
+    run->gates = gates;
+    for (uint32_t i = 0; i < count && r >= 0; i++) {
+        struct ctl_gates_one *one = &gates->list[i];
+        struct ctl_gate_rule rule = {0};
+
+        one->gates = gates;
+        one->policy = &run->policy.gates[i];
+        r = take_rule(one->policy, &rule, err);
+        if (r >= 0)
+            ctl_gate_init(&one->gate, &rule, bl_mono_now());
+    }
+    if (r >= 0)
+        r = ctl_store_each_gate_sample(engine->store, run->id, take_sample, gates, err);
+
+    return r;
+}
+
+struct ctl_gates *ctl_gates_free(struct ctl_gates *gates)
+{
+    if (gates == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < gates->count; i++) {
+        (void)ctl_child_free(gates->list[i].child);
+        (void)ctl_hook_free(gates->list[i].hook);
+    }
+    free(gates);
+
+    return NULL;
+}
+
+/* ---- measuring ---- */
+
+/* What the rollout does now sets what is measured: before it, or after a wave. */
+static void follow_rollout(struct ctl_gates *gates, struct bl_mono now)
+{
+    const struct ctl_rollout *rollout = &gates->run->rollout;
+    const bool is_before = rollout->state == CTL_ROLLOUT_STAGING && rollout->wave == 0;
+    const bool soaks = rollout->state == CTL_ROLLOUT_SOAKING;
+    const bool begins = soaks && (!gates->soaks || gates->wave != rollout->wave);
+
+    gates->soaks = soaks;
+    gates->wave = rollout->wave;
+    for (uint32_t i = 0; i < gates->count && !is_before; i++) {
+        if (begins)
+            ctl_gate_begin_wave(&gates->list[i].gate, now);
+        else
+            ctl_gate_watch(&gates->list[i].gate, now);
+    }
+}
+
+static bool is_news(const struct ctl_gates_one *one, uint32_t told)
+{
+    const enum ctl_gate_verdict verdict = one->gate.verdict;
+    const bool is_harmless = verdict == CTL_GATE_UNDECIDED || verdict == CTL_GATE_GOOD;
+
+    if (verdict == told)
+        return false;
+    /* Of a rollback condition only harm is told, and that it is over. */
+    if (one->policy->is_rollback && is_harmless)
+        return told != CTL_GATE_UNDECIDED && told != CTL_GATE_GOOD && told != 0;
+
+    return verdict != CTL_GATE_UNDECIDED || told != 0;
+}
+
+static int store_sample(const struct ctl_gates_one *one, uint32_t index,
+                        const struct ctl_gate_measurement *measured, struct bl_error *err)
+{
+    const struct ctl_store_gate_sample sample = {
+        .gate = index,
+        .at = one->at,
+        .verdict = one->gate.watches && one->gate.sample_count > 0 ? one->gate.samples[0].verdict
+                                                                   : CTL_GATE_UNDECIDED,
+        .measured = *measured,
+        .text = one->note,
+    };
+
+    return ctl_store_add_gate_sample(one->gates->engine->store, one->gates->run->id, &sample, err);
+}
+
+static int step_verdict(const struct ctl_gates_one *one, uint32_t index, struct bl_error *err)
+{
+    char text[CTL_GATE_TEXT_BYTES_MAX + 1];
+    struct ctl_run *run = one->gates->run;
+
+    if (!is_news(one, run->rollout.gates.verdicts[index]))
+        return 0;
+    ctl_gate_describe(&one->gate, text, sizeof(text));
+    if (one->gate.verdict == CTL_GATE_PROBE_ERROR && one->note[0] != '\0') {
+        struct bl_text tail;
+
+        bl_text_init(&tail, text + strlen(text), sizeof(text) - strlen(text));
+        bl_text_add(&tail, "; ");
+        bl_text_add(&tail, one->note);
+    }
+    ctl_log(CTL_LOG_NOTICE, "gate %s: %s", ctl_gate_verdict_name(one->gate.verdict), text);
+
+    return ctl_engine_step(one->gates->engine, run,
+                           (struct ctl_rollout_event){.type = CTL_ROLLOUT_GATE,
+                                                      .host = CTL_ROLLOUT_ALL,
+                                                      .wave = run->rollout.wave,
+                                                      .number = index,
+                                                      .verdict = one->gate.verdict,
+                                                      .text = text},
+                           err);
+}
+
+static void take(struct ctl_gates_one *one, const struct ctl_gate_measurement *measured,
+                 const char *note)
+{
+    struct ctl_engine *engine = one->gates->engine;
+    const uint32_t index = (uint32_t)(one - one->gates->list);
+    const struct bl_mono now = bl_mono_now();
+    struct bl_error err = {0};
+
+    if (!ctl_engine_begin(engine))
+        return;
+    follow_rollout(one->gates, now);
+    one->at = bl_wall_now();
+    bl_text_copy(one->note, sizeof(one->note), note);
+    ctl_gate_take(&one->gate, measured, now);
+    one->gates->run->changed = true;
+    if (store_sample(one, index, measured, &err) < 0 || step_verdict(one, index, &err) < 0) {
+        ctl_engine_fail(engine, &err);
+        return;
+    }
+    (void)ctl_engine_end(engine); /* the run may be gone now */
+}
+
+static void on_asked(void *userdata, const struct ctl_child_end *end)
+{
+    struct ctl_gates_one *one = userdata;
+    struct ctl_gate_measurement measured;
+    char note[CTL_GATE_NOTE_BYTES];
+
+    one->child = NULL;
+    ctl_gate_probe_read(end, &measured, note, sizeof(note));
+    take(one, &measured, note);
+}
+
+static void on_command(void *userdata, const struct ctl_hook_end *end)
+{
+    struct ctl_gates_one *one = userdata;
+    struct ctl_gate_measurement measured;
+    char note[CTL_GATE_NOTE_BYTES];
+
+    one->hook = NULL;
+    ctl_gate_probe_read_command(one->policy, end, &measured, note, sizeof(note));
+    take(one, &measured, note);
+}
+
+/* False: it could not even be asked, which was judged. */
+static bool start(struct ctl_gates_one *one)
+{
+    struct ctl_engine *engine = one->gates->engine;
+    const struct ctl_gate_measurement failed = {.answer = {CTL_GATE_ERROR, 0}};
+    struct bl_error err = {0};
+    int r;
+
+    if (one->policy->kind == PROTO_GATE_COMMAND)
+        r = ctl_gate_probe_command(engine->event, engine->hook_places, one->policy, one->gates->run,
+                                   on_command, one, &one->hook, &err);
+    else
+        r = ctl_gate_probe_start(engine->event, engine->gate_program, engine->config.prometheus,
+                                 one->policy, on_asked, one, &one->child, &err);
+    if (r < 0)
+        take(one, &failed, err.text);
+
+    return r >= 0;
+}
+
+static bool is_wanted(const struct ctl_gates_one *one)
+{
+    return one->gate.watches || ctl_gate_wants_baseline(&one->gate.rule);
+}
+
+static bool is_measured(const struct ctl_run *run)
+{
+    return run->gates != NULL && run->rollout.submitted && !ctl_rollout_is_final(&run->rollout) &&
+           run->rollout.state != CTL_ROLLOUT_ROLLING_BACK;
+}
+
+static uint32_t count_asking(const struct ctl_engine *engine)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < engine->run_count; i++) {
+        const struct ctl_gates *gates = engine->runs[i]->gates;
+
+        for (uint32_t j = 0; gates != NULL && j < gates->count; j++)
+            count += gates->list[j].child != NULL || gates->list[j].hook != NULL ? 1 : 0;
+    }
+
+    return count;
+}
+
+void ctl_gates_tick(struct ctl_engine *engine)
+{
+    const struct bl_mono now = bl_mono_now();
+    uint32_t asking = count_asking(engine);
+
+    for (uint32_t i = 0; i < engine->run_count; i++) {
+        struct ctl_gates *gates = engine->runs[i]->gates;
+
+        if (!is_measured(engine->runs[i]))
+            continue;
+        follow_rollout(gates, now);
+        for (uint32_t j = 0; j < gates->count && asking < ASKING_MAX; j++) {
+            struct ctl_gates_one *one = &gates->list[j];
+
+            if (one->child != NULL || one->hook != NULL || !is_wanted(one) ||
+                !bl_mono_reached(now, one->gate.due))
+                continue;
+            asking++;
+            if (!start(one))
+                return; /* the list of rollouts may be another one now; the next tick goes on */
+        }
+    }
+}
+
+/* ---- for people ---- */
+
+static json_t *view_answer(const struct ctl_gate_answer *answer)
+{
+    return answer->outcome == CTL_GATE_NUMBER ? json_real(answer->value) : json_null();
+}
+
+static json_t *view_one(const struct ctl_gates_one *one)
+{
+    const struct ctl_gate *gate = &one->gate;
+    const struct ctl_gate_sample *last = gate->sample_count > 0 ? &gate->samples[0] : NULL;
+    const struct ctl_gate_measurement none = {.answer = {CTL_GATE_NOT_ASKED, 0}};
+    const struct ctl_gate_measurement *measured = last != NULL ? &last->measured : &none;
+    const bool has_baseline = gate->baseline_count > 0;
+    char text[CTL_GATE_TEXT_BYTES_MAX + 1], at[BL_WALL_TEXT_BYTES];
+
+    ctl_gate_describe(gate, text, sizeof(text));
+    bl_wall_to_text(one->at, at);
+
+    return json_pack(
+        "{s:s, s:s, s:b, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:o}", "name",
+        one->policy->name, "kind", proto_gate_kind_name(one->policy->kind), "rollback",
+        one->policy->is_rollback, "verdict", ctl_gate_verdict_name(gate->verdict), "outcome",
+        ctl_gate_outcome_name(measured->answer.outcome), "value", view_answer(&measured->answer),
+        "control", view_answer(&measured->control), "minimum", view_answer(&measured->minimum),
+        "baseline", has_baseline ? json_real(gate->baseline) : json_null(), "good",
+        one->policy->good, "bad", one->policy->bad, "text", text, "note", one->note, "at",
+        one->at.ms == 0 ? json_null() : json_string(at));
+}
+
+json_t *ctl_gates_view(const struct ctl_run *run)
+{
+    json_t *view = json_array();
+
+    for (uint32_t i = 0; run->gates != NULL && i < run->gates->count; i++)
+        (void)json_array_append_new(view, view_one(&run->gates->list[i]));
+
+    return view;
+}
