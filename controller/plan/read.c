@@ -589,31 +589,3 @@ int ctl_plan_read(const char *file, const char *data, size_t size_bytes, struct 
 
     return 0;
 }
-
-static void release_texts(struct ctl_plan_texts *texts)
-{
-    free(texts->owned);
-    *texts = (struct ctl_plan_texts){0};
-}
-
-void ctl_plan_release(struct ctl_plan *plan)
-{
-    struct ctl_plan_texts *const lists[] = {
-        &plan->hosts.list,     &plan->hosts.exclude,   &plan->quiesce.units,
-        &plan->quiesce.timers, &plan->quiesce.backups, &plan->ssh.keep_groups,
-        &plan->ssh.keep_from,  &plan->verify.units,    &plan->witnesses,
-        &plan->revert_paths,   &plan->exclude,         &plan->verify.names,
-        &plan->verify.tcp,     &plan->precheck.units,  &plan->precheck.containers,
-        &plan->precheck.hooks, &plan->verify.hooks,    &plan->verify.kernel_ignore,
-    };
-
-    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-        release_texts(lists[i]);
-    for (uint32_t i = 0; i < plan->packages_count; i++)
-        free(plan->packages[i].name);
-    free(plan->packages);
-    ctl_plan_release_verify(&plan->verify);
-    plan->yaml = bl_yaml_free(plan->yaml);
-    plan->packages = NULL;
-    plan->packages_count = 0;
-}
