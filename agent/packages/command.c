@@ -35,6 +35,7 @@ static const char *const environment[] = {
     "APT_LISTCHANGES_FRONTEND=none",
     "APT_LISTBUGS_FRONTEND=none",
     "NEEDRESTART_SUSPEND=1",
+    "LVM_SUPPRESS_FD_WARNINGS=1",
     "PYTHONUNBUFFERED=1", /* what dnf says is in the log when it is killed */
 };
 enum {

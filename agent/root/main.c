@@ -20,6 +20,7 @@
 #include "agent/root/setup.h"
 #include "agent/root/ssh_watch.h"
 #include "agent/root/talk.h"
+#include "agent/root/tend.h"
 #include "agent/txn/ballast.h"
 #include "common/file.h"
 
@@ -46,6 +47,7 @@ struct agent {
     struct agent_jobs *jobs;
     struct agent_rescue *rescue;
     struct agent_forget *forget;
+    struct agent_tend *tend;
     struct agent_ssh_watch *ssh_watch;
     struct agent_jobs_handler handler;
     struct agent_figures *figures;
@@ -288,6 +290,8 @@ static int prepare(struct agent *agent, struct bl_error *err)
         r = agent_ssh_watch_new(&agent->host, agent->jobs, &agent->ssh_watch, err);
     if (r >= 0)
         r = agent_forget_new(&agent->host, agent->jobs, &agent->forget, err);
+    if (r >= 0)
+        r = agent_tend_new(&agent->host, &agent->tend, err);
     if (r >= 0) {
         mark_job(agent);
         agent_forget_look(agent->forget);
@@ -306,6 +310,7 @@ static void release(struct agent *agent)
     agent->ssh_watch = agent_ssh_watch_free(agent->ssh_watch);
     agent->figures = agent_figures_free(agent->figures);
     agent->rescue = agent_rescue_free(agent->rescue);
+    agent->tend = agent_tend_free(agent->tend);
     agent->forget = agent_forget_free(agent->forget);
     agent->jobs = agent_jobs_free(agent->jobs);
     agent->talk = agent_talk_free(agent->talk);

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/snapshot/volume.h"
+
 enum {
-    FIELD_ROOT = 3,
+    FIELD_DEVICE = 2,
     FIELD_TARGET = 4,
     FIELDS_BEFORE_DASH = 6,
     LINE_FIELDS_MAX = 32,
@@ -51,6 +53,9 @@ static const char *const spared[] = {
     "/var/lib/dhcp",
     "/var/lib/dhclient",
     "/var/lib/NetworkManager",
+    "/etc/lvm/archive", /* LVM's own notes of what its groups are made of, the snapshots among it */
+    "/etc/lvm/backup",
+    "/etc/lvm/cache",
     "/etc/resolv.conf",
     "/etc/machine-id",
     "/etc/adjtime",
@@ -144,8 +149,8 @@ static int parse_line(char *line, struct agent_snapshot_mount *ret_mount, struct
         return bl_fail(err, -EBADMSG, "a line of mountinfo is none");
     unescape(fields[FIELD_TARGET]);
     unescape(fields[dash + 2]);
-    *ret_mount =
-        (struct agent_snapshot_mount){fields[FIELD_TARGET], fields[dash + 1], fields[dash + 2]};
+    *ret_mount = (struct agent_snapshot_mount){fields[FIELD_DEVICE], fields[FIELD_TARGET],
+                                               fields[dash + 1], fields[dash + 2]};
 
     return 0;
 }
@@ -192,22 +197,35 @@ static bool is_hidden(const struct agent_snapshot_mount *mounts, uint32_t mounts
     return false;
 }
 
-/* 0: neither a snapshot nor a copy is possible. A FAT has no owners that could go back. */
-static uint32_t kind_of(const struct agent_snapshot_mount *mount)
+/* `ret_place->kind` 0: neither a snapshot nor a copy is possible. A FAT has no owners that could go back. */
+static void decide_one(const struct agent_snapshot_mount *mount,
+                       const struct agent_snapshot_volumes *volumes,
+                       struct agent_snapshot_place *ret_place)
 {
-    static const char *const copied[] = {"ext2", "ext3", "ext4", "xfs"};
+    static const char *const known[] = {"ext2", "ext3", "ext4", "xfs"};
+    const struct agent_snapshot_volume *volume = agent_snapshot_volume_of(volumes, mount->device);
+    bool is_known = false;
 
-    if (strcmp(mount->type, "btrfs") == 0)
-        return AGENT_SNAPSHOT_BTRFS;
-    for (size_t i = 0; i < sizeof(copied) / sizeof(copied[0]); i++) {
-        if (strcmp(mount->target, "/boot") == 0 && strcmp(mount->type, copied[i]) == 0)
-            return AGENT_SNAPSHOT_COPY;
+    *ret_place = (struct agent_snapshot_place){.path = mount->target,
+                                               .source = mount->source,
+                                               .type = mount->type,
+                                               .group = "",
+                                               .volume = ""};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        is_known = is_known || strcmp(mount->type, known[i]) == 0;
+    if (strcmp(mount->type, "btrfs") == 0) {
+        ret_place->kind = AGENT_SNAPSHOT_BTRFS;
+    } else if (is_known && strcmp(mount->target, "/boot") == 0) {
+        ret_place->kind = AGENT_SNAPSHOT_COPY;
+    } else if (is_known && volume != NULL && agent_snapshot_volume_can_have_snapshot(volume)) {
+        ret_place->kind = AGENT_SNAPSHOT_LVM;
+        ret_place->group = volume->group;
+        ret_place->volume = volume->name;
     }
-
-    return 0;
 }
 
 int agent_snapshot_decide(const struct agent_snapshot_mount *mounts, uint32_t mounts_count,
+                          const struct agent_snapshot_volumes *volumes,
                           struct agent_snapshot_place *ret_places, uint32_t *ret_count,
                           char ret_reason[AGENT_SNAPSHOT_REASON_BYTES])
 {
@@ -217,10 +235,12 @@ int agent_snapshot_decide(const struct agent_snapshot_mount *mounts, uint32_t mo
     ret_reason[0] = '\0';
     for (uint32_t i = 0; i < mounts_count; i++) {
         const struct agent_snapshot_mount *mount = &mounts[i];
+        struct agent_snapshot_place place;
 
         if (!agent_snapshot_is_covered(mount->target) || is_hidden(mounts, mounts_count, i))
             continue;
-        if (kind_of(mount) == 0 || count == AGENT_SNAPSHOT_PLACES_MAX) {
+        decide_one(mount, volumes, &place);
+        if (place.kind == 0 || count == AGENT_SNAPSHOT_PLACES_MAX) {
             (void)snprintf(ret_reason, AGENT_SNAPSHOT_REASON_BYTES,
                            "the file system of %.128s is %.32s on %.128s, of which no snapshot can "
                            "be taken",
@@ -228,8 +248,7 @@ int agent_snapshot_decide(const struct agent_snapshot_mount *mounts, uint32_t mo
             return -EOPNOTSUPP;
         }
         has_root = has_root || strcmp(mount->target, "/") == 0;
-        ret_places[count++] =
-            (struct agent_snapshot_place){mount->target, kind_of(mount), mount->source};
+        ret_places[count++] = place;
     }
     if (!has_root) {
         (void)snprintf(ret_reason, AGENT_SNAPSHOT_REASON_BYTES, "nothing is mounted at /");

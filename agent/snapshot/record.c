@@ -6,6 +6,7 @@
 
 #include "agent/snapshot/btrfs.h"
 #include "agent/snapshot/copy.h"
+#include "agent/snapshot/lvm.h"
 #include "agent/snapshot/put.h"
 #include "agent/snapshot/snapshot.h"
 #include "common/file.h"
@@ -14,6 +15,9 @@ static const struct proto_field place_fields[] = {
     PROTO_FIELD_TEXT(struct agent_snapshot_place, path, AGENT_TXN_PATH_BYTES_MAX),
     PROTO_FIELD_ENUM(struct agent_snapshot_place, kind, AGENT_SNAPSHOT_KIND_LAST),
     PROTO_FIELD_TEXT(struct agent_snapshot_place, source, AGENT_TXN_PATH_BYTES_MAX),
+    PROTO_FIELD_TEXT(struct agent_snapshot_place, type, AGENT_SNAPSHOT_NAME_BYTES_MAX),
+    PROTO_FIELD_TEXT(struct agent_snapshot_place, group, AGENT_SNAPSHOT_NAME_BYTES_MAX),
+    PROTO_FIELD_TEXT(struct agent_snapshot_place, volume, AGENT_SNAPSHOT_NAME_BYTES_MAX),
 };
 static const struct proto_schema place_schema =
     PROTO_SCHEMA(struct agent_snapshot_place, place_fields);
@@ -67,6 +71,24 @@ const char *agent_snapshot_name(const struct agent_packages_job *job)
     return name;
 }
 
+/* The top of what was, for the place with this index. */
+static int open_before(struct agent_packages_job *job, const struct agent_snapshot_record *record,
+                       uint32_t index, struct bl_error *err)
+{
+    const struct agent_snapshot_place *place = &record->places[index];
+
+    switch ((enum agent_snapshot_kind)place->kind) {
+    case AGENT_SNAPSHOT_BTRFS:
+        return agent_snapshot_btrfs_open(place->path, agent_snapshot_name(job), err);
+    case AGENT_SNAPSHOT_COPY:
+        return agent_snapshot_copy_open(job, err);
+    case AGENT_SNAPSHOT_LVM:
+        return agent_snapshot_lvm_open(job, place, index, err);
+    }
+
+    return bl_fail(err, -EUCLEAN, "the snapshots' record is damaged");
+}
+
 int agent_snapshot_trees_open(struct agent_packages_job *job,
                               const struct agent_snapshot_record *record,
                               struct agent_snapshot_trees *trees, struct bl_error *err)
@@ -80,9 +102,7 @@ int agent_snapshot_trees_open(struct agent_packages_job *job,
         pair->now_fd = bl_dir_open(AT_FDCWD, path, err);
         if (pair->now_fd < 0)
             return pair->now_fd;
-        pair->before_fd = record->places[i].kind == AGENT_SNAPSHOT_COPY
-                              ? agent_snapshot_copy_open(job, err)
-                              : agent_snapshot_btrfs_open(path, agent_snapshot_name(job), err);
+        pair->before_fd = open_before(job, record, i, err);
         if (pair->before_fd < 0)
             return pair->before_fd;
     }

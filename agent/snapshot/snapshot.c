@@ -7,6 +7,7 @@
 
 #include "agent/snapshot/btrfs.h"
 #include "agent/snapshot/copy.h"
+#include "agent/snapshot/lvm.h"
 #include "agent/snapshot/nested.h"
 #include "agent/snapshot/record.h"
 #include "common/file.h"
@@ -19,7 +20,17 @@ enum {
 
 #define REMEDY_OTHER                                                                      \
     "choose another way back for this host (`change.revert: packages`), or put the file " \
-    "system on btrfs"
+    "system on btrfs or LVM"
+#define REMEDY_ROOM                                                                       \
+    "make room in the volume group (vgextend, or lvremove what nobody needs), or choose " \
+    "another way back for this host (`change.revert: packages`)"
+
+/* What is to have snapshots, and how large those of LVM become. */
+struct places {
+    struct agent_snapshot_place list[AGENT_SNAPSHOT_PLACES_MAX];
+    uint32_t count;
+    struct agent_snapshot_volumes volumes;
+};
 
 /* ---- staging ------------------------------------------------------------------------------ */
 
@@ -29,9 +40,8 @@ static int refuse(struct agent_packages_job *job, const char *reason, struct bl_
                                reason);
 }
 
-static int find_places(struct agent_packages_job *job,
-                       struct agent_snapshot_place ret_places[AGENT_SNAPSHOT_PLACES_MAX],
-                       uint32_t *ret_count, struct bl_error *err)
+static int find_places(struct agent_packages_job *job, struct places *ret_places,
+                       struct bl_error *err)
 {
     BL_AUTO_FREE char *text = NULL;
     char reason[AGENT_SNAPSHOT_REASON_BYTES];
@@ -42,9 +52,11 @@ static int find_places(struct agent_packages_job *job,
 
     if ((r = bl_file_read(AT_FDCWD, "/proc/self/mountinfo", MOUNTS_BYTES_MAX, &text, &size_bytes,
                           err)) < 0 ||
-        (r = agent_snapshot_parse_mounts(job->memory, text, &mounts, &mounts_count, err)) < 0)
+        (r = agent_snapshot_parse_mounts(job->memory, text, &mounts, &mounts_count, err)) < 0 ||
+        (r = agent_snapshot_lvm_list(job, &ret_places->volumes, err)) < 0)
         return r;
-    r = agent_snapshot_decide(mounts, mounts_count, ret_places, ret_count, reason);
+    r = agent_snapshot_decide(mounts, mounts_count, &ret_places->volumes, ret_places->list,
+                              &ret_places->count, reason);
 
     return r < 0 ? refuse(job, reason, err) : 0;
 }
@@ -81,6 +93,20 @@ static int refuse_nested(struct agent_packages_job *job, const char *path, struc
                                nested, path);
 }
 
+/* Of what is written in place of something, LVM keeps both, and once more on the way back. */
+static int size_volumes(struct agent_packages_job *job, const struct places *places,
+                        uint64_t ret_sizes[AGENT_SNAPSHOT_PLACES_MAX], struct bl_error *err)
+{
+    uint64_t needed_bytes = RESERVE_BYTES + 8 * job->result->download_bytes;
+    char reason[AGENT_SNAPSHOT_REASON_BYTES];
+
+    if (agent_snapshot_volume_sizes(&places->volumes, places->list, places->count, needed_bytes,
+                                    ret_sizes, reason) >= 0)
+        return 0;
+
+    return agent_packages_fail(job, err, "snapshot_impossible", REMEDY_ROOM, -ENOSPC, "%s", reason);
+}
+
 static int check_place(struct agent_packages_job *job, const struct agent_snapshot_place *place,
                        struct bl_error *err)
 {
@@ -89,51 +115,96 @@ static int check_place(struct agent_packages_job *job, const struct agent_snapsh
 
     if (place->kind == AGENT_SNAPSHOT_COPY)
         return agent_snapshot_copy_check(job, place->path, err);
-    r = agent_snapshot_btrfs_check(place->path, &own);
+    r = place->kind == AGENT_SNAPSHOT_LVM ? agent_snapshot_lvm_check(place->type, &own)
+                                          : agent_snapshot_btrfs_check(place->path, &own);
     if (r == -EOPNOTSUPP)
         return refuse(job, own.text, err);
     if (r < 0) {
         *err = own;
         return r;
     }
+    if (place->kind == AGENT_SNAPSHOT_LVM)
+        return 0;
     r = check_room(job, place->path, err);
 
     return r < 0 ? r : refuse_nested(job, place->path, err);
 }
 
+static int stage(struct agent_packages_job *job, struct places *places,
+                 uint64_t ret_sizes[AGENT_SNAPSHOT_PLACES_MAX], struct bl_error *err)
+{
+    int r = find_places(job, places, err);
+
+    for (uint32_t i = 0; r >= 0 && i < places->count; i++)
+        r = check_place(job, &places->list[i], err);
+
+    return r < 0 ? r : size_volumes(job, places, ret_sizes, err);
+}
+
 int agent_snapshot_stage(struct agent_packages_job *job, struct bl_error *err)
 {
-    struct agent_snapshot_place places[AGENT_SNAPSHOT_PLACES_MAX];
-    uint32_t count = 0;
-    int r = find_places(job, places, &count, err);
+    struct places places = {0};
+    uint64_t sizes[AGENT_SNAPSHOT_PLACES_MAX];
 
-    for (uint32_t i = 0; r >= 0 && i < count; i++)
-        r = check_place(job, &places[i], err);
-
-    return r < 0 ? r : 0;
+    return stage(job, &places, sizes, err);
 }
 
 /* ---- taking ------------------------------------------------------------------------------- */
 
+static int take_one(struct agent_packages_job *job, const struct agent_snapshot_place *place,
+                    uint32_t index, uint64_t size_bytes, struct bl_error *err)
+{
+    switch ((enum agent_snapshot_kind)place->kind) {
+    case AGENT_SNAPSHOT_BTRFS:
+        return agent_snapshot_btrfs_take(place->path, agent_snapshot_name(job), err);
+    case AGENT_SNAPSHOT_COPY:
+        return agent_snapshot_copy_take(job, place->path, err);
+    case AGENT_SNAPSHOT_LVM:
+        return agent_snapshot_lvm_take(job, place, index, size_bytes, err);
+    }
+
+    return bl_fail(err, -EINVAL, "no such kind of snapshot");
+}
+
 int agent_snapshot_take(struct agent_packages_job *job, struct bl_error *err)
 {
-    struct agent_snapshot_place places[AGENT_SNAPSHOT_PLACES_MAX];
-    struct agent_snapshot_record record = {.places = places};
-    int r = agent_snapshot_stage(job, err);
+    struct places places = {0};
+    struct agent_snapshot_record record = {.places = places.list};
+    uint64_t sizes[AGENT_SNAPSHOT_PLACES_MAX];
+    int r = stage(job, &places, sizes, err);
 
-    if (r < 0 || (r = find_places(job, places, &record.places_count, err)) < 0 ||
-        (r = agent_snapshot_record_save(job, &record, err)) < 0)
+    record.places_count = places.count;
+    if (r < 0 || (r = agent_snapshot_record_save(job, &record, err)) < 0)
         return r;
-    for (uint32_t i = 0; r >= 0 && i < record.places_count; i++)
-        r = places[i].kind == AGENT_SNAPSHOT_COPY
-                ? agent_snapshot_copy_take(job, places[i].path, err)
-                : agent_snapshot_btrfs_take(places[i].path, agent_snapshot_name(job), err);
+    for (uint32_t i = 0; r >= 0 && i < record.places_count; i++) {
+        r = take_one(job, &places.list[i], i, sizes[i], err);
+        if (r >= 0 && sizes[i] > 0)
+            r = bl_file_replace(job->job_fd, AGENT_TXN_TENDED, "", 0, err);
+    }
     if (r < 0)
         return agent_packages_job_pass(job, "snapshot_failed", "see the log of the phase", r);
     record.taken = true;
     agent_packages_job_note(job, "a snapshot of %u file system(s) was taken", record.places_count);
 
     return agent_snapshot_record_save(job, &record, err);
+}
+
+int agent_snapshot_tend(struct agent_packages_job *job, struct bl_error *err)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    struct agent_snapshot_record record;
+    int r = agent_snapshot_record_load(job, &arena, &record, err);
+
+    if (r == -ENOENT || (r >= 0 && !record.taken)) {
+        *err = (struct bl_error){0};
+        return 0;
+    }
+    for (uint32_t i = 0; r >= 0 && i < record.places_count; i++) {
+        if (record.places[i].kind == AGENT_SNAPSHOT_LVM)
+            r = agent_snapshot_lvm_tend(job, &record.places[i], i, err);
+    }
+
+    return r;
 }
 
 int agent_snapshot_forget(struct agent_packages_job *job, struct bl_error *err)
@@ -152,6 +223,8 @@ int agent_snapshot_forget(struct agent_packages_job *job, struct bl_error *err)
         /* A copy goes with the job's directory. */
         if (record.places[i].kind == AGENT_SNAPSHOT_BTRFS)
             r = agent_snapshot_btrfs_remove(record.places[i].path, agent_snapshot_name(job), err);
+        else if (record.places[i].kind == AGENT_SNAPSHOT_LVM)
+            r = agent_snapshot_lvm_remove(job, &record.places[i], i, err);
     }
     if (r < 0)
         return r;

@@ -15,6 +15,7 @@
  *   snapshot.services   which services the way back has ended, to be started again
  *   snapshot.done       written when all was put back and none of them was started yet
  *   snapshot.gone       the snapshots are being removed
+ *   snapshot.tended     some of them can run full: see agent_snapshot_tend()
  */
 #define AGENT_SNAPSHOT_RECORD "snapshot.record"
 #define AGENT_SNAPSHOT_GONE   "snapshot.gone"
@@ -53,6 +54,12 @@ int agent_snapshot_go_back(struct agent_packages_job *job,
  * run again have written since is theirs.
  */
 int agent_snapshot_prove(struct agent_packages_job *job, struct bl_error *err) BL_CHECKED;
+
+/*
+ * Looks after those that can run full: extends what is nearly full, and tells of what is lost.
+ * Fine when there are none.
+ */
+int agent_snapshot_tend(struct agent_packages_job *job, struct bl_error *err) BL_CHECKED;
 
 /* Removes the snapshots, for good. Fine when there are none. */
 int agent_snapshot_forget(struct agent_packages_job *job, struct bl_error *err) BL_CHECKED;

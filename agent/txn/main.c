@@ -62,6 +62,12 @@ static int parse_options(int argc, char **argv, struct options *ret_options)
     return 0;
 }
 
+/* Runs beside any other phase of its job, most of all the change: it touches nothing of theirs. */
+static bool is_beside(uint32_t phase)
+{
+    return phase == AGENT_TXN_TEND;
+}
+
 /*
  * Held until the process ends; the kernel gives it back after any death, but a process that was just
  * killed may still be dying when the next one starts.
@@ -82,7 +88,10 @@ static int open_log(int job_fd, uint32_t phase, int *ret_fd, struct bl_error *er
     int fd;
 
     agent_txn_file_name(phase, AGENT_TXN_FILE_LOG, name);
-    fd = openat(job_fd, name, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+    fd = openat(job_fd, name,
+                O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC |
+                    (is_beside(phase) ? O_TRUNC : 0), /* it comes again and again */
+                0600);
     if (fd < 0)
         return bl_fail(err, -errno, "open '%s': %s", name, strerror(errno));
     *ret_fd = fd;
@@ -101,7 +110,8 @@ static void make_reserve(int job_fd)
 
 static int save_result(struct agent_packages_job *job, struct bl_error *err)
 {
-    (void)unlinkat(job->job_fd, RESERVE, 0);
+    if (!is_beside(job->result->phase))
+        (void)unlinkat(job->job_fd, RESERVE, 0);
     job->result->ended_ms = bl_wall_now().ms;
 
     return agent_txn_result_save(job->job_fd, job->result, err);
@@ -174,7 +184,8 @@ static int run(struct agent_packages_job *job, const struct options *options, ui
     r = agent_txn_started_save(job->job_fd, phase, err);
     if (r < 0)
         return r;
-    make_reserve(job->job_fd);
+    if (!is_beside(phase))
+        make_reserve(job->job_fd);
     /* The agent may be dead. Without room the package manager says best what it lacks. */
     if (phase == AGENT_TXN_RESTORE)
         (void)!agent_ballast_find_room(options->state_dir, &ignored);
@@ -185,7 +196,7 @@ static int run(struct agent_packages_job *job, const struct options *options, ui
         return agent_packages_fail(job, err, "no_package_manager", remedy, -EOPNOTSUPP, "%s",
                                    reason);
     }
-    r = backend->prepare(job, err);
+    r = is_beside(phase) ? 0 : backend->prepare(job, err);
     if (r < 0)
         return bl_wrap(err, "prepare '%s'", options->cache_dir);
     agent_txn_phase_run(backend, job, &task, &arena);
@@ -235,7 +246,7 @@ static int perform(const struct options *options, struct bl_error *err)
         return bl_fail(err, -EMSGSIZE, "'%s': path too long", options->state_dir);
     job.job_path = path;
     job.job_fd = job_fd;
-    if ((r = lock_job(&job, &lock_fd, err)) < 0 ||
+    if ((!is_beside(result.phase) && (r = lock_job(&job, &lock_fd, err)) < 0) ||
         (r = open_log(job_fd, result.phase, &log_fd, err)) < 0)
         return r;
     job.log_fd = log_fd;

@@ -414,6 +414,7 @@ static void note_changes(struct phase *p, struct proto_arena *arena)
 static int run_inspect(struct phase *p, struct proto_arena *arena, struct bl_error *err)
 {
     struct agent_packages_changes changes;
+    struct bl_error own = {0};
     int r = pins_as_changes(p, &changes, err);
 
     if (r >= 0)
@@ -421,6 +422,8 @@ static int run_inspect(struct phase *p, struct proto_arena *arena, struct bl_err
 
     if (r >= 0 && !p->task->prove)
         note_changes(p, arena);
+    if (r >= 0 && agent_snapshot_tend(p->job, &own) < 0)
+        agent_packages_job_note(p->job, "how full the snapshots are: %s", own.text);
 
     return r < 0 || !p->task->prove ? r : prove(p, arena, err);
 }
@@ -475,6 +478,9 @@ void agent_txn_phase_run(const struct agent_packages_backend *backend,
         break;
     case AGENT_TXN_FORGET:
         r = agent_snapshot_forget(job, &err);
+        break;
+    case AGENT_TXN_TEND:
+        r = agent_snapshot_tend(job, &err);
         break;
     }
     if (r < 0) {

@@ -104,7 +104,7 @@ static const char *const phase_names[] = {
     [AGENT_TXN_QUERY] = "query",     [AGENT_TXN_STAGE] = "stage",
     [AGENT_TXN_UPGRADE] = "upgrade", [AGENT_TXN_RESTORE] = "restore",
     [AGENT_TXN_INSPECT] = "inspect", [AGENT_TXN_REPAIR] = "repair",
-    [AGENT_TXN_FORGET] = "forget",
+    [AGENT_TXN_FORGET] = "forget",   [AGENT_TXN_TEND] = "tend",
 };
 
 bool agent_txn_job_is_valid(const char *job)

@@ -33,8 +33,12 @@ enum agent_txn_phase {
     AGENT_TXN_INSPECT,   /* what is installed now, for proofs; changes nothing */
     AGENT_TXN_REPAIR,    /* before staging: ends what a package manager left half done */
     AGENT_TXN_FORGET,    /* the way back is not kept any longer: its snapshots go */
-    AGENT_TXN_PHASE_LAST = AGENT_TXN_FORGET,
+    AGENT_TXN_TEND,      /* snapshots that can run full are looked at, and extended */
+    AGENT_TXN_PHASE_LAST = AGENT_TXN_TEND,
 };
+
+/* In the directory of a job with snapshots that can run full, for the agent to see. */
+#define AGENT_TXN_TENDED "snapshot.tended"
 
 struct agent_txn_task {
     uint64_t format; /* AGENT_TXN_FORMAT */
@@ -100,7 +104,7 @@ struct agent_txn_finding { /* why a host is blocked or a phase failed, and what 
  *   fetch_failed no_way_back change_not_rehearsed way_back_not_rehearsed
  *   postinst_failed dpkg_interrupted dpkg_failed apt_failed dnf_failed change_timed_out change_incomplete
  *   restore_incomplete; INSPECT, as findings of a result that is OK: file_changed path_differs
- *   path_kept setting_differs; REPAIR, the same way: package_database_repaired
+ *   path_kept setting_differs; TEND and INSPECT: snapshot_nearly_full snapshot_lost; REPAIR, the same way: package_database_repaired
  */
 struct agent_txn_result {
     uint64_t format; /* AGENT_TXN_FORMAT */

@@ -510,6 +510,7 @@ def _digest(path: Path) -> str:
 def _lasting(list_units: str, state: str) -> list[str]:
     """The units in this state, without those that come and go with a login, or have done their work at a boot."""
     passing = ("belay-lease-boot", "user@", "user-runtime-dir@", "session-", "systemd-tmpfiles-clean", "systemd-hostnamed")
+    passing += ("lab-door@",)
     lines = [line.split() for line in list_units.splitlines()]
     return sorted(words[0] for words in lines if words[2] == state and not words[0].startswith(passing))
 

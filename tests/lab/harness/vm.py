@@ -25,7 +25,7 @@ from harness.command import LabError, Result, limited, run, wait_for
 from harness.host import Host, Network
 from harness.space import in_cgroup, remove_cgroup
 
-BOOT_SECONDS = 120
+BOOT_SECONDS = 240
 """It takes about 25 s where nothing else runs."""
 STOP_SECONDS = 60
 PRODUCT = "/srv/lab/belay-agent.deb"
@@ -175,6 +175,11 @@ class VmHost(Host):
     def _dpkg_query(self, form: str, *packages: str) -> str:
         return self.run("dpkg-query", "--show", f"--showformat={form}", *packages, check=False).out
 
+    def _conffiles(self) -> dict[str, str]:
+        names = "\n".join(sorted(self._dpkg_conffiles()))
+        hashed = self.run("sh", "-c", "xargs -d '\\n' sha256sum 2>/dev/null", check=False, stdin=names).out
+        return {line.partition("  ")[2]: line.partition("  ")[0] for line in hashed.splitlines()}
+
     def dump(self, target: Path) -> None:
         """What helps to understand a failure, as far as it can still be had."""
         target.mkdir(parents=True, exist_ok=True)
@@ -238,7 +243,7 @@ class VmHost(Host):
     def _new_boot(self) -> str:
         if not self.is_running():
             raise LabError(f"{self.name} is off")
-        found = self.run("cat", "/proc/sys/kernel/random/boot_id", timeout=5).out.strip()
+        found = self.run("cat", "/proc/sys/kernel/random/boot_id", timeout=60).out.strip()
         return found if found != self._last_boot else ""
 
     def _wait_off(self, timeout: float) -> None:

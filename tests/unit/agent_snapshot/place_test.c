@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/snapshot/volume.h"
 #include "tests/lib/unit.h"
 
 /* A host as Fedora installs it, with a disk for /boot and people's data on others. */
@@ -21,6 +22,13 @@
 static struct agent_packages_memory memory;
 static struct bl_error err;
 
+/* Of 252:3 and of one that is a thick snapshot itself. */
+static struct agent_snapshot_volume on_lvm[] = {
+    {.group = "vg", .name = "root", .device = "252:3", .attributes = "-wi-ao----"},
+    {.group = "vg", .name = "old", .device = "252:4", .attributes = "swi-aos---"},
+};
+static struct agent_snapshot_volumes volumes;
+
 static int decide(const char *text, struct agent_snapshot_place *places, uint32_t *count,
                   char reason[AGENT_SNAPSHOT_REASON_BYTES])
 {
@@ -29,7 +37,7 @@ static int decide(const char *text, struct agent_snapshot_place *places, uint32_
 
     assert_int_equal(agent_snapshot_parse_mounts(&memory, text, &mounts, &mounts_count, &err), 0);
 
-    return agent_snapshot_decide(mounts, mounts_count, places, count, reason);
+    return agent_snapshot_decide(mounts, mounts_count, &volumes, places, count, reason);
 }
 
 static void what_is_mounted_decides(void **state)
@@ -67,6 +75,30 @@ static void what_is_mounted_decides(void **state)
         }
         assert_string_equal(paths, cases[i].paths);
     }
+}
+
+static void a_volume_of_lvm_has_a_snapshot_of_its_own(void **state)
+{
+    struct agent_snapshot_place places[AGENT_SNAPSHOT_PLACES_MAX];
+    char reason[AGENT_SNAPSHOT_REASON_BYTES];
+    uint32_t count = 0;
+
+    volumes = (struct agent_snapshot_volumes){on_lvm, 2};
+    assert_int_equal(decide(EXT4 VAR BOOT, places, &count, reason), 0);
+    assert_int_equal(count, 3);
+    assert_int_equal(places[0].kind, AGENT_SNAPSHOT_LVM);
+    assert_string_equal(places[0].group, "vg");
+    assert_string_equal(places[0].volume, "root");
+    assert_string_equal(places[0].type, "ext4");
+    assert_int_equal(places[1].kind, AGENT_SNAPSHOT_BTRFS);
+    assert_string_equal(places[1].volume, "");
+    assert_int_equal(places[2].kind, AGENT_SNAPSHOT_COPY);
+    /* neither another file system, nor a snapshot of a snapshot */
+    assert_int_equal(decide("29 1 252:3 / / rw - jfs /dev/vda3 rw\n", places, &count, reason),
+                     -EOPNOTSUPP);
+    assert_int_equal(decide("29 1 252:4 / / rw - ext4 /dev/vda3 rw\n", places, &count, reason),
+                     -EOPNOTSUPP);
+    volumes.count = 0;
 }
 
 static void names_are_read_as_the_kernel_writes_them(void **state)
@@ -121,6 +153,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_mounted_decides),
+        cmocka_unit_test(a_volume_of_lvm_has_a_snapshot_of_its_own),
         cmocka_unit_test(names_are_read_as_the_kernel_writes_them),
         cmocka_unit_test(some_paths_never_go_back),
     };

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/root/tend.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-journal.h>
+#include <unistd.h>
+
+#include "agent/root/prune.h"
+#include "agent/txn/task.h"
+#include "common/file.h"
+#include "common/text.h"
+
+struct agent_tend {
+    struct agent_host *host;
+    struct agent_units_call *call;      /* one job's are being looked at */
+    char name[AGENT_JOB_ID_TEXT_BYTES]; /* of that job; the next round goes on behind it */
+    sd_event_source *timer;
+};
+
+static void close_directory(DIR **directory)
+{
+    if (*directory != NULL)
+        (void)closedir(*directory);
+}
+
+static bool needs_tending(int jobs_fd, const char *job)
+{
+    char path[AGENT_JOB_ID_TEXT_BYTES + sizeof("/" AGENT_TXN_TENDED)];
+
+    return bl_text_format(path, sizeof(path), "%s/%s", job, AGENT_TXN_TENDED) >= 0 &&
+           faccessat(jobs_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+           agent_prune_has_snapshots(jobs_fd, job);
+}
+
+/* The least name above tend->name, or false. */
+static bool find_next(struct agent_tend *tend)
+{
+    BL_CLEANUP(close_directory) DIR *directory = NULL;
+    char next[AGENT_JOB_ID_TEXT_BYTES] = "";
+    char path[AGENT_TXN_PATH_BYTES_MAX];
+    const struct dirent *entry;
+
+    if (bl_text_format(path, sizeof(path), "%s/jobs", tend->host->state_dir) < 0)
+        return false;
+    directory = opendir(path);
+    while (directory != NULL && (entry = readdir(directory)) != NULL) {
+        if (agent_txn_job_is_valid(entry->d_name) && strcmp(entry->d_name, tend->name) > 0 &&
+            (next[0] == '\0' || strcmp(entry->d_name, next) < 0) &&
+            needs_tending(dirfd(directory), entry->d_name))
+            bl_text_copy(next, sizeof(next), entry->d_name);
+    }
+    bl_text_copy(tend->name, sizeof(tend->name), next);
+
+    return next[0] != '\0';
+}
+
+static void look_at_next(struct agent_tend *tend);
+
+static void on_ended(void *userdata, const struct agent_units_answer *answer)
+{
+    struct agent_tend *tend = userdata;
+    BL_AUTO_FD int dir_fd = -1;
+    PROTO_AUTO_ARENA arena = {0};
+    struct agent_txn_result result = {0};
+    struct bl_error err = {0};
+    int r = agent_txn_job_open(tend->host->state_dir, tend->name, &dir_fd, &err);
+
+    tend->call = NULL;
+    if (r >= 0)
+        r = agent_txn_result_load(dir_fd, AGENT_TXN_TEND, &arena, &result, &err);
+    if (r < 0)
+        sd_journal_print(LOG_WARNING, "How full the snapshots of job %s are: %s", tend->name,
+                         err.text);
+    for (uint32_t i = 0; r >= 0 && i < result.notes_count; i++)
+        sd_journal_print(LOG_NOTICE, "Job %s: %s", tend->name, result.notes[i].text);
+    for (uint32_t i = 0; r >= 0 && i < result.findings_count; i++)
+        sd_journal_print(LOG_WARNING, "Job %s: %s: %s -> %s", tend->name, result.findings[i].code,
+                         result.findings[i].reason, result.findings[i].remedy);
+    look_at_next(tend);
+}
+
+static int begin(struct agent_tend *tend, struct bl_error *err)
+{
+    const struct agent_txn_task task = {.format = AGENT_TXN_FORMAT, .phase = AGENT_TXN_TEND};
+    BL_AUTO_FD int dir_fd = -1;
+    char unit[AGENT_TXN_UNIT_BYTES];
+    int r = agent_txn_job_open(tend->host->state_dir, tend->name, &dir_fd, err);
+
+    if (r < 0 || (r = agent_txn_phase_clear(dir_fd, AGENT_TXN_TEND, err)) < 0 ||
+        (r = agent_txn_task_save(dir_fd, &task, err)) < 0)
+        return r;
+    agent_txn_unit_name(tend->name, AGENT_TXN_TEND, unit);
+    r = agent_units_run(tend->host->units, unit, on_ended, tend, &tend->call);
+
+    return r < 0 ? bl_fail(err, r, "start '%s': %s", unit, strerror(-r)) : 0;
+}
+
+static void look_at_next(struct agent_tend *tend)
+{
+    struct bl_error err = {0};
+
+    if (find_next(tend) && begin(tend, &err) < 0)
+        sd_journal_print(LOG_WARNING, "Nobody looks how full snapshots are: %s", err.text);
+}
+
+static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct agent_tend *tend = userdata;
+
+    if (tend->call == NULL) {
+        tend->name[0] = '\0';
+        look_at_next(tend);
+    }
+    if (sd_event_source_set_time_relative(source, AGENT_TEND_EVERY_MS * UINT64_C(1000)) < 0 ||
+        sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) < 0)
+        sd_journal_print(LOG_WARNING, "Nobody looks how full snapshots are: no timer.");
+
+    return 0;
+}
+
+int agent_tend_new(struct agent_host *host, struct agent_tend **ret_tend, struct bl_error *err)
+{
+    struct agent_tend *tend = calloc(1, sizeof(*tend));
+    int r;
+
+    if (tend == NULL)
+        return bl_fail(err, -ENOMEM, "no memory for snapshots");
+    tend->host = host;
+    r = sd_event_add_time_relative(host->loop, &tend->timer, CLOCK_BOOTTIME,
+                                   AGENT_TEND_EVERY_MS * UINT64_C(1000), 0, on_time, tend);
+    if (r < 0) {
+        (void)agent_tend_free(tend);
+        return bl_fail(err, r, "make a timer: %s", strerror(-r));
+    }
+
+    *ret_tend = tend;
+    return 0;
+}
+
+struct agent_tend *agent_tend_free(struct agent_tend *tend)
+{
+    if (tend == NULL)
+        return NULL;
+    tend->call = agent_units_drop(tend->call);
+    sd_event_source_disable_unref(tend->timer);
+    free(tend);
+    return NULL;
+}

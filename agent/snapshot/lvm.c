@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/snapshot/lvm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/mount.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/packages/command.h"
+#include "agent/snapshot/record.h"
+#include "common/file.h"
+#include "common/text.h"
+
+#define LVS "/usr/sbin/lvs"
+
+enum {
+    NAME_BYTES = 64, /* "belay-" and the job and an index */
+    STATE = 4,       /* of lv_attr */
+};
+
+/* ---- the tools ---------------------------------------------------------------------------- */
+
+static int run_tool(struct agent_packages_job *job, const char *const *argv, const char *what,
+                    struct bl_error *err)
+{
+    struct agent_packages_output output;
+    int r = agent_packages_ask(job, argv, &output, err);
+
+    if (r < 0)
+        return r;
+    if (output.status != 0)
+        return bl_fail(err, -EIO, "%s: %.300s", what, output.text);
+
+    return 0;
+}
+
+int agent_snapshot_lvm_list(struct agent_packages_job *job,
+                            struct agent_snapshot_volumes *ret_volumes, struct bl_error *err)
+{
+    static const char *const argv[] = {LVS,
+                                       "--noheadings",
+                                       "--nosuffix",
+                                       "--units",
+                                       "b",
+                                       "--separator",
+                                       AGENT_SNAPSHOT_VOLUME_SEPARATOR,
+                                       "--options",
+                                       AGENT_SNAPSHOT_VOLUME_COLUMNS,
+                                       NULL};
+    struct agent_packages_output output;
+    int r;
+
+    *ret_volumes = (struct agent_snapshot_volumes){0};
+    if (access(LVS, X_OK) < 0)
+        return 0;
+    r = agent_packages_ask(job, argv, &output, err);
+    if (r < 0)
+        return r;
+    if (output.status != 0)
+        return bl_fail(err, -EIO, "ask LVM for its volumes: %.300s", output.text);
+
+    return agent_snapshot_volume_parse(job->memory, output.text, ret_volumes, err);
+}
+
+static void name_of(const struct agent_packages_job *job, uint32_t index, char ret_name[NAME_BYTES])
+{
+    int r =
+        bl_text_format(ret_name, NAME_BYTES, "belay-%s-%" PRIu32, agent_snapshot_name(job), index);
+
+    BL_ASSERT(r >= 0);
+}
+
+static bool has_tag(const char *tags)
+{
+    const char *found = strstr(tags, AGENT_SNAPSHOT_TAG);
+    char end = found != NULL ? found[strlen(AGENT_SNAPSHOT_TAG)] : 'x';
+
+    return (found == tags || (found != NULL && found[-1] == ',')) && (end == '\0' || end == ',');
+}
+
+/* 1: it is there, with `*ret_volume` and "vg/name"; 0: it is not. -EUCLEAN: it is not belay's. */
+static int find(struct agent_packages_job *job, const struct agent_snapshot_place *place,
+                uint32_t index, const struct agent_snapshot_volume **ret_volume,
+                const char **ret_name, struct bl_error *err)
+{
+    struct agent_snapshot_volumes volumes;
+    char name[NAME_BYTES];
+    int r;
+
+    name_of(job, index, name);
+    if ((r = agent_packages_memory_format(job->memory, ret_name, err, "%s/%s", place->group,
+                                          name)) < 0 ||
+        (r = agent_snapshot_lvm_list(job, &volumes, err)) < 0)
+        return r;
+    *ret_volume = agent_snapshot_volume_find(&volumes, place->group, name);
+    if (*ret_volume == NULL)
+        return 0;
+    if (strcmp((*ret_volume)->origin, place->volume) != 0 || !has_tag((*ret_volume)->tags)) {
+        return bl_fail(err, -EUCLEAN, "the volume %.200s is no snapshot that belay took of %.100s",
+                       *ret_name, place->volume);
+    }
+
+    return 1;
+}
+
+int agent_snapshot_lvm_remove(struct agent_packages_job *job,
+                              const struct agent_snapshot_place *place, uint32_t index,
+                              struct bl_error *err)
+{
+    const struct agent_snapshot_volume *volume;
+    const char *name;
+    int r = find(job, place, index, &volume, &name, err);
+
+    if (r <= 0)
+        return r;
+
+    const char *const argv[] = {"/usr/sbin/lvremove", "--yes", "--force", name, NULL};
+
+    return run_tool(job, argv, "remove the snapshot", err);
+}
+
+/* ---- taking ------------------------------------------------------------------------------- */
+
+int agent_snapshot_lvm_take(struct agent_packages_job *job,
+                            const struct agent_snapshot_place *place, uint32_t index,
+                            uint64_t size_bytes, struct bl_error *err)
+{
+    struct agent_packages_command command = {.patience = AGENT_PACKAGES_LOOK};
+    static const char *const words[] = {"/usr/sbin/lvcreate",
+                                        "--yes",
+                                        "--snapshot",
+                                        "--permission",
+                                        "r",
+                                        "--setactivationskip",
+                                        "n",
+                                        "--addtag",
+                                        AGENT_SNAPSHOT_TAG,
+                                        "--name",
+                                        NULL};
+    struct agent_packages_output output;
+    char name[NAME_BYTES];
+    int r = agent_snapshot_lvm_remove(job, place, index, err);
+
+    name_of(job, index, name);
+    if (r < 0 || (r = agent_packages_args_add_all(job, &command.args, words, err)) < 0 ||
+        (r = agent_packages_args_add(job, &command.args, name, err)) < 0)
+        return r;
+    if (size_bytes > 0 &&
+        ((r = agent_packages_args_add(job, &command.args, "--size", err)) < 0 ||
+         (r = agent_packages_args_format(job, &command.args, err, "%" PRIu64 "b", size_bytes)) < 0))
+        return r;
+    if ((r = agent_packages_args_format(job, &command.args, err, "%s/%s", place->group,
+                                        place->volume)) < 0 ||
+        (r = agent_packages_run(job, &command, &output, err)) < 0)
+        return r;
+    if (output.status != 0)
+        return bl_fail(err, -EIO, "take a snapshot of %s: %.300s", place->path, output.text);
+
+    return 0;
+}
+
+/* ---- reading ------------------------------------------------------------------------------ */
+
+static int start_mount(const char *type)
+{
+    return (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
+}
+
+int agent_snapshot_lvm_check(const char *type, struct bl_error *err)
+{
+    BL_AUTO_FD int context_fd = start_mount(type);
+
+    if (context_fd >= 0)
+        return 0;
+
+    return bl_fail(err, errno == ENOSYS ? -EOPNOTSUPP : -errno,
+                   "this kernel can not mount a snapshot (fsopen): %s", strerror(errno));
+}
+
+static int set_flag(int context_fd, const char *name)
+{
+    return (int)syscall(SYS_fsconfig, context_fd, FSCONFIG_SET_FLAG, name, NULL, 0);
+}
+
+/*
+ * Never written to: its journal was written out when it was taken, so nothing needs to be replayed.
+ * An xfs beside the one that it is a snapshot of has the same identity.
+ */
+static int set_options(int context_fd, const char *type, const char *device)
+{
+    if (syscall(SYS_fsconfig, context_fd, FSCONFIG_SET_STRING, "source", device, 0) < 0 ||
+        set_flag(context_fd, "ro") < 0)
+        return -1;
+    if (strcmp(type, "xfs") == 0)
+        return set_flag(context_fd, "norecovery") < 0 ? -1 : set_flag(context_fd, "nouuid");
+    if (strcmp(type, "ext2") != 0 && set_flag(context_fd, "noload") < 0)
+        return -1;
+
+    return 0;
+}
+
+static int mount_device(const char *type, const char *device, struct bl_error *err)
+{
+    BL_AUTO_FD int context_fd = start_mount(type);
+    BL_AUTO_FD int mount_fd = -1;
+    int fd;
+
+    if (context_fd < 0 || set_options(context_fd, type, device) < 0 ||
+        syscall(SYS_fsconfig, context_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        return bl_fail(err, -errno, "mount the snapshot '%s': %s", device, strerror(errno));
+    mount_fd =
+        (int)syscall(SYS_fsmount, context_fd, FSMOUNT_CLOEXEC,
+                     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+    fd = mount_fd < 0 ? -1 : openat(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return bl_fail(err, -errno, "mount the snapshot '%s': %s", device, strerror(errno));
+
+    return fd;
+}
+
+int agent_snapshot_lvm_open(struct agent_packages_job *job,
+                            const struct agent_snapshot_place *place, uint32_t index,
+                            struct bl_error *err)
+{
+    const struct agent_snapshot_volume *volume;
+    const char *name;
+    int r = find(job, place, index, &volume, &name, err);
+
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return bl_fail(err, -ENOENT, "there is no snapshot %s of %s any more", name, place->path);
+    if (agent_snapshot_volume_is_invalid(volume)) {
+        return bl_fail(
+            err, -ENODATA,
+            "the snapshot of %s ran full at %" PRIu64
+            " MiB, and what it held is lost; its volume group %s has %" PRIu64 " MiB free",
+            place->path, volume->size_bytes >> 20, place->group, volume->group_free_bytes >> 20);
+    }
+    if (volume->attributes[STATE] != 'a') {
+        const char *const argv[] = {"/usr/sbin/lvchange",     "--yes", "--activate", "y",
+                                    "--ignoreactivationskip", name,    NULL};
+
+        r = run_tool(job, argv, "activate the snapshot", err);
+        if (r < 0)
+            return r;
+    }
+
+    return mount_device(place->type, volume->path, err);
+}
+
+/* ---- how full ----------------------------------------------------------------------------- */
+
+static int extend(struct agent_packages_job *job, const char *name, uint64_t by_bytes,
+                  struct bl_error *err)
+{
+    struct agent_packages_command command = {.patience = AGENT_PACKAGES_LOOK};
+    struct agent_packages_output output;
+    int r;
+
+    if ((r = agent_packages_args_add(job, &command.args, "/usr/sbin/lvextend", err)) < 0 ||
+        (r = agent_packages_args_add(job, &command.args, "--size", err)) < 0 ||
+        (r = agent_packages_args_format(job, &command.args, err, "+%" PRIu64 "b", by_bytes)) < 0 ||
+        (r = agent_packages_args_add(job, &command.args, name, err)) < 0 ||
+        (r = agent_packages_run(job, &command, &output, err)) < 0)
+        return r;
+
+    return output.status == 0 ? 0 : bl_fail(err, -EIO, "extend the snapshot: %.300s", output.text);
+}
+
+int agent_snapshot_lvm_tend(struct agent_packages_job *job,
+                            const struct agent_snapshot_place *place, uint32_t index,
+                            struct bl_error *err)
+{
+    const struct agent_snapshot_volume *volume;
+    const char *name, *reason;
+    uint64_t by_bytes;
+    int r = find(job, place, index, &volume, &name, err);
+
+    if (r <= 0 || agent_snapshot_volume_is_thin(volume))
+        return r < 0 ? r : 0;
+    by_bytes = agent_snapshot_volume_extension(volume);
+    if (by_bytes > 0 && (r = extend(job, name, by_bytes, err)) >= 0) {
+        agent_packages_job_note(
+            job, "the snapshot of %s was %" PRIu32 " %% full and got %" PRIu64 " MiB more",
+            place->path, volume->fill_percent, by_bytes >> 20);
+        return 0;
+    }
+    if (r < 0 || volume->fill_percent < AGENT_SNAPSHOT_FILL_PERCENT)
+        return r < 0 ? r : 0;
+    r = agent_packages_memory_format(
+        job->memory, &reason, err,
+        "the snapshot of %s is %s%" PRIu32 " %% of its %" PRIu64
+        " MiB full, and its volume group %s has %" PRIu64 " MiB free",
+        place->path, agent_snapshot_volume_is_invalid(volume) ? "lost: " : "", volume->fill_percent,
+        volume->size_bytes >> 20, place->group, volume->group_free_bytes >> 20);
+    if (r < 0)
+        return r;
+    agent_packages_job_find(
+        job, agent_snapshot_volume_is_invalid(volume) ? "snapshot_lost" : "snapshot_nearly_full",
+        reason, "add a disk to the volume group: vgextend");
+
+    return 0;
+}
