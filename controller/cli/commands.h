@@ -33,6 +33,8 @@ int ctl_cmd_resume(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_abort(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_rollback(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_retry(struct ctl_cli_globals *globals, int argc, char **argv);
+int ctl_cmd_freeze(struct ctl_cli_globals *globals, int argc, char **argv);
+int ctl_cmd_unfreeze(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_deny_list(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_deny_add(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_deny_lift(struct ctl_cli_globals *globals, int argc, char **argv);

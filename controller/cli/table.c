@@ -115,6 +115,11 @@ static const struct ctl_cli_command commands[] = {
      "A new rollout of the stored plan, over the hosts that failed, were blocked, refused, lost or\n"
      "taken back. Options are those of 'belay run': it is previewed, asked for and signed anew.\n",
      ctl_cmd_retry},
+    {"freeze", "let no rollout start any host for a while", "[--for TIME] [--reason TEXT]",
+     "  --for TIME              it ends by itself, such as 12h; otherwise with 'unfreeze'\n"
+     "What runs goes on, and so do rollbacks. Shown in the status of every rollout.\n",
+     ctl_cmd_freeze},
+    {"unfreeze", "end a change freeze", "", "Without one it does nothing.\n", ctl_cmd_unfreeze},
     {"deny list", "show which versions of packages nobody may install", "",
      "Those of rollouts that went back are denied by themselves, with their cause.\n",
      ctl_cmd_deny_list},

@@ -7,6 +7,7 @@
 
 #include "controller/daemon/ask.h"
 #include "controller/daemon/deny.h"
+#include "controller/daemon/freeze.h"
 #include "controller/daemon/gates.h"
 #include "controller/daemon/host_life.h"
 #include "controller/daemon/inbound.h"
@@ -17,6 +18,7 @@
 
 enum {
     TICK_US = 1000 * 1000,
+    CLOCK_SET_MS = 2000, /* less is the clock being kept right */
     TICKS_PER_PING = 60, /* each host is asked for its clock that often, spread over the ticks */
     TIMER_ACCURACY_US = 10 * 1000,
     ENDED_RUNS_MAX = 8, /* kept loaded: late reports of a job's last steps come in */
@@ -338,6 +340,23 @@ static int tick_host(struct ctl_engine *engine, struct ctl_fleet_host *host, boo
     return r;
 }
 
+/* Windows and freezes are of the wall clock: when that was set, all are judged anew. */
+static int look_at_clock(struct ctl_engine *engine, struct bl_error *err)
+{
+    const int64_t apart_ms = bl_wall_now().ms - bl_mono_now().ms;
+    const int64_t moved_ms = apart_ms - engine->clocks_apart_ms;
+    int r = 0;
+
+    engine->clocks_apart_ms = apart_ms;
+    if (moved_ms > -CLOCK_SET_MS && moved_ms < CLOCK_SET_MS)
+        return 0;
+    for (uint32_t i = 0; i < engine->run_count && r >= 0; i++)
+        r = ctl_engine_step(engine, engine->runs[i],
+                            (struct ctl_rollout_event){.type = CTL_ROLLOUT_TIME}, err);
+
+    return r;
+}
+
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct ctl_engine *engine = userdata;
@@ -359,6 +378,10 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
             ctl_engine_fail(engine, &err);
             return 0;
         }
+    }
+    if (look_at_clock(engine, &err) < 0) {
+        ctl_engine_fail(engine, &err);
+        return 0;
     }
     (void)ctl_engine_end(engine);
     if (!engine->failed)
@@ -428,6 +451,8 @@ static int open_all(struct ctl_engine *engine, struct bl_error *err)
         r = ctl_trust_load(&engine->trust, engine->config.state_dir, err);
     if (r >= 0)
         r = ctl_fleet_load(&engine->fleet, engine->store, err);
+    if (r >= 0)
+        r = ctl_freeze_load(engine, err);
     if (r >= 0)
         r = open_link(engine, err);
     if (r >= 0)

@@ -54,7 +54,10 @@ struct ctl_engine {
     uint64_t ticks;
     uint64_t turns;
     struct ctl_refusals refusals; /* what was told of them */
-    bool failed; /* the store failed, the loop is ending: nothing is taken in any more */
+    struct ctl_store_freeze freeze;
+    int64_t
+        clocks_apart_ms; /* wall from monotonic, at the last tick: it moves when the clock is set */
+    bool failed;         /* the store failed, the loop is ending: nothing is taken in any more */
 };
 
 /* Opens store, key and link, and goes on with all open rollouts. */

@@ -94,6 +94,10 @@ static const char *const schema_steps[] = {
     " minimum_outcome INTEGER NOT NULL, minimum TEXT NOT NULL, text TEXT NOT NULL"
     ");"
     "CREATE INDEX gate_samples_by_gate ON gate_samples (rollout, gate, verdict, number);",
+    "CREATE TABLE freeze ("
+    " one INTEGER PRIMARY KEY CHECK (one = 1), since_ms INTEGER NOT NULL,"
+    " until_ms INTEGER NOT NULL, uid INTEGER NOT NULL, reason TEXT NOT NULL"
+    ");",
 };
 
 static const struct bl_sqlite_schema schema = {

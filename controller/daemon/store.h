@@ -291,4 +291,20 @@ struct ctl_store_chain {
 int ctl_store_verify_audit(struct ctl_store *store, struct ctl_store_chain *ret_chain,
                            struct bl_error *err) BL_CHECKED;
 
+/* ---- the change freeze ---- */
+
+struct ctl_store_freeze {
+    bool is_set;
+    struct bl_wall since, until; /* until: ms 0 = until it is taken back */
+    int64_t uid;
+    char reason[257];
+};
+
+/* Without is_set there is none from then on. */
+int ctl_store_save_freeze(struct ctl_store *store, const struct ctl_store_freeze *freeze,
+                          struct bl_error *err) BL_CHECKED;
+/* 1, or 0 when there is none. */
+int ctl_store_load_freeze(struct ctl_store *store, struct ctl_store_freeze *ret_freeze,
+                          struct bl_error *err) BL_CHECKED;
+
 #endif

@@ -8,6 +8,7 @@
 #include "common/file.h"
 #include "common/hex.h"
 #include "controller/daemon/deny.h"
+#include "controller/daemon/freeze.h"
 #include "controller/daemon/log.h"
 #include "controller/daemon/origin.h"
 #include "controller/daemon/pace.h"
@@ -385,6 +386,8 @@ static void begin(struct ctl_call *call, const struct submission *submission)
         r = ctl_engine_run(call->engine, submission->manifest.rollout_id, &run, &err);
     if (r > 0)
         r = ctl_engine_step(call->engine, run, event, &err);
+    if (r >= 0)
+        r = ctl_freeze_tell(call->engine, run, &err);
     if (r >= 0)
         r = ctl_engine_audit(call->engine, call->uid, "submit", id, submission->plan_name, &err);
     if (r < 0) {

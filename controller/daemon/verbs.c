@@ -32,6 +32,8 @@ const struct ctl_verb ctl_verbs[] = {
     {"overview", "", ctl_verb_overview},
     {"status", "rollout", ctl_verb_status},
     {"watch", "rollout", ctl_verb_watch},
+    {"freeze", "for_ms reason", ctl_verb_freeze},
+    {"unfreeze", "", ctl_verb_unfreeze},
     {"pause", "rollout", ctl_verb_pause},
     {"resume", "rollout", ctl_verb_resume},
     {"abort", "rollout", ctl_verb_abort},

@@ -30,6 +30,8 @@ void ctl_verb_rollouts_list(struct ctl_call *call);
 void ctl_verb_overview(struct ctl_call *call);
 void ctl_verb_status(struct ctl_call *call);
 void ctl_verb_watch(struct ctl_call *call);
+void ctl_verb_freeze(struct ctl_call *call);
+void ctl_verb_unfreeze(struct ctl_call *call);
 void ctl_verb_pause(struct ctl_call *call);
 void ctl_verb_resume(struct ctl_call *call);
 void ctl_verb_abort(struct ctl_call *call);

@@ -5,6 +5,7 @@
 
 #include "common/hex.h"
 #include "common/text.h"
+#include "controller/daemon/freeze.h"
 #include "controller/daemon/gates.h"
 #include "controller/daemon/origin.h"
 #include "controller/daemon/view_next.h"
@@ -150,8 +151,18 @@ static json_t *view_holds(uint32_t holds, const struct ctl_rollout *rollout)
     return view;
 }
 
+/* Why, as whoever ordered the freeze said it, and until when. */
+static void add_freeze(const struct ctl_engine *engine, json_t *hold, struct bl_wall *ret_until)
+{
+    *ret_until = engine->freeze.until;
+    if (engine->freeze.reason[0] != '\0')
+        (void)json_object_set_new(
+            hold, "reason",
+            json_sprintf("%s: %s", ctl_hold_reason(CTL_HOLD_FREEZE), engine->freeze.reason));
+}
+
 /* With the instants at which those by the clock end by themselves. */
-static json_t *view_run_holds(const struct ctl_rollout *rollout)
+static json_t *view_run_holds(const struct ctl_engine *engine, const struct ctl_rollout *rollout)
 {
     const struct bl_wall now = bl_wall_now();
     json_t *view = view_holds(rollout->holds, rollout), *hold;
@@ -162,7 +173,7 @@ static json_t *view_run_holds(const struct ctl_rollout *rollout)
         struct bl_wall until = {0};
 
         if (strcmp(code, ctl_hold_code(CTL_HOLD_FREEZE)) == 0)
-            until = rollout->frozen_until;
+            add_freeze(engine, hold, &until);
         if (strcmp(code, ctl_hold_code(CTL_HOLD_WINDOW)) == 0)
             until.ms = now.ms + ctl_rollout_window_wait_ms(rollout, now);
         (void)json_object_set_new(hold, "until", ctl_view_wall(until));
@@ -320,7 +331,8 @@ json_t *ctl_view_status(const struct ctl_engine *engine, const struct ctl_run *r
         json_decref(hosts);
         return NULL;
     }
-    if (json_object_set_new(view, "holds", view_run_holds(rollout)) < 0 ||
+    if (json_object_set_new(view, "freeze", ctl_freeze_view(engine)) < 0 ||
+        json_object_set_new(view, "holds", view_run_holds(engine, rollout)) < 0 ||
         json_object_set_new(view, "wave", json_integer(rollout->wave + 1)) < 0 ||
         json_object_set_new(view, "soak_end", ctl_view_mono(rollout->soak_end)) < 0 ||
         json_object_set_new(view, "counts", view_counts(rollout)) < 0 ||
