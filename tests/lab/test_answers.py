@@ -157,11 +157,13 @@ def test_a_wave_is_approved_by_somebody_else(fleet: MakeFleet) -> None:
 
 
 @pytest.mark.deadline(240)
-def test_two_people_sign_at_two_desks(fleet: MakeFleet) -> None:
+def test_two_people_sign_at_two_desks(installed_fleet: MakeFleet) -> None:
     """R3: what one desk wrote is checked, shown and signed at another, and started with both signatures."""
-    lab = fleet(hosts=1)
-    lab.repository.publish("1.0", "demo=2.0")
+    lab = installed_fleet(hosts=1)
+    lab.belay.set_up_controller()
     desk = Desk(lab)
+    lab.belay.join(lab.hosts, {"role": "web"})  # hosts believe the trust file that they join with
+    lab.repository.publish("1.0", "demo=2.0")
     path = lab.belay.write_plan(plan("demo=2.0", waves=["100%"]))
     lab.belay("run", path, "--yes", "--key", "alice", "--request", "/root/request.json")
     assert lab.belay.json("rollouts")["rollouts"] == []
