@@ -146,11 +146,13 @@ def btrfs_dnf_fleet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Fl
 
 
 def _need_machines() -> None:
+    """Builds their disk, too, if nobody has yet: here no test's deadline runs."""
     reason = vm_images.why_not()
     if reason is not None and os.environ.get("LAB_REQUIRED") == "1":
         pytest.fail(f"required, but no virtual machine can run here: {reason}")
     if reason is not None:
         pytest.skip(f"no virtual machine can run here: {reason}")
+    vm_images.disk()
 
 
 def _join(fleet: Fleet, labels: dict[str, str] | None = None) -> None:

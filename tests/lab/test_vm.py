@@ -12,7 +12,7 @@ from harness.fleet import Fleet
 MakeFleet = Callable[..., Fleet]
 
 
-@pytest.mark.deadline(400)
+@pytest.mark.deadline(900)
 def test_a_machine_boots_from_lvm_and_comes_back(bare_lvm_fleet: MakeFleet) -> None:
     lab = bare_lvm_fleet(hosts=1)
     host = lab["h1"]
