@@ -151,6 +151,26 @@ static struct ctl_select_node *parse_word(struct parser *parser)
     return node;
 }
 
+/*
+ * A value behind =, != or in, which compare letter by letter. A bare pattern there would be equal to
+ * nothing, and so, negated, select every host.
+ */
+static struct ctl_select_node *parse_literal(struct parser *parser)
+{
+    struct ctl_select_node *node;
+    const char *begin;
+
+    skip_blanks(parser);
+    begin = parser->at;
+    node = parse_word(parser);
+    if (node != NULL && *begin != '"' && (*begin == '~' || strpbrk(node->word, "*?[") != NULL))
+        return fail(parser, begin,
+                    "= compares every letter: write NAME~PATTERN or NAME!~PATTERN, or put the "
+                    "value in quotes");
+
+    return node;
+}
+
 /* "label.X", "fact.X", or X: a fact if there is one of that name. */
 static bool parse_name(struct parser *parser, struct ctl_select_node *test)
 {
@@ -211,7 +231,7 @@ static struct ctl_select_node *parse_list(struct parser *parser, struct ctl_sele
     if (!take(parser, "("))
         return fail(parser, parser->at, "expected '(' behind 'in': env in (prod, stage)");
     do {
-        *end = parse_word(parser);
+        *end = parse_literal(parser);
         if (*end == NULL)
             return NULL;
         end = &(*end)->next;
@@ -260,7 +280,7 @@ static struct ctl_select_node *parse_test(struct parser *parser)
             return fail(parser, begin,
                         "'%.40s' is no version: < and > are for os_version, kernel and agent",
                         test->word);
-        test->child = parse_word(parser);
+        test->child = test->kind == NODE_EQUAL ? parse_literal(parser) : parse_word(parser);
         if (test->child == NULL)
             return NULL;
         return signs[i].negated ? negate(parser, test) : test;
@@ -367,7 +387,9 @@ static enum ctl_select_answer ask_order(const struct ctl_select_node *node, cons
     const char *manager = host->fact(host->userdata, CTL_SELECT_MANAGER);
     int order;
 
-    if (strcmp(manager, "apt") == 0)
+    if (strcmp(manager, "apt") == 0 && node->fact == CTL_SELECT_KERNEL)
+        order = ctl_version_compare_deb_kernel(value, node->child->word);
+    else if (strcmp(manager, "apt") == 0)
         order = ctl_version_compare_deb(value, node->child->word);
     else if (strcmp(manager, "dnf") == 0)
         order = ctl_version_compare_rpm(value, node->child->word);

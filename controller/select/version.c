@@ -122,6 +122,11 @@ int ctl_version_compare_deb(const char *a, const char *b)
     return order != 0 ? order : compare_deb_part(left.release, right.release);
 }
 
+int ctl_version_compare_deb_kernel(const char *a, const char *b)
+{
+    return compare_deb_part((struct part){a, strlen(a)}, (struct part){b, strlen(b)});
+}
+
 /* ---- rpm ---- */
 
 static bool is_separator(char c)

@@ -100,6 +100,13 @@ static void each_test_means_what_the_manual_says(void **state)
         {"kernel<6.1", NO, YES, UN},
         {"kernel>6.1", YES, NO, UN},
         {"kernel<=5.14.0-427.el9.x86_64", NO, YES, UN},
+        {"kernel<6.1.0-20", YES, YES, UN}, /* the flavour behind the last '-' is no revision */
+        {"kernel>=6.1.0-20", NO, NO, UN},
+        {"kernel<6.1.0-100-amd64", YES, YES, UN},
+        {"kernel<=6.1.0-18-amd64", YES, YES, UN},
+        {"note=\"tw*\"", NO, NO, NO}, /* in quotes also these signs are letters */
+        {"note!=\"~x\"", YES, YES, YES},
+        {"zone=a~b", NO, NO, NO},
         {"name=web-1", YES, NO, UN},
         {"role=web, env=prod", YES, NO, NO},
         {"role=web and os=debian", YES, NO, UN},
@@ -121,6 +128,10 @@ static void each_test_means_what_the_manual_says(void **state)
     }
 }
 
+#define LITERAL(column)                                                                         \
+    "column " #column ": = compares every letter: write NAME~PATTERN or NAME!~PATTERN, or put " \
+    "the value in quotes"
+
 static void each_mistake_is_told_with_its_column_and_a_remedy(void **state)
 {
     static const char *const rows[][2] = {
@@ -140,6 +151,12 @@ static void each_mistake_is_told_with_its_column_and_a_remedy(void **state)
         {"role<3", "column 1: 'role' is no version: < and > are for os_version, kernel and agent"},
         {"os", "column 1: every host has the fact 'os': compare it, as in os=…"},
         {"note=\"two", "column 6: this quote is not closed: add \" behind the value"},
+        {"env!=prod*", LITERAL(6)},
+        {"env=~prod.*", LITERAL(5)},
+        {"env == web-?", LITERAL(8)},
+        {"env=web-[ab]", LITERAL(5)},
+        {"env in (test, prod*)", LITERAL(15)},
+        {"env not in (~prod)", LITERAL(13)},
         {"package:openssl<3",
          "column 1: versions of packages are not built yet: select by label or "
          "fact, and name the package in 'change.packages'; hosts that have it "

@@ -54,6 +54,18 @@ static void versions_of_deb_are_in_the_order_of_dpkg(void **state)
     assert_int_equal(ctl_version_compare_deb("1.0-0", "1.0"), 0);
 }
 
+static void releases_of_kernels_are_compared_whole(void **state)
+{
+    static const struct row rows[] = {
+        {"6.1.0-18-amd64", "6.1.0-20"},      {"6.1.0-18-amd64", "6.1.0-20-amd64"},
+        {"5.15.0-91-generic", "5.15.0-100"}, {"5.15.0-91-generic", "5.15.0-100-generic"},
+        {"5.15.0-100-generic", "6.1"},       {"6.1", "6.1.0-18-amd64"},
+        {"6.1.0-18", "6.1.0-18-amd64"},
+    };
+
+    check(ctl_version_compare_deb_kernel, rows, sizeof(rows) / sizeof(rows[0]));
+}
+
 static void versions_of_rpm_are_in_the_order_of_rpm(void **state)
 {
     static const struct row rows[] = {
@@ -86,6 +98,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions_of_deb_are_in_the_order_of_dpkg),
+        cmocka_unit_test(releases_of_kernels_are_compared_whole),
         cmocka_unit_test(versions_of_rpm_are_in_the_order_of_rpm),
     };
 
