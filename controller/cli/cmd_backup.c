@@ -94,6 +94,18 @@ static int replay(const char *dir, struct bl_error *err)
     return r < 0 ? bl_wrap(err, "the backup can't be replayed") : 0;
 }
 
+/* Before anything is touched: where the configuration lies, or may be written. */
+static int check_config_path(const char *path, struct bl_error *err)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (path[0] != '/' || slash == path || slash[1] == '\0' ||
+        strlen(path) >= CTL_CONFIG_PATH_BYTES)
+        return bl_fail(err, -EINVAL, "--config is no absolute path of a file: '%.100s'", path);
+
+    return 0;
+}
+
 /* What is there is somebody's: only a missing configuration is written. 1: written. */
 static int put_config(const char *path, const char *text, struct bl_error *err)
 {
@@ -104,9 +116,9 @@ static int put_config(const char *path, const char *text, struct bl_error *err)
 
     if (r != 0)
         return r < 0 ? r : 0;
-    if (slash == NULL || slash == path ||
-        bl_text_format(dir, sizeof(dir), "%.*s", (int)(slash - path), path) < 0)
-        return bl_fail(err, -EINVAL, "'%s' is no absolute path of a file", path);
+    r = bl_text_format(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
+    if (r < 0)
+        return bl_fail(err, r, "'%s': path too long", path);
     r = bl_dir_make(AT_FDCWD, dir, CONFIG_DIR_MODE, err);
     if (r >= 0)
         r = dir_fd = bl_dir_open(AT_FDCWD, dir, err);
@@ -149,8 +161,10 @@ struct restore {
 
 static int restore(struct restore *restore, struct bl_error *err)
 {
-    int r = ctl_backup_config(restore->file, &restore->config_text, err);
+    int r = check_config_path(restore->config_path, err);
 
+    if (r >= 0)
+        r = ctl_backup_config(restore->file, &restore->config_text, err);
     if (r >= 0)
         r = find_config(restore->config_path, restore->config_text, &restore->config, err);
     if (r < 0)
@@ -178,8 +192,15 @@ static int restore(struct restore *restore, struct bl_error *err)
     }
     r = put_config(restore->config_path, restore->config_text, err);
     restore->config_written = r > 0;
+    if (r < 0 && restore->kept[0] != '\0')
+        return bl_wrap(err,
+                       "the state is restored, the former one lies in '%s'; only '%s' was "
+                       "not written",
+                       restore->kept, restore->config_path);
 
-    return r < 0 ? r : 0;
+    return r < 0 ? bl_wrap(err, "the state is restored; only '%s' was not written",
+                           restore->config_path)
+                 : 0;
 }
 
 static void say_restored(const struct restore *restore)

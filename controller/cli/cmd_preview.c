@@ -6,6 +6,7 @@
 #include "controller/cli/preview.h"
 #include "controller/cli/preview_digest.h"
 #include "controller/cli/say.h"
+#include "controller/cli/whole_file.h"
 #include "controller/outside/json.h"
 #include "controller/outside/out.h"
 
@@ -34,7 +35,8 @@ int ctl_cmd_preview(struct ctl_cli_globals *globals, int argc, char **argv)
 
     if (!ctl_cli_begin(&usage, argc, argv, &arguments))
         return CTL_CLI_USAGE;
-    if (ctl_plan_file_load(arguments.items[0], false, &file, &err) < 0)
+    if ((save != NULL && ctl_whole_file_check(save, &err) < 0) ||
+        ctl_plan_file_load(arguments.items[0], false, &file, &err) < 0)
         return ctl_cli_say_error(CTL_CLI_ERROR, &err);
     if (ctl_preview_ask(globals, file.plan, &preview, &err) < 0)
         return ctl_cli_say_failure(globals, &err);

@@ -15,6 +15,7 @@
 #include "controller/cli/request_file.h"
 #include "controller/cli/run_plan.h"
 #include "controller/cli/say.h"
+#include "controller/cli/whole_file.h"
 #include "controller/outside/out.h"
 #include "controller/select/select.h"
 
@@ -253,6 +254,13 @@ int ctl_run_plan(struct ctl_cli_globals *globals, const struct ctl_plan_file *fi
     return start(globals, file, &preview, wishes);
 }
 
+/* What is signed already is started as it is: no other wish may seem to have been heard. */
+static bool is_only_started(const struct ctl_run_wishes *wishes)
+{
+    return !wishes->allow_missing && wishes->passphrase_file == NULL &&
+           wishes->as_previewed == NULL && wishes->request == NULL && wishes->keys.count == 0;
+}
+
 int ctl_cmd_run(struct ctl_cli_globals *globals, int argc, char **argv)
 {
     struct ctl_run_wishes wishes = {0};
@@ -278,9 +286,14 @@ int ctl_cmd_run(struct ctl_cli_globals *globals, int argc, char **argv)
         (void)bl_fail(&err, -EINVAL, "needs either a plan or --signed FILE");
         return ctl_cli_say_usage("run", &err);
     }
+    if (signed_path != NULL && !is_only_started(&wishes)) {
+        (void)bl_fail(&err, -EINVAL, "--signed goes only with --yes and --watch");
+        return ctl_cli_say_usage("run", &err);
+    }
     if (signed_path != NULL)
         return start_signed(globals, signed_path, &wishes);
-    if (ctl_plan_file_load(arguments.items[0], false, &file, &err) < 0)
+    if ((wishes.request != NULL && ctl_whole_file_check(wishes.request, &err) < 0) ||
+        ctl_plan_file_load(arguments.items[0], false, &file, &err) < 0)
         return ctl_cli_say_error(CTL_CLI_ERROR, &err);
 
     return ctl_run_plan(globals, &file, &wishes);

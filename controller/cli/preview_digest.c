@@ -8,6 +8,7 @@
 
 #include "common/file.h"
 #include "common/hex.h"
+#include "controller/cli/whole_file.h"
 #include "controller/outside/out.h"
 
 enum {
@@ -22,24 +23,6 @@ static void hash_plan(const char *text, char ret_hash[BL_HEX_BYTES(PROTO_HASH_BY
 
     (void)crypto_generichash(hash, sizeof(hash), (const uint8_t *)text, strlen(text), NULL, 0);
     bl_hex_encode(hash, sizeof(hash), ret_hash);
-}
-
-/* Whole or not at all, beside where it is to be. */
-static int write_whole(const char *path, const char *text, struct bl_error *err)
-{
-    const char *slash = strrchr(path, '/');
-    BL_AUTO_FREE char *dir =
-        slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
-    BL_AUTO_FD int dir_fd = -1;
-    int r;
-
-    if (dir == NULL)
-        return bl_fail(err, -ENOMEM, "out of memory for '%s'", path);
-    r = dir_fd = bl_dir_open(AT_FDCWD, dir, err);
-    if (r < 0)
-        return r;
-
-    return bl_file_replace(dir_fd, slash == NULL ? path : slash + 1, text, strlen(text), err);
 }
 
 int ctl_digest_save(const char *path, const char *plan_text, const struct ctl_plan *plan,
@@ -67,7 +50,7 @@ int ctl_digest_save(const char *path, const char *plan_text, const struct ctl_pl
     if (text == NULL)
         return bl_fail(err, -ENOMEM, "out of memory for '%s'", path);
 
-    return write_whole(path, text, err);
+    return ctl_whole_file_write(path, text, err);
 }
 
 /* ---- comparing ---- */

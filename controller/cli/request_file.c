@@ -8,26 +8,20 @@
 
 #include "common/file.h"
 #include "common/hex.h"
+#include "controller/cli/whole_file.h"
 #include "controller/outside/json.h"
 
 #define FORMAT_KEY "belay_request"
 
 int ctl_request_write(const char *path, const json_t *request, struct bl_error *err)
 {
-    const char *slash = strrchr(path, '/');
-    BL_AUTO_FREE char *dir = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path));
     CTL_AUTO_JSON *file = json_pack("{s:i, s:O}", FORMAT_KEY, 1, "request", request);
     BL_AUTO_FREE char *text = file != NULL ? json_dumps(file, JSON_INDENT(1)) : NULL;
-    BL_AUTO_FD int dir_fd = -1;
-    int r;
 
-    if (dir == NULL || text == NULL)
+    if (text == NULL)
         return bl_fail(err, -ENOMEM, "out of memory");
-    r = dir_fd = bl_dir_open(AT_FDCWD, dir[0] != '\0' ? dir : "/", err);
-    if (r < 0)
-        return r;
 
-    return bl_file_replace(dir_fd, slash == NULL ? path : slash + 1, text, strlen(text), err);
+    return ctl_whole_file_write(path, text, err);
 }
 
 /* ---- its hosts are those that were signed ---- */

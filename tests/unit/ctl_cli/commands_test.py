@@ -644,8 +644,31 @@ class Run(Desk):
         self.assertEqual(self.daemon.seen("submit"), [])
         path.write_text(json.dumps(whole))
         self.expect(2, "run", "--signed", str(path), "--yes", "plan.yaml")
+        for words in (["--request", "other"], ["--as-previewed", "x"], ["--key", "alice"], ["--allow-missing"],
+                      ["--passphrase-file", "x"]):
+            done = self.expect(2, "run", "--signed", str(path), "--yes", *words)
+            self.assertIn("--signed goes only with --yes and --watch", done.stderr)
+        self.assertEqual(self.daemon.seen("submit"), [])
         self.expect(0, "run", "--signed", str(path), "--yes")
         self.assertEqual(self.daemon.seen("submit"), [{**whole["request"]}])
+
+    def test_judges_where_it_writes_before_it_asks_anybody(self):
+        self.set_up_trust()
+        self.set_up_fleet(upgrade("web-a"))
+        plan = self.write_plan()
+        there = str(self.home)
+        for path, expected in (("", "names no file"), (f"{there}/", "names no file"), (f"{there}/.", "names no file"),
+                               (there, "is a directory"), (f"{there}/none/x", "No such file")):
+            for command in (["preview", plan, "--save", path], ["run", plan, "--yes", "--request", path]):
+                self.assertIn(expected, self.expect(1, *command).stderr)
+        self.assertEqual(self.daemon.seen("query"), [])
+        self.expect(0, "preview", plan, "--save", "digest", cwd=there)  # beside where one stands
+        self.assertTrue((self.home / "digest").exists())
+
+    def test_a_restore_judges_where_the_configuration_goes_first(self):
+        for path in ("controller.yaml", "/controller.yaml", f"{self.home}/", f"{self.home}/{'x' * 600}"):
+            done = self.expect(1, "--config", path, "restore", "/nonexistent/backup")
+            self.assertIn("--config is no absolute path of a file", done.stderr)
 
     def test_watch_ends_with_the_rollout(self):
         self.set_up_trust()
