@@ -26,6 +26,8 @@ static const struct proto_schema window_schema =
 
 static const struct proto_field policy_fields[] = {
     PROTO_FIELD_U64(P, format),
+    PROTO_FIELD_FIXED(P, requester),
+    PROTO_FIELD_FIXED(P, plan_hash),
     PROTO_FIELD_U64(P, stage_ms),
     PROTO_FIELD_U64(P, job_ms),
     PROTO_FIELD_U64(P, revert_ms),
@@ -208,4 +210,10 @@ int proto_policy_hash(const void *data, size_t size_bytes, uint8_t ret_hash[PROT
     (void)crypto_generichash_final(&state, ret_hash, PROTO_HASH_BYTES);
 
     return 0;
+}
+
+void proto_plan_hash(const char *text, uint8_t ret_hash[PROTO_HASH_BYTES])
+{
+    (void)crypto_generichash(ret_hash, PROTO_HASH_BYTES, (const uint8_t *)text, strlen(text), NULL,
+                             0);
 }

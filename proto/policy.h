@@ -42,14 +42,16 @@ struct proto_policy_window { /* of each week, in UTC */
 };
 
 struct proto_policy {
-    uint64_t format;           /* PROTO_POLICY_FORMAT */
-    uint64_t stage_ms;         /* a host that has not staged by then is lost */
-    uint64_t job_ms;           /* START to an end state */
-    uint64_t revert_ms;        /* the way back */
-    uint64_t soak_ms;          /* after a wave ended well; 0 = none */
-    uint64_t failures_allowed; /* over the whole rollout */
-    uint64_t budget;           /* hosts under way, failed and lost at most; 0 = no limit */
-    bool first_alone;          /* one host at a time, until one is committed */
+    uint64_t format;                     /* PROTO_POLICY_FORMAT */
+    uint8_t requester[PROTO_KEY_BYTES];  /* whose rollout it is: cannot approve its waves */
+    uint8_t plan_hash[PROTO_HASH_BYTES]; /* of the plan's text, proto_plan_hash() */
+    uint64_t stage_ms;                   /* a host that has not staged by then is lost */
+    uint64_t job_ms;                     /* START to an end state */
+    uint64_t revert_ms;                  /* the way back */
+    uint64_t soak_ms;                    /* after a wave ended well; 0 = none */
+    uint64_t failures_allowed;           /* over the whole rollout */
+    uint64_t budget;  /* hosts under way, failed and lost at most; 0 = no limit */
+    bool first_alone; /* one host at a time, until one is committed */
     struct proto_policy_wave *waves;
     uint32_t waves_count;
     struct proto_policy_window *windows; /* hosts start only in these; none = any time */
@@ -84,5 +86,8 @@ int proto_policy_encode(const struct proto_policy *policy, struct proto_buffer *
 /* BLAKE2b-256 over PROTO_POLICY_DOMAIN and the encoded policy: the manifest's `policy_hash`. */
 int proto_policy_hash(const void *data, size_t size_bytes, uint8_t ret_hash[PROTO_HASH_BYTES],
                       struct bl_error *err) BL_CHECKED;
+
+/* BLAKE2b-256 over the text of a plan, as in the file: the policy's `plan_hash`. */
+void proto_plan_hash(const char *text, uint8_t ret_hash[PROTO_HASH_BYTES]);
 
 #endif

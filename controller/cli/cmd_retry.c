@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "common/file.h"
+#include "common/hex.h"
 #include "controller/cli/commands.h"
 #include "controller/cli/link.h"
 #include "controller/cli/run_plan.h"
 #include "controller/cli/say.h"
+#include "controller/cli/signed_doc.h"
 #include "controller/outside/out.h"
 
 /* belay retry: the stored plan once more, over the hosts only that it did not bring to a good end. */
@@ -92,7 +94,40 @@ static int ask(struct ctl_cli_globals *globals, const char *rollout, json_t **re
         ret_plan, err);
 }
 
-static int retry(struct ctl_cli_globals *globals, struct ctl_run_wishes *wishes,
+/*
+ * The controller kept the plan, and the person would sign what follows from it: it must be what
+ * people signed the first time. `wanted` is what the person calls the rollout.
+ */
+static int check_signed(struct ctl_cli_globals *globals, const char *wanted, const char *rollout,
+                        const char *plan_text, struct bl_error *err)
+{
+    char signed_rollout[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)];
+    CTL_AUTO_SIGNED_DOC doc = {0};
+    CTL_AUTO_JSON *manifest = NULL;
+    BL_AUTO_FD int home_fd = -1;
+    int r;
+
+    r = ctl_cli_ask(globals, json_pack("{s:s, s:s}", "verb", "manifest", "rollout", rollout),
+                    &manifest, err);
+    if (r >= 0)
+        r = ctl_home_open(false, &home_fd, err);
+    if (r >= 0)
+        r = ctl_signed_doc_read(manifest, home_fd, &doc, err);
+    if (r < 0)
+        return r;
+    bl_hex_encode(doc.manifest.rollout_id, PROTO_ROLLOUT_ID_BYTES, signed_rollout);
+    if (strcmp(signed_rollout, rollout) != 0 ||
+        (strcmp(wanted, "latest") != 0 && strncmp(wanted, rollout, strlen(wanted)) != 0))
+        return bl_fail(err, -EUCLEAN, "the controller answers with another rollout, %s",
+                       signed_rollout);
+    r = ctl_signed_doc_check_plan(&doc, plan_text, err);
+    if (r >= 0)
+        r = ctl_signed_doc_check_vouched(&doc, err);
+
+    return r;
+}
+
+static int retry(struct ctl_cli_globals *globals, struct ctl_run_wishes *wishes, const char *wanted,
                  const json_t *status, const json_t *plan)
 {
     CTL_AUTO_JSON *failed = failed_of(status);
@@ -109,6 +144,9 @@ static int retry(struct ctl_cli_globals *globals, struct ctl_run_wishes *wishes,
         ctl_cli_say_next("nothing to do: no host of it failed, was blocked, lost or taken back");
         return CTL_CLI_DONE;
     }
+    if (check_signed(globals, wanted, ctl_json_text(status, "rollout"),
+                     ctl_json_text(plan, "plan_text"), &err) < 0)
+        return ctl_cli_say_failure(globals, &err);
     print_failed(status, failed);
     if (ctl_plan_file_take("stored plan", ctl_json_text(plan, "plan_text"), &file, &err) < 0 ||
         narrow(file.plan, failed, &err) < 0)
@@ -131,12 +169,15 @@ int ctl_cmd_retry(struct ctl_cli_globals *globals, int argc, char **argv)
     const struct ctl_cli_usage usage = {"retry", options, 5, 0, 1};
     CTL_AUTO_JSON *status = NULL, *plan = NULL;
     struct ctl_cli_arguments arguments;
+    const char *wanted = "latest";
     struct bl_error err = {0};
 
     if (!ctl_cli_begin(&usage, argc, argv, &arguments))
         return CTL_CLI_USAGE;
-    if (ask(globals, arguments.count > 0 ? arguments.items[0] : "latest", &status, &plan, &err) < 0)
+    if (arguments.count > 0)
+        wanted = arguments.items[0];
+    if (ask(globals, wanted, &status, &plan, &err) < 0)
         return ctl_cli_say_failure(globals, &err);
 
-    return retry(globals, &wishes, status, plan);
+    return retry(globals, &wishes, wanted, status, plan);
 }

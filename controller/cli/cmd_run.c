@@ -58,36 +58,56 @@ static int sign_once(int home_fd, const struct ctl_key *key, const struct ctl_ru
     return ctl_manifest_sign(manifest, key, &secret, ret_signature, err);
 }
 
-/* Builds, signs with every wanted key, and makes the request; *ret_request is new. */
+static int choose_keys(const struct ctl_key_list *list, const struct ctl_cli_values *wanted,
+                       const struct ctl_key **ret_keys, uint32_t *ret_count, struct bl_error *err)
+{
+    uint32_t count = wanted->count > 0 ? wanted->count : 1;
+
+    if (count > PROTO_SIGNATURES_MAX)
+        return bl_fail(err, -EINVAL, "more than %d keys", PROTO_SIGNATURES_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        int r =
+            ctl_key_choose(list, wanted->count > 0 ? wanted->items[i] : NULL, &ret_keys[i], err);
+
+        if (r < 0)
+            return r;
+    }
+    *ret_count = count;
+
+    return 0;
+}
+
+/*
+ * Builds, signs with every wanted key, and makes the request; *ret_request is new. The rollout is
+ * that of the first key: its person cannot approve the waves.
+ */
 static int prepare(const struct ctl_plan_file *file, const struct ctl_preview *preview,
                    const struct ctl_run_wishes *wishes, json_t **ret_request, struct bl_error *err)
 {
     BL_AUTO_FREE struct ctl_key_list *list = calloc(1, sizeof(*list));
+    struct ctl_issue issue = {.now = bl_wall_now(), .plan_text = file->text};
     struct proto_signature signatures[PROTO_SIGNATURES_MAX];
-    uint32_t signature_count = wishes->keys.count > 0 ? wishes->keys.count : 1;
+    const struct ctl_key *keys[PROTO_SIGNATURES_MAX];
+    uint32_t signature_count = 0;
     CTL_AUTO_BUNDLE bundle = {0};
     BL_AUTO_FD int home_fd = -1;
-    uint64_t counter = 0;
     int r;
 
     if (list == NULL)
         return bl_fail(err, -ENOMEM, "out of memory");
-    if (signature_count > PROTO_SIGNATURES_MAX)
-        return bl_fail(err, -EINVAL, "more than %d keys", PROTO_SIGNATURES_MAX);
     r = ctl_home_open(false, &home_fd, err);
     if (r >= 0)
         r = ctl_key_list_read(home_fd, list, err);
     if (r >= 0)
-        r = ctl_counter_next(home_fd, bl_wall_now(), &counter, err);
+        r = choose_keys(list, &wishes->keys, keys, &signature_count, err);
     if (r >= 0)
-        r = ctl_manifest_build(file->plan, preview, bl_wall_now(), counter, &bundle, err);
-    for (uint32_t i = 0; r >= 0 && i < signature_count; i++) {
-        const struct ctl_key *key = NULL;
-
-        r = ctl_key_choose(list, wishes->keys.count > 0 ? wishes->keys.items[i] : NULL, &key, err);
-        if (r >= 0)
-            r = sign_once(home_fd, key, wishes, &bundle.manifest, &signatures[i], err);
-    }
+        r = ctl_counter_next(home_fd, issue.now, &issue.counter, err);
+    if (r < 0)
+        return r;
+    memcpy(issue.requester, keys[0]->public_key, sizeof(issue.requester));
+    r = ctl_manifest_build(file->plan, preview, &issue, &bundle, err);
+    for (uint32_t i = 0; r >= 0 && i < signature_count; i++)
+        r = sign_once(home_fd, keys[i], wishes, &bundle.manifest, &signatures[i], err);
     if (r < 0)
         return r;
     *ret_request =

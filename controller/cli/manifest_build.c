@@ -305,7 +305,7 @@ static void put_times(const struct ctl_plan *plan, const struct ctl_preview *pre
 }
 
 int ctl_manifest_build(const struct ctl_plan *plan, const struct ctl_preview *preview,
-                       struct bl_wall now, uint64_t counter, struct ctl_bundle *ret_bundle,
+                       const struct ctl_issue *issue, struct ctl_bundle *ret_bundle,
                        struct bl_error *err)
 {
     BL_CLEANUP(release_pieces) struct pieces pieces = {0};
@@ -313,14 +313,14 @@ int ctl_manifest_build(const struct ctl_plan *plan, const struct ctl_preview *pr
         .format = PROTO_MANIFEST_FORMAT,
         .plan = plan->name,
         .risk = plan->risk,
-        .counter = counter,
+        .counter = issue->counter,
         .ssh_lock = plan->ssh.lock,
         .ssh_sessions = plan->ssh.sessions,
     };
     int r;
 
     memcpy(manifest.rollout_id, preview->rollout_id, sizeof(manifest.rollout_id));
-    put_times(plan, preview, now, &manifest);
+    put_times(plan, preview, issue->now, &manifest);
     r = put_change(plan, preview, &pieces, &manifest, err);
     if (r < 0)
         return r;
@@ -336,7 +336,7 @@ int ctl_manifest_build(const struct ctl_plan *plan, const struct ctl_preview *pr
     if (r < 0)
         return r;
 
-    r = ctl_policy_build(plan, preview, &ret_bundle->policy, err);
+    r = ctl_policy_build(plan, preview, issue, &ret_bundle->policy, err);
     if (r < 0)
         return r;
     r = proto_policy_hash(ret_bundle->policy.data, ret_bundle->policy.size_bytes,

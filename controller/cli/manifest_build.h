@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "controller/cli/keyring.h"
+#include "controller/cli/policy_build.h"
 #include "controller/cli/preview.h"
 #include "proto/manifest.h"
 #include "proto/policy.h"
@@ -21,10 +22,9 @@ void ctl_bundle_release(struct ctl_bundle *bundle);
 /*
  * Encodes the policy and the manifest: all targets of the preview, each kind's exact pins, their
  * Merkle root.
- * `counter` must rise with each manifest of the signers.
  */
 int ctl_manifest_build(const struct ctl_plan *plan, const struct ctl_preview *preview,
-                       struct bl_wall now, uint64_t counter, struct ctl_bundle *ret_bundle,
+                       const struct ctl_issue *issue, struct ctl_bundle *ret_bundle,
                        struct bl_error *err) BL_CHECKED;
 
 /* One person's signature over the encoded manifest. */

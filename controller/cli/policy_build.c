@@ -31,7 +31,8 @@ void ctl_limits_of(const struct ctl_plan *plan, const struct ctl_preview *previe
 }
 
 int ctl_policy_build(const struct ctl_plan *plan, const struct ctl_preview *preview,
-                     struct proto_buffer *ret_policy, struct bl_error *err)
+                     const struct ctl_issue *issue, struct proto_buffer *ret_policy,
+                     struct bl_error *err)
 {
     struct proto_policy_wave waves[CTL_PLAN_WAVES_MAX];
     struct proto_policy_window windows[CTL_PLAN_WINDOWS_MAX];
@@ -57,6 +58,8 @@ int ctl_policy_build(const struct ctl_plan *plan, const struct ctl_preview *prev
     struct proto_policy_gate gates[PROTO_GATES_MAX];
     struct ctl_limits limits;
 
+    memcpy(policy.requester, issue->requester, sizeof(policy.requester));
+    proto_plan_hash(issue->plan_text, policy.plan_hash);
     ctl_limits_of(plan, preview, &limits);
     memcpy(gates, plan->gates, sizeof(gates));
     policy.gates = gates;

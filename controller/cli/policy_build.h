@@ -2,6 +2,7 @@
 #ifndef CTL_CLI_POLICY_BUILD_H
 #define CTL_CLI_POLICY_BUILD_H
 
+#include "common/clock.h"
 #include "controller/cli/preview.h"
 #include "proto/policy.h"
 
@@ -17,8 +18,17 @@ struct ctl_limits {
 void ctl_limits_of(const struct ctl_plan *plan, const struct ctl_preview *preview,
                    struct ctl_limits *ret_limits);
 
+/* Who asks for what, and when. */
+struct ctl_issue {
+    struct bl_wall now;
+    uint64_t counter;                   /* must rise with each manifest of the signers */
+    uint8_t requester[PROTO_KEY_BYTES]; /* the first key that signs */
+    const char *plan_text;              /* as the person wrote it; borrowed */
+};
+
 /* Appends the encoded policy. */
 int ctl_policy_build(const struct ctl_plan *plan, const struct ctl_preview *preview,
-                     struct proto_buffer *ret_policy, struct bl_error *err) BL_CHECKED;
+                     const struct ctl_issue *issue, struct proto_buffer *ret_policy,
+                     struct bl_error *err) BL_CHECKED;
 
 #endif

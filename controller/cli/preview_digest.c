@@ -2,7 +2,6 @@
 #include "controller/cli/preview_digest.h"
 
 #include <errno.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +9,7 @@
 #include "common/hex.h"
 #include "controller/cli/whole_file.h"
 #include "controller/outside/out.h"
+#include "proto/policy.h"
 
 enum {
     DIGEST_FORMAT = 1,
@@ -21,7 +21,7 @@ static void hash_plan(const char *text, char ret_hash[BL_HEX_BYTES(PROTO_HASH_BY
 {
     uint8_t hash[PROTO_HASH_BYTES];
 
-    (void)crypto_generichash(hash, sizeof(hash), (const uint8_t *)text, strlen(text), NULL, 0);
+    proto_plan_hash(text, hash);
     bl_hex_encode(hash, sizeof(hash), ret_hash);
 }
 

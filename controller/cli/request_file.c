@@ -109,6 +109,8 @@ int ctl_request_read(const char *path, int home_fd, json_t **ret_request,
     r = ctl_signed_doc_read(request, home_fd, ret_doc, err);
     if (r >= 0)
         r = check_hosts(request, ret_doc, err);
+    if (r >= 0)
+        r = ctl_signed_doc_check_plan(ret_doc, ctl_json_text(request, "plan_text"), err);
     if (r < 0)
         return bl_wrap(err, "'%.200s'", path);
     *ret_request = json_incref(request);

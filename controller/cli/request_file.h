@@ -18,7 +18,7 @@ int ctl_request_write(const char *path, const json_t *request, struct bl_error *
 
 /*
  * Reads and checks it: manifest, policy and signatures as ctl_signed_doc_read() does, and that its
- * hosts are those whose root was signed, in waves of the size that was signed. *ret_request is new.
+ * hosts and the text of its plan are those that were signed. *ret_request is new.
  */
 int ctl_request_read(const char *path, int home_fd, json_t **ret_request,
                      struct ctl_signed_doc *ret_doc, struct bl_error *err) BL_CHECKED;

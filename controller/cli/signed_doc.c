@@ -122,6 +122,45 @@ int ctl_signed_doc_read(const json_t *object, int home_fd, struct ctl_signed_doc
     return 0;
 }
 
+static const struct proto_person *find_person(const struct ctl_signed_doc *doc,
+                                              const uint8_t key[PROTO_KEY_BYTES])
+{
+    for (uint32_t i = 0; i < doc->trust.people_count; i++) {
+        if (memcmp(doc->trust.people[i].key, key, PROTO_KEY_BYTES) == 0)
+            return &doc->trust.people[i];
+    }
+
+    return NULL;
+}
+
+int ctl_signed_doc_check_plan(const struct ctl_signed_doc *doc, const char *plan_text,
+                              struct bl_error *err)
+{
+    uint8_t hash[PROTO_HASH_BYTES];
+
+    proto_plan_hash(plan_text, hash);
+    if (memcmp(hash, doc->policy.plan_hash, sizeof(hash)) == 0)
+        return 0;
+
+    return bl_fail(err, -EUCLEAN, "the text of its plan is not the one that was signed");
+}
+
+int ctl_signed_doc_check_vouched(const struct ctl_signed_doc *doc, struct bl_error *err)
+{
+    for (uint32_t i = 0; i < doc->signatures_count; i++) {
+        const struct proto_person *person = find_person(doc, doc->signatures[i].key);
+
+        if (person != NULL && !person->revoked)
+            return 0;
+    }
+    if (doc->trust.people_count == 0)
+        return bl_fail(err, -EKEYREJECTED, "this desk has no trust file: it knows no signer");
+
+    return bl_fail(err, -EKEYREJECTED,
+                   "nobody has signed it whom the trust file of this desk knows, or all of them "
+                   "were revoked");
+}
+
 /* ---- showing ---- */
 
 static void print_pins(const struct proto_manifest *manifest, FILE *to)
@@ -141,17 +180,6 @@ static void print_pins(const struct proto_manifest *manifest, FILE *to)
     if (manifest->pins_count > PINS_SHOWN_MAX)
         (void)fprintf(to, "            … and %u more\n",
                       (unsigned)(manifest->pins_count - PINS_SHOWN_MAX));
-}
-
-static const struct proto_person *find_person(const struct ctl_signed_doc *doc,
-                                              const uint8_t key[PROTO_KEY_BYTES])
-{
-    for (uint32_t i = 0; i < doc->trust.people_count; i++) {
-        if (memcmp(doc->trust.people[i].key, key, PROTO_KEY_BYTES) == 0)
-            return &doc->trust.people[i];
-    }
-
-    return NULL;
 }
 
 static void print_signers(const struct ctl_signed_doc *doc, FILE *to)

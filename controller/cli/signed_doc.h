@@ -36,6 +36,12 @@ int ctl_signed_doc_read(const json_t *object, int home_fd, struct ctl_signed_doc
 void ctl_signed_doc_release(struct ctl_signed_doc *doc);
 #define CTL_AUTO_SIGNED_DOC BL_CLEANUP(ctl_signed_doc_release) struct ctl_signed_doc
 
+/* That this is the plan which was signed, whoever has kept its text. -EUCLEAN. */
+int ctl_signed_doc_check_plan(const struct ctl_signed_doc *doc, const char *plan_text,
+                              struct bl_error *err) BL_CHECKED;
+/* That somebody signed it whom this desk knows, and who was not revoked. -EKEYREJECTED. */
+int ctl_signed_doc_check_vouched(const struct ctl_signed_doc *doc, struct bl_error *err) BL_CHECKED;
+
 /* Plan, digest, hosts, waves, what changes, who signed. */
 void ctl_signed_doc_print(const struct ctl_signed_doc *doc, FILE *to);
 

@@ -28,6 +28,7 @@ struct submission {
     uint32_t signatures_count;
     uint8_t *policy_data;
     size_t policy_bytes;
+    struct proto_policy policy;
     struct ctl_pace pace;
     struct proto_target *targets;         /* sorted by id once their root is taken */
     struct ctl_store_rollout_host *hosts; /* same order */
@@ -94,18 +95,17 @@ static bool read_signatures(struct ctl_call *call, struct submission *submission
 
 static bool read_policy(struct ctl_call *call, struct submission *submission)
 {
-    struct proto_policy policy;
     struct bl_error err = {0};
 
     if (!ctl_call_base64(call, "policy", PROTO_POLICY_BYTES_MAX, &submission->policy_data,
                          &submission->policy_bytes))
         return false;
     if (proto_policy_decode(submission->policy_data, submission->policy_bytes, &submission->arena,
-                            &policy, &err) < 0) {
+                            &submission->policy, &err) < 0) {
         ctl_refuse(call, "bad_policy", "", "%s", err.text);
         return false;
     }
-    ctl_pace_of(&policy, &submission->pace);
+    ctl_pace_of(&submission->policy, &submission->pace);
 
     return true;
 }
@@ -281,6 +281,33 @@ static bool check_policy(struct ctl_call *call, const struct submission *submiss
     return false;
 }
 
+/* Whose rollout it is was signed, unlike the order of the signatures. */
+static bool check_requester(struct ctl_call *call, const struct submission *submission)
+{
+    for (uint32_t i = 0; i < submission->signatures_count; i++) {
+        if (memcmp(submission->signatures[i].key, submission->policy.requester, PROTO_KEY_BYTES) ==
+            0)
+            return true;
+    }
+    ctl_refuse(call, "requester", "belay run",
+               "the person whose rollout it is has not signed it: their signature is missing");
+
+    return false;
+}
+
+static bool check_plan(struct ctl_call *call, const struct submission *submission)
+{
+    uint8_t hash[PROTO_HASH_BYTES];
+
+    proto_plan_hash(submission->plan_text, hash);
+    if (memcmp(hash, submission->policy.plan_hash, sizeof(hash)) == 0)
+        return true;
+    ctl_refuse(call, "plan_differs", "belay run",
+               "the text of the plan is not the one that was signed");
+
+    return false;
+}
+
 static int by_id(const void *a, const void *b)
 {
     return memcmp(((const struct ctl_store_rollout_host *)a)->id,
@@ -338,7 +365,8 @@ static bool check(struct ctl_call *call, struct submission *submission)
     }
 
     return check_signatures(call, submission) && check_quorum(call, submission) &&
-           check_policy(call, submission) && check_targets(call, submission) &&
+           check_policy(call, submission) && check_requester(call, submission) &&
+           check_plan(call, submission) && check_targets(call, submission) &&
            check_denied(call, submission);
 }
 

@@ -106,8 +106,7 @@ static bool check_wave(struct ctl_call *call, const struct request *request)
 {
     const struct ctl_rollout *rollout = &request->run->rollout;
     const uint64_t number = request->approval.number;
-    const char *requester =
-        ctl_trust_name_of(&call->engine->trust, request->run->signatures[0].key);
+    const char *requester = ctl_trust_name_of(&call->engine->trust, request->run->policy.requester);
 
     if (number > rollout->wave_count) {
         ctl_refuse(call, "not_found", "belay status", "there is no wave %" PRIu64 ": it has %u",

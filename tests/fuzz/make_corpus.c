@@ -61,6 +61,8 @@ static void save_policy(int dir_fd)
     PROTO_AUTO_BUFFER buffer = {0};
     struct proto_policy_wave waves[] = {{1, 0}, {300, 3}, {70, 1}};
     struct proto_policy policy = {.format = PROTO_POLICY_FORMAT,
+                                  .requester = {1, 2, 3},
+                                  .plan_hash = {4, 5, 6},
                                   .stage_ms = 3600000,
                                   .job_ms = 7200000,
                                   .revert_ms = 7200000,

@@ -139,6 +139,11 @@ void sim_keys_sign(uint32_t person, const struct proto_buffer *manifest,
         sim_broken("signature: %s", err.text);
 }
 
+void sim_keys_public(uint32_t person, uint8_t ret_key[PROTO_KEY_BYTES])
+{
+    memcpy(ret_key, keys.people[person].key, PROTO_KEY_BYTES);
+}
+
 bool sim_keys_is_revoked(uint32_t person)
 {
     return keys.versions[keys.version_count - 1].people[person].revoked;

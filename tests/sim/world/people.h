@@ -26,6 +26,7 @@ void sim_keys_close(void);
 /* A person's, or with SIM_PEOPLE that of somebody whom no trust file names. */
 void sim_keys_sign(uint32_t person, const struct proto_buffer *manifest,
                    struct proto_signature *ret_signature);
+void sim_keys_public(uint32_t person, uint8_t ret_key[PROTO_KEY_BYTES]);
 bool sim_keys_is_revoked(uint32_t person);
 /* The key is taken out of the trust file. True when there is somebody left to sign in its place. */
 bool sim_keys_revoke(uint32_t person);

@@ -15,6 +15,8 @@
 #define HOUR_MS   (60 * MINUTE_MS)
 #define DAY_MS    (24 * HOUR_MS)
 
+#define PLAN_TEXT "plan: nginx\n"
+
 enum {
     MARGIN_MS = 10 * 60 * 1000, /* as controller/cli/manifest_build.c */
     SKEW_MS = 5 * 60 * 1000,
@@ -135,7 +137,7 @@ static void encode_policy(struct sim_plan *plan, struct proto_manifest *manifest
 {
     const struct ctl_rollout_limits *limits = &plan->rollout.limits;
     struct proto_policy_wave waves[SIM_PLAN_WAVES_MAX];
-    const struct proto_policy policy = {
+    struct proto_policy policy = {
         .format = PROTO_POLICY_FORMAT,
         .stage_ms = (uint64_t)limits->stage_ms,
         .job_ms = (uint64_t)limits->job_ms,
@@ -152,6 +154,8 @@ static void encode_policy(struct sim_plan *plan, struct proto_manifest *manifest
     };
     struct bl_error err = {0};
 
+    sim_keys_public(plan->signers[0], policy.requester);
+    proto_plan_hash(PLAN_TEXT, policy.plan_hash);
     for (uint32_t i = 0; i < policy.waves_count; i++) {
         waves[i] = (struct proto_policy_wave){plan->wave_limits[i].host_count,
                                               plan->wave_limits[i].failures_allowed};
@@ -315,8 +319,8 @@ json_t *sim_plan_request(const struct sim_plan *plan)
                              (int)plan->kinds[i], "wave", (int)plan->waves[i] + 1));
 
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "verb", "submit", "plan_text",
-                     "plan: nginx\n", "plan_name", "nginx", "manifest", base64(&plan->manifest),
-                     "policy", base64(&plan->policy), "signatures", signatures, "hosts", hosts);
+                     PLAN_TEXT, "plan_name", "nginx", "manifest", base64(&plan->manifest), "policy",
+                     base64(&plan->policy), "signatures", signatures, "hosts", hosts);
 }
 
 void sim_plan_offer(const struct sim_plan *plan, uint32_t place, struct proto_buffer *ret_message)

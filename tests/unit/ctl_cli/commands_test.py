@@ -477,28 +477,65 @@ class Run(Desk):
         self.assertEqual(len(self.daemon.seen("submit")), 1)
         self.assertIn("is no file of", self.expect(1, "run", plan, "--yes", "--as-previewed", plan).stderr)
 
+    def signed_request(self, *answers):
+        """What a person has signed at this desk, and its rollout."""
+        self.set_up_fleet(*answers)
+        path = self.home / "signed-before"
+        self.expect(0, "run", self.write_plan(), "--yes", "--key", "alice", "--request", str(path))
+        rollout = json.loads(self.expect(0, "--json", "sign", str(path), "--yes", "--key", "bob").stdout)["rollout"]
+        for verb in ("hosts.list", "query", "deny.list", "durations"):
+            self.daemon._answers.pop(verb)
+        return rollout, json.loads(path.read_text())["request"]
+
     def test_retries_only_the_hosts_that_failed(self):
         self.set_up_trust()
+        self.expect(0, "keys", "new", "bob", "--role", "commander", "--kdf", "interactive")
+        rollout, request = self.signed_request(upgrade("web-a"), upgrade("web-b"))
         states = {"a": "committed", "b": "blocked", "c": "cancelled", "d": "lost"}
         hosts = [{"id": host_id(letter), "name": f"web-{letter}", "state": state, "reason": f"because {state}"}
                  for letter, state in states.items()]
-        self.daemon.answer("status", status("running", hosts))
-        self.daemon.answer("status", status("complete", hosts[:1], final=True))
-        self.daemon.answer("status", status("halted", hosts, final=True))
-        self.daemon.answer("plan", good(rollout=ROLLOUT, plan="demo", plan_text=PLAN))
+        self.daemon.answer("status", status("running", hosts, rollout=rollout))
+        self.daemon.answer("status", status("complete", hosts[:1], final=True, rollout=rollout))
+        self.daemon.answer("status", status("halted", hosts, final=True, rollout=rollout))
+        self.daemon.answer("plan", good(rollout=rollout, plan="demo", plan_text=PLAN))
+        self.daemon.answer("manifest", good(rollout=rollout, **{k: request[k] for k in ("manifest", "policy", "signatures")}))
         self.set_up_fleet(upgrade("web-b"), upgrade("web-d"))
         self.daemon.answer("submit", good(rollout=ROLLOUT, hosts_count=2))
-        self.assertIn("is running", self.expect(1, "retry", ROLLOUT, "--yes").stderr)
-        done = self.expect(0, "retry", ROLLOUT, "--yes")
+        self.assertIn("is running", self.expect(1, "retry", rollout, "--yes").stderr)
+        done = self.expect(0, "retry", rollout, "--yes")
         self.assertEqual((done.stdout, self.daemon.seen("submit")), ("", []))
-        done = self.expect(0, "retry", "--yes")
+        done = self.expect(0, "retry", "--yes", "--key", "alice")
         self.assertRegex(done.stderr, r"web-b +blocked +because blocked\n +web-d +lost +because lost\n")
         self.assertNotIn("web-c", done.stderr)
         self.assertEqual(self.daemon.seen("status")[-1]["rollout"], "latest")
-        self.assertEqual(self.daemon.seen("hosts.list")[:1],
+        self.assertEqual(self.daemon.seen("hosts.list")[-2:-1],
                          [{"verb": "hosts.list", "hosts": [host_id("b"), host_id("d")]}])
         submitted = self.daemon.seen("submit")[0]
-        self.assertEqual((submitted["retry_of"], submitted["plan_text"]), (ROLLOUT, PLAN))
+        self.assertEqual((submitted["retry_of"], submitted["plan_text"]), (rollout, PLAN))
+
+    def test_retries_no_plan_that_nobody_signed(self):
+        self.set_up_trust()
+        self.expect(0, "keys", "new", "bob", "--role", "commander", "--kdf", "interactive")
+        rollout, request = self.signed_request(upgrade("web-a"))
+        hosts = [{"id": host_id("a"), "name": "web-a", "state": "lost", "reason": "because"}]
+        self.set_up_fleet(upgrade("web-a"))
+        signed = {key: request[key] for key in ("manifest", "policy", "signatures")}
+
+        def refused(expected, plan_text=PLAN, rollout=rollout, wanted="latest", **manifest):
+            self.daemon._answers.update({
+                "status": [[status("halted", hosts, final=True, rollout=rollout)]],
+                "plan": [[good(rollout=rollout, plan="demo", plan_text=plan_text)]],
+                "manifest": [[good(rollout=rollout, **{**signed, **manifest})]]})
+            self.assertIn(expected, self.expect(1, "retry", wanted, "--yes", "--key", "alice").stderr)
+
+        refused("not the one that was signed", plan_text=PLAN + "ssh_lock: no\n")
+        refused("another rollout", rollout=ROLLOUT)
+        refused("another rollout", wanted=ROLLOUT)
+        refused("nobody has signed it whom", signatures=request["signatures"][1:])  # bob is in no trust file
+        self.assertEqual(self.daemon.seen("submit"), [])
+        self.daemon.answer("submit", good(rollout=ROLLOUT, hosts_count=1))
+        self.daemon._answers["manifest"] = [[good(rollout=rollout, **signed)]]
+        self.expect(0, "retry", rollout, "--yes", "--key", "alice")
 
     def test_tells_the_controller_whom_the_plan_means(self):
         self.set_up_trust()
@@ -638,6 +675,7 @@ class Run(Desk):
         bent("wave 1 has 2 hosts", lambda r: [host.update(wave=1) for host in r["hosts"]])
         bent("are not those of the manifest", lambda r: r["hosts"][0].update(id="ab" * 32))
         bent("it has 1 hosts", lambda r: r["hosts"].pop())
+        bent("text of its plan", lambda r: r.update(plan_text=PLAN + "# another\n"))
         bent("is no request", lambda r: r.update(verb="trust.set"))
         bent("'policy'", lambda r: r.update(policy="!"))
         bent("'manifest'", lambda r: r.pop("manifest"))

@@ -30,6 +30,9 @@ static const char plan_text[] =
     "stage_within: 5m\nchange_within: 6m\nconfirm_within: 7m\nwatch: 8m\nkeep_way_back: 9d\n"
     "witnesses: [ '10.0.0.1:53' ]\n";
 
+static const struct ctl_issue issue = {
+    .now = {.ms = 1000000}, .counter = 1, .requester = {7, 8, 9}, .plan_text = plan_text};
+
 /* One host's answer: `versions` are its former openssl and libssl3 versions. */
 static json_t *answer(char letter, const char *openssl_from, const char *libssl_from)
 {
@@ -165,13 +168,14 @@ static void builds_what_a_host_decodes(void **state)
     const struct fixture *fixture = *state;
     const struct ctl_preview *preview = &fixture->preview;
     const struct bl_wall now = {.ms = INT64_C(1800000000000)};
+    const struct ctl_issue later = {.now = now, .counter = 77, .plan_text = plan_text};
     CTL_AUTO_BUNDLE bundle = {0};
     PROTO_AUTO_ARENA arena = {0};
     struct proto_transaction transaction;
     struct proto_manifest manifest;
     struct bl_error err = {0};
 
-    assert_int_equal(ctl_manifest_build(&fixture->plan, preview, now, 77, &bundle, &err), 0);
+    assert_int_equal(ctl_manifest_build(&fixture->plan, preview, &later, &bundle, &err), 0);
     assert_int_equal(proto_manifest_decode(bundle.manifest.data, bundle.manifest.size_bytes, &arena,
                                            &manifest, &err),
                      0);
@@ -234,9 +238,7 @@ static void proves_each_target_and_nobody_else(void **state)
     struct bl_error err = {0};
     uint8_t root[PROTO_HASH_BYTES];
 
-    assert_int_equal(ctl_manifest_build(&fixture->plan, preview, (struct bl_wall){.ms = 1000000}, 1,
-                                        &bundle, &err),
-                     0);
+    assert_int_equal(ctl_manifest_build(&fixture->plan, preview, &issue, &bundle, &err), 0);
     assert_int_equal(proto_manifest_decode(bundle.manifest.data, bundle.manifest.size_bytes, &arena,
                                            &manifest, &err),
                      0);
@@ -272,8 +274,7 @@ static void signs_what_verifies(void **state)
     struct ctl_key key;
 
     assert_int_equal(ctl_key_make("alice", PROTO_ROLE_OPERATOR, &key, &secret, &err), 0);
-    assert_int_equal(ctl_manifest_build(&fixture->plan, &fixture->preview,
-                                        (struct bl_wall){.ms = 1000000}, 1, &bundle, &err),
+    assert_int_equal(ctl_manifest_build(&fixture->plan, &fixture->preview, &issue, &bundle, &err),
                      0);
     assert_int_equal(ctl_manifest_sign(&bundle.manifest, &key, &secret, &signature, &err), 0);
     assert_int_equal(proto_verify(PROTO_MANIFEST_DOMAIN, bundle.manifest.data,
@@ -295,8 +296,7 @@ static void the_policy_is_signed_by_its_hash(void **state)
     struct bl_error err = {0};
     uint8_t hash[PROTO_HASH_BYTES];
 
-    assert_int_equal(ctl_manifest_build(&fixture->plan, &fixture->preview,
-                                        (struct bl_wall){.ms = 1000000}, 1, &bundle, &err),
+    assert_int_equal(ctl_manifest_build(&fixture->plan, &fixture->preview, &issue, &bundle, &err),
                      0);
     assert_int_equal(
         proto_policy_decode(bundle.policy.data, bundle.policy.size_bytes, &arena, &policy, &err),
@@ -305,6 +305,9 @@ static void the_policy_is_signed_by_its_hash(void **state)
     assert_int_equal(policy.waves[1].hosts_count, 2);
     assert_int_equal(policy.soak_ms, 60000);
     assert_int_equal(policy.failures_allowed, 1);
+    assert_memory_equal(policy.requester, issue.requester, sizeof(policy.requester));
+    proto_plan_hash(plan_text, hash);
+    assert_memory_equal(policy.plan_hash, hash, sizeof(hash));
     assert_true(policy.job_ms > 120000 + 360000 + 4000 + 420000 + 480000);
     assert_int_equal(proto_manifest_decode(bundle.manifest.data, bundle.manifest.size_bytes, &arena,
                                            &manifest, &err),
@@ -323,8 +326,7 @@ static void submits_hosts_and_what_was_signed(void **state)
     struct bl_error err = {0};
     const json_t *host;
 
-    assert_int_equal(ctl_manifest_build(&fixture->plan, &fixture->preview,
-                                        (struct bl_wall){.ms = 1000000}, 1, &bundle, &err),
+    assert_int_equal(ctl_manifest_build(&fixture->plan, &fixture->preview, &issue, &bundle, &err),
                      0);
     request = ctl_submission("openssl", plan_text, &fixture->preview, &bundle, &signature, 1);
     assert_non_null(request);

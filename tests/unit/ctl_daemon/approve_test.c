@@ -74,6 +74,16 @@ static void say(uint32_t what, uint32_t number, const struct person *person, con
     bring(sealed(&approval, person), wanted);
 }
 
+static void carry_with_signatures_swapped(const struct submission_wish *wish)
+{
+    json_t *request = world_submission(&world, wish);
+    json_t *signatures = json_object_get(request, "signatures");
+
+    (void)json_array_append(signatures, json_array_get(signatures, 0));
+    (void)json_array_remove(signatures, 0);
+    bring(request, "");
+}
+
 static uint64_t count_audit(const char *verb)
 {
     json_t *audit = world_ask_verb(&world, "audit"), *row;
@@ -154,6 +164,21 @@ static void test_a_wave_waits_for_another_person(void **state)
     /* The same once more: nothing happens, and nothing is written. */
     bring(request, "");
     assert_int_equal(count_audit("approve"), 1);
+}
+
+/* The order of the signatures is not signed: whoever carries them can change it. */
+static void test_whose_rollout_it_is_does_not_follow_from_the_order_of_signatures(void **state)
+{
+    struct submission_wish wish = world_two_waves(&world);
+
+    wish.signers[1] = &world.carla;
+    wish.approvals = 1;
+    world_add_hosts(&world, 2);
+    carry_with_signatures_swapped(&wish);
+    json_decref(wait_code("approval_missing"));
+    say(PROTO_APPROVAL_WAVE, 2, &world.anna, "own_approval");
+    say(PROTO_APPROVAL_WAVE, 2, &world.carla, "");
+    json_decref(world_wait_state(&world, "complete"));
 }
 
 static void test_what_is_not_good_is_refused(void **state)
@@ -296,6 +321,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_wave_waits_for_another_person),
+        TEST(test_whose_rollout_it_is_does_not_follow_from_the_order_of_signatures),
         TEST(test_what_is_not_good_is_refused),
         TEST(test_nobody_answers_and_all_goes_back_in_time),
         TEST(test_an_operator_may_say_yes_and_only_a_commander_no),

@@ -489,6 +489,30 @@ static void test_what_hosts_would_refuse_is_refused_early(void **state)
     json_decref(world_ask_verb(&world, "abort"));
 }
 
+static void assert_request_refused(json_t *request, const char *code)
+{
+    json_t *answer = world_ask(&world, request);
+
+    assert_string_equal(json_word(answer, "code"), code);
+    json_decref(answer);
+}
+
+static void test_what_only_the_policy_binds_is_held_to_it(void **state)
+{
+    struct submission_wish wish = world_two_waves(&world);
+    json_t *request;
+
+    world_add_hosts(&world, 2);
+    wish.signers[1] = &world.carla;
+    request = world_submission(&world, &wish);
+    assert_int_equal(json_array_remove(json_object_get(request, "signatures"), 0), 0);
+    assert_request_refused(request, "requester");
+
+    request = world_submission(&world, &wish);
+    (void)json_object_set_new(request, "plan_text", json_string("plan: nginx-2026"));
+    assert_request_refused(request, "plan_differs");
+}
+
 static void test_a_rollout_id_is_used_once(void **state)
 {
     const struct submission_wish wish = world_two_waves(&world);
@@ -557,6 +581,7 @@ int main(void)
         ROLLOUT_TEST(test_an_order_that_was_not_stored_is_not_confirmed),
         ROLLOUT_TEST(test_what_stops_can_neither_pause_nor_resume),
         ROLLOUT_TEST(test_what_hosts_would_refuse_is_refused_early),
+        ROLLOUT_TEST(test_what_only_the_policy_binds_is_held_to_it),
         ROLLOUT_TEST(test_a_rollout_id_is_used_once),
         ROLLOUT_TEST(test_high_risk_passes_with_a_commander),
         ROLLOUT_TEST(test_why_names_the_cause_of_a_blocked_host),

@@ -336,6 +336,8 @@ static uint32_t count_waves(const struct submission_wish *wish, uint32_t *ret_ho
     return waves;
 }
 
+static const char plan_text[] = "plan: nginx-2026\n";
+
 static void encode_policy(const struct submission_wish *wish, uint32_t waves_count,
                           struct proto_buffer *buffer)
 {
@@ -357,6 +359,8 @@ static void encode_policy(const struct submission_wish *wish, uint32_t waves_cou
                                   .waves_count = waves_count};
     struct bl_error err = {0};
 
+    memcpy(policy.requester, wish->signers[0]->key, sizeof(policy.requester));
+    proto_plan_hash(plan_text, policy.plan_hash);
     for (uint32_t i = 0; i < waves_count; i++)
         waves[i] = (struct proto_policy_wave){wish->hosts_per_wave[i], wish->failures_allowed};
     if (proto_policy_encode(&policy, buffer, &err) < 0)
@@ -456,7 +460,7 @@ json_t *world_submission(const struct world *world, const struct submission_wish
                                  "wave", wave + 1));
     }
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "verb", "submit", "plan_text",
-                     "plan: nginx-2026\n", "plan_name", "nginx-2026", "manifest",
+                     plan_text, "plan_name", "nginx-2026", "manifest",
                      base64(manifest.data, manifest.size_bytes), "policy",
                      base64(policy.data, policy.size_bytes), "signatures",
                      sign_all(wish, &manifest), "hosts", hosts);

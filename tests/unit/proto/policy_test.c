@@ -15,6 +15,8 @@ static struct proto_policy_wave sample_waves[] = {{1, 0}, {300, 3}, {70, 1}};
 static struct proto_policy sample(void)
 {
     return (struct proto_policy){.format = PROTO_POLICY_FORMAT,
+                                 .requester = {1, 2, 3},
+                                 .plan_hash = {4, 5, 6},
                                  .stage_ms = 3600000,
                                  .job_ms = 7200000,
                                  .revert_ms = 5400000,
