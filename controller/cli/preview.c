@@ -2,13 +2,13 @@
 #include "controller/cli/preview.h"
 
 #include <errno.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/hex.h"
 #include "common/random.h"
 #include "proto/manifest.h"
+#include "proto/place.h"
 
 void ctl_preview_release(struct ctl_preview *preview)
 {
@@ -118,13 +118,10 @@ static int read_host(json_t *answer, const uint8_t rollout_id[PROTO_ROLLOUT_ID_B
                                     .code = ctl_json_text(answer, "code"),
                                     .reason = ctl_json_text(answer, "reason")};
     const json_t *changes = json_object_get(answer, "changes");
-    uint8_t both[PROTO_HOST_ID_BYTES + PROTO_ROLLOUT_ID_BYTES];
 
     if (bl_hex_decode(host.id, host.host_id, sizeof(host.host_id), err) < 0)
         return bl_fail(err, -EBADMSG, "the controller names a host by '%.80s'", host.id);
-    memcpy(both, host.host_id, PROTO_HOST_ID_BYTES);
-    memcpy(both + PROTO_HOST_ID_BYTES, rollout_id, PROTO_ROLLOUT_ID_BYTES);
-    (void)crypto_generichash(host.order, sizeof(host.order), both, sizeof(both), NULL, 0);
+    proto_place_order(host.host_id, rollout_id, host.order);
     if (strcmp(ctl_json_text(answer, "result"), "ok") != 0) {
         host.standing = CTL_PREVIEW_BLOCKER;
     } else if (json_array_size(changes) == 0) {

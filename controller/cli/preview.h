@@ -22,7 +22,7 @@ enum ctl_preview_standing {
 struct ctl_preview_host {
     const char *name, *id; /* borrowed from the answers */
     uint8_t host_id[PROTO_HOST_ID_BYTES];
-    uint8_t order[PROTO_HASH_BYTES]; /* BLAKE2b(host id, rollout id): its place in the row */
+    uint8_t order[PROTO_HASH_BYTES]; /* proto_place_order(): its place in the row */
     uint32_t standing;               /* enum ctl_preview_standing */
     const char *code, *reason;       /* of a blocker */
     json_t *changes;                 /* sorted by name and architecture; owned */

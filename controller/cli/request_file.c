@@ -10,6 +10,7 @@
 #include "common/hex.h"
 #include "controller/cli/whole_file.h"
 #include "controller/outside/json.h"
+#include "proto/place.h"
 
 #define FORMAT_KEY "belay_request"
 
@@ -32,10 +33,10 @@ static int compare_targets(const void *a, const void *b)
                   ((const struct proto_target *)b)->host_id, PROTO_HOST_ID_BYTES);
 }
 
-static int read_targets(const json_t *hosts, const struct ctl_signed_doc *doc,
-                        struct proto_target *targets, struct bl_error *err)
+static int read_hosts(const json_t *hosts, const struct ctl_signed_doc *doc,
+                      struct proto_target *targets, struct proto_place *places,
+                      struct bl_error *err)
 {
-    uint64_t in_wave[PROTO_POLICY_WAVES_MAX] = {0};
     const json_t *host;
     size_t i;
 
@@ -48,13 +49,8 @@ static int read_targets(const json_t *hosts, const struct ctl_signed_doc *doc,
                 0)
             return bl_fail(err, -EUCLEAN, "host %zu is damaged", i + 1);
         targets[i].kind = (uint32_t)kind;
-        in_wave[wave - 1]++;
-    }
-    for (uint32_t wave = 0; wave < doc->policy.waves_count; wave++) {
-        if (in_wave[wave] != doc->policy.waves[wave].hosts_count)
-            return bl_fail(err, -EUCLEAN, "wave %u has %llu hosts, signed are %llu", wave + 1,
-                           (unsigned long long)in_wave[wave],
-                           (unsigned long long)doc->policy.waves[wave].hosts_count);
+        memcpy(places[i].host_id, targets[i].host_id, PROTO_HOST_ID_BYTES);
+        places[i].wave = (uint32_t)wave - 1;
     }
 
     return 0;
@@ -66,15 +62,16 @@ static int check_hosts(const json_t *request, const struct ctl_signed_doc *doc,
     const json_t *hosts = json_object_get(request, "hosts");
     const size_t count = json_array_size(hosts);
     BL_AUTO_FREE struct proto_target *targets = calloc(count + 1, sizeof(*targets));
+    BL_AUTO_FREE struct proto_place *places = calloc(count + 1, sizeof(*places));
     uint8_t root[PROTO_HASH_BYTES];
     int r;
 
-    if (targets == NULL)
+    if (targets == NULL || places == NULL)
         return bl_fail(err, -ENOMEM, "out of memory");
     if (count == 0 || count > PROTO_POLICY_HOSTS_MAX || count != doc->manifest.targets_count)
         return bl_fail(err, -EUCLEAN, "it has %zu hosts, the manifest is for %llu", count,
                        (unsigned long long)doc->manifest.targets_count);
-    r = read_targets(hosts, doc, targets, err);
+    r = read_hosts(hosts, doc, targets, places, err);
     if (r < 0)
         return r;
     qsort(targets, count, sizeof(*targets), compare_targets);
@@ -84,7 +81,7 @@ static int check_hosts(const json_t *request, const struct ctl_signed_doc *doc,
     if (memcmp(root, doc->manifest.targets_root, sizeof(root)) != 0)
         return bl_fail(err, -EUCLEAN, "its hosts are not those of the manifest");
 
-    return 0;
+    return proto_places_check(places, (uint32_t)count, doc->manifest.rollout_id, &doc->policy, err);
 }
 
 int ctl_request_read(const char *path, int home_fd, json_t **ret_request,

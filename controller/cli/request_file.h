@@ -18,7 +18,7 @@ int ctl_request_write(const char *path, const json_t *request, struct bl_error *
 
 /*
  * Reads and checks it: manifest, policy and signatures as ctl_signed_doc_read() does, and that its
- * hosts and the text of its plan are those that were signed. *ret_request is new.
+ * hosts, each in its wave, and the text of its plan are those that were signed. *ret_request is new.
  */
 int ctl_request_read(const char *path, int home_fd, json_t **ret_request,
                      struct ctl_signed_doc *ret_doc, struct bl_error *err) BL_CHECKED;

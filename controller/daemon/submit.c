@@ -12,6 +12,7 @@
 #include "controller/daemon/log.h"
 #include "controller/daemon/origin.h"
 #include "controller/daemon/pace.h"
+#include "proto/place.h"
 
 enum {
     PLAN_TEXT_BYTES_MAX = 1024 * 1024,
@@ -159,7 +160,6 @@ static bool read_hosts(struct ctl_call *call, struct submission *submission)
 {
     const json_t *list = json_object_get(call->request, "hosts");
     const size_t count = json_array_size(list);
-    uint32_t in_wave[CTL_ROLLOUT_WAVES_MAX] = {0};
 
     if (count == 0 || count > CTL_ROLLOUT_HOSTS_MAX)
         return refuse_form(call, "'hosts' must be a list of 1 to 20000");
@@ -170,14 +170,6 @@ static bool read_hosts(struct ctl_call *call, struct submission *submission)
     for (size_t i = 0; i < count; i++) {
         if (!read_host(call, submission, json_array_get(list, i)))
             return false;
-        in_wave[submission->hosts[i].wave]++;
-    }
-    for (uint32_t i = 0; i < submission->pace.wave_count; i++) {
-        if (in_wave[i] == submission->pace.waves[i].host_count)
-            continue;
-        ctl_refuse(call, "bad_manifest", "", "wave %u says %u hosts and has %u", i + 1,
-                   submission->pace.waves[i].host_count, in_wave[i]);
-        return false;
     }
 
     return true;
@@ -337,6 +329,25 @@ static bool check_targets(struct ctl_call *call, struct submission *submission)
     return false;
 }
 
+static bool check_places(struct ctl_call *call, const struct submission *submission)
+{
+    BL_AUTO_FREE struct proto_place *places = calloc(submission->host_count, sizeof(*places));
+    struct bl_error err = {0};
+
+    if (places == NULL)
+        return refuse_form(call, "no memory for so many hosts");
+    for (uint32_t i = 0; i < submission->host_count; i++) {
+        memcpy(places[i].host_id, submission->hosts[i].id, PROTO_HOST_ID_BYTES);
+        places[i].wave = submission->hosts[i].wave;
+    }
+    if (proto_places_check(places, submission->host_count, submission->manifest.rollout_id,
+                           &submission->policy, &err) >= 0)
+        return true;
+    ctl_refuse(call, "waves_differ", "belay run", "%s", err.text);
+
+    return false;
+}
+
 static bool check_denied(struct ctl_call *call, const struct submission *submission)
 {
     char text[PROTO_REASON_BYTES_MAX + 2 * PROTO_NAME_BYTES_MAX], next[2 * PROTO_NAME_BYTES_MAX];
@@ -367,7 +378,7 @@ static bool check(struct ctl_call *call, struct submission *submission)
     return check_signatures(call, submission) && check_quorum(call, submission) &&
            check_policy(call, submission) && check_requester(call, submission) &&
            check_plan(call, submission) && check_targets(call, submission) &&
-           check_denied(call, submission);
+           check_places(call, submission) && check_denied(call, submission);
 }
 
 /* ---- storing and beginning ---- */

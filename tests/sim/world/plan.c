@@ -6,6 +6,7 @@
 
 #include "common/hex.h"
 #include "proto/message.h"
+#include "proto/place.h"
 #include "proto/policy.h"
 #include "tests/sim/world/host.h"
 #include "tests/sim/world/people.h"
@@ -59,22 +60,42 @@ static void draw_hosts(struct sim_plan *plan, bool (*may_take)(uint32_t host))
     }
 }
 
-/* The first of each wave is dealt in turn, so that none is empty; the others as it comes. */
+/* Hosts fill the waves in the order that is signed. */
+static void deal_waves(struct sim_plan *plan)
+{
+    const uint32_t count = plan->rollout.hosts_count;
+    struct proto_place *places = calloc(count, sizeof(*places));
+
+    if (places == NULL)
+        sim_broken("no memory for a plan");
+    for (uint32_t i = 0; i < count; i++)
+        proto_place_order(plan->targets[i].host_id, plan->rollout.id, places[i].order);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t before = 0, wave = 0;
+
+        for (uint32_t j = 0; j < count; j++)
+            before += memcmp(places[j].order, places[i].order, PROTO_HASH_BYTES) < 0 ? 1 : 0;
+        while (before >= plan->wave_limits[wave].host_count)
+            before -= plan->wave_limits[wave++].host_count;
+        plan->waves[i] = wave;
+    }
+    free(places);
+}
+
+/* One host for each wave, so that none is empty; the others as it comes. */
 static void draw_waves(struct sim_plan *plan)
 {
     struct sim_law_rollout *rollout = &plan->rollout;
     const uint32_t most =
         rollout->hosts_count < SIM_PLAN_WAVES_MAX ? rollout->hosts_count : SIM_PLAN_WAVES_MAX;
-    uint32_t first;
 
     rollout->waves_count = 1 + draw_below(most);
-    first = draw_below(rollout->hosts_count);
     for (uint32_t i = 0; i < rollout->hosts_count; i++) {
-        uint32_t place = (first + i) % rollout->hosts_count;
+        uint32_t wave = i < rollout->waves_count ? i : draw_below(rollout->waves_count);
 
-        plan->waves[place] = i < rollout->waves_count ? i : draw_below(rollout->waves_count);
-        plan->wave_limits[plan->waves[place]].host_count++;
+        plan->wave_limits[wave].host_count++;
     }
+    deal_waves(plan);
     for (uint32_t i = 0; i < rollout->waves_count; i++) {
         plan->wave_limits[i].failures_allowed =
             draw_percent(40) ? 0 : draw_below(plan->wave_limits[i].host_count + 1);

@@ -136,6 +136,29 @@ static void the_text_of_the_plan_is_the_signed_one(void **state)
     assert_refused(desk, "text of its plan");
 }
 
+/* The waves keep their sizes: only who is in them is another. */
+static void each_host_is_in_its_wave(void **state)
+{
+    const struct desk *desk = *state;
+    json_t *hosts = json_object_get(desk->request, "hosts");
+
+    (void)json_object_set_new(json_array_get(hosts, 0), "wave", json_integer(3));
+    (void)json_object_set_new(json_array_get(hosts, 3), "wave", json_integer(1));
+    assert_refused(desk, "is in wave 3, signed is wave 1");
+}
+
+static void who_is_in_a_wave_stands_in_any_order(void **state)
+{
+    const struct desk *desk = *state;
+    json_t *hosts = json_object_get(desk->request, "hosts");
+    CTL_AUTO_SIGNED_DOC doc = {0};
+    struct bl_error err = {0};
+
+    (void)json_array_append(hosts, json_array_get(hosts, 0));
+    (void)json_array_remove(hosts, 0);
+    assert_int_equal(read_back(desk, &doc, &err), 0);
+}
+
 /* A plan that the controller kept is signed again only when a known person had signed it. */
 static void somebody_known_to_the_desk_has_signed(void **state)
 {
@@ -163,6 +186,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_was_signed_is_read_back),
         TEST(the_text_of_the_plan_is_the_signed_one),
+        TEST(each_host_is_in_its_wave),
+        TEST(who_is_in_a_wave_stands_in_any_order),
         TEST(somebody_known_to_the_desk_has_signed),
     };
 

@@ -456,7 +456,7 @@ static void test_what_hosts_would_refuse_is_refused_early(void **state)
     (void)json_object_set_new(json_array_get(json_object_get(request, "hosts"), 0), "wave",
                               json_integer(2));
     answer = world_ask(&world, request);
-    assert_string_equal(json_word(answer, "code"), "bad_manifest");
+    assert_string_equal(json_word(answer, "code"), "waves_differ");
     json_decref(answer);
 
     bolder = wish;
@@ -500,7 +500,7 @@ static void assert_request_refused(json_t *request, const char *code)
 static void test_what_only_the_policy_binds_is_held_to_it(void **state)
 {
     struct submission_wish wish = world_two_waves(&world);
-    json_t *request;
+    json_t *request, *hosts;
 
     world_add_hosts(&world, 2);
     wish.signers[1] = &world.carla;
@@ -511,6 +511,12 @@ static void test_what_only_the_policy_binds_is_held_to_it(void **state)
     request = world_submission(&world, &wish);
     (void)json_object_set_new(request, "plan_text", json_string("plan: nginx-2026"));
     assert_request_refused(request, "plan_differs");
+
+    request = world_submission(&world, &wish); /* both waves keep their size */
+    hosts = json_object_get(request, "hosts");
+    (void)json_object_set_new(json_array_get(hosts, 0), "wave", json_integer(2));
+    (void)json_object_set_new(json_array_get(hosts, 1), "wave", json_integer(1));
+    assert_request_refused(request, "waves_differ");
 }
 
 static void test_a_rollout_id_is_used_once(void **state)

@@ -11,6 +11,7 @@
 #include "common/hex.h"
 #include "common/random.h"
 #include "controller/daemon/setup.h"
+#include "proto/place.h"
 #include "proto/policy.h"
 #include "proto/trust.h"
 #include "tests/lib/unit.h"
@@ -367,6 +368,34 @@ static void encode_policy(const struct submission_wish *wish, uint32_t waves_cou
         fail_msg("%s", err.text);
 }
 
+static bool go_in_turn(const struct world *world, uint32_t hosts_count,
+                       const uint8_t id[PROTO_ROLLOUT_ID_BYTES])
+{
+    uint8_t former[PROTO_HASH_BYTES] = {0};
+
+    for (uint32_t i = 0; i < hosts_count; i++) {
+        uint8_t order[PROTO_HASH_BYTES];
+
+        proto_place_order(world->hosts[i].public_key, id, order);
+        if (memcmp(order, former, sizeof(order)) < 0)
+            return false;
+        memcpy(former, order, sizeof(order));
+    }
+    return true;
+}
+
+/* An id with which the hosts go in the order of the world: tests tell them apart by it. */
+static void choose_id(const struct world *world, uint32_t hosts_count, uint8_t number,
+                      uint8_t ret_id[PROTO_ROLLOUT_ID_BYTES])
+{
+    for (uint32_t salt = 0;; salt++) {
+        memcpy(ret_id, (const uint8_t[]){0xab, 0xcd, number, 1}, 4);
+        memcpy(ret_id + 4, &salt, sizeof(salt));
+        if (go_in_turn(world, hosts_count, ret_id))
+            return;
+    }
+}
+
 static void encode_manifest(const struct world *world, const struct submission_wish *wish,
                             const struct proto_buffer *policy, struct proto_buffer *buffer)
 {
@@ -377,7 +406,6 @@ static void encode_manifest(const struct world *world, const struct submission_w
     struct proto_target targets[WORLD_HOSTS_MAX];
     struct proto_manifest manifest = {
         .format = PROTO_MANIFEST_FORMAT,
-        .rollout_id = {0xab, 0xcd, wish->number, 1, 2, 3, 4, 5},
         .plan = "nginx-2026",
         .risk = wish->risk,
         .not_before_ms = 1,
@@ -406,6 +434,7 @@ static void encode_manifest(const struct world *world, const struct submission_w
     uint32_t hosts_count;
 
     (void)count_waves(wish, &hosts_count);
+    choose_id(world, hosts_count, wish->number, manifest.rollout_id);
     manifest.targets_count = hosts_count;
     for (uint32_t i = 0; i < hosts_count; i++) {
         memcpy(targets[i].host_id, world->hosts[i].public_key, PROTO_HOST_ID_BYTES);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/place.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/hex.h"
+
+void proto_place_order(const uint8_t host_id[PROTO_HOST_ID_BYTES],
+                       const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                       uint8_t ret_order[PROTO_HASH_BYTES])
+{
+    uint8_t both[PROTO_HOST_ID_BYTES + PROTO_ROLLOUT_ID_BYTES];
+
+    memcpy(both, host_id, PROTO_HOST_ID_BYTES);
+    memcpy(both + PROTO_HOST_ID_BYTES, rollout_id, PROTO_ROLLOUT_ID_BYTES);
+    (void)crypto_generichash(ret_order, PROTO_HASH_BYTES, both, sizeof(both), NULL, 0);
+}
+
+static int compare_places(const void *a, const void *b)
+{
+    const struct proto_place *left = a, *right = b;
+
+    return memcmp(left->order, right->order, sizeof(left->order));
+}
+
+static int check_counts(const struct proto_place *places, uint32_t count,
+                        const struct proto_policy *policy, struct bl_error *err)
+{
+    uint64_t in_wave[PROTO_POLICY_WAVES_MAX] = {0};
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (places[i].wave >= policy->waves_count)
+            return bl_fail(err, -EUCLEAN, "there is no wave %" PRIu32, places[i].wave + 1);
+        in_wave[places[i].wave]++;
+    }
+    for (uint32_t wave = 0; wave < policy->waves_count; wave++) {
+        if (in_wave[wave] != policy->waves[wave].hosts_count)
+            return bl_fail(err, -EUCLEAN,
+                           "wave %" PRIu32 " has %" PRIu64 " hosts, signed are %" PRIu64, wave + 1,
+                           in_wave[wave], policy->waves[wave].hosts_count);
+    }
+
+    return 0;
+}
+
+int proto_places_check(struct proto_place *places, uint32_t count,
+                       const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                       const struct proto_policy *policy, struct bl_error *err)
+{
+    uint32_t next = 0;
+    int r;
+
+    r = check_counts(places, count, policy, err);
+    if (r < 0)
+        return r;
+    for (uint32_t i = 0; i < count; i++)
+        proto_place_order(places[i].host_id, rollout_id, places[i].order);
+    qsort(places, count, sizeof(*places), compare_places);
+    for (uint32_t wave = 0; wave < policy->waves_count; wave++) {
+        for (uint64_t i = 0; i < policy->waves[wave].hosts_count; i++, next++) {
+            char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)];
+
+            if (places[next].wave == wave)
+                continue;
+            bl_hex_encode(places[next].host_id, PROTO_HOST_ID_BYTES, id);
+            return bl_fail(err, -EUCLEAN,
+                           "host %.16s is in wave %" PRIu32 ", signed is wave %" PRIu32, id,
+                           places[next].wave + 1, wave + 1);
+        }
+    }
+
+    return 0;
+}
