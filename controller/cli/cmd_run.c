@@ -240,10 +240,10 @@ static int start_signed(struct ctl_cli_globals *globals, const char *path,
 
 /* False after it has told why not. */
 static bool is_as_previewed(const struct ctl_plan_file *file, const struct ctl_preview *preview,
-                            const char *path)
+                            const json_t *digest, const char *path)
 {
     struct bl_error err = {0};
-    int r = ctl_digest_compare(path, file->text, preview, stderr, &err);
+    int r = ctl_digest_compare(digest, file->text, preview, stderr, &err);
 
     if (r < 0)
         (void)ctl_cli_say_error(CTL_CLI_ERROR, &err);
@@ -260,13 +260,17 @@ int ctl_run_plan(struct ctl_cli_globals *globals, const struct ctl_plan_file *fi
                  const struct ctl_run_wishes *wishes)
 {
     CTL_AUTO_PREVIEW preview = {0};
+    CTL_AUTO_JSON *digest = NULL;
     struct bl_error err = {0};
     int exit_code = CTL_CLI_ERROR;
 
+    if (wishes->as_previewed != NULL &&
+        ctl_digest_load(wishes->as_previewed, &digest, preview.rollout_id, &err) < 0)
+        return ctl_cli_say_error(CTL_CLI_ERROR, &err);
     if (ctl_preview_ask(globals, file->plan, &preview, &err) < 0)
         return ctl_cli_say_failure(globals, &err);
     ctl_preview_print(file->plan, &preview, globals->colour && isatty(STDERR_FILENO) == 1, stderr);
-    if (wishes->as_previewed != NULL && !is_as_previewed(file, &preview, wishes->as_previewed))
+    if (digest != NULL && !is_as_previewed(file, &preview, digest, wishes->as_previewed))
         return CTL_CLI_ERROR;
     if (decide(&preview, wishes, &exit_code) < 0)
         return exit_code;

@@ -2,6 +2,7 @@
 #include "controller/cli/preview.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -229,9 +230,11 @@ int ctl_preview_make(const struct ctl_plan *plan, json_t *answers, struct ctl_pr
     int r;
 
     preview->answers = answers;
-    r = bl_random_fill(preview->rollout_id, sizeof(preview->rollout_id), err);
-    if (r < 0)
-        return r;
+    if (sodium_is_zero(preview->rollout_id, sizeof(preview->rollout_id))) {
+        r = bl_random_fill(preview->rollout_id, sizeof(preview->rollout_id), err);
+        if (r < 0)
+            return r;
+    }
     preview->hosts = calloc(count + 1, sizeof(*preview->hosts));
     if (preview->hosts == NULL)
         return bl_fail(err, -ENOMEM, "out of memory for the preview");

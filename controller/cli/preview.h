@@ -36,8 +36,8 @@ struct ctl_preview_group { /* hosts with the same transaction, former versions i
 };
 
 struct ctl_preview {
-    uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES];
-    json_t *answers;   /* owns names, ids and reasons */
+    uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES]; /* all zeros before it is made: a new one */
+    json_t *answers;                            /* owns names, ids and reasons */
     json_t *fleet;     /* all enrolled hosts, as hosts.list tells of them; NULL = not asked */
     json_t *durations; /* of former jobs, as the verb of that name answers; NULL = not asked */
     struct ctl_preview_host *hosts;

@@ -29,23 +29,25 @@ int ctl_digest_save(const char *path, const char *plan_text, const struct ctl_pl
                     const struct ctl_preview *preview, struct bl_error *err)
 {
     CTL_AUTO_JSON *digest = NULL;
-    char hash[BL_HEX_BYTES(PROTO_HASH_BYTES)];
+    char hash[BL_HEX_BYTES(PROTO_HASH_BYTES)], rollout[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)];
     json_t *hosts = json_array(), *kinds = json_array();
     BL_AUTO_FREE char *text = NULL;
 
     hash_plan(plan_text, hash);
+    bl_hex_encode(preview->rollout_id, sizeof(preview->rollout_id), rollout);
     for (uint32_t i = 0; i < preview->target_count; i++) {
         const struct ctl_preview_host *host = &preview->hosts[i];
 
-        (void)json_array_append_new(hosts, json_pack("{s:s, s:s, s:i}", "id", host->id, "name",
-                                                     host->name, "kind", (int)host->kind));
+        (void)json_array_append_new(hosts, json_pack("{s:s, s:s, s:i, s:i}", "id", host->id, "name",
+                                                     host->name, "kind", (int)host->kind, "wave",
+                                                     (int)host->wave + 1));
     }
     for (uint32_t i = 0; i < preview->kind_count; i++)
         (void)json_array_append(kinds, preview->kinds[i]);
-    digest =
-        json_pack("{s:i, s:s, s:s, s:i, s:i, s:o, s:o}", "belay_preview", DIGEST_FORMAT, "plan",
-                  plan->name, "plan_hash", hash, "hosts_count", (int)preview->target_count,
-                  "waves_count", (int)preview->wave_count, "kinds", kinds, "hosts", hosts);
+    digest = json_pack("{s:i, s:s, s:s, s:s, s:i, s:i, s:o, s:o}", "belay_preview", DIGEST_FORMAT,
+                       "rollout", rollout, "plan", plan->name, "plan_hash", hash, "hosts_count",
+                       (int)preview->target_count, "waves_count", (int)preview->wave_count, "kinds",
+                       kinds, "hosts", hosts);
     text = digest == NULL ? NULL : json_dumps(digest, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
     if (text == NULL)
         return bl_fail(err, -ENOMEM, "out of memory for '%s'", path);
@@ -55,8 +57,10 @@ int ctl_digest_save(const char *path, const char *plan_text, const struct ctl_pl
 
 /* ---- comparing ---- */
 
-static int load(const char *path, json_t **ret_digest, struct bl_error *err)
+int ctl_digest_load(const char *path, json_t **ret_digest,
+                    uint8_t ret_rollout_id[PROTO_ROLLOUT_ID_BYTES], struct bl_error *err)
 {
+    CTL_AUTO_JSON *digest = NULL;
     BL_AUTO_FREE char *text = NULL;
     size_t text_bytes = 0;
     json_error_t json_err;
@@ -65,24 +69,26 @@ static int load(const char *path, json_t **ret_digest, struct bl_error *err)
     r = bl_file_read(AT_FDCWD, path, DIGEST_BYTES_MAX, &text, &text_bytes, err);
     if (r < 0)
         return r;
-    *ret_digest = json_loadb(text, text_bytes, JSON_REJECT_DUPLICATES, &json_err);
-    if (json_is_object(*ret_digest) &&
-        ctl_json_number(*ret_digest, "belay_preview") == DIGEST_FORMAT)
+    digest = json_loadb(text, text_bytes, JSON_REJECT_DUPLICATES, &json_err);
+    if (json_is_object(digest) && ctl_json_number(digest, "belay_preview") == DIGEST_FORMAT &&
+        bl_hex_decode(ctl_json_text(digest, "rollout"), ret_rollout_id, PROTO_ROLLOUT_ID_BYTES,
+                      err) >= 0) {
+        *ret_digest = BL_TAKE_PTR(digest);
         return 0;
+    }
 
     return bl_fail(err, -EBADMSG, "'%s' is no file of 'belay preview PLAN --save'", path);
 }
 
-/* The pins that the file allows this host; NULL when it is not in it. */
-static const json_t *pins_of_host(const json_t *digest, const char *id)
+/* NULL when it is not in the file. */
+static const json_t *find_host(const json_t *digest, const char *id)
 {
     const json_t *host;
     size_t i;
 
     json_array_foreach (json_object_get(digest, "hosts"), i, host) {
         if (strcmp(ctl_json_text(host, "id"), id) == 0)
-            return json_array_get(json_object_get(digest, "kinds"),
-                                  (size_t)ctl_json_number(host, "kind"));
+            return host;
     }
 
     return NULL;
@@ -102,19 +108,25 @@ static const json_t *find_same_package(const json_t *pins, const json_t *pin)
     return NULL;
 }
 
-/* One difference of one host as a key, and who has it: many hosts are one line. */
-static void add_difference(json_t *differences, const char *name, json_t *what)
+/*
+ * One difference of one host as a key, and who has it: many hosts are one line. `what` is taken
+ * over. A difference that can't be kept must not let the run through: -ENOMEM.
+ */
+static int add_difference(json_t *differences, const char *name, json_t *what, struct bl_error *err)
 {
-    const char *text = json_string_value(what);
+    CTL_AUTO_JSON *taken = what;
+    const char *text = json_string_value(taken);
     json_t *names = text == NULL ? NULL : json_object_get(differences, text);
 
     if (text != NULL && names == NULL) {
         names = json_array();
-        (void)json_object_set_new(differences, text, names);
+        if (json_object_set_new(differences, text, names) < 0)
+            names = NULL;
     }
-    if (names != NULL)
-        (void)json_array_append_new(names, json_string(name));
-    json_decref(what);
+    if (names == NULL || (name != NULL && json_array_append_new(names, json_string(name)) < 0))
+        return bl_fail(err, -ENOMEM, "out of memory for what goes beyond the preview");
+
+    return 0;
 }
 
 static const char *or_removed(const char *version)
@@ -122,30 +134,72 @@ static const char *or_removed(const char *version)
     return version[0] != '\0' ? version : "removed";
 }
 
-static void compare_pins(const json_t *allowed, const json_t *pins, const char *name,
-                         json_t *differences)
+static int compare_pins(const json_t *allowed, const json_t *pins, const char *name,
+                        json_t *differences, struct bl_error *err)
 {
     const json_t *pin;
     size_t i;
 
     json_array_foreach (pins, i, pin) {
         const json_t *was = find_same_package(allowed, pin);
+        int r = 0;
 
         if (was == NULL) {
-            add_difference(differences, name,
-                           json_sprintf("%s:%s %s was not previewed", ctl_json_text(pin, "name"),
-                                        ctl_json_text(pin, "arch"),
-                                        or_removed(ctl_json_text(pin, "version"))));
+            r = add_difference(differences, name,
+                               json_sprintf("%s:%s %s was not previewed",
+                                            ctl_json_text(pin, "name"), ctl_json_text(pin, "arch"),
+                                            or_removed(ctl_json_text(pin, "version"))),
+                               err);
         } else if (!json_equal(was, pin)) {
-            add_difference(differences, name,
-                           json_sprintf("%s:%s %s (%s), previewed was %s (%s)",
-                                        ctl_json_text(pin, "name"), ctl_json_text(pin, "arch"),
-                                        or_removed(ctl_json_text(pin, "version")),
-                                        ctl_json_text(pin, "action"),
-                                        or_removed(ctl_json_text(was, "version")),
-                                        ctl_json_text(was, "action")));
+            r = add_difference(differences, name,
+                               json_sprintf("%s:%s %s (%s), previewed was %s (%s)",
+                                            ctl_json_text(pin, "name"), ctl_json_text(pin, "arch"),
+                                            or_removed(ctl_json_text(pin, "version")),
+                                            ctl_json_text(pin, "action"),
+                                            or_removed(ctl_json_text(was, "version")),
+                                            ctl_json_text(was, "action")),
+                               err);
         }
+        if (r < 0)
+            return r;
     }
+
+    return 0;
+}
+
+/* When fewer hosts are left, those behind them move up: that is less, not more. */
+static int compare_wave(const json_t *was, const struct ctl_preview_host *host, json_t *differences,
+                        struct bl_error *err)
+{
+    const int64_t wave = (int64_t)host->wave + 1;
+
+    if (wave >= ctl_json_number(was, "wave"))
+        return 0;
+
+    return add_difference(differences, host->name,
+                          json_sprintf("wave %lld, previewed was wave %lld", (long long)wave,
+                                       (long long)ctl_json_number(was, "wave")),
+                          err);
+}
+
+static int compare_host(const json_t *digest, const struct ctl_preview *preview, uint32_t index,
+                        json_t *differences, struct bl_error *err)
+{
+    const struct ctl_preview_host *host = &preview->hosts[index];
+    const json_t *was = find_host(digest, host->id);
+    int r = 0;
+
+    if (was == NULL)
+        return add_difference(differences, host->name, json_string("a host that was not previewed"),
+                              err);
+    if (preview->target_count >= json_array_size(json_object_get(digest, "hosts")))
+        r = compare_wave(was, host, differences, err);
+    if (r < 0)
+        return r;
+
+    return compare_pins(
+        json_array_get(json_object_get(digest, "kinds"), (size_t)ctl_json_number(was, "kind")),
+        preview->kinds[host->kind], host->name, differences, err);
 }
 
 static void tell(const json_t *differences, FILE *to)
@@ -167,29 +221,21 @@ static void tell(const json_t *differences, FILE *to)
     }
 }
 
-int ctl_digest_compare(const char *path, const char *plan_text, const struct ctl_preview *preview,
-                       FILE *to, struct bl_error *err)
+int ctl_digest_compare(const json_t *digest, const char *plan_text,
+                       const struct ctl_preview *preview, FILE *to, struct bl_error *err)
 {
-    CTL_AUTO_JSON *digest = NULL, *differences = json_object();
+    CTL_AUTO_JSON *differences = json_object();
     char hash[BL_HEX_BYTES(PROTO_HASH_BYTES)];
-    int r;
+    int r = 0;
 
-    r = load(path, &digest, err);
-    if (r < 0)
-        return r;
     hash_plan(plan_text, hash);
     if (strcmp(hash, ctl_json_text(digest, "plan_hash")) != 0)
-        (void)json_object_set_new(differences, "the plan is another text than the one previewed",
-                                  json_array());
-    for (uint32_t i = 0; i < preview->target_count; i++) {
-        const struct ctl_preview_host *host = &preview->hosts[i];
-        const json_t *allowed = pins_of_host(digest, host->id);
-
-        if (allowed == NULL)
-            add_difference(differences, host->name, json_string("a host that was not previewed"));
-        else
-            compare_pins(allowed, preview->kinds[host->kind], host->name, differences);
-    }
+        r = add_difference(differences, NULL,
+                           json_string("the plan is another text than the one previewed"), err);
+    for (uint32_t i = 0; r >= 0 && i < preview->target_count; i++)
+        r = compare_host(digest, preview, i, differences, err);
+    if (r < 0)
+        return r;
     tell(differences, to);
 
     return (int)json_object_size(differences);

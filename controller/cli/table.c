@@ -73,7 +73,8 @@ static const struct ctl_cli_command commands[] = {
      "  --request FILE          sign, and write it there for 'belay sign' at other desks; start nothing\n"
      "  --signed FILE           start what they signed, with all its signatures\n"
      "  --as-previewed FILE     refuse what goes beyond the file of 'preview --save': more hosts,\n"
-     "                          other versions, more packages, another plan\n" PASSPHRASE_TEXT
+     "                          other versions, more packages, earlier waves, another plan;\n"
+     "                          hosts go in the waves that it shows; good for one run\n" PASSPHRASE_TEXT
      "Prints the rollout's id alone on the first line of standard output. Nothing is printed and\n"
      "nothing done when all hosts are as the plan wants them.\n",
      ctl_cmd_run},

@@ -473,9 +473,31 @@ class Run(Desk):
             file.write("# another\n")
         refused("the plan is another text than the one previewed")
         plan = self.write_plan()
-        self.expect(0, "run", plan, "--yes", "--as-previewed", saved)  # fewer hosts are fine
+        done = self.expect(0, "run", plan, "--yes", "--as-previewed", saved)  # fewer hosts are fine
         self.assertEqual(len(self.daemon.seen("submit")), 1)
+        self.assertEqual(done.stdout.strip(), json.loads(pathlib.Path(saved).read_text())["rollout"])
         self.assertIn("is no file of", self.expect(1, "run", plan, "--yes", "--as-previewed", plan).stderr)
+
+    def test_runs_hosts_in_the_waves_that_were_previewed(self):
+        self.set_up_trust()
+        saved = self.home / "digest"
+        plan = self.write_plan()
+        self.set_up_fleet(*(upgrade(f"web-{letter}") for letter in "abcdef"))
+        self.daemon.answer("submit", good(rollout=ROLLOUT))
+        self.expect(0, "preview", plan, "--save", str(saved))
+        digest = json.loads(saved.read_text())
+        waves = {host["id"]: host["wave"] for host in digest["hosts"]}
+        self.assertEqual(sorted(set(waves.values())), [1, 2])
+        later = json.loads(json.dumps(digest))
+        first = next(host for host in later["hosts"] if host["wave"] == 1)
+        first["wave"] = 2
+        saved.write_text(json.dumps(later))
+        refused = self.expect(1, "run", plan, "--yes", "--as-previewed", str(saved)).stderr
+        self.assertIn(f"beyond the preview: wave 1, previewed was wave 2: {first['name']}\n", refused)
+        self.assertEqual(self.daemon.seen("submit"), [])
+        saved.write_text(json.dumps(digest))
+        self.expect(0, "run", plan, "--yes", "--as-previewed", str(saved))
+        self.assertEqual({host["id"]: host["wave"] for host in self.daemon.seen("submit")[0]["hosts"]}, waves)
 
     def signed_request(self, *answers):
         """What a person has signed at this desk, and its rollout."""
