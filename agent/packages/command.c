@@ -103,12 +103,22 @@ static void log_command(const struct agent_packages_job *job, const char *const 
     (void)dprintf(job->log_fd, "\n");
 }
 
+int agent_packages_signal(enum agent_packages_patience patience, int round)
+{
+    if (patience == AGENT_PACKAGES_WAIT)
+        return 0;
+
+    return round < TERM_ROUNDS ? SIGTERM : SIGKILL;
+}
+
 /* One round of asking whatever keeps the tool from ending. */
 static void nudge(const struct agent_packages_command *command, const struct bl_child *child,
                   int round)
 {
-    int number = round < TERM_ROUNDS ? SIGTERM : SIGKILL;
+    int number = agent_packages_signal(command->patience, round);
 
+    if (number == 0)
+        return;
     if (command->patience == AGENT_PACKAGES_STOP_SCRIPTS) {
         agent_packages_process_end_scripts(child->pid, number);
     } else {
@@ -143,8 +153,9 @@ static int await(struct agent_packages_job *job, const struct agent_packages_com
                  struct bl_child *child, struct agent_packages_output *output, struct bl_error *err)
 {
     struct bl_exit end;
-    bool look = command->patience == AGENT_PACKAGES_LOOK;
-    int64_t wait_ms = look ? LOOK_MS : agent_packages_job_left_ms(job);
+    bool has_own_time =
+        command->patience == AGENT_PACKAGES_LOOK || command->patience == AGENT_PACKAGES_WAIT;
+    int64_t wait_ms = has_own_time ? LOOK_MS : agent_packages_job_left_ms(job);
     int r;
 
     r = wait_for(job, command, child, wait_ms, &end, err);

@@ -34,7 +34,15 @@ enum agent_packages_patience {
     AGENT_PACKAGES_STOP_SCRIPTS,
     /* Only looks at this host: has a minute of its own, since it is wanted after a failure too. */
     AGENT_PACKAGES_LOOK,
+    /*
+     * As LOOK, but never signalled: between suspending a file system and resuming it the death of
+     * LVM's tool freezes the host.
+     */
+    AGENT_PACKAGES_WAIT,
 };
+
+/* What to send in which round, from 0, once the tool is late: 0 is nothing. */
+int agent_packages_signal(enum agent_packages_patience patience, int round);
 
 struct agent_packages_command {
     struct agent_packages_args args; /* args.items[0] is the absolute path */

@@ -23,16 +23,18 @@ enum {
 
 /* ---- the tools ---------------------------------------------------------------------------- */
 
-static int run_tool(struct agent_packages_job *job, const char *const *argv, const char *what,
-                    struct bl_error *err)
+/* For all that make something different: they suspend what they work on. */
+static int run_tool(struct agent_packages_job *job, const struct agent_packages_args *args,
+                    const char *what, const char *path, struct bl_error *err)
 {
+    const struct agent_packages_command command = {.args = *args, .patience = AGENT_PACKAGES_WAIT};
     struct agent_packages_output output;
-    int r = agent_packages_ask(job, argv, &output, err);
+    int r = agent_packages_run(job, &command, &output, err);
 
     if (r < 0)
         return r;
     if (output.status != 0)
-        return bl_fail(err, -EIO, "%s: %.300s", what, output.text);
+        return bl_fail(err, -EIO, "%s of %s: %.300s", what, path, output.text);
 
     return 0;
 }
@@ -110,56 +112,58 @@ int agent_snapshot_lvm_remove(struct agent_packages_job *job,
                               const struct agent_snapshot_place *place, uint32_t index,
                               struct bl_error *err)
 {
+    static const char *const words[] = {"/usr/sbin/lvremove", "--yes", "--force", NULL};
+    struct agent_packages_args args = {0};
     const struct agent_snapshot_volume *volume;
     const char *name;
     int r = find(job, place, index, &volume, &name, err);
 
-    if (r <= 0)
+    if (r <= 0 || (r = agent_packages_args_add_all(job, &args, words, err)) < 0 ||
+        (r = agent_packages_args_add(job, &args, name, err)) < 0)
         return r;
 
-    const char *const argv[] = {"/usr/sbin/lvremove", "--yes", "--force", name, NULL};
-
-    return run_tool(job, argv, "remove the snapshot", err);
+    return run_tool(job, &args, "remove the snapshot", place->path, err);
 }
 
 /* ---- taking ------------------------------------------------------------------------------- */
+
+int agent_snapshot_lvm_take_args(struct agent_packages_job *job,
+                                 const struct agent_snapshot_place *place, uint32_t index,
+                                 uint64_t size_bytes, struct agent_packages_args *args,
+                                 struct bl_error *err)
+{
+    static const char *const words[] = {"/usr/sbin/lvcreate", "--yes", "--snapshot",
+                                        "--permission",       "r",     "--addtag",
+                                        AGENT_SNAPSHOT_TAG,   NULL};
+    char name[NAME_BYTES];
+    int r;
+
+    name_of(job, index, name);
+    if ((r = agent_packages_args_add_all(job, args, words, err)) < 0 ||
+        (r = agent_packages_args_add(job, args, "--setactivationskip", err)) < 0 ||
+        (r = agent_packages_args_add(job, args, size_bytes > 0 ? "n" : "y", err)) < 0 ||
+        (r = agent_packages_args_add(job, args, "--name", err)) < 0 ||
+        (r = agent_packages_args_format(job, args, err, "%s", name)) < 0)
+        return r;
+    if (size_bytes > 0 &&
+        ((r = agent_packages_args_add(job, args, "--size", err)) < 0 ||
+         (r = agent_packages_args_format(job, args, err, "%" PRIu64 "b", size_bytes)) < 0))
+        return r;
+
+    return agent_packages_args_format(job, args, err, "%s/%s", place->group, place->volume);
+}
 
 int agent_snapshot_lvm_take(struct agent_packages_job *job,
                             const struct agent_snapshot_place *place, uint32_t index,
                             uint64_t size_bytes, struct bl_error *err)
 {
-    struct agent_packages_command command = {.patience = AGENT_PACKAGES_LOOK};
-    static const char *const words[] = {"/usr/sbin/lvcreate",
-                                        "--yes",
-                                        "--snapshot",
-                                        "--permission",
-                                        "r",
-                                        "--setactivationskip",
-                                        "n",
-                                        "--addtag",
-                                        AGENT_SNAPSHOT_TAG,
-                                        "--name",
-                                        NULL};
-    struct agent_packages_output output;
-    char name[NAME_BYTES];
+    struct agent_packages_args args = {0};
     int r = agent_snapshot_lvm_remove(job, place, index, err);
 
-    name_of(job, index, name);
-    if (r < 0 || (r = agent_packages_args_add_all(job, &command.args, words, err)) < 0 ||
-        (r = agent_packages_args_add(job, &command.args, name, err)) < 0)
+    if (r < 0 || (r = agent_snapshot_lvm_take_args(job, place, index, size_bytes, &args, err)) < 0)
         return r;
-    if (size_bytes > 0 &&
-        ((r = agent_packages_args_add(job, &command.args, "--size", err)) < 0 ||
-         (r = agent_packages_args_format(job, &command.args, err, "%" PRIu64 "b", size_bytes)) < 0))
-        return r;
-    if ((r = agent_packages_args_format(job, &command.args, err, "%s/%s", place->group,
-                                        place->volume)) < 0 ||
-        (r = agent_packages_run(job, &command, &output, err)) < 0)
-        return r;
-    if (output.status != 0)
-        return bl_fail(err, -EIO, "take a snapshot of %s: %.300s", place->path, output.text);
 
-    return 0;
+    return run_tool(job, &args, "take a snapshot", place->path, err);
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
@@ -221,6 +225,21 @@ static int mount_device(const char *type, const char *device, struct bl_error *e
     return fd;
 }
 
+static int activate(struct agent_packages_job *job, const struct agent_snapshot_place *place,
+                    const char *name, struct bl_error *err)
+{
+    static const char *const words[] = {"/usr/sbin/lvchange",     "--yes", "--activate", "y",
+                                        "--ignoreactivationskip", NULL};
+    struct agent_packages_args args = {0};
+    int r;
+
+    if ((r = agent_packages_args_add_all(job, &args, words, err)) < 0 ||
+        (r = agent_packages_args_add(job, &args, name, err)) < 0)
+        return r;
+
+    return run_tool(job, &args, "activate the snapshot", place->path, err);
+}
+
 int agent_snapshot_lvm_open(struct agent_packages_job *job,
                             const struct agent_snapshot_place *place, uint32_t index,
                             struct bl_error *err)
@@ -240,35 +259,27 @@ int agent_snapshot_lvm_open(struct agent_packages_job *job,
             " MiB, and what it held is lost; its volume group %s has %" PRIu64 " MiB free",
             place->path, volume->size_bytes >> 20, place->group, volume->group_free_bytes >> 20);
     }
-    if (volume->attributes[STATE] != 'a') {
-        const char *const argv[] = {"/usr/sbin/lvchange",     "--yes", "--activate", "y",
-                                    "--ignoreactivationskip", name,    NULL};
-
-        r = run_tool(job, argv, "activate the snapshot", err);
-        if (r < 0)
-            return r;
-    }
+    if (volume->attributes[STATE] != 'a' && (r = activate(job, place, name, err)) < 0)
+        return r;
 
     return mount_device(place->type, volume->path, err);
 }
 
 /* ---- how full ----------------------------------------------------------------------------- */
 
-static int extend(struct agent_packages_job *job, const char *name, uint64_t by_bytes,
-                  struct bl_error *err)
+static int extend(struct agent_packages_job *job, const struct agent_snapshot_place *place,
+                  const char *name, uint64_t by_bytes, struct bl_error *err)
 {
-    struct agent_packages_command command = {.patience = AGENT_PACKAGES_LOOK};
-    struct agent_packages_output output;
+    struct agent_packages_args args = {0};
     int r;
 
-    if ((r = agent_packages_args_add(job, &command.args, "/usr/sbin/lvextend", err)) < 0 ||
-        (r = agent_packages_args_add(job, &command.args, "--size", err)) < 0 ||
-        (r = agent_packages_args_format(job, &command.args, err, "+%" PRIu64 "b", by_bytes)) < 0 ||
-        (r = agent_packages_args_add(job, &command.args, name, err)) < 0 ||
-        (r = agent_packages_run(job, &command, &output, err)) < 0)
+    if ((r = agent_packages_args_add(job, &args, "/usr/sbin/lvextend", err)) < 0 ||
+        (r = agent_packages_args_add(job, &args, "--size", err)) < 0 ||
+        (r = agent_packages_args_format(job, &args, err, "+%" PRIu64 "b", by_bytes)) < 0 ||
+        (r = agent_packages_args_add(job, &args, name, err)) < 0)
         return r;
 
-    return output.status == 0 ? 0 : bl_fail(err, -EIO, "extend the snapshot: %.300s", output.text);
+    return run_tool(job, &args, "extend the snapshot", place->path, err);
 }
 
 int agent_snapshot_lvm_tend(struct agent_packages_job *job,
@@ -283,7 +294,7 @@ int agent_snapshot_lvm_tend(struct agent_packages_job *job,
     if (r <= 0 || agent_snapshot_volume_is_thin(volume))
         return r < 0 ? r : 0;
     by_bytes = agent_snapshot_volume_extension(volume);
-    if (by_bytes > 0 && (r = extend(job, name, by_bytes, err)) >= 0) {
+    if (by_bytes > 0 && (r = extend(job, place, name, by_bytes, err)) >= 0) {
         agent_packages_job_note(
             job, "the snapshot of %s was %" PRIu32 " %% full and got %" PRIu64 " MiB more",
             place->path, volume->fill_percent, by_bytes >> 20);

@@ -2,7 +2,7 @@
 #ifndef AGENT_SNAPSHOT_LVM_H
 #define AGENT_SNAPSHOT_LVM_H
 
-#include "agent/packages/job.h"
+#include "agent/packages/command.h"
 #include "agent/snapshot/volume.h"
 
 /*
@@ -19,6 +19,15 @@ int agent_snapshot_lvm_list(struct agent_packages_job *job,
 
 /* -EOPNOTSUPP when this kernel can not mount one out of everybody's sight. */
 int agent_snapshot_lvm_check(const char *type, struct bl_error *err) BL_CHECKED;
+
+/*
+ * What lvcreate is told. After a boot a thin snapshot stays inactive until it is read: it would be a
+ * second device with the identity of the original, / perhaps. A thick one comes with its original.
+ */
+int agent_snapshot_lvm_take_args(struct agent_packages_job *job,
+                                 const struct agent_snapshot_place *place, uint32_t index,
+                                 uint64_t size_bytes, struct agent_packages_args *args,
+                                 struct bl_error *err) BL_CHECKED;
 
 /*
  * The kernel writes out what is dirty and holds all writers meanwhile. `size_bytes` 0: of a thin

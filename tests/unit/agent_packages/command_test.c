@@ -98,6 +98,32 @@ static void a_look_has_its_own_time(void **state)
     assert_string_equal(output.text, "here\n");
 }
 
+static void who_is_late_is_ended_but_for_who_is_waited_for(void **state)
+{
+    static const enum agent_packages_patience ended[] = {
+        AGENT_PACKAGES_STOP_TOOL, AGENT_PACKAGES_STOP_SCRIPTS, AGENT_PACKAGES_LOOK};
+
+    for (size_t i = 0; i < sizeof(ended) / sizeof(ended[0]); i++) {
+        assert_int_equal(agent_packages_signal(ended[i], 0), SIGTERM);
+        assert_int_equal(agent_packages_signal(ended[i], 1), SIGTERM);
+        assert_int_equal(agent_packages_signal(ended[i], 2), SIGKILL);
+    }
+    for (int round = 0; round < 60; round++)
+        assert_int_equal(agent_packages_signal(AGENT_PACKAGES_WAIT, round), 0);
+}
+
+static void waiting_has_its_own_time(void **state)
+{
+    struct agent_packages_command command = shell("sleep 0.2; echo done");
+    struct agent_packages_output output;
+
+    command.patience = AGENT_PACKAGES_WAIT;
+    d.job.deadline = (struct bl_mono){.ms = 1};
+    assert_int_equal(agent_packages_run(&d.job, &command, &output, &err), 0);
+    assert_false(output.late);
+    assert_string_equal(output.text, "done\n");
+}
+
 /* The tool here is named as dpkg is, so it must see its script fail, and live to tell. */
 static void scripts_are_ended_but_not_dpkg(void **state)
 {
@@ -283,6 +309,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(log_holds_what_was_run, setup, teardown),
         cmocka_unit_test_setup_teardown(a_late_tool_is_ended, setup, teardown),
         cmocka_unit_test_setup_teardown(a_look_has_its_own_time, setup, teardown),
+        cmocka_unit_test(who_is_late_is_ended_but_for_who_is_waited_for),
+        cmocka_unit_test_setup_teardown(waiting_has_its_own_time, setup, teardown),
         cmocka_unit_test_setup_teardown(scripts_are_ended_but_not_dpkg, setup, teardown),
         cmocka_unit_test_setup_teardown(a_held_lock_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(a_script_left_behind_does_not_keep_the_lock, setup,
