@@ -170,10 +170,26 @@ static void check_database(const struct agent_txn_result *now, struct agent_find
     }
 }
 
+/* What INSPECT itself found, and is told as it is. */
+static void pass_on(const struct agent_txn_result *now, const char *const *codes,
+                    struct agent_findings *findings)
+{
+    for (uint32_t i = 0; i < now->findings_count; i++) {
+        for (const char *const *code = codes; *code != NULL; code++) {
+            if (strcmp(now->findings[i].code, *code) == 0)
+                agent_findings_found(findings, *code, "%s", now->findings[i].reason);
+        }
+    }
+}
+
 void agent_compare_pins(const struct proto_transaction *transaction,
                         const struct agent_txn_result *now, struct agent_findings *findings)
 {
+    /* After the way back nobody needs them any more: could it not be proven, that is told. */
+    static const char *const of_snapshots[] = {"snapshot_lost", "snapshot_nearly_full", NULL};
+
     check_database(now, findings);
+    pass_on(now, of_snapshots, findings);
     for (uint32_t i = 0; i < transaction->pins_count; i++) {
         const struct proto_pin *pin = &transaction->pins[i];
         const struct agent_txn_item *item = find_item(now, pin->name, pin->arch);
@@ -218,14 +234,10 @@ static void report_changed_files(const struct agent_txn_result *now,
 /* Configuration files, paths of the plan and settings, which INSPECT itself compared with what was kept. */
 static void report_kept(const struct agent_txn_result *now, struct agent_findings *findings)
 {
-    for (uint32_t i = 0; i < now->findings_count; i++) {
-        const struct agent_txn_finding *finding = &now->findings[i];
+    static const char *const codes[] = {"conffile_differs", "path_differs", "path_kept",
+                                        "setting_differs", NULL};
 
-        if (strcmp(finding->code, "conffile_differs") == 0 ||
-            strcmp(finding->code, "path_differs") == 0 || strcmp(finding->code, "path_kept") == 0 ||
-            strcmp(finding->code, "setting_differs") == 0)
-            agent_findings_found(findings, finding->code, "%s", finding->reason);
-    }
+    pass_on(now, codes, findings);
 }
 
 void agent_compare_restored(const struct agent_txn_result *before,

@@ -68,7 +68,10 @@ void agent_compare_stale(const struct agent_baseline *baseline, const struct age
                          const struct proto_transaction *transaction, bool has_dnf,
                          struct agent_findings *findings);
 
-/* The packages as INSPECT saw them against the signed transaction. */
+/*
+ * The packages as INSPECT saw them against the signed transaction, and what it says of snapshots that
+ * ran full, or nearly so.
+ */
 void agent_compare_pins(const struct proto_transaction *transaction,
                         const struct agent_txn_result *now, struct agent_findings *findings);
 

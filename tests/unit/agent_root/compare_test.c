@@ -194,6 +194,37 @@ static void test_pins(void **state)
     assert_string_equal(findings.code, "package_database_broken");
 }
 
+static void test_snapshots_that_ran_full_are_told_while_they_are_the_way_back(void **state)
+{
+    const struct proto_transaction transaction = {0};
+    struct agent_txn_finding found[] = {
+        {.code = "snapshot_nearly_full", .reason = "of /var is 92 % full", .remedy = "vgextend"},
+        {.code = "file_changed", .reason = "/usr/bin/demo", .remedy = ""},
+    };
+    struct agent_txn_item item = item_of("1", AGENT_TXN_STATUS_OK);
+    struct agent_txn_result now = result_of(&item);
+    struct agent_findings findings = {0};
+
+    now.findings = found;
+    now.findings_count = 2;
+    agent_compare_pins(&transaction, &now, &findings);
+    assert_int_equal(findings.count, 1);
+    assert_string_equal(findings.code, "snapshot_nearly_full");
+    assert_int_equal(findings.grade, PROTO_GRADE_MINOR);
+    assert_string_equal(findings.text, "of /var is 92 % full");
+
+    findings = (struct agent_findings){0};
+    found[0].code = "snapshot_lost";
+    agent_compare_pins(&transaction, &now, &findings);
+    assert_string_equal(findings.code, "snapshot_lost");
+    assert_int_equal(findings.grade, PROTO_GRADE_FUNCTIONAL);
+
+    findings = (struct agent_findings){.restored = true};
+    now.findings_count = 1;
+    agent_compare_restored(&now, &now, &findings);
+    assert_int_equal(findings.count, 0);
+}
+
 static void test_restored(void **state)
 {
     struct agent_txn_item old = item_of("1", AGENT_TXN_STATUS_OK);
@@ -291,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_what_we_paused_ourselves_is_no_finding),
         cmocka_unit_test(test_ports),
         cmocka_unit_test(test_pins),
+        cmocka_unit_test(test_snapshots_that_ran_full_are_told_while_they_are_the_way_back),
         cmocka_unit_test(test_restored),
         cmocka_unit_test(test_changed_files_of_restored_packages_are_told),
         cmocka_unit_test(test_each_path_and_setting_that_differs_is_named),
