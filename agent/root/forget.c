@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/root/forget.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +15,10 @@
 struct agent_forget {
     struct agent_host *host;
     const struct agent_jobs *jobs;
-    struct agent_units_call *call;        /* one is being removed */
-    char name[AGENT_JOB_ID_TEXT_BYTES];   /* of that job */
-    char failed[AGENT_JOB_ID_TEXT_BYTES]; /* not tried again in this round */
+    struct agent_units_call *call;      /* one is being removed */
+    char name[AGENT_JOB_ID_TEXT_BYTES]; /* of that job */
+    /* The last that could not be removed; the round goes on behind it. "" = all could be. */
+    char failed[AGENT_JOB_ID_TEXT_BYTES];
     sd_event_source *timer;
 };
 
@@ -71,36 +71,25 @@ static bool is_over(const struct agent_forget *forget, const struct base *base, 
     return agent_forget_is_over(&one);
 }
 
-static void close_directory(DIR **directory)
+struct round {
+    const struct agent_forget *forget;
+    struct base base;
+};
+
+static bool is_to_go(const void *userdata, int jobs_fd, const char *job)
 {
-    if (*directory != NULL)
-        (void)closedir(*directory);
-}
+    const struct round *round = userdata;
 
-/* 1 and the name of a job whose snapshots are to go. */
-static int find_one(const struct agent_forget *forget, const struct base *base,
-                    char ret_name[AGENT_JOB_ID_TEXT_BYTES])
-{
-    BL_CLEANUP(close_directory) DIR *directory = NULL;
-    const struct dirent *entry;
-    char path[AGENT_TXN_PATH_BYTES_MAX];
-
-    if (bl_text_format(path, sizeof(path), "%s/jobs", forget->host->state_dir) < 0)
-        return 0;
-    directory = opendir(path);
-    while (directory != NULL && (entry = readdir(directory)) != NULL) {
-        if (!agent_txn_job_is_valid(entry->d_name) ||
-            !agent_prune_has_snapshots(dirfd(directory), entry->d_name) ||
-            strcmp(entry->d_name, forget->failed) == 0 || !is_over(forget, base, entry->d_name))
-            continue;
-        bl_text_copy(ret_name, AGENT_JOB_ID_TEXT_BYTES, entry->d_name);
-        return 1;
-    }
-
-    return 0;
+    return is_over(round->forget, &round->base, job);
 }
 
 /* ---- removing ------------------------------------------------------------------------------ */
+
+static void leave(struct agent_forget *forget, const char *why)
+{
+    sd_journal_print(LOG_WARNING, "The snapshots of job %s are left: %s", forget->name, why);
+    bl_text_copy(forget->failed, sizeof(forget->failed), forget->name);
+}
 
 static void look(struct agent_forget *forget);
 
@@ -116,11 +105,8 @@ static void on_ended(void *userdata, const struct agent_units_answer *answer)
     forget->call = NULL;
     if (r >= 0)
         r = agent_txn_result_load(dir_fd, AGENT_TXN_FORGET, &arena, &result, &err);
-    if (r < 0 || result.result != PROTO_RESULT_OK) {
-        sd_journal_print(LOG_WARNING, "The snapshots of job %s are left: %s", forget->name,
-                         r < 0 ? err.text : result.reason);
-        bl_text_copy(forget->failed, sizeof(forget->failed), forget->name);
-    }
+    if (r < 0 || result.result != PROTO_RESULT_OK)
+        leave(forget, r < 0 ? err.text : result.reason);
     look(forget);
 }
 
@@ -146,31 +132,48 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-static void await_end(struct agent_forget *forget, const struct base *base)
+struct bl_mono agent_forget_next_look(struct bl_mono way_back_end, struct bl_mono now,
+                                      bool has_failed)
 {
-    uint64_t usec = (uint64_t)base->way_back_end.ms * 1000;
-    bool is_ahead =
-        base->way_back_end.ms > 0 && !bl_mono_reached(bl_mono_now(), base->way_back_end);
+    struct bl_mono again = bl_mono_after(now, AGENT_FORGET_AGAIN_MS);
+    bool is_ahead = way_back_end.ms > 0 && !bl_mono_reached(now, way_back_end);
 
-    if (sd_event_source_set_time(forget->timer, usec) < 0 ||
-        sd_event_source_set_enabled(forget->timer, is_ahead ? SD_EVENT_ONESHOT : SD_EVENT_OFF) < 0)
+    if (has_failed && (!is_ahead || again.ms < way_back_end.ms))
+        return again;
+
+    return is_ahead ? way_back_end : (struct bl_mono){0};
+}
+
+static void set_timer(struct agent_forget *forget, const struct base *base)
+{
+    struct bl_mono next =
+        agent_forget_next_look(base->way_back_end, bl_mono_now(), forget->failed[0] != '\0');
+    int enabled = next.ms > 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF;
+
+    if (sd_event_source_set_time(forget->timer, (uint64_t)next.ms * 1000) < 0 ||
+        sd_event_source_set_enabled(forget->timer, enabled) < 0)
         sd_journal_print(LOG_WARNING, "Snapshots stay until the next job ends: no timer.");
 }
 
 static void look(struct agent_forget *forget)
 {
+    struct round round = {.forget = forget};
+    const struct agent_prune_choice choice = {&round, is_to_go};
     struct bl_error err = {0};
-    struct base base;
 
     if (forget->call != NULL)
         return;
-    if (load_base(forget, &base, &err) < 0) {
+    if (load_base(forget, &round.base, &err) < 0) {
         sd_journal_print(LOG_WARNING, "Snapshots of former jobs are left: %s", err.text);
         return;
     }
-    await_end(forget, &base);
-    if (find_one(forget, &base, forget->name) > 0 && begin(forget, &err) < 0)
-        sd_journal_print(LOG_WARNING, "Snapshots of former jobs are left: %s", err.text);
+    while (agent_prune_find_next(forget->host->state_dir, forget->failed, &choice, forget->name)) {
+        err = (struct bl_error){0};
+        if (begin(forget, &err) >= 0)
+            break;
+        leave(forget, err.text);
+    }
+    set_timer(forget, &round.base);
 }
 
 void agent_forget_look(struct agent_forget *forget)

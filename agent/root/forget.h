@@ -7,9 +7,13 @@
 
 /*
  * Gives back the snapshots of jobs whose way back is over: belay-txn removes them, since this
- * process has no right to. One after the other; what cannot be removed is tried again at the end
- * of the next job, and when the agent starts.
+ * process has no right to. One after the other; what cannot be removed is tried again after
+ * AGENT_FORGET_AGAIN_MS, at the end of the next job, and when the agent starts.
  */
+enum {
+    AGENT_FORGET_AGAIN_MS = 10 * 60 * 1000,
+};
+
 struct agent_forget;
 
 /* Borrows both. */
@@ -28,5 +32,9 @@ struct agent_forget_case {
     struct bl_mono now;
 };
 bool agent_forget_is_over(const struct agent_forget_case *one);
+
+/* When to look by itself; ms 0: there is nothing to wait for. */
+struct bl_mono agent_forget_next_look(struct bl_mono way_back_end, struct bl_mono now,
+                                      bool has_failed);
 
 #endif

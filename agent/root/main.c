@@ -291,7 +291,7 @@ static int prepare(struct agent *agent, struct bl_error *err)
     if (r >= 0)
         r = agent_forget_new(&agent->host, agent->jobs, &agent->forget, err);
     if (r >= 0)
-        r = agent_tend_new(&agent->host, &agent->tend, err);
+        r = agent_tend_new(&agent->host, agent->jobs, &agent->tend, err);
     if (r >= 0) {
         mark_job(agent);
         agent_forget_look(agent->forget);

@@ -9,8 +9,8 @@
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
-#include "agent/txn/task.h"
 #include "common/file.h"
+#include "common/text.h"
 
 enum {
     DEPTH_MAX = 32, /* of a job directory: what lies deeper was not made by us */
@@ -68,6 +68,30 @@ bool agent_prune_has_snapshots(int jobs_fd, const char *job)
     AUTO_DIR *dir = open_dir(jobs_fd, job);
 
     return dir != NULL && faccessat(dirfd(dir), "snapshot.record", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+bool agent_prune_find_next(const char *state_dir, const char *after,
+                           const struct agent_prune_choice *choice,
+                           char ret_name[AGENT_TXN_JOB_CHARS + 1])
+{
+    AUTO_DIR *jobs = NULL;
+    const struct dirent *entry;
+    char path[AGENT_TXN_PATH_BYTES_MAX], next[AGENT_TXN_JOB_CHARS + 1] = "";
+
+    if (bl_text_format(path, sizeof(path), "%s/jobs", state_dir) < 0)
+        return false;
+    jobs = open_dir(AT_FDCWD, path);
+    while (jobs != NULL && (entry = readdir(jobs)) != NULL) {
+        if (agent_txn_job_is_valid(entry->d_name) && strcmp(entry->d_name, after) > 0 &&
+            (next[0] == '\0' || strcmp(entry->d_name, next) < 0) &&
+            agent_prune_has_snapshots(dirfd(jobs), entry->d_name) &&
+            choice->is_wanted(choice->userdata, dirfd(jobs), entry->d_name))
+            bl_text_copy(next, sizeof(next), entry->d_name);
+    }
+    if (next[0] != '\0')
+        bl_text_copy(ret_name, AGENT_TXN_JOB_CHARS + 1, next);
+
+    return next[0] != '\0';
 }
 
 void agent_prune_jobs(const char *state_dir, const char *newest, const char *base)

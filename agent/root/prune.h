@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "agent/txn/task.h"
+
 /*
  * Removes the directories of all jobs but two (32 hex digits, or ""): the newest, and the one whose
  * change the host stands on. No other can be taken back, so the packages that they keep are of no
@@ -16,5 +18,17 @@ void agent_prune_jobs(const char *state_dir, const char *newest, const char *bas
  * directory stays, since nothing else knows of them: see forget.h.
  */
 bool agent_prune_has_snapshots(int jobs_fd, const char *job);
+
+/*
+ * Those jobs one after the other, each once however it went with the ones before: gives the least
+ * name above `after` ("" = the first) of a job with snapshots that is wanted. False behind the last.
+ */
+struct agent_prune_choice {
+    const void *userdata;
+    bool (*is_wanted)(const void *userdata, int jobs_fd, const char *job);
+};
+bool agent_prune_find_next(const char *state_dir, const char *after,
+                           const struct agent_prune_choice *choice,
+                           char ret_name[AGENT_TXN_JOB_CHARS + 1]);
 
 #endif

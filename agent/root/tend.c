@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/root/tend.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,46 +15,19 @@
 
 struct agent_tend {
     struct agent_host *host;
+    const struct agent_jobs *jobs;
     struct agent_units_call *call;      /* one job's are being looked at */
-    char name[AGENT_JOB_ID_TEXT_BYTES]; /* of that job; the next round goes on behind it */
+    char name[AGENT_JOB_ID_TEXT_BYTES]; /* of that job; the round goes on behind it */
+    struct bl_mono begun;               /* the last round */
     sd_event_source *timer;
 };
 
-static void close_directory(DIR **directory)
-{
-    if (*directory != NULL)
-        (void)closedir(*directory);
-}
-
-static bool needs_tending(int jobs_fd, const char *job)
+static bool needs_tending(const void *userdata, int jobs_fd, const char *job)
 {
     char path[AGENT_JOB_ID_TEXT_BYTES + sizeof("/" AGENT_TXN_TENDED)];
 
     return bl_text_format(path, sizeof(path), "%s/%s", job, AGENT_TXN_TENDED) >= 0 &&
-           faccessat(jobs_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
-           agent_prune_has_snapshots(jobs_fd, job);
-}
-
-/* The least name above tend->name, or false. */
-static bool find_next(struct agent_tend *tend)
-{
-    BL_CLEANUP(close_directory) DIR *directory = NULL;
-    char next[AGENT_JOB_ID_TEXT_BYTES] = "";
-    char path[AGENT_TXN_PATH_BYTES_MAX];
-    const struct dirent *entry;
-
-    if (bl_text_format(path, sizeof(path), "%s/jobs", tend->host->state_dir) < 0)
-        return false;
-    directory = opendir(path);
-    while (directory != NULL && (entry = readdir(directory)) != NULL) {
-        if (agent_txn_job_is_valid(entry->d_name) && strcmp(entry->d_name, tend->name) > 0 &&
-            (next[0] == '\0' || strcmp(entry->d_name, next) < 0) &&
-            needs_tending(dirfd(directory), entry->d_name))
-            bl_text_copy(next, sizeof(next), entry->d_name);
-    }
-    bl_text_copy(tend->name, sizeof(tend->name), next);
-
-    return next[0] != '\0';
+           faccessat(jobs_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static void look_at_next(struct agent_tend *tend);
@@ -99,30 +71,47 @@ static int begin(struct agent_tend *tend, struct bl_error *err)
     return r < 0 ? bl_fail(err, r, "start '%s': %s", unit, strerror(-r)) : 0;
 }
 
+/* One job's directory that is damaged keeps nobody from looking at the others. */
 static void look_at_next(struct agent_tend *tend)
 {
-    struct bl_error err = {0};
+    static const struct agent_prune_choice choice = {.is_wanted = needs_tending};
 
-    if (find_next(tend) && begin(tend, &err) < 0)
-        sd_journal_print(LOG_WARNING, "Nobody looks how full snapshots are: %s", err.text);
+    while (agent_prune_find_next(tend->host->state_dir, tend->name, &choice, tend->name)) {
+        struct bl_error err = {0};
+
+        if (begin(tend, &err) >= 0)
+            return;
+        sd_journal_print(LOG_WARNING, "How full the snapshots of job %s are: %s", tend->name,
+                         err.text);
+    }
+}
+
+bool agent_tend_is_due(struct bl_mono last, struct bl_mono now, bool is_changing)
+{
+    return bl_mono_reached(
+        now, bl_mono_after(last, is_changing ? AGENT_TEND_CHANGING_MS : AGENT_TEND_EVERY_MS));
 }
 
 static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct agent_tend *tend = userdata;
+    struct bl_mono now = bl_mono_now();
 
-    if (tend->call == NULL) {
+    if (tend->call == NULL &&
+        agent_tend_is_due(tend->begun, now, agent_jobs_is_changing(tend->jobs))) {
+        tend->begun = now;
         tend->name[0] = '\0';
         look_at_next(tend);
     }
-    if (sd_event_source_set_time_relative(source, AGENT_TEND_EVERY_MS * UINT64_C(1000)) < 0 ||
+    if (sd_event_source_set_time_relative(source, AGENT_TEND_CHANGING_MS * UINT64_C(1000)) < 0 ||
         sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) < 0)
         sd_journal_print(LOG_WARNING, "Nobody looks how full snapshots are: no timer.");
 
     return 0;
 }
 
-int agent_tend_new(struct agent_host *host, struct agent_tend **ret_tend, struct bl_error *err)
+int agent_tend_new(struct agent_host *host, const struct agent_jobs *jobs,
+                   struct agent_tend **ret_tend, struct bl_error *err)
 {
     struct agent_tend *tend = calloc(1, sizeof(*tend));
     int r;
@@ -130,8 +119,9 @@ int agent_tend_new(struct agent_host *host, struct agent_tend **ret_tend, struct
     if (tend == NULL)
         return bl_fail(err, -ENOMEM, "no memory for snapshots");
     tend->host = host;
+    tend->jobs = jobs;
     r = sd_event_add_time_relative(host->loop, &tend->timer, CLOCK_BOOTTIME,
-                                   AGENT_TEND_EVERY_MS * UINT64_C(1000), 0, on_time, tend);
+                                   AGENT_TEND_CHANGING_MS * UINT64_C(1000), 0, on_time, tend);
     if (r < 0) {
         (void)agent_tend_free(tend);
         return bl_fail(err, r, "make a timer: %s", strerror(-r));
