@@ -83,26 +83,32 @@ static bool has_tag(const char *tags)
     return (found == tags || (found != NULL && found[-1] == ',')) && (end == '\0' || end == ',');
 }
 
-/* 1: it is there, with `*ret_volume` and "vg/name"; 0: it is not. -EUCLEAN: it is not belay's. */
+struct found {
+    struct agent_snapshot_volumes volumes; /* all of this host */
+    const struct agent_snapshot_volume *volume;
+    const char *name; /* "vg/name", also of one that is not there */
+};
+
+/* 1: it is there; 0: it is not. -EUCLEAN: it is not belay's. */
 static int find(struct agent_packages_job *job, const struct agent_snapshot_place *place,
-                uint32_t index, const struct agent_snapshot_volume **ret_volume,
-                const char **ret_name, struct bl_error *err)
+                uint32_t index, struct found *ret_found, struct bl_error *err)
 {
-    struct agent_snapshot_volumes volumes;
     char name[NAME_BYTES];
     int r;
 
+    *ret_found = (struct found){0};
     name_of(job, index, name);
-    if ((r = agent_packages_memory_format(job->memory, ret_name, err, "%s/%s", place->group,
+    if ((r = agent_packages_memory_format(job->memory, &ret_found->name, err, "%s/%s", place->group,
                                           name)) < 0 ||
-        (r = agent_snapshot_lvm_list(job, &volumes, err)) < 0)
+        (r = agent_snapshot_lvm_list(job, &ret_found->volumes, err)) < 0)
         return r;
-    *ret_volume = agent_snapshot_volume_find(&volumes, place->group, name);
-    if (*ret_volume == NULL)
+    ret_found->volume = agent_snapshot_volume_find(&ret_found->volumes, place->group, name);
+    if (ret_found->volume == NULL)
         return 0;
-    if (strcmp((*ret_volume)->origin, place->volume) != 0 || !has_tag((*ret_volume)->tags)) {
+    if (strcmp(ret_found->volume->origin, place->volume) != 0 ||
+        !has_tag(ret_found->volume->tags)) {
         return bl_fail(err, -EUCLEAN, "the volume %.200s is no snapshot that belay took of %.100s",
-                       *ret_name, place->volume);
+                       ret_found->name, place->volume);
     }
 
     return 1;
@@ -114,12 +120,11 @@ int agent_snapshot_lvm_remove(struct agent_packages_job *job,
 {
     static const char *const words[] = {"/usr/sbin/lvremove", "--yes", "--force", NULL};
     struct agent_packages_args args = {0};
-    const struct agent_snapshot_volume *volume;
-    const char *name;
-    int r = find(job, place, index, &volume, &name, err);
+    struct found found;
+    int r = find(job, place, index, &found, err);
 
     if (r <= 0 || (r = agent_packages_args_add_all(job, &args, words, err)) < 0 ||
-        (r = agent_packages_args_add(job, &args, name, err)) < 0)
+        (r = agent_packages_args_add(job, &args, found.name, err)) < 0)
         return r;
 
     return run_tool(job, &args, "remove the snapshot", place->path, err);
@@ -245,13 +250,15 @@ int agent_snapshot_lvm_open(struct agent_packages_job *job,
                             struct bl_error *err)
 {
     const struct agent_snapshot_volume *volume;
-    const char *name;
-    int r = find(job, place, index, &volume, &name, err);
+    struct found found;
+    int r = find(job, place, index, &found, err);
 
     if (r < 0)
         return r;
     if (r == 0)
-        return bl_fail(err, -ENOENT, "there is no snapshot %s of %s any more", name, place->path);
+        return bl_fail(err, -ENOENT, "there is no snapshot %s of %s any more", found.name,
+                       place->path);
+    volume = found.volume;
     if (agent_snapshot_volume_is_invalid(volume)) {
         return bl_fail(
             err, -ENODATA,
@@ -259,7 +266,7 @@ int agent_snapshot_lvm_open(struct agent_packages_job *job,
             " MiB, and what it held is lost; its volume group %s has %" PRIu64 " MiB free",
             place->path, volume->size_bytes >> 20, place->group, volume->group_free_bytes >> 20);
     }
-    if (volume->attributes[STATE] != 'a' && (r = activate(job, place, name, err)) < 0)
+    if (volume->attributes[STATE] != 'a' && (r = activate(job, place, found.name, err)) < 0)
         return r;
 
     return mount_device(place->type, volume->path, err);
@@ -282,19 +289,47 @@ static int extend(struct agent_packages_job *job, const struct agent_snapshot_pl
     return run_tool(job, &args, "extend the snapshot", place->path, err);
 }
 
+/* It is its administrator's, and others write to it, too: belay only tells. */
+static int look_at_pool(struct agent_packages_job *job, const struct agent_snapshot_place *place,
+                        const struct found *found, struct bl_error *err)
+{
+    const struct agent_snapshot_volume *pool =
+        agent_snapshot_volume_find(&found->volumes, place->group, found->volume->pool);
+    const char *reason;
+    int r;
+
+    if (pool == NULL || !agent_snapshot_volume_pool_is_nearly_full(pool))
+        return 0;
+    r = agent_packages_memory_format(job->memory, &reason, err,
+                                     "the thin pool %s/%s, which the snapshot of %s is in, is "
+                                     "%" PRIu32 " %% full, and its metadata %" PRIu32 " %%",
+                                     pool->group, pool->name, place->path, pool->fill_percent,
+                                     pool->metadata_percent);
+    if (r < 0)
+        return r;
+    agent_packages_job_find(job, "snapshot_nearly_full", reason,
+                            "make the pool larger: lvextend (--poolmetadatasize: its metadata)");
+
+    return 0;
+}
+
 int agent_snapshot_lvm_tend(struct agent_packages_job *job,
                             const struct agent_snapshot_place *place, uint32_t index,
                             struct bl_error *err)
 {
     const struct agent_snapshot_volume *volume;
-    const char *name, *reason;
+    struct found found;
+    const char *reason;
     uint64_t by_bytes;
-    int r = find(job, place, index, &volume, &name, err);
+    int r = find(job, place, index, &found, err);
 
-    if (r <= 0 || agent_snapshot_volume_is_thin(volume))
-        return r < 0 ? r : 0;
+    if (r <= 0)
+        return r;
+    volume = found.volume;
+    if (agent_snapshot_volume_is_thin(volume))
+        return look_at_pool(job, place, &found, err);
     by_bytes = agent_snapshot_volume_extension(volume);
-    if (by_bytes > 0 && (r = extend(job, place, name, by_bytes, err)) >= 0) {
+    if (by_bytes > 0 && (r = extend(job, place, found.name, by_bytes, err)) >= 0) {
         agent_packages_job_note(
             job, "the snapshot of %s was %" PRIu32 " %% full and got %" PRIu64 " MiB more",
             place->path, volume->fill_percent, by_bytes >> 20);

@@ -46,7 +46,7 @@ int agent_snapshot_lvm_open(struct agent_packages_job *job,
                             struct bl_error *err) BL_CHECKED;
 
 /*
- * Looks how full it is, and extends it when it is nearly so. A note or finding says what became of
+ * Looks how full it is, and extends it when it is nearly so; of a thin one at its pool. A note or finding says what became of
  * that; an error is one only when nothing could be found out.
  */
 int agent_snapshot_lvm_tend(struct agent_packages_job *job,

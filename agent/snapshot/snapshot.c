@@ -21,9 +21,10 @@ enum {
 #define REMEDY_OTHER                                                                      \
     "choose another way back for this host (`change.revert: packages`), or put the file " \
     "system on btrfs or LVM"
-#define REMEDY_ROOM                                                                       \
-    "make room in the volume group (vgextend, or lvremove what nobody needs), or choose " \
-    "another way back for this host (`change.revert: packages`)"
+#define REMEDY_ROOM                                                                                    \
+    "make room in the volume group (vgextend, or lvremove what nobody needs) or pool (lvextend, with " \
+    "--poolmetadatasize for its metadata), or choose another way back for this host "                  \
+    "(`change.revert: packages`)"
 
 /* What is to have snapshots, and how large those of LVM become. */
 struct places {
@@ -178,7 +179,7 @@ int agent_snapshot_take(struct agent_packages_job *job, struct bl_error *err)
         return r;
     for (uint32_t i = 0; r >= 0 && i < record.places_count; i++) {
         r = take_one(job, &places.list[i], i, sizes[i], err);
-        if (r >= 0 && sizes[i] > 0)
+        if (r >= 0 && places.list[i].kind == AGENT_SNAPSHOT_LVM)
             r = bl_file_replace(job->job_fd, AGENT_TXN_TENDED, "", 0, err);
     }
     if (r < 0)

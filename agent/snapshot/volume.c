@@ -9,21 +9,32 @@
 #include "common/text.h"
 
 enum {
-    COLUMNS = 13,
+    COLUMNS = 14,
     ATTRIBUTE_KIND = 0,
     ATTRIBUTE_STATE = 4,
     PERCENT = 100,
     ORDER_BYTES = 256, /* of a block that was taken up there is a note: one 256th of 4 KiB */
 };
 
-/* "  vg|root|254|0|-wi-ao----|||/dev/mapper/vg-root||1572864000|104857600|4194304|" */
+static int parse_percent(char *field, uint32_t *ret_percent, struct bl_error *err)
+{
+    uint64_t percent = 0;
+
+    field[strcspn(field, ".")] = '\0';
+    if (field[0] != '\0' && bl_text_to_u64(field, PERCENT, &percent, err) < 0)
+        return bl_fail(err, -EBADMSG, "lvs printed a share that is none");
+    *ret_percent = (uint32_t)percent;
+
+    return 0;
+}
+
+/* "  vg|root|254|0|-wi-ao----|||/dev/mapper/vg-root||1572864000|104857600|4194304||" */
 static int parse_line(struct agent_packages_memory *memory, char *line,
                       struct agent_snapshot_volume *ret_volume, struct bl_error *err)
 {
     struct agent_snapshot_volume volume;
     char *fields[COLUMNS];
     char *at = line + strspn(line, " ");
-    uint64_t percent = 0;
     int r = 0;
 
     for (size_t i = 0; i < COLUMNS; i++) {
@@ -45,10 +56,9 @@ static int parse_line(struct agent_packages_memory *memory, char *line,
         (r = bl_text_to_u64(fields[10], UINT64_MAX, &volume.group_free_bytes, err)) < 0 ||
         (r = bl_text_to_u64(fields[11], UINT64_MAX, &volume.extent_bytes, err)) < 0)
         return r == -ENOMEM ? r : bl_fail(err, -EBADMSG, "lvs printed a size that is none");
-    fields[12][strcspn(fields[12], ".")] = '\0';
-    if (fields[12][0] != '\0' && bl_text_to_u64(fields[12], PERCENT, &percent, err) < 0)
-        return bl_fail(err, -EBADMSG, "lvs printed a share that is none");
-    volume.fill_percent = (uint32_t)percent;
+    if ((r = parse_percent(fields[12], &volume.fill_percent, err)) < 0 ||
+        (r = parse_percent(fields[13], &volume.metadata_percent, err)) < 0)
+        return r;
     if (volume.extent_bytes == 0)
         return bl_fail(err, -EBADMSG, "a volume group with extents of no size");
     *ret_volume = volume;
@@ -152,45 +162,68 @@ volume_of_place(const struct agent_snapshot_volumes *volumes,
                : NULL;
 }
 
-static int check_pool(const struct agent_snapshot_volumes *volumes,
-                      const struct agent_snapshot_volume *volume, uint64_t needed_bytes,
-                      char ret_reason[AGENT_SNAPSHOT_REASON_BYTES])
-{
-    const struct agent_snapshot_volume *pool =
-        agent_snapshot_volume_find(volumes, volume->group, volume->pool);
-    uint64_t has = pool != NULL && pool->fill_percent < PERCENT
-                       ? pool->size_bytes / PERCENT * (PERCENT - pool->fill_percent)
-                       : 0;
-
-    if (has >= needed_bytes)
-        return 0;
-    (void)snprintf(ret_reason, AGENT_SNAPSHOT_REASON_BYTES,
-                   "the thin pool %.64s/%.64s has %" PRIu64 " MiB free of %" PRIu64
-                   " MiB that the snapshot of %.64s may come to take",
-                   volume->group, volume->pool, has >> 20, needed_bytes >> 20, volume->name);
-
-    return -ENOSPC;
-}
-
-/* What the thick snapshots of one group take at least, and how many they are. */
-struct group_need {
+/* What the snapshots that share the room of one group, or of one pool, take at least; how many. */
+struct need {
     uint64_t bytes;
     uint32_t count;
 };
 
-static struct group_need need_of(const struct agent_snapshot_volumes *volumes,
-                                 const struct agent_snapshot_place *places, uint32_t places_count,
-                                 const char *group, uint64_t needed_bytes)
+/* A share is cut off behind the point, so the pool may be one percent fuller than it says. */
+static uint64_t pool_free(const struct agent_snapshot_volume *pool)
 {
-    struct group_need need = {0};
+    return pool != NULL && pool->fill_percent < PERCENT
+               ? pool->size_bytes / PERCENT * (PERCENT - pool->fill_percent - 1)
+               : 0;
+}
+
+static int check_pool(const struct agent_snapshot_volumes *volumes,
+                      const struct agent_snapshot_volume *volume, struct need need,
+                      char ret_reason[AGENT_SNAPSHOT_REASON_BYTES])
+{
+    const struct agent_snapshot_volume *pool =
+        agent_snapshot_volume_find(volumes, volume->group, volume->pool);
+
+    if (pool_free(pool) < need.bytes) {
+        (void)snprintf(ret_reason, AGENT_SNAPSHOT_REASON_BYTES,
+                       "the thin pool %.64s/%.64s has %" PRIu64 " MiB free of %" PRIu64
+                       " MiB that %" PRIu32 " snapshot(s) may come to take",
+                       volume->group, volume->pool, pool_free(pool) >> 20, need.bytes >> 20,
+                       need.count);
+        return -ENOSPC;
+    }
+    if (pool != NULL && pool->metadata_percent >= AGENT_SNAPSHOT_POOL_PERCENT) {
+        (void)snprintf(ret_reason, AGENT_SNAPSHOT_REASON_BYTES,
+                       "the metadata of the thin pool %.64s/%.64s are %" PRIu32
+                       " %% full; less than %d %% is needed",
+                       volume->group, volume->pool, pool->metadata_percent,
+                       AGENT_SNAPSHOT_POOL_PERCENT);
+        return -ENOSPC;
+    }
+
+    return 0;
+}
+
+static bool share_room(const struct agent_snapshot_volume *one,
+                       const struct agent_snapshot_volume *other)
+{
+    return strcmp(one->group, other->group) == 0 &&
+           agent_snapshot_volume_is_thin(one) == agent_snapshot_volume_is_thin(other) &&
+           (!agent_snapshot_volume_is_thin(one) || strcmp(one->pool, other->pool) == 0);
+}
+
+static struct need need_of(const struct agent_snapshot_volumes *volumes,
+                           const struct agent_snapshot_place *places, uint32_t places_count,
+                           const struct agent_snapshot_volume *of, uint64_t needed_bytes)
+{
+    struct need need = {0};
 
     for (uint32_t i = 0; i < places_count; i++) {
         const struct agent_snapshot_volume *volume = volume_of_place(volumes, &places[i]);
 
-        if (volume == NULL || strcmp(volume->group, group) != 0 ||
-            agent_snapshot_volume_is_thin(volume))
+        if (volume == NULL || !share_room(volume, of))
             continue;
-        need.bytes += least_size(volume, needed_bytes);
+        need.bytes +=
+            agent_snapshot_volume_is_thin(of) ? needed_bytes : least_size(volume, needed_bytes);
         need.count++;
     }
 
@@ -205,18 +238,18 @@ int agent_snapshot_volume_sizes(const struct agent_snapshot_volumes *volumes,
     ret_reason[0] = '\0';
     for (uint32_t i = 0; i < places_count; i++) {
         const struct agent_snapshot_volume *volume = volume_of_place(volumes, &places[i]);
-        struct group_need need;
+        struct need need;
         uint64_t spare, full;
 
         ret_sizes[i] = 0;
         if (volume == NULL)
             continue;
+        need = need_of(volumes, places, places_count, volume, needed_bytes);
         if (agent_snapshot_volume_is_thin(volume)) {
-            if (check_pool(volumes, volume, needed_bytes, ret_reason) < 0)
+            if (check_pool(volumes, volume, need, ret_reason) < 0)
                 return -ENOSPC;
             continue;
         }
-        need = need_of(volumes, places, places_count, volume->group, needed_bytes);
         if (need.bytes > volume->group_free_bytes) {
             (void)snprintf(ret_reason, AGENT_SNAPSHOT_REASON_BYTES,
                            "the volume group %.100s has %" PRIu64 " MiB free of %" PRIu64
@@ -247,4 +280,10 @@ uint64_t agent_snapshot_volume_extension(const struct agent_snapshot_volume *sna
         return 0;
 
     return half < free_bytes ? half : free_bytes;
+}
+
+bool agent_snapshot_volume_pool_is_nearly_full(const struct agent_snapshot_volume *pool)
+{
+    return pool->fill_percent >= AGENT_SNAPSHOT_POOL_PERCENT ||
+           pool->metadata_percent >= AGENT_SNAPSHOT_POOL_PERCENT;
 }

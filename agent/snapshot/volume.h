@@ -21,7 +21,8 @@ struct agent_snapshot_volume {
     const char *tags;       /* with commas */
     uint64_t size_bytes;
     uint64_t group_free_bytes, extent_bytes;
-    uint32_t fill_percent; /* of a thick snapshot or a thin pool */
+    uint32_t fill_percent;     /* of a thick snapshot or a thin pool; whole ones */
+    uint32_t metadata_percent; /* of a thin pool: once they are full, nobody can write to it */
 };
 
 struct agent_snapshot_volumes {
@@ -32,7 +33,7 @@ struct agent_snapshot_volumes {
 /* The columns to ask lvs for, in bytes without unit, with the separator. */
 #define AGENT_SNAPSHOT_VOLUME_COLUMNS                                                            \
     "vg_name,lv_name,lv_kernel_major,lv_kernel_minor,lv_attr,origin,pool_lv,lv_dm_path,lv_tags," \
-    "lv_size,vg_free,vg_extent_size,data_percent"
+    "lv_size,vg_free,vg_extent_size,data_percent,metadata_percent"
 #define AGENT_SNAPSHOT_VOLUME_SEPARATOR "|"
 
 /* What lvs printed; other lines are warnings. -EBADMSG when a volume's line is none. */
@@ -57,8 +58,9 @@ bool agent_snapshot_volume_can_have_snapshot(const struct agent_snapshot_volume 
 /*
  * How large the snapshot of each place on LVM becomes, 0 for all others and for thin ones: at least
  * `needed_bytes`, never more than can be of use, and beyond that half of what its volume group has
- * to spare; the other half is there to extend it. -ENOSPC when a group or pool has too little room;
- * `ret_reason` then says which, with both figures.
+ * to spare; the other half is there to extend it. A pool needs `needed_bytes` for each place in it,
+ * and room for metadata. -ENOSPC when a group or pool has too little room; `ret_reason` then says
+ * which, with the figures.
  */
 int agent_snapshot_volume_sizes(const struct agent_snapshot_volumes *volumes,
                                 const struct agent_snapshot_place *places, uint32_t places_count,
@@ -67,8 +69,10 @@ int agent_snapshot_volume_sizes(const struct agent_snapshot_volumes *volumes,
 
 enum {
     AGENT_SNAPSHOT_FILL_PERCENT = 70, /* of a thick snapshot: it is extended */
+    AGENT_SNAPSHOT_POOL_PERCENT = 80, /* of a thin pool or its metadata: that is told */
 };
 /* By how much to extend a thick snapshot: 0 when it has room, or its group has none. */
 uint64_t agent_snapshot_volume_extension(const struct agent_snapshot_volume *snapshot);
+bool agent_snapshot_volume_pool_is_nearly_full(const struct agent_snapshot_volume *pool);
 
 #endif
