@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "agent/snapshot/boot.h"
 #include "agent/snapshot/btrfs.h"
 #include "agent/snapshot/copy.h"
 #include "agent/snapshot/lvm.h"
@@ -25,6 +26,10 @@ enum {
     "make room in the volume group (vgextend, or lvremove what nobody needs) or pool (lvextend, with " \
     "--poolmetadatasize for its metadata), or choose another way back for this host "                  \
     "(`change.revert: packages`)"
+
+#define REMEDY_BOOT                                                                  \
+    "echo 'add_drivers+=\" dm-snapshot \"' >/etc/dracut.conf.d/lvm.conf; dracut -f " \
+    "--regenerate-all; or choose another way back for this host (`change.revert: packages`)"
 
 /* What is to have snapshots, and how large those of LVM become. */
 struct places {
@@ -131,6 +136,38 @@ static int check_place(struct agent_packages_job *job, const struct agent_snapsh
     return r < 0 ? r : refuse_nested(job, place->path, err);
 }
 
+/* Other file systems are activated after the initramfs, with all modules. */
+static bool is_needed_to_boot(const struct agent_snapshot_place *place,
+                              const struct agent_snapshot_volumes *volumes)
+{
+    const struct agent_snapshot_volume *volume;
+
+    if (place->kind != AGENT_SNAPSHOT_LVM ||
+        (strcmp(place->path, "/") != 0 && strcmp(place->path, "/usr") != 0))
+        return false;
+    volume = agent_snapshot_volume_find(volumes, place->group, place->volume);
+
+    return volume == NULL || !agent_snapshot_volume_is_thin(volume);
+}
+
+static int check_boot(struct agent_packages_job *job, const struct places *places,
+                      struct bl_error *err)
+{
+    struct bl_error own = {0};
+    bool is_needed = false;
+    int r;
+
+    for (uint32_t i = 0; i < places->count; i++)
+        is_needed = is_needed || is_needed_to_boot(&places->list[i], &places->volumes);
+    if (!is_needed)
+        return 0;
+    r = agent_snapshot_boot_check(job, &agent_snapshot_boot_places, &own);
+    if (r >= 0)
+        return 0;
+
+    return agent_packages_fail(job, err, "snapshot_impossible", REMEDY_BOOT, r, "%s", own.text);
+}
+
 static int stage(struct agent_packages_job *job, struct places *places,
                  uint64_t ret_sizes[AGENT_SNAPSHOT_PLACES_MAX], struct bl_error *err)
 {
@@ -139,7 +176,10 @@ static int stage(struct agent_packages_job *job, struct places *places,
     for (uint32_t i = 0; r >= 0 && i < places->count; i++)
         r = check_place(job, &places->list[i], err);
 
-    return r < 0 ? r : size_volumes(job, places, ret_sizes, err);
+    if (r < 0 || (r = size_volumes(job, places, ret_sizes, err)) < 0)
+        return r;
+
+    return check_boot(job, places, err);
 }
 
 int agent_snapshot_stage(struct agent_packages_job *job, struct bl_error *err)
