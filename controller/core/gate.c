@@ -208,6 +208,10 @@ static enum ctl_gate_verdict judge_duration(const struct ctl_gate *gate)
         return CTL_GATE_GOOD;
     if (count_of(gate, CTL_GATE_PROBE_ERROR) == gate->rule.samples)
         return CTL_GATE_PROBE_ERROR;
+    /* What can't be told for as many samples is nothing to go on with. */
+    if (count_of(gate, CTL_GATE_PROBE_ERROR) + count_of(gate, CTL_GATE_INCONCLUSIVE) ==
+        gate->rule.samples)
+        return CTL_GATE_INCONCLUSIVE;
 
     return CTL_GATE_UNDECIDED;
 }

@@ -270,7 +270,7 @@ static void on_restart(struct ctl_rollout *rollout, const struct ctl_rollout_eve
     rollout->wake_at = (struct bl_mono){0};
     ctl_alarm_restart(rollout, event, effects);
     ctl_approval_restart(rollout, event, effects);
-    ctl_rollout_restart_gates(rollout);
+    ctl_rollout_restart_gates(rollout, effects);
     /* Before any order is repeated that this outdates. */
     (void)ctl_alarm_expire(rollout, now, effects);
     for (uint32_t i = 0; i < rollout->host_count; i++) {

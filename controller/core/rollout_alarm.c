@@ -95,8 +95,10 @@ void ctl_alarm_restart(struct ctl_rollout *rollout, const struct ctl_rollout_eve
 
     if (left_ms < 0)
         left_ms = 0;
-    if (left_ms > rollout->limits.answer_ms)
-        left_ms = rollout->limits.answer_ms; /* the clock was set back */
+    if (left_ms > rollout->limits.answer_ms) { /* the clock was set back: once, not at each start */
+        left_ms = rollout->limits.answer_ms;
+        alarm->until.ms = event->wall.ms + left_ms;
+    }
     alarm->deadline = bl_mono_after(event->now, left_ms);
     effects->changed = true;
 }

@@ -59,8 +59,11 @@ static bool begins_rollback(const struct ctl_rollout *rollout, uint32_t wave)
     bool was_rolled_back = rollout->state == CTL_ROLLOUT_ROLLED_BACK ||
                            rollout->state == CTL_ROLLOUT_ROLLBACK_INCOMPLETE;
 
-    if (!ctl_rollout_is_final(rollout))
-        return rollout->state != CTL_ROLLOUT_ROLLING_BACK;
+    /* To take one wave back answers no question about the others: people are still asked. */
+    if (!ctl_rollout_is_final(rollout)) {
+        return rollout->state != CTL_ROLLOUT_ROLLING_BACK &&
+               (wave == CTL_ROLLOUT_ALL || !rollout->alarm.is_open);
+    }
 
     for (uint32_t i = 0; i < rollout->host_count; i++) {
         const struct ctl_rollout_host *host = &rollout->hosts[i];

@@ -28,11 +28,14 @@ void ctl_rollout_begin_gates(struct ctl_rollout *rollout)
 }
 
 /* Nobody measured meanwhile: what is true now must be told anew. A hold stays. */
-void ctl_rollout_restart_gates(struct ctl_rollout *rollout)
+void ctl_rollout_restart_gates(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects)
 {
-    for (uint32_t i = 0; i < rollout->limits.gate_count; i++)
-        rollout->gates.verdicts[i] = CTL_GATE_UNDECIDED;
+    effects->changed = effects->changed || rollout->gates.waits;
     rollout->gates.waits = false;
+    for (uint32_t i = 0; i < rollout->limits.gate_count; i++) {
+        effects->changed = effects->changed || rollout->gates.verdicts[i] != CTL_GATE_UNDECIDED;
+        rollout->gates.verdicts[i] = CTL_GATE_UNDECIDED;
+    }
 }
 
 static void hold(struct ctl_rollout *rollout, uint32_t gate, struct ctl_rollout_effects *effects)
@@ -76,11 +79,7 @@ void ctl_rollout_waive_gates(struct ctl_rollout *rollout, struct ctl_rollout_eff
     gates->held_by = gates->held_with = 0;
     gates->waived = rollout->state == CTL_ROLLOUT_SOAKING;
     gates->waits = false;
-    /* What is so already is no news; what becomes so is. */
-    for (uint32_t i = 0; i < rollout->limits.gate_count; i++) {
-        if (gates->verdicts[i] != CTL_GATE_GOOD)
-            gates->verdicts[i] = CTL_GATE_UNDECIDED;
-    }
+    /* What is so already stays told, and is no news; what becomes so is. */
     ctl_rollout_hold(rollout, CTL_HOLD_GATE, /* is_held= */ false, effects);
 }
 

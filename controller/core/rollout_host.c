@@ -301,8 +301,8 @@ void ctl_host_report(struct ctl_rollout *rollout, const struct ctl_rollout_event
     } else if (is_news) {
         (void)ctl_host_emit(effects, CTL_ROLLOUT_CHANGED, event->host);
     }
-    /* It took the job after all, when CANCEL had passed it already. */
-    if (is_news && event->job_state <= PROTO_JOB_READY && is_in(host, TO(CANCELLED) | TO(LOST)))
+    /* It took the job after all: CANCEL had passed it already, or it was asked twice and refused once. */
+    if (is_news && event->job_state <= PROTO_JOB_READY && is_in(host, TO_UNTOUCHED | TO(LOST)))
         ctl_host_repeat_order(rollout, event->host, effects);
 
     if (to == CTL_HOST_PROBATION && host->state == CTL_HOST_PROBATION && event->nonce != 0) {

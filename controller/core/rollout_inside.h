@@ -71,7 +71,7 @@ void ctl_rollout_begin_gates(struct ctl_rollout *rollout);
 bool ctl_rollout_gates_bar(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects);
 /* A person says that it goes on whatever they are. */
 void ctl_rollout_waive_gates(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects);
-void ctl_rollout_restart_gates(struct ctl_rollout *rollout);
+void ctl_rollout_restart_gates(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects);
 
 /* ---- windows and freezes ---- */
 

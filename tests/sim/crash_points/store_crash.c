@@ -230,10 +230,9 @@ static const char *const damages[] = {
     "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 40)"
     " INSERT INTO rollout_signatures SELECT DISTINCT rollout, i, key, signature"
     " FROM rollout_signatures, n WHERE place = 0",
-    "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 200)"
-    " INSERT INTO rollout_waves SELECT DISTINCT rollout, i, 1, 1 FROM rollout_waves, n"
-    " WHERE wave = 0",
-    "UPDATE rollout_waves SET host_count = -1, failures_allowed = 'x'",
+    "UPDATE rollouts SET policy = x'', holds = 4294967295",
+    "UPDATE rollouts SET policy = substr(policy, 2) || x'00'",
+    "UPDATE rollouts SET policy = 'text', owes = -1",
     "UPDATE rollout_hosts SET host = x''",
     "UPDATE rollout_hosts SET kind = -1, wave = 4294967295",
     "UPDATE events SET type = 9999, host = -1, nonce = 'x'",

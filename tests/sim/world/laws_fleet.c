@@ -434,6 +434,14 @@ static bool is_waited_for(const struct ctl_rollout_host *belief)
     return !ctl_host_state_is_final(belief->state) && !belief->lost;
 }
 
+/* It committed and was found bad in one turn, of which only the end is seen: it had ended in between. */
+static bool had_ended(const struct law_member *member, const struct ctl_rollout_host *former)
+{
+    return is_waited_for(former) && member->belief.state == CTL_HOST_REVERTING &&
+           (member->said & LAW_JOB(COMMITTED)) != 0 &&
+           (member->believed & LAW_HOST(COMMITTED)) == 0;
+}
+
 static void count(struct law_member *member, const struct ctl_rollout_host *former)
 {
     struct law_rollout *rollout = member->rollout;
@@ -452,7 +460,8 @@ static void count(struct law_member *member, const struct ctl_rollout_host *form
     wave->open_count -= is_waited_for(former) ? 1 : 0;
     wave->open_count += is_waited_for(belief) ? 1 : 0;
     /* A host that is taken back in the soak is waited for, but begins no soak anew. */
-    if (wave->open_count <= wave->tried_again_count && wave->ended_ms == SIM_NEVER)
+    if (wave->open_count <= wave->tried_again_count + (had_ended(member, former) ? 1 : 0) &&
+        wave->ended_ms == SIM_NEVER)
         wave->ended_ms = sim_now_ms();
 }
 

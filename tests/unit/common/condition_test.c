@@ -75,9 +75,9 @@ static void test_limits_are_exact(void **state)
 
 static void test_no_number_fulfils_nothing(void **state)
 {
-    assert_false(holds("> 5", NAN, 0));
-    assert_false(holds("<= 5", NAN, 0));
-    assert_false(holds("> 2x", 5, NAN));
+    assert_false(holds("> 5", (double)NAN, 0));
+    assert_false(holds("<= 5", (double)NAN, 0));
+    assert_false(holds("> 2x", 5, (double)NAN));
 }
 
 int main(void)

@@ -137,7 +137,7 @@ static void test_bad_for_a_time_needs_it_whole_and_no_good_one_between(void **st
         {"bbbg", CTL_GATE_GOOD},         {"bbbgb", CTL_GATE_UNDECIDED},
         {"bbbgbbbb", CTL_GATE_BAD},      {"bnnb", CTL_GATE_BAD},
         {"bnnn", CTL_GATE_UNDECIDED},    {"neee", CTL_GATE_UNDECIDED},
-        {"eeeee", CTL_GATE_PROBE_ERROR}, {"nnnnnnnn", CTL_GATE_UNDECIDED},
+        {"eeeee", CTL_GATE_PROBE_ERROR}, {"nnnnnnnn", CTL_GATE_INCONCLUSIVE},
         {"bbbB", CTL_GATE_NOT_THIS},     {"BBBb", CTL_GATE_BAD},
         {"bbbu", CTL_GATE_GOOD},         {"beeb", CTL_GATE_BAD},
         {"bbbl", CTL_GATE_UNDECIDED},
