@@ -212,12 +212,15 @@ static void say_restored(const struct restore *restore)
         (void)printf("former state    %s\n", restore->kept);
     (void)printf("configuration   %s, %s\n", restore->config_path,
                  restore->config_written ? "from the backup" : "as it was here");
-    ctl_cli_say_next("start it: 'systemctl start belayd'; what hosts did since the backup is not "
-                     "known to this controller: 'belay status', 'belay ping'");
+    ctl_cli_say_next(
+        "start it: 'systemctl start belayd'. What people decided since the backup is lost with "
+        "the former controller: revoked keys and hosts, denied packages, freezes; tokens for "
+        "joining are void");
     if (restore->told.open_count > 0) {
-        ctl_cli_say_next("rollouts that were under way then go on from there; hosts that are "
-                         "further by now and told so to the lost controller may end as lost: look "
-                         "at each with 'belay why HOST'");
+        ctl_cli_say_next(
+            "rollouts that were under way are paused: look at each ('belay status'), then "
+            "'belay resume' or 'belay rollback'; hosts that told the lost controller more "
+            "may end as lost");
     }
 }
 

@@ -391,8 +391,8 @@ static int copy_in(const char *path, int dir_fd, struct bl_error *err)
     return bl_fd_copy(from, to, err);
 }
 
-/* As belayd will find it: the store opens, its audit is whole, the key is one. */
-static int check_unpacked(const char *dir, struct bl_error *err)
+/* As belayd will find it: the store opens, its audit is whole, the key is one, nothing starts by itself. */
+static int check_unpacked(const char *dir, struct bl_wall made, struct bl_error *err)
 {
     uint8_t secret[PROTO_HOST_ID_BYTES], public_key[PROTO_HOST_ID_BYTES];
     struct ctl_store_chain chain;
@@ -408,6 +408,8 @@ static int check_unpacked(const char *dir, struct bl_error *err)
         r = bl_fail(err, -EUCLEAN, "the audit's chain is broken at row %llu",
                     (unsigned long long)chain.broken_at);
     }
+    if (r >= 0)
+        r = ctl_store_mark_restored(store, made, err);
     (void)ctl_store_close(store);
 
     return r;
@@ -430,7 +432,7 @@ int ctl_backup_unpack(const char *path, const char *dir, struct ctl_backup_told 
     if (r >= 0)
         r = take_apart(store_path, dir_fd, ret_told, err);
     if (r >= 0)
-        r = check_unpacked(dir, err);
+        r = check_unpacked(dir, ret_told->made, err);
     if (r >= 0)
         r = sync_path(store_path, err);
     if (r < 0) {
@@ -513,11 +515,18 @@ int ctl_backup_install(const char *dir, const char *state_dir, bool replace, con
     if (is_there > 0 &&
         bl_text_format(ret_kept, CTL_CONFIG_PATH_BYTES, "%s.before-%s", state_dir, instant) < 0)
         return bl_fail(err, -ENAMETOOLONG, "'%s': path too long", state_dir);
-    /* Exchanged, so that no instant is without a controller. */
-    if (renameat2(AT_FDCWD, dir, AT_FDCWD, state_dir, is_there > 0 ? RENAME_EXCHANGE : 0) < 0)
-        return bl_fail(err, -errno, "'%s': %s", state_dir, strerror(errno));
+    /* Under its later name first: `dir` is never what was there before, and may be thrown away. */
     if (is_there > 0 && rename(dir, ret_kept) < 0)
-        bl_text_copy(ret_kept, CTL_CONFIG_PATH_BYTES, dir); /* kept all the same, under this name */
+        return bl_fail(err, -errno, "'%s': %s", ret_kept, strerror(errno));
+    /* Exchanged, so that no instant is without a controller. */
+    if (renameat2(AT_FDCWD, is_there > 0 ? ret_kept : dir, AT_FDCWD, state_dir,
+                  is_there > 0 ? RENAME_EXCHANGE : 0) < 0) {
+        r = bl_fail(err, -errno, "'%s': %s", state_dir, strerror(errno));
+        if (is_there > 0)
+            (void)rename(ret_kept, dir);
+        ret_kept[0] = '\0';
+        return r;
+    }
 
     return sync_parent(state_dir, err);
 }

@@ -164,6 +164,14 @@ int ctl_store_each_approval(struct ctl_store *store, const uint8_t id[PROTO_ROLL
                             ctl_store_approval_fn each, void *userdata, struct bl_error *err)
     BL_CHECKED;
 
+/*
+ * What must not go on by itself from a backup that was made at `made`: people may have decided
+ * otherwise since. Rollouts that may still start hosts are paused, tokens are void, and the audit
+ * has a row of it. A transaction of its own.
+ */
+int ctl_store_mark_restored(struct ctl_store *store, struct bl_wall made, struct bl_error *err)
+    BL_CHECKED;
+
 /* ---- the log that a rollout is rebuilt from ---- */
 
 int ctl_store_add_event(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],

@@ -44,6 +44,9 @@ def test_a_lost_controller_comes_back_from_its_backup(fleet: MakeFleet) -> None:
     ctl.run("runuser", "-u", "belay", "--", "test", "-w", f"{STATE}/store.db")
     ctl.run("systemctl", "start", CONTROLLER_UNIT)
     lab.belay.wait_connected([host])
+    assert lab.belay.status(rollout)["paused"], "a person decides what goes on"
+    assert "restore" in lab.belay("audit", "log").out
+    lab.belay("resume", rollout)
     host.path(DEMO_GO).write_text("")
     assert lab.belay.wait(rollout) == Exit.DONE, lab.belay.report(rollout)["hosts"]
     assert host.dpkg("demo") == "ii 2.7"

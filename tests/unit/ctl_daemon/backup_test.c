@@ -118,7 +118,7 @@ static void test_what_is_taken_back_is_the_same_controller(void **state)
     assert_memory_equal(public_key, made.public_key, sizeof(public_key));
     assert_int_equal(ctl_check_state(state_dir, &result, &err), 0);
     assert_int_equal(result.problems_count, 0);
-    assert_int_equal(result.audit_rows_count, 3);
+    assert_int_equal(result.audit_rows_count, 4); /* and that it was restored */
     assert_false(is_there(staged));
 }
 
