@@ -16,8 +16,8 @@ static const struct proto_field place_fields[] = {
     PROTO_FIELD_ENUM(struct agent_snapshot_place, kind, AGENT_SNAPSHOT_KIND_LAST),
     PROTO_FIELD_TEXT(struct agent_snapshot_place, source, AGENT_TXN_PATH_BYTES_MAX),
     PROTO_FIELD_TEXT(struct agent_snapshot_place, type, AGENT_SNAPSHOT_NAME_BYTES_MAX),
-    PROTO_FIELD_TEXT(struct agent_snapshot_place, group, AGENT_SNAPSHOT_NAME_BYTES_MAX),
-    PROTO_FIELD_TEXT(struct agent_snapshot_place, volume, AGENT_SNAPSHOT_NAME_BYTES_MAX),
+    PROTO_FIELD_TEXT_OPT(struct agent_snapshot_place, group, AGENT_SNAPSHOT_NAME_BYTES_MAX),
+    PROTO_FIELD_TEXT_OPT(struct agent_snapshot_place, volume, AGENT_SNAPSHOT_NAME_BYTES_MAX),
 };
 static const struct proto_schema place_schema =
     PROTO_SCHEMA(struct agent_snapshot_place, place_fields);
