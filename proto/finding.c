@@ -50,7 +50,7 @@ static const struct proto_finding findings[] = {
     {"selinux_denials", MINOR, false, "SELinux denied something; what it broke shows too"},
     {"selinux_off", FUNCTIONAL, false, "SELinux does not enforce any more"},
     {"setting_differs", FUNCTIONAL, true, "what a package's script set did not come back"},
-    {"snapshot_lost", FUNCTIONAL, false,
+    {"snapshot_lost", MINOR, false,
      "a snapshot ran full before the commit: no way back is left"},
     {"snapshot_nearly_full", MINOR, false,
      "a snapshot may run full, and there is no room for more"},
