@@ -21,6 +21,7 @@
 enum {
     FD_COUNT_MAX = 3 + BL_SPAWN_EXTRA_MAX,
     FD_PARKED = FD_COUNT_MAX + 1, /* above every number that the program's descriptors get */
+    DROPPED_BYTES_MAX = 64 * 1024,
 };
 
 struct pipe_pair {
@@ -224,12 +225,17 @@ void bl_child_release(struct bl_child *child)
     *child = BL_CHILD_NONE;
 }
 
-/* Takes what the pipe holds now. What is above the limit is read and dropped, so that nobody hangs. */
+/*
+ * Takes what the pipe holds now. What is above the limit is read and dropped, so that nobody hangs.
+ * A program that writes as fast as this reads never leaves the pipe empty: what is kept has its bound
+ * anyway, and after so much that is dropped the caller gets its turn.
+ */
 static int drain(struct bl_child *child, struct bl_error *err)
 {
+    size_t dropped_bytes = 0;
     char spare[4096];
 
-    while (child->capture_fd >= 0) {
+    while (child->capture_fd >= 0 && dropped_bytes < DROPPED_BYTES_MAX) {
         size_t room_bytes = child->output_bytes_max - child->output_bytes;
         ssize_t n;
 
@@ -250,6 +256,7 @@ static int drain(struct bl_child *child, struct bl_error *err)
             child->output_bytes += (size_t)n;
         } else {
             child->output_cut = true;
+            dropped_bytes += (size_t)n;
         }
     }
 

@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -158,6 +160,47 @@ static void output_is_bounded(void **state)
     assert_true(child.output_cut);
 }
 
+static int count_waiting_bytes(const struct bl_child *child)
+{
+    int bytes = -1;
+
+    assert_int_equal(ioctl(child->capture_fd, FIONREAD, &bytes), 0);
+    return bytes;
+}
+
+/*
+ * One that writes as fast as it is read would keep the caller for ever. A large pipe that is full
+ * stands for it: what is dropped of it at once has a bound, and all of it goes in the end.
+ */
+static void the_caller_gets_its_turn(void **state)
+{
+    const char *const argv[] = {"/bin/sh", "-c", "head -c 1048576 /dev/zero; cat; exit 5", NULL};
+    struct bl_spawn spawn = {.argv = argv, .capture_bytes = 100};
+    BL_AUTO_CHILD child = BL_CHILD_NONE;
+    struct bl_error err = {0};
+    struct bl_exit end = {0};
+    int fds[2];
+
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    spawn.stdin_fd = fds[0];
+    assert_int_equal(bl_spawn_start(&spawn, &child, &err), 0);
+    assert_int_equal(fcntl(child.capture_fd, F_SETPIPE_SZ, 1048576), 1048576);
+    while (count_waiting_bytes(&child) < 1048576)
+        assert_int_equal(sched_yield(), 0);
+
+    assert_int_equal(bl_spawn_wait(&child, 0, &end, &err), -ETIMEDOUT);
+    assert_true(child.output_cut);
+    assert_int_equal(child.output_bytes, 100);
+    assert_true(count_waiting_bytes(&child) > 900000);
+
+    while (count_waiting_bytes(&child) > 0)
+        assert_int_equal(bl_spawn_wait(&child, 0, &end, &err), -ETIMEDOUT);
+    assert_int_equal(close(fds[1]), 0);
+    assert_int_equal(bl_spawn_wait(&child, PATIENCE_MS, &end, &err), 0);
+    assert_int_equal(end.status, 5);
+    assert_int_equal(close(fds[0]), 0);
+}
+
 /* The program waits for a pipe of ours, so that nothing here depends on how fast things are. */
 static void a_late_program_is_not_killed(void **state)
 {
@@ -246,6 +289,7 @@ int main(void)
         cmocka_unit_test(signals_are_as_at_login),
         cmocka_unit_test(failures_are_told),
         cmocka_unit_test(output_is_bounded),
+        cmocka_unit_test(the_caller_gets_its_turn),
         cmocka_unit_test(a_late_program_is_not_killed),
         cmocka_unit_test(a_grandchild_is_not_waited_for),
         cmocka_unit_test(output_goes_to_a_file),

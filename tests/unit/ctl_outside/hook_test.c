@@ -242,6 +242,16 @@ static void test_output_has_a_bound_and_nobody_hangs_on_it(void **state)
     assert_int_equal(strlen(room->end.line), CTL_HOOK_LINE_BYTES_MAX);
 }
 
+/* It writes as fast as it is read: the loop must still come to its timer. */
+static void test_one_that_never_stops_writing_is_ended_in_time(void **state)
+{
+    struct room *room = *state;
+
+    put(room, "#!/bin/sh\nexec yes\n", 0755);
+    run(room, 300);
+    assert_int_equal(room->end.result, CTL_CHILD_TIMED_OUT);
+}
+
 static void test_one_that_closes_its_output_and_runs_on_costs_nothing(void **state)
 {
     struct room *room = *state;
@@ -298,6 +308,8 @@ int main(void)
             test_who_does_not_end_when_asked_is_killed_with_all_it_started, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_it_leaves_running_is_ended, setup, teardown),
         cmocka_unit_test_setup_teardown(test_output_has_a_bound_and_nobody_hangs_on_it, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_one_that_never_stops_writing_is_ended_in_time, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_one_that_closes_its_output_and_runs_on_costs_nothing,
                                         setup, teardown),
