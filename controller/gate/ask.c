@@ -2,7 +2,9 @@
 #include "controller/gate/ask.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,7 @@ struct exchange {
     size_t body_bytes;
     bool is_too_long;
     CURLcode result;
+    bool is_own_trouble; /* it says nothing of the service, which was never asked */
     long status;
     char problem[CURL_ERROR_SIZE];
 };
@@ -58,6 +61,27 @@ static bool prepare(CURL *curl, const char *url, long within_ms, struct exchange
     return good;
 }
 
+/*
+ * Whether the service was not even asked: its name could not be resolved, in time or at all, or this
+ * machine has no way to its address.
+ */
+static bool is_own_trouble(CURL *curl, CURLcode result)
+{
+    curl_off_t resolved_us = 0;
+    long number = 0;
+
+    (void)curl_easy_getinfo(curl, CURLINFO_NAMELOOKUP_TIME_T, &resolved_us);
+    (void)curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &number);
+    if (result == CURLE_OPERATION_TIMEDOUT)
+        return resolved_us == 0;
+    if (result == CURLE_COULDNT_CONNECT)
+        return number == ENETUNREACH || number == EADDRNOTAVAIL || number == EAFNOSUPPORT;
+
+    return result == CURLE_COULDNT_RESOLVE_HOST || result == CURLE_URL_MALFORMAT ||
+           result == CURLE_UNSUPPORTED_PROTOCOL || result == CURLE_FAILED_INIT ||
+           result == CURLE_OUT_OF_MEMORY || result == CURLE_SSL_CACERT_BADFILE;
+}
+
 static void fetch(const char *url, long within_ms, bool is_connect, struct exchange *exchange)
 {
     CURL *curl = curl_easy_init();
@@ -67,9 +91,11 @@ static void fetch(const char *url, long within_ms, bool is_connect, struct excha
     exchange->status = 0;
     exchange->problem[0] = '\0';
     exchange->result = CURLE_FAILED_INIT;
+    exchange->is_own_trouble = true;
     if (curl != NULL && prepare(curl, url, within_ms, exchange) &&
         (!is_connect || curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L) == CURLE_OK)) {
         exchange->result = curl_easy_perform(curl);
+        exchange->is_own_trouble = is_own_trouble(curl, exchange->result);
         (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &exchange->status);
     }
     curl_easy_cleanup(curl);
@@ -79,14 +105,6 @@ static void fetch(const char *url, long within_ms, bool is_connect, struct excha
     else if (exchange->problem[0] == '\0' && exchange->result != CURLE_OK)
         bl_text_copy(exchange->problem, sizeof(exchange->problem),
                      curl_easy_strerror(exchange->result));
-}
-
-/* Says nothing of the service: it was never asked. */
-static bool is_own_trouble(CURLcode result)
-{
-    return result == CURLE_COULDNT_RESOLVE_HOST || result == CURLE_URL_MALFORMAT ||
-           result == CURLE_UNSUPPORTED_PROTOCOL || result == CURLE_FAILED_INIT ||
-           result == CURLE_OUT_OF_MEMORY || result == CURLE_SSL_CACERT_BADFILE;
 }
 
 static void say(struct ctl_gate_said *said, const char *outcome, const char *subject,
@@ -154,28 +172,48 @@ static void say_old(struct ctl_gate_said *said, const char *what, int64_t age_ms
 
 /*
  * Prometheus answers with what it last scraped, for five minutes; timestamp() tells when that was.
- * Of an expression over a range it gives the instant of the query: the range sets the age there.
+ * Of an expression it gives the instant of the query: its range, or those minutes, set the age there.
+ * Who can't tell the age has no number. The line's end is for a comment at the end of the query.
  */
-static void query(const char *at, const char *text, int64_t stale_ms, long within_ms,
-                  struct exchange *exchange, struct ctl_gate_said *said)
+static void check_age(const char *at, const char *text, int64_t stale_ms, long within_ms,
+                      struct exchange *exchange, struct ctl_gate_said *said, int64_t at_ms)
 {
     char timestamp[URL_BYTES_MAX];
     struct ctl_gate_said age;
-    int64_t at_ms, unused_ms;
+    int64_t unused_ms;
+
+    if (snprintf(timestamp, sizeof(timestamp), "timestamp(%s\n)", text) >= (int)sizeof(timestamp)) {
+        *said = (struct ctl_gate_said){0};
+        say(said, "error", at, "the query is too long");
+        return;
+    }
+    query_once(at, timestamp, within_ms, exchange, &age, &unused_ms);
+    if (strcmp(age.outcome, "number") != 0) {
+        *said = age;
+        return;
+    }
+    if (!(fabs(age.value) < CTL_GATE_SECONDS_MAX)) {
+        *said = (struct ctl_gate_said){0};
+        say(said, "error", at, "tells an age that is none");
+        return;
+    }
+    if (at_ms - (int64_t)(age.value * 1000.0) > stale_ms)
+        say_old(said, "the newest sample", at_ms - (int64_t)(age.value * 1000.0), stale_ms);
+}
+
+static void query(const char *at, const char *text, int64_t stale_ms, long within_ms,
+                  struct exchange *exchange, struct ctl_gate_said *said)
+{
+    int64_t at_ms, shift_ms;
 
     query_once(at, text, within_ms, exchange, said, &at_ms);
     if (strcmp(said->outcome, "number") != 0 || stale_ms <= 0)
         return;
-    if (llabs((long long)(bl_wall_now().ms - at_ms)) > stale_ms) {
-        say_old(said, "the instant that Prometheus answers for",
-                llabs((long long)(bl_wall_now().ms - at_ms)), stale_ms);
-        return;
-    }
-    if (snprintf(timestamp, sizeof(timestamp), "timestamp(%s)", text) >= (int)sizeof(timestamp))
-        return;
-    query_once(at, timestamp, within_ms, exchange, &age, &unused_ms);
-    if (strcmp(age.outcome, "number") == 0 && at_ms - (int64_t)(age.value * 1000.0) > stale_ms)
-        say_old(said, "the newest sample", at_ms - (int64_t)(age.value * 1000.0), stale_ms);
+    shift_ms = llabs((long long)(bl_wall_now().ms - at_ms));
+    if (shift_ms > stale_ms)
+        say_old(said, "the instant that Prometheus answers for", shift_ms, stale_ms);
+    else if (!said->is_scalar)
+        check_age(at, text, stale_ms, within_ms, exchange, said, at_ms);
 }
 
 /* ---- pages and addresses ---- */
@@ -189,7 +227,7 @@ static void ask_page(const json_t *task, long within_ms, struct exchange *exchan
 
     fetch(url, within_ms, /* is_connect= */ false, exchange);
     if (exchange->result != CURLE_OK && !exchange->is_too_long) {
-        say(said, is_own_trouble(exchange->result) ? "error" : "bad", url, exchange->problem);
+        say(said, exchange->is_own_trouble ? "error" : "bad", url, exchange->problem);
         return;
     }
     if (exchange->status != wanted) {
@@ -219,7 +257,7 @@ static void ask_address(const json_t *task, long within_ms, struct exchange *exc
     if (exchange->result == CURLE_OK)
         say(said, "good", endpoint, "takes connections");
     else
-        say(said, is_own_trouble(exchange->result) ? "error" : "bad", endpoint, exchange->problem);
+        say(said, exchange->is_own_trouble ? "error" : "bad", endpoint, exchange->problem);
 }
 
 /* ---- a task ---- */

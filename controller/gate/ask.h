@@ -24,9 +24,13 @@ enum {
     CTL_GATE_SAID_BYTES_MAX = 300,
 };
 
+/* An instant is below this: in milliseconds it fits where instants are kept. */
+#define CTL_GATE_SECONDS_MAX 1e12
+
 struct ctl_gate_said {
     const char *outcome; /* a literal */
     double value;        /* when it is "number" */
+    bool is_scalar;      /* that number is of no sample, and has no age */
     char text[CTL_GATE_SAID_BYTES_MAX + 1];
 };
 

@@ -30,7 +30,8 @@ static void read_pair(const json_t *pair, struct ctl_gate_said *said, int64_t *r
     char *end = NULL;
     double value;
 
-    if (json_array_size(pair) != 2 || !json_is_number(at) || text == NULL || *text == '\0') {
+    if (json_array_size(pair) != 2 || !json_is_number(at) ||
+        !(fabs(json_number_value(at)) < CTL_GATE_SECONDS_MAX) || text == NULL || *text == '\0') {
         say(said, "error", "Prometheus answers with a value that is none");
         return;
     }
@@ -53,7 +54,8 @@ static void read_result(const json_t *data, struct ctl_gate_said *said, int64_t 
     const char *type = ctl_json_text(data, "resultType");
     const json_t *result = json_object_get(data, "result");
 
-    if (strcmp(type, "scalar") == 0) {
+    said->is_scalar = strcmp(type, "scalar") == 0;
+    if (said->is_scalar) {
         read_pair(result, said, ret_at_ms);
     } else if (strcmp(type, "vector") != 0 || !json_is_array(result)) {
         say(said, "error", "the query gives a '%.40s'; a gate needs one number", type);

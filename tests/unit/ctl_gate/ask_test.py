@@ -7,12 +7,14 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
 import urllib.parse
 
 GATE = os.environ["BELAY_GATE"]
+AGE = "timestamp(q\n)"
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -56,9 +58,25 @@ def vector(*values, at=None, **more):
     return 200, {}, json.dumps(answer).encode()
 
 
-def run(task):
+def run(task, argv=(GATE,), **more):
     text = task if isinstance(task, bytes) else json.dumps(task).encode()
-    return subprocess.run([GATE], input=text, capture_output=True, timeout=60, check=False)
+    return subprocess.run(argv, input=text, capture_output=True, timeout=60, check=False, **more)
+
+
+# A network of its own: nothing but the loopback, and a resolver that takes questions and never answers.
+ISLAND = r"""
+import fcntl, os, socket, struct, subprocess, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as lo:
+    fcntl.ioctl(lo, 0x8914, struct.pack("16sH14x", b"lo", 1))  # SIOCSIFFLAGS, IFF_UP
+    lo.bind(("127.0.0.1", 53))
+    for name, text in (("resolv.conf", "nameserver 127.0.0.1\n"), ("nsswitch.conf", "hosts: files dns\n")):
+        path = os.path.join(sys.argv[1], name)
+        with open(path, "w") as file:
+            file.write(text)
+        subprocess.run(["mount", "--bind", path, os.path.realpath("/etc/" + name)], check=True)
+    print("ready", file=sys.stderr, flush=True)
+    sys.exit(subprocess.run([sys.argv[2]]).returncode)
+"""
 
 
 class Asked(unittest.TestCase):
@@ -96,6 +114,7 @@ class Asked(unittest.TestCase):
             (wrapped("vector", [{"metric": {}, "value": [1]}]), "is none"),
             (wrapped("vector", [{"metric": {}, "value": [1, "5 apples"]}]), "no number"),
             (wrapped("vector", [{"metric": {}, "value": ["1", "5"]}]), "is none"),
+            (wrapped("vector", [{"metric": {}, "value": [1e300, "5"]}]), "is none"),
             (wrapped("vector", {}), "one number"),
             ((400, {}, b'{"status":"error","errorType":"bad_data","error":"parse error: \\u001b[2J"}'), "parse error: \\x1b[2J"),
             ((503, {}, b"upstream is away"), "answers 503"),
@@ -116,12 +135,40 @@ class Asked(unittest.TestCase):
         self.assertIn("a store did not answer", said["text"])
 
     def test_old_samples_count_as_none(self):
-        self.server.answers["timestamp(q)"] = vector(str(time.time() - 200))
+        self.server.answers[AGE] = vector(str(time.time() - 200))
         said = self.prometheus(vector("5"), stale_ms=120000)
         self.assertEqual(said["outcome"], "no_data")
         self.assertIn("above 120 s", said["text"])
-        self.server.answers["timestamp(q)"] = vector(str(time.time() - 20))
+        self.server.answers[AGE] = vector(str(time.time() - 20))
         self.assertEqual(self.prometheus(vector("5"), stale_ms=120000)["outcome"], "number")
+
+    def test_a_number_whose_age_nobody_tells_is_none(self):
+        cases = [
+            ((503, {}, b"busy"), "error", "answers 503"),
+            ((400, {}, b'{"status":"error","errorType":"bad_data","error":"parse error"}'), "error", "parse error"),
+            (vector("1", "2"), "error", "2 series"),
+            (vector("1e300"), "error", "an age that is none"),
+            (vector("-1e300"), "error", "an age that is none"),
+            (vector(), "no_data", "gives nothing"),
+        ]
+        for answer, outcome, words in cases:
+            self.server.answers[AGE] = answer
+            said = self.prometheus(vector("5"), stale_ms=120000)
+            self.assertEqual(said["outcome"], outcome, answer)
+            self.assertIn(words, said["text"])
+            self.assertNotIn("value", said)
+        # It fits into a URL, and no longer with the question for its age.
+        server, query = self.server.url, "x" * (8191 - len(self.server.url) - len("/api/v1/query?query="))
+        self.server.answers[query] = vector("5")
+        self.assertEqual(self.ask("prometheus", query, at=server)["answer"]["outcome"], "number")
+        said = self.ask("prometheus", query, at=server, stale_ms=120000)["answer"]
+        self.assertEqual((said["outcome"], said["text"]), ("error", f"{server}: the query is too long"))
+
+    def test_a_scalar_has_no_age(self):
+        scalar = {"status": "success", "data": {"resultType": "scalar", "result": [time.time(), "3"]}}
+        self.server.answers[AGE] = (400, {}, b'{"status":"error","error":"expected type instant vector"}')
+        said = self.prometheus((200, {}, json.dumps(scalar).encode()), stale_ms=120000)
+        self.assertEqual(said, {"outcome": "number", "value": 3.0})
 
     def test_an_answer_for_another_instant_is_none(self):
         for shift in (-300, 300):
@@ -190,6 +237,29 @@ class Asked(unittest.TestCase):
     def test_a_name_that_nobody_knows_is_our_trouble(self):
         said = self.ask("http", "http://nowhere.invalid/", status=200)["answer"]
         self.assertEqual(said["outcome"], "error")
+
+    def test_a_network_that_is_down_is_our_trouble(self):
+        with tempfile.TemporaryDirectory() as folder:
+            island = ["unshare", "--map-root-user", "--net", "--mount", sys.executable, "-c", ISLAND, folder, GATE]
+            for kind, query, words in (
+                ("http", "http://shop.example.org/", "Resolving timed out"),
+                ("tcp", "shop.example.org:80", "Resolving timed out"),
+                ("http", "http://192.0.2.1/", "connect to 192.0.2.1"),
+                ("tcp", "192.0.2.1:80", "connect to 192.0.2.1"),
+            ):
+                done = run({"kind": kind, "within_ms": 1000, "query": query, "status": 200}, island)
+                if b"ready" not in done.stderr:
+                    self.skipTest(f"no network of our own: {done.stderr.decode()}")
+                said = json.loads(done.stdout)["answer"]
+                self.assertEqual(said["outcome"], "error", said)
+                self.assertIn(words, said["text"])
+
+    def test_a_service_that_hangs_is_bad(self):
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen(1)
+            said = self.ask("http", f"http://localhost:{silent.getsockname()[1]}/", status=200, within_ms=400)["answer"]
+        self.assertEqual(said["outcome"], "bad", said)
 
     def test_an_address_takes_connections_or_not(self):
         endpoint = self.server.url.removeprefix("http://")
