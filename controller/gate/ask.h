@@ -10,8 +10,8 @@
 
 /*
  * belay-gate, seen from both of its ends. One JSON object comes on standard input and says what to
- * ask; one comes out with an answer for each question. It has no keys and no rights, and what it
- * reads was written by whoever answers: all of it is bounded.
+ * ask; one comes out with an answer for each question. It is given no keys and keeps itself from
+ * files (confine.h), and what it reads was written by whoever answers: all of it is bounded.
  *
  * In:  {"kind": "prometheus" | "http" | "tcp", "within_ms", "stale_ms", "at": URL,
  *       "query", "control"?, "minimum"?, "status"?, "contains"?}

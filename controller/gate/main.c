@@ -8,6 +8,7 @@
 
 #include "common/file.h"
 #include "controller/gate/ask.h"
+#include "controller/gate/confine.h"
 #include "controller/outside/json.h"
 
 static int answer(struct bl_error *err)
@@ -15,8 +16,11 @@ static int answer(struct bl_error *err)
     CTL_AUTO_JSON *task = NULL, *answers = NULL;
     BL_AUTO_FREE char *text = NULL, *out = NULL;
     size_t text_bytes;
-    int r = bl_fd_read(STDIN_FILENO, CTL_GATE_TASK_BYTES_MAX, &text, &text_bytes, err);
+    int r = ctl_gate_confine(err);
 
+    if (r < 0)
+        return r;
+    r = bl_fd_read(STDIN_FILENO, CTL_GATE_TASK_BYTES_MAX, &text, &text_bytes, err);
     if (r < 0)
         return bl_wrap(err, "task");
     task = json_loadb(text, text_bytes, JSON_REJECT_DUPLICATES, NULL);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """belay-gate against real servers on the loopback: what each answer is taken for."""
+import ctypes
 import http.server
 import json
 import os
@@ -260,6 +261,17 @@ class Asked(unittest.TestCase):
             silent.listen(1)
             said = self.ask("http", f"http://localhost:{silent.getsockname()[1]}/", status=200, within_ms=400)["answer"]
         self.assertEqual(said["outcome"], "bad", said)
+
+    def test_it_opens_no_other_files_and_gains_no_privileges(self):
+        if ctypes.CDLL(None).syscall(444, None, 0, 1) < 1:  # landlock_create_ruleset: its version
+            self.skipTest("this kernel has no Landlock")
+        # A FIFO where OpenSSL looks for its settings: opened, it would wait for a writer for ever.
+        with tempfile.TemporaryDirectory() as folder:
+            settings = os.path.join(folder, "openssl.cnf")
+            os.mkfifo(settings)
+            endpoint = self.server.url.removeprefix("http://")
+            done = run({"kind": "tcp", "within_ms": 5000, "query": endpoint}, env={"OPENSSL_CONF": settings})
+        self.assertEqual(json.loads(done.stdout)["answer"]["outcome"], "good")
 
     def test_an_address_takes_connections_or_not(self):
         endpoint = self.server.url.removeprefix("http://")
