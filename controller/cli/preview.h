@@ -48,6 +48,7 @@ struct ctl_preview {
     uint32_t kind_count;
     struct ctl_plan_wave waves[CTL_PLAN_WAVES_MAX];
     uint32_t wave_count;
+    bool excludes_nobody; /* `exclude` is an expression, and true of no host */
 };
 
 /*
@@ -63,6 +64,13 @@ int ctl_preview_make(const struct ctl_plan *plan, json_t *answers, struct ctl_pr
 
 /* Hosts that would get what the answer of "deny.list" denies stand in the way. */
 void ctl_preview_block_denied(json_t *answers, const json_t *denied);
+
+/*
+ * -EINVAL names a label in `match` or `exclude` that none of these hosts has, and that is near to one
+ * that they have or to a fact.
+ */
+int ctl_preview_check_labels(const struct ctl_plan *plan, const json_t *hosts, struct bl_error *err)
+    BL_CHECKED;
 
 /* What this wave would touch (controller/outside/blast.h); NULL when the fleet is not known. */
 json_t *ctl_preview_blast(const struct ctl_preview *preview, uint32_t wave);

@@ -65,15 +65,15 @@ static int fail_excluded(const struct ctl_plan *plan, const struct bl_yaml_node 
  * A slip of the pen in 'exclude' would upgrade the very host that was to be left alone. A host that
  * this plan does not mean, or that was revoked meanwhile, may be excluded for good measure.
  */
-static int check_excluded(struct ctl_cli_link *link, const struct ctl_plan *plan,
-                          struct bl_error *err)
+static int check_slips(struct ctl_cli_link *link, const struct ctl_plan *plan, struct bl_error *err)
 {
     const struct bl_yaml_node *item = bl_yaml_find(plan->yaml->root, "hosts");
     CTL_AUTO_JSON *answer = NULL;
     const json_t *hosts;
     int r;
 
-    if (plan->hosts.exclude.count == 0)
+    if (plan->hosts.exclude.count == 0 && plan->hosts.expression == NULL &&
+        plan->hosts.exclude_expression == NULL)
         return 0;
     r = ctl_cli_link_send(link, json_pack("{s:s}", "verb", "hosts.list"), err);
     if (r >= 0)
@@ -81,12 +81,36 @@ static int check_excluded(struct ctl_cli_link *link, const struct ctl_plan *plan
     if (r < 0)
         return r;
     hosts = json_object_get(answer, "hosts");
+    r = ctl_preview_check_labels(plan, hosts, err);
+    if (r < 0 || plan->hosts.exclude.count == 0)
+        return r;
     for (item = bl_yaml_find(item, "exclude")->child; item != NULL; item = item->next) {
         if (!is_host(hosts, item->text))
             return fail_excluded(plan, item, hosts, err);
     }
 
     return 0;
+}
+
+/* An exclusion of nobody may be right today; it is told, so that one that never was right is seen. */
+static int look_for_excluded(struct ctl_cli_link *link, const struct ctl_plan *plan,
+                             bool *ret_excludes_nobody, struct bl_error *err)
+{
+    CTL_AUTO_JSON *answer = NULL;
+    int r;
+
+    if (plan->hosts.exclude_expression == NULL)
+        return 0;
+    r = ctl_cli_link_send(
+        link,
+        json_pack("{s:s, s:s}", "verb", "hosts.list", "match", plan->hosts.exclude_expression),
+        err);
+    if (r >= 0)
+        r = ctl_cli_link_receive(link, &answer, err);
+    if (r >= 0)
+        *ret_excludes_nobody = json_array_size(json_object_get(answer, "hosts")) == 0;
+
+    return r;
 }
 
 /* Adds the ids of one hosts.list answer to `ids`, each once, without the excluded. */
@@ -129,7 +153,7 @@ static int find_hosts(struct ctl_cli_link *link, const struct ctl_plan *plan, js
     char match[CTL_SELECT_TEXT_BYTES_MAX], left[CTL_SELECT_TEXT_BYTES_MAX];
     int r;
 
-    r = check_excluded(link, plan, err);
+    r = check_slips(link, plan, err);
     if (r >= 0)
         r = ctl_plan_targets(plan, false, match, sizeof(match), err);
     if (r >= 0)
@@ -201,12 +225,15 @@ int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan
     CTL_CLI_AUTO_LINK link = {.fd = -1};
     CTL_AUTO_JSON *fleet = NULL, *ids = json_object(), *answers = json_array(), *end = NULL,
                   *denied = NULL;
+    bool excludes_nobody = false;
     int r;
 
     r = ctl_cli_link_open(globals, &link, err);
     if (r < 0)
         return r;
     r = find_hosts(&link, plan, ids, err);
+    if (r >= 0)
+        r = look_for_excluded(&link, plan, &excludes_nobody, err);
     if (r < 0)
         return r;
     r = ctl_cli_link_send(&link, query_request(plan, ids), err);
@@ -237,6 +264,7 @@ int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan
     r = ctl_preview_make(plan, BL_TAKE_PTR(answers), preview, err);
     if (r >= 0)
         preview->fleet = BL_TAKE_PTR(fleet);
+    preview->excludes_nobody = excludes_nobody;
 
     return r;
 }

@@ -222,11 +222,16 @@ static void print_blockers(const struct ctl_preview *preview, FILE *to)
     ctl_table_print(&table, to, "  ");
 }
 
-static void print_notes(const struct ctl_preview *preview, FILE *to)
+static void print_notes(const struct ctl_plan *plan, const struct ctl_preview *preview, FILE *to)
 {
     const json_t *answer, *note;
     size_t i, j;
 
+    if (preview->excludes_nobody) {
+        (void)fputs("note: 'hosts.exclude' is true of no host: ", to);
+        ctl_out_put(to, plan->hosts.exclude_expression);
+        (void)fputc('\n', to);
+    }
     json_array_foreach (preview->answers, i, answer) {
         json_array_foreach (json_object_get(answer, "notes"), j, note) {
             (void)fputs("note: ", to);
@@ -258,7 +263,7 @@ void ctl_preview_print(const struct ctl_plan *plan, const struct ctl_preview *pr
         print_names(preview, to, is_current, 0);
     }
     print_blockers(preview, to);
-    print_notes(preview, to);
+    print_notes(plan, preview, to);
     print_totals(preview, to);
 }
 
@@ -337,6 +342,7 @@ json_t *ctl_preview_to_json(const struct ctl_plan *plan, const struct ctl_previe
         (int)ctl_plan_failures_allowed(plan, preview->target_count), "packages_count",
         totals_to_json(preview));
     (void)json_object_set_new(document, "timeline", ctl_preview_timeline_to_json(plan, preview));
+    (void)json_object_set_new(document, "excludes_nobody", json_boolean(preview->excludes_nobody));
     (void)json_object_set_new(document, "windows", ctl_windows_to_json(plan));
     (void)json_object_set_new(document, "budget",
                               json_integer(ctl_plan_budget(plan, preview->target_count)));

@@ -203,7 +203,8 @@ static bool parse_name(struct parser *parser, struct ctl_select_node *test)
         if (strcmp(test->word, fact_names[fact]) == 0)
             test->fact = fact;
     }
-    if (test->word == name || test->fact != 0)
+    test->is_bare = test->word == name && test->fact == 0;
+    if (test->is_bare || test->fact != 0)
         return true;
     meant = bl_text_nearest(test->word, fact_names + 1, CTL_SELECT_FACT_LAST);
     (void)fail(parser, begin, "there is no fact '%.40s'%s%s%s", test->word,
@@ -372,6 +373,18 @@ int ctl_select_parse(const char *text, struct ctl_select *ret_select, struct bl_
     }
 
     return 0;
+}
+
+const char *ctl_select_next_bare_label(const struct ctl_select *select, uint32_t *cursor)
+{
+    while (*cursor < select->node_count) {
+        const struct ctl_select_node *node = &select->nodes[(*cursor)++];
+
+        if (node->is_bare)
+            return node->word;
+    }
+
+    return NULL;
 }
 
 /* ---- asking ---- */

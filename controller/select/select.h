@@ -2,6 +2,7 @@
 #ifndef CTL_SELECT_SELECT_H
 #define CTL_SELECT_SELECT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,7 @@ struct ctl_select_node {
     uint32_t kind;    /* of select.c */
     uint32_t fact;    /* enum ctl_select_fact; 0 = a label */
     const char *word; /* the label's name, or a value */
+    bool is_bare;     /* a label that is written without "label." */
     struct ctl_select_node *child, *next;
 };
 
@@ -75,6 +77,12 @@ int ctl_select_parse(const char *text, struct ctl_select *ret_select, struct bl_
 
 enum ctl_select_answer ctl_select_ask(const struct ctl_select *select,
                                       const struct ctl_select_host *host);
+
+/*
+ * Each label that is written without "label.": what may be a slip of the pen. Begin with *cursor 0;
+ * NULL behind the last.
+ */
+const char *ctl_select_next_bare_label(const struct ctl_select *select, uint32_t *cursor);
 
 /* "os_version"; NULL for no such fact. */
 const char *ctl_select_fact_name(uint32_t fact);

@@ -603,6 +603,36 @@ class Run(Desk):
         self.run_belay("preview", self.write_plan(plan.replace("wbe-a", host_id("b"))))
         self.assertEqual(self.daemon.seen("query")[0]["hosts"], [host_id("a")])
 
+    def test_a_label_that_is_a_slip_of_the_pen_is_named(self):
+        self.set_up_fleet(upgrade("web-a"))
+        for field, expression, slip, meant in (("exclude", "roel=db", "roel", "role"),
+                                               ("exclude", "canary or os_verison!=12", "os_verison", "os_version"),
+                                               ("match", "role=web, !(roles=x)", "roles", "role")):
+            hosts = f'match: "{expression}"' if field == "match" else f'match: role=web, exclude: "{expression}"'
+            done = self.expect(1, "preview", self.write_plan(PLAN.replace("match: { role: web }", hosts)))
+            self.assertIn(f"plan.yaml:3: field 'hosts.{field}': no host has the label '{slip}'; did you mean '{meant}'?",
+                          done.stderr)
+        self.assertEqual(self.daemon.seen("query"), [])
+        for expression in ("quarantine", "label.roel=db", "role=x"):
+            plan = PLAN.replace("{ role: web }", f'"role=web", exclude: "{expression}"')
+            self.expect(0, "preview", self.write_plan(plan))
+
+    def test_notes_an_exclusion_that_is_true_of_nobody(self):
+        self.set_up_fleet(upgrade("web-a"))
+        plan = self.write_plan(PLAN.replace("role: web }", 'role: web }, exclude: "quarantine"'))
+        note = "note: 'hosts.exclude' is true of no host: quarantine\n"
+        self.assertNotIn(note, self.expect(0, "preview", plan).stdout)  # this controller names one for all that is asked
+
+        def fleet():
+            known = good(hosts=[host("web-a")])
+            self.daemon._answers["hosts.list"] = [[known], [known], [good(hosts=[])], [known]]
+
+        fleet()
+        self.assertIn(note, self.expect(0, "preview", plan).stdout)
+        self.assertEqual(self.daemon.seen("hosts.list")[-2], {"verb": "hosts.list", "match": "quarantine"})
+        fleet()
+        self.assertTrue(json.loads(self.expect(0, "preview", plan, "--json").stdout)["excludes_nobody"])
+
     def test_a_listed_host_that_is_not_enrolled_stands_in_the_way(self):
         self.set_up_fleet({**upgrade("web-a"), "result": "unknown", "code": "not_enrolled", "reason": "not enrolled"})
         done = self.expect(1, "preview", self.write_plan(PLAN.replace("match: { role: web }", "list: [ web-a ]")))
