@@ -111,6 +111,7 @@ int ctl_request_read(const char *path, int home_fd, json_t **ret_request,
     if (r < 0)
         return bl_wrap(err, "'%.200s'", path);
     *ret_request = json_incref(request);
+    ret_doc->hosts = json_incref(json_object_get(request, "hosts"));
 
     return 0;
 }

@@ -12,19 +12,20 @@
 #include "common/file.h"
 #include "common/hex.h"
 #include "common/text.h"
+#include "controller/cli/signed_doc_view.h"
 #include "controller/outside/json.h"
 #include "controller/outside/out.h"
 
 #define TRUST_FILE "trust"
 
 enum {
-    PINS_SHOWN_MAX = 12,
     TEXT_BYTES = 128,
 };
 
 void ctl_signed_doc_release(struct ctl_signed_doc *doc)
 {
     proto_arena_release(&doc->arena);
+    json_decref(doc->hosts);
     free(doc->manifest_data);
     free(doc->policy_data);
 }
@@ -163,25 +164,6 @@ int ctl_signed_doc_check_vouched(const struct ctl_signed_doc *doc, struct bl_err
 
 /* ---- showing ---- */
 
-static void print_pins(const struct proto_manifest *manifest, FILE *to)
-{
-    for (uint32_t i = 0; i < manifest->pins_count && i < PINS_SHOWN_MAX; i++) {
-        const struct proto_pin *pin = &manifest->pins[i];
-
-        (void)fprintf(to, "  %-9s ", i == 0 ? "changes" : "");
-        (void)fprintf(to, "%s ", proto_action_name(pin->action));
-        ctl_out_put(to, pin->name);
-        (void)fputs(" ", to);
-        ctl_out_put(to, pin->version);
-        (void)fputs(" ", to);
-        ctl_out_put(to, pin->arch);
-        (void)fputc('\n', to);
-    }
-    if (manifest->pins_count > PINS_SHOWN_MAX)
-        (void)fprintf(to, "            … and %u more\n",
-                      (unsigned)(manifest->pins_count - PINS_SHOWN_MAX));
-}
-
 static void print_signers(const struct ctl_signed_doc *doc, FILE *to)
 {
     (void)fprintf(to, "  %-9s ", "signed by");
@@ -219,7 +201,10 @@ void ctl_signed_doc_print(const struct ctl_signed_doc *doc, FILE *to)
     for (uint32_t i = 0; i < doc->policy.waves_count; i++)
         (void)fprintf(to, "%s%" PRIu64, i == 0 ? " " : ", ", doc->policy.waves[i].hosts_count);
     (void)fputc('\n', to);
-    print_pins(&doc->manifest, to);
+    ctl_signed_doc_put_pins(&doc->manifest, to);
+    ctl_signed_doc_put_manifest(&doc->manifest, to);
+    ctl_signed_doc_put_waves(doc, to);
+    ctl_signed_doc_put_policy(&doc->policy, to);
     (void)fprintf(to, "  %-9s %s\n", "valid to", until);
     print_signers(doc, to);
 }

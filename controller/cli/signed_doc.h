@@ -23,6 +23,7 @@ struct ctl_signed_doc {
     uint8_t hash[PROTO_HASH_BYTES]; /* of the manifest: its digest */
     struct proto_signature signatures[PROTO_SIGNATURES_MAX];
     uint32_t signatures_count;
+    json_t *hosts;            /* of a request: whose root was signed; NULL = not carried along */
     struct proto_trust trust; /* of this desk; no people when it has none */
 };
 
@@ -42,7 +43,7 @@ int ctl_signed_doc_check_plan(const struct ctl_signed_doc *doc, const char *plan
 /* That somebody signed it whom this desk knows, and who was not revoked. -EKEYREJECTED. */
 int ctl_signed_doc_check_vouched(const struct ctl_signed_doc *doc, struct bl_error *err) BL_CHECKED;
 
-/* Plan, digest, hosts, waves, what changes, who signed. */
+/* All that the signed bytes say, whole, and who signed. */
 void ctl_signed_doc_print(const struct ctl_signed_doc *doc, FILE *to);
 
 /* Unlocks the key that was chosen, or the only one; *ret_key is within `list`. */

@@ -742,6 +742,33 @@ class Run(Desk):
         self.expect(0, "run", "--signed", str(path), "--yes")
         self.assertEqual(self.daemon.seen("submit"), [{**whole["request"]}])
 
+    def test_shows_all_that_is_signed(self):
+        self.set_up_trust()
+        plan = PLAN.replace("[ demo=2.0 ]", "[ demo=2.0 ], allow: { remove: yes }") + """budget: 7
+soak: 17m
+approvals: { waves: 2, by: commander, expires: 12h }
+windows: [ { days: [ mon ], from: "01:00", for: 6h } ]
+ssh_lock: { keep: { groups: [ breakglass ], from: [ 10.0.9.5 ] } }
+verify: { hooks: [ orders-flow ], grades: { kernel_error: ignore } }
+gates: [ { name: shop, http: "https://shop.example.org/healthz", contains: ok } ]
+"""
+        removed = [change(f"z{number:02}", "1.0", "", "remove") for number in range(30)]
+        changes = [*[change(f"a{number:02}", "1.0", "2.0") for number in range(30)], *removed]
+        answers = [{**upgrade(name), "changes": [change("demo", "1.0", "2.0"), *changes]} for name in ("web-a", "web-b")]
+        self.set_up_fleet(*answers)
+        path = str(self.home / "request")
+        self.expect(0, "run", self.write_plan(plan), "--yes", "--request", path)
+        shown = self.expect(1, "sign", path).stderr
+        pins = [words for words in re.findall(r"(upgrade|remove) (\S+) .*amd64", shown)]
+        self.assertEqual((pins[0], len(pins)), (("remove", "z00"), 61))
+        self.assertEqual([action for action, _ in pins], ["remove"] * 30 + ["upgrade"] * 31)
+        for part in (host_id("a")[:16], host_id("b")[:16], "1: 1 host, good with at most 0 failed", "REMOVALS",
+                     "no downgrades", "soak 17m", "2 under way", "2 by commander for each wave after the first",
+                     "each good for 12h", "mon from 01:00 UTC for 6h", "shop: http https://shop.example.org/healthz, contains ok",
+                     "groups that keep ssh: breakglass", "addresses that keep ssh: 10.0.9.5", "hooks: orders-flow",
+                     "kernel_error is ignore", "way back"):
+            self.assertIn(part, shown)
+
     def test_judges_where_it_writes_before_it_asks_anybody(self):
         self.set_up_trust()
         self.set_up_fleet(upgrade("web-a"))
