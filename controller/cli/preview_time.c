@@ -67,7 +67,7 @@ void ctl_preview_print_timeline(const struct ctl_plan *plan, const struct ctl_pr
     if (timeline.jobs_count == 0) {
         (void)fprintf(to,
                       "\ntimeline: no history yet; by the plan's limits it is over %s after its "
-                      "start at the latest\n",
+                      "start if nothing is held or taken back\n",
                       text_of(timeline.late.total_ms, latest));
     } else {
         (void)fprintf(to,
@@ -83,8 +83,11 @@ void ctl_preview_print_timeline(const struct ctl_plan *plan, const struct ctl_pr
         (void)fprintf(to, "  over after %s (%s)\n", text_of(timeline.typical.total_ms, end),
                       text_of(timeline.late.total_ms, latest));
     }
-    (void)fprintf(to, "at worst %u host%s down at once; pauses, windows and answers come on top\n",
-                  (unsigned)timeline.late.down_max, timeline.late.down_max == 1 ? " is" : "s are");
+    (void)fprintf(to,
+                  "at worst %u host%s down at once on the way forward, and up to all %u when "
+                  "everything is taken back; pauses, windows and answers come on top\n",
+                  (unsigned)timeline.late.down_max, timeline.late.down_max == 1 ? " is" : "s are",
+                  (unsigned)preview->target_count);
 }
 
 json_t *ctl_preview_timeline_to_json(const struct ctl_plan *plan, const struct ctl_preview *preview)
@@ -101,8 +104,9 @@ json_t *ctl_preview_timeline_to_json(const struct ctl_plan *plan, const struct c
                                               "late_end_ms", (json_int_t)timeline.late.end_ms[i]));
     }
 
-    return json_pack("{s:I, s:I, s:I, s:i, s:o}", "jobs_count", (json_int_t)timeline.jobs_count,
-                     "total_ms", (json_int_t)timeline.typical.total_ms, "late_total_ms",
+    return json_pack("{s:I, s:I, s:I, s:i, s:i, s:o}", "jobs_count",
+                     (json_int_t)timeline.jobs_count, "total_ms",
+                     (json_int_t)timeline.typical.total_ms, "late_total_ms",
                      (json_int_t)timeline.late.total_ms, "down_max", (int)timeline.late.down_max,
-                     "waves", waves);
+                     "rollback_down_max", (int)preview->target_count, "waves", waves);
 }

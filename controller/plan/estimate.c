@@ -33,7 +33,7 @@ void ctl_plan_estimate(const struct ctl_plan *plan, const struct ctl_plan_wave *
         estimate.begin_ms[i] = now_ms;
         now_ms += (int64_t)ctl_plan_rounds(plan, budget, i, waves[i].host_count) * job_ms;
         estimate.end_ms[i] = now_ms;
-        now_ms += plan->soak_ms;
+        now_ms += plan->soak_ms + ctl_plan_gates_ms(plan);
         estimate.down_max = down > estimate.down_max ? down : estimate.down_max;
         failed_before += waves[i].failures_allowed;
     }

@@ -578,9 +578,11 @@ class Run(Desk):
         self.assertIn("timeline, from 8 former jobs", text)
         self.assertIn("\n  wave 1: after 1m, done after 4m (6m 30s)\n", text)
         self.assertIn("\n  wave 2: after 14m, done after 17m (21m 30s)\n", text)
-        self.assertIn("\n  over after 27m (31m 30s)\nat worst 2 hosts are down at once", text)
+        self.assertIn("\n  over after 27m (31m 30s)\nat worst 2 hosts are down at once on the way "
+                      "forward, and up to all 3 when everything is taken back;", text)
         timeline = json.loads(self.expect(0, "preview", plan, "--json").stdout)["timeline"]
         self.assertEqual((timeline["jobs_count"], timeline["total_ms"], timeline["down_max"]), (8, 27 * 60000, 2))
+        self.assertEqual(timeline["rollback_down_max"], 3)
 
     def test_asks_for_sets_of_packages(self):
         self.set_up_fleet(upgrade("web-a"))

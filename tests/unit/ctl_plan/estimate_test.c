@@ -23,6 +23,22 @@ static void waves_follow_one_another_with_their_soak(void **state)
     assert_int_equal(estimate.down_max, 6);
 }
 
+static void gates_judge_after_each_soak(void **state)
+{
+    const struct ctl_plan plan = {
+        .soak_ms = MINUTE_MS,
+        .gates = {{.samples = 3, .every_ms = MINUTE_MS, .delay_ms = 2 * MINUTE_MS},
+                  {.samples = 9, .every_ms = MINUTE_MS, .is_rollback = true}},
+        .gates_count = 2,
+    };
+    const struct ctl_plan_wave waves[] = {{.host_count = 1}, {.host_count = 1}};
+    struct ctl_plan_estimate estimate;
+
+    ctl_plan_estimate(&plan, waves, 2, 0, MINUTE_MS, &estimate);
+    assert_int_equal(estimate.begin_ms[1], (1 + 1 + 5) * MINUTE_MS);
+    assert_int_equal(estimate.total_ms, 2 * (1 + 1 + 5) * MINUTE_MS);
+}
+
 static void a_budget_makes_rounds_and_bounds_who_is_down(void **state)
 {
     const struct ctl_plan plan = {.budget = {.value = 2}};
@@ -61,6 +77,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waves_follow_one_another_with_their_soak),
+        cmocka_unit_test(gates_judge_after_each_soak),
         cmocka_unit_test(a_budget_makes_rounds_and_bounds_who_is_down),
         cmocka_unit_test(the_first_host_alone_takes_a_round_of_its_own),
         cmocka_unit_test(failed_hosts_of_earlier_waves_may_be_down_still),
