@@ -9,11 +9,14 @@ enum {
     WEEK_MS = 7 * DAY_MS,
 };
 
+#define WAITING_MS_MAX (INT64_C(90) * DAY_MS)
+
 void ctl_limits_of(const struct ctl_plan *plan, const struct ctl_preview *preview,
                    struct ctl_limits *ret_limits)
 {
     const uint32_t budget = ctl_plan_budget(plan, preview->target_count);
     struct ctl_limits limits;
+    int64_t waiting_ms = 0; /* for windows, and for people */
 
     limits.stage_ms = plan->stage_within_ms + plan->lost_after_ms;
     limits.job_ms = ctl_plan_job_ms(plan);
@@ -25,8 +28,12 @@ void ctl_limits_of(const struct ctl_plan *plan, const struct ctl_preview *previe
         limits.valid_ms +=
             rounds * (limits.job_ms + limits.revert_ms) + plan->soak_ms + ctl_plan_gates_ms(plan);
         if (plan->windows_count > 0)
-            limits.valid_ms += rounds * WEEK_MS; /* at worst a window of each week */
+            waiting_ms += rounds * WEEK_MS; /* at worst a window of each week */
+        if (i > 0 && plan->approvals.waves > 0)
+            waiting_ms += WEEK_MS; /* whom it waits for may be away */
     }
+    /* Whoever finds a signed rollout years later must not be able to start it. */
+    limits.valid_ms += waiting_ms < WAITING_MS_MAX ? waiting_ms : WAITING_MS_MAX;
     *ret_limits = limits;
 }
 

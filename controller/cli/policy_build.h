@@ -13,7 +13,11 @@ struct ctl_limits {
     int64_t stage_ms;  /* offer to ready */
     int64_t job_ms;    /* start to an end state */
     int64_t revert_ms; /* the way back */
-    int64_t valid_ms;  /* the whole rollout at worst, all soaks included: the manifest's life */
+    /*
+     * The whole rollout at worst, the manifest's life: all soaks and gates, a week for each round
+     * when there are windows and for each later wave that people approve, of these 90 days at most.
+     */
+    int64_t valid_ms;
 };
 void ctl_limits_of(const struct ctl_plan *plan, const struct ctl_preview *preview,
                    struct ctl_limits *ret_limits);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/hex.h"
+#include "controller/cli/policy_build.h"
 #include "controller/cli/preview.h"
 #include "controller/outside/out.h"
 #include "proto/manifest.h"
@@ -179,8 +181,11 @@ static void print_blast(const struct ctl_preview *preview, uint32_t wave, FILE *
 static void print_waves(const struct ctl_plan *plan, const struct ctl_preview *preview, FILE *to)
 {
     const uint32_t budget = ctl_plan_budget(plan, preview->target_count);
-    char soak[64];
+    char soak[64], until[BL_WALL_TEXT_BYTES];
+    struct ctl_limits limits;
 
+    ctl_limits_of(plan, preview, &limits);
+    bl_wall_to_text((struct bl_wall){bl_wall_now().ms + limits.valid_ms}, until);
     ctl_plan_format_duration(plan->soak_ms, soak, sizeof(soak));
     (void)fprintf(to, "\n%u wave%s, each watched for %s; in the whole rollout %u may fail\n",
                   (unsigned)preview->wave_count, preview->wave_count == 1 ? "" : "s", soak,
@@ -192,6 +197,7 @@ static void print_waves(const struct ctl_plan *plan, const struct ctl_preview *p
     if (plan->first == CTL_PLAN_FIRST_ALONE && preview->target_count > 1)
         (void)fputs("the first host goes alone, until it is committed\n", to);
     ctl_windows_print(plan, to);
+    (void)fprintf(to, "signed now, it is valid to %s: no host starts from then on\n", until);
     for (uint32_t i = 0; i < preview->wave_count; i++) {
         const struct ctl_plan_wave *wave = &preview->waves[i];
 
@@ -321,6 +327,7 @@ static json_t *totals_to_json(const struct ctl_preview *preview)
 json_t *ctl_preview_to_json(const struct ctl_plan *plan, const struct ctl_preview *preview)
 {
     json_t *current = json_array(), *blockers = json_array(), *document;
+    struct ctl_limits limits;
 
     for (uint32_t i = 0; i < preview->host_count; i++) {
         const struct ctl_preview_host *host = &preview->hosts[i];
@@ -342,6 +349,8 @@ json_t *ctl_preview_to_json(const struct ctl_plan *plan, const struct ctl_previe
         (int)ctl_plan_failures_allowed(plan, preview->target_count), "packages_count",
         totals_to_json(preview));
     (void)json_object_set_new(document, "timeline", ctl_preview_timeline_to_json(plan, preview));
+    ctl_limits_of(plan, preview, &limits);
+    (void)json_object_set_new(document, "valid_ms", json_integer((json_int_t)limits.valid_ms));
     (void)json_object_set_new(document, "excludes_nobody", json_boolean(preview->excludes_nobody));
     (void)json_object_set_new(document, "windows", ctl_windows_to_json(plan));
     (void)json_object_set_new(document, "budget",

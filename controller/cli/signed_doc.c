@@ -180,6 +180,8 @@ static void print_signers(const struct ctl_signed_doc *doc, FILE *to)
             bl_hex_encode(doc->signatures[i].key, PROTO_KEY_BYTES, key);
             (void)fprintf(to, "key %.16s…, which this desk does not know", key);
         }
+        if (memcmp(doc->signatures[i].key, doc->policy.requester, PROTO_KEY_BYTES) == 0)
+            (void)fputs(" [requester]", to);
     }
     (void)fputs(doc->signatures_count == 0 ? "nobody yet\n" : "\n", to);
 }

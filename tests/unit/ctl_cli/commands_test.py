@@ -583,6 +583,10 @@ class Run(Desk):
         timeline = json.loads(self.expect(0, "preview", plan, "--json").stdout)["timeline"]
         self.assertEqual((timeline["jobs_count"], timeline["total_ms"], timeline["down_max"]), (8, 27 * 60000, 2))
         self.assertEqual(timeline["rollback_down_max"], 3)
+        document = json.loads(self.expect(0, "preview", plan, "--json").stdout)
+        until = datetime.datetime.fromisoformat(re.search(r"valid to (\S+):", text)[1].replace("Z", "+00:00"))
+        left_ms = (until - datetime.datetime.now(datetime.timezone.utc)).total_seconds() * 1000
+        self.assertLess(abs(left_ms - document["valid_ms"]), 60000)
 
     def test_asks_for_sets_of_packages(self):
         self.set_up_fleet(upgrade("web-a"))
@@ -768,7 +772,7 @@ gates: [ { name: shop, http: "https://shop.example.org/healthz", contains: ok } 
                      "no downgrades", "soak 17m", "2 under way", "2 by commander for each wave after the first",
                      "each good for 12h", "mon from 01:00 UTC for 6h", "shop: http https://shop.example.org/healthz, contains ok",
                      "groups that keep ssh: breakglass", "addresses that keep ssh: 10.0.9.5", "hooks: orders-flow",
-                     "kernel_error is ignore", "way back"):
+                     "kernel_error is ignore", "way back", "alice (operator) [requester]"):
             self.assertIn(part, shown)
 
     def test_judges_where_it_writes_before_it_asks_anybody(self):

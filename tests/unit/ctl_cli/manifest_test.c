@@ -9,6 +9,7 @@
 #include "common/file.h"
 #include "common/hex.h"
 #include "controller/cli/manifest_build.h"
+#include "controller/cli/policy_build.h"
 #include "controller/cli/preview.h"
 #include "proto/trust.h"
 #include "tests/lib/unit.h"
@@ -360,6 +361,37 @@ static void counts_upwards_for_ever(void **state)
     assert_int_equal(rmdir(directory), 0);
 }
 
+enum {
+    DAY_MS = 24 * 3600 * 1000,
+    WEEK_MS = 7 * DAY_MS,
+};
+
+static int64_t valid_ms(const struct ctl_plan *plan, uint32_t wave_count, uint32_t host_count)
+{
+    struct ctl_preview preview = {.wave_count = wave_count,
+                                  .target_count = wave_count * host_count};
+    struct ctl_limits limits;
+
+    for (uint32_t i = 0; i < wave_count; i++)
+        preview.waves[i].host_count = host_count;
+    ctl_limits_of(plan, &preview, &limits);
+
+    return limits.valid_ms;
+}
+
+static void a_signature_outlives_those_who_are_asked_and_not_years(void **state)
+{
+    const struct ctl_plan plain = {.budget = {.value = 1}};
+    struct ctl_plan approved = plain, windowed = plain;
+
+    approved.approvals.waves = 1;
+    assert_int_equal(valid_ms(&approved, 3, 1), valid_ms(&plain, 3, 1) + 2 * WEEK_MS);
+    assert_int_equal(valid_ms(&approved, 1, 1), valid_ms(&plain, 1, 1));
+    windowed.windows_count = 1;
+    assert_int_equal(valid_ms(&windowed, 1, 3), valid_ms(&plain, 1, 3) + 3 * (int64_t)WEEK_MS);
+    assert_int_equal(valid_ms(&windowed, 1, 500), valid_ms(&plain, 1, 500) + 90 * (int64_t)DAY_MS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,6 +404,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_policy_is_signed_by_its_hash, set_up, tear_down),
         cmocka_unit_test_setup_teardown(submits_hosts_and_what_was_signed, set_up, tear_down),
         cmocka_unit_test(counts_upwards_for_ever),
+        cmocka_unit_test(a_signature_outlives_those_who_are_asked_and_not_years),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
