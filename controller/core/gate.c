@@ -226,19 +226,19 @@ static void keep(struct ctl_gate *gate, const struct ctl_gate_sample *sample)
     gate->sample_count = kept + 1;
 }
 
-void ctl_gate_take(struct ctl_gate *gate, const struct ctl_gate_measurement *measurement,
-                   struct bl_mono now)
+bool ctl_gate_take(struct ctl_gate *gate, const struct ctl_gate_measurement *measurement,
+                   struct bl_mono asked, struct bl_mono now)
 {
     struct ctl_gate_sample sample = {.at = now, .measured = *measurement};
 
+    if (gate->watches && !bl_mono_reached(asked, gate->from))
+        return false;
     gate->due = bl_mono_after(now, gate->rule.every_ms);
     if (!gate->watches) {
         if (measurement->answer.outcome == CTL_GATE_NUMBER)
             ctl_gate_take_baseline(gate, measurement->answer.value);
-        return;
+        return true;
     }
-    if (!bl_mono_reached(now, gate->from))
-        return; /* it was asked before the wave ended */
     sample.verdict = judge(gate, measurement);
     keep(gate, &sample);
     if (sample.verdict == CTL_GATE_GOOD)
@@ -247,6 +247,8 @@ void ctl_gate_take(struct ctl_gate *gate, const struct ctl_gate_measurement *mea
         gate->bad_since.ms == 0)
         gate->bad_since = now;
     gate->verdict = gate->rule.for_ms > 0 ? judge_duration(gate) : judge_window(gate);
+
+    return true;
 }
 
 /* ---- for people ---- */

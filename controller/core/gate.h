@@ -75,7 +75,7 @@ struct ctl_gate {
     struct ctl_gate_rule rule;
     bool watches;        /* measurements are judged: hosts may have been changed */
     struct bl_mono due;  /* the next measurement */
-    struct bl_mono from; /* nothing that was measured before counts */
+    struct bl_mono from; /* nothing that was asked for before counts */
     double baselines[CTL_GATE_BASELINES_MAX];
     uint32_t baseline_count;
     double baseline; /* their median; only with baseline_count > 0 */
@@ -103,9 +103,12 @@ void ctl_gate_begin_wave(struct ctl_gate *gate, struct bl_mono now);
 /* A number of before the first change, kept over a restart. */
 void ctl_gate_take_baseline(struct ctl_gate *gate, double value);
 
-/* Takes a measurement and judges anew: gate->verdict. */
-void ctl_gate_take(struct ctl_gate *gate, const struct ctl_gate_measurement *measurement,
-                   struct bl_mono now);
+/*
+ * Takes a measurement that was asked for at `asked` and judges anew: gate->verdict. False: it was
+ * asked for too early to say anything of what is judged now; it is forgotten, and asked again.
+ */
+bool ctl_gate_take(struct ctl_gate *gate, const struct ctl_gate_measurement *measurement,
+                   struct bl_mono asked, struct bl_mono now);
 
 /* "errors: 7.2 is bad (> 5), 2 of 2 samples bad; baseline 1.1, control 0.9" */
 void ctl_gate_describe(const struct ctl_gate *gate, char *ret_text, uint32_t text_bytes);

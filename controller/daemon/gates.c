@@ -143,8 +143,7 @@ static int store_sample(const struct ctl_gates_one *one, uint32_t index,
     const struct ctl_store_gate_sample sample = {
         .gate = index,
         .at = one->at,
-        .verdict = one->gate.watches && one->gate.sample_count > 0 ? one->gate.samples[0].verdict
-                                                                   : CTL_GATE_UNDECIDED,
+        .verdict = one->gate.watches ? one->gate.samples[0].verdict : CTL_GATE_UNDECIDED,
         .measured = *measured,
         .text = one->note,
     };
@@ -190,9 +189,12 @@ static void take(struct ctl_gates_one *one, const struct ctl_gate_measurement *m
     if (!ctl_engine_begin(engine))
         return;
     follow_rollout(one->gates, now);
+    if (!ctl_gate_take(&one->gate, measured, one->asked, now)) {
+        (void)ctl_engine_end(engine);
+        return;
+    }
     one->at = bl_wall_now();
     bl_text_copy(one->note, sizeof(one->note), note);
-    ctl_gate_take(&one->gate, measured, now);
     one->gates->run->changed = true;
     if (store_sample(one, index, measured, &err) < 0 || step_verdict(one, index, &err) < 0) {
         ctl_engine_fail(engine, &err);
@@ -231,6 +233,7 @@ static bool start(struct ctl_gates_one *one)
     struct bl_error err = {0};
     int r;
 
+    one->asked = bl_mono_now();
     if (one->policy->kind == PROTO_GATE_COMMAND)
         r = ctl_gate_probe_command(engine->event, engine->hook_places, one->policy, one->gates->run,
                                    on_command, one, &one->hook, &err);

@@ -22,6 +22,7 @@ struct ctl_gates_one {
     struct ctl_gate gate;
     struct ctl_child *child; /* belay-gate, while it asks */
     struct ctl_hook_run *hook;
+    struct bl_mono asked;           /* when what is being asked was begun */
     struct bl_wall at;              /* of the last measurement; ms 0 = none */
     char note[CTL_GATE_NOTE_BYTES]; /* what was said besides the number: "" or a sentence */
 };

@@ -57,7 +57,7 @@ static void feed(struct ctl_gate *gate, const char *letters)
     for (; *letters != '\0'; letters++) {
         const struct ctl_gate_measurement is = measure(*letters);
 
-        ctl_gate_take(gate, &is, gate->due);
+        assert_true(ctl_gate_take(gate, &is, gate->due, gate->due));
     }
 }
 
@@ -164,7 +164,7 @@ static void test_the_baseline_is_the_median_and_is_needed(void **state)
     for (size_t i = 0; i < 5; i++) {
         const struct ctl_gate_measurement is = {.answer = {CTL_GATE_NUMBER, before[i]}};
 
-        ctl_gate_take(&gate, &is, gate.due);
+        assert_true(ctl_gate_take(&gate, &is, gate.due, gate.due));
         assert_int_equal(gate.verdict, CTL_GATE_UNDECIDED);
     }
     feed(&gate, "ne"); /* are no numbers */
@@ -196,7 +196,6 @@ static void test_a_wave_that_ended_is_judged_by_what_comes_after(void **state)
 {
     struct ctl_gate_rule rule = rule_of("< 3", "> 5", 2, 2, 0);
     struct ctl_gate gate;
-    const struct ctl_gate_measurement good = measure('g');
     struct bl_mono ended;
 
     rule.delay_ms = 30 * 1000;
@@ -208,12 +207,35 @@ static void test_a_wave_that_ended_is_judged_by_what_comes_after(void **state)
     ctl_gate_begin_wave(&gate, ended);
     assert_int_equal(gate.verdict, CTL_GATE_UNDECIDED);
     assert_int_equal(gate.due.ms, ended.ms + rule.delay_ms);
-    /* It was asked before the wave ended, and comes now. */
-    ctl_gate_take(&gate, &good, bl_mono_after(ended, 100));
-    assert_int_equal(gate.sample_count, 0);
-    gate.due = bl_mono_after(ended, rule.delay_ms);
     feed(&gate, "gg");
     assert_int_equal(gate.verdict, CTL_GATE_GOOD);
+}
+
+static void test_what_was_asked_before_a_wave_ended_is_asked_again(void **state)
+{
+    static const int64_t delays_ms[] = {0, 30 * 1000};
+    const struct ctl_gate_measurement good = measure('g');
+
+    for (size_t i = 0; i < 2; i++) {
+        struct ctl_gate_rule rule = rule_of("", "< 3x", 1, 1, 0);
+        const struct bl_mono asked = {5000}, ended = {5010};
+        struct ctl_gate gate;
+
+        rule.delay_ms = delays_ms[i];
+        ctl_gate_init(&gate, &rule, (struct bl_mono){1000});
+        ctl_gate_take_baseline(&gate, 9);
+        ctl_gate_watch(&gate, (struct bl_mono){1000});
+        ctl_gate_begin_wave(&gate, ended);
+        /* The answer comes when the time to watch has begun, but tells of what was before. */
+        assert_false(ctl_gate_take(&gate, &good, asked, bl_mono_after(gate.from, 100)));
+        assert_int_equal(gate.verdict, CTL_GATE_UNDECIDED);
+        assert_int_equal(gate.sample_count, 0);
+        assert_int_equal(gate.baseline_count, 1);
+        assert_int_equal(gate.due.ms, ended.ms + delays_ms[i]);
+        assert_true(ctl_gate_take(&gate, &good, gate.due, bl_mono_after(gate.due, 100)));
+        assert_int_equal(gate.sample_count, 1);
+        assert_int_equal(gate.baseline_count, 1);
+    }
 }
 
 static void test_a_wave_that_ends_forgets_no_bad_time(void **state)
@@ -249,10 +271,10 @@ static void test_only_a_control_that_is_bad_excuses(void **state)
         is.control = rows[i].control;
         ctl_gate_init(&gate, &rule, (struct bl_mono){1000});
         ctl_gate_watch(&gate, (struct bl_mono){1000});
-        ctl_gate_take(&gate, &is, gate.due);
+        assert_true(ctl_gate_take(&gate, &is, gate.due, gate.due));
         assert_int_equal(gate.verdict, rows[i].verdict);
         is.answer = (struct ctl_gate_answer){CTL_GATE_NUMBER, 1};
-        ctl_gate_take(&gate, &is, gate.due);
+        assert_true(ctl_gate_take(&gate, &is, gate.due, gate.due));
         assert_int_equal(gate.verdict, CTL_GATE_GOOD); /* whatever the control says */
     }
 }
@@ -276,7 +298,7 @@ static void test_too_little_to_judge_by_is_no_verdict(void **state)
         is.minimum = rows[i].minimum;
         ctl_gate_init(&gate, &rule, (struct bl_mono){1000});
         ctl_gate_watch(&gate, (struct bl_mono){1000});
-        ctl_gate_take(&gate, &is, gate.due);
+        assert_true(ctl_gate_take(&gate, &is, gate.due, gate.due));
         assert_int_equal(gate.verdict, rows[i].verdict);
     }
 }
@@ -335,6 +357,7 @@ int main(void)
         cmocka_unit_test(test_the_baseline_is_the_median_and_is_needed),
         cmocka_unit_test(test_of_many_baselines_the_newest_tell),
         cmocka_unit_test(test_a_wave_that_ended_is_judged_by_what_comes_after),
+        cmocka_unit_test(test_what_was_asked_before_a_wave_ended_is_asked_again),
         cmocka_unit_test(test_a_wave_that_ends_forgets_no_bad_time),
         cmocka_unit_test(test_only_a_control_that_is_bad_excuses),
         cmocka_unit_test(test_too_little_to_judge_by_is_no_verdict),
