@@ -188,17 +188,30 @@ bool ctl_run_note_progress(struct ctl_run *run, uint32_t index,
 
 /* ---- loading ---- */
 
+int ctl_run_damaged(const char *what, struct bl_error *err)
+{
+    (void)bl_wrap(err, "store: %s is damaged", what);
+    if (err->code != -ENOMEM)
+        err->code = -EUCLEAN;
+
+    return err->code;
+}
+
 static int take_manifest(struct ctl_run *run, const struct ctl_store_rollout *row,
                          struct bl_error *err)
 {
+    int r;
+
     run->manifest_data = malloc(row->manifest.size_bytes + 1);
     if (run->manifest_data == NULL)
         return bl_fail(err, -ENOMEM, "no memory");
     memcpy(run->manifest_data, row->manifest.data, row->manifest.size_bytes);
     run->manifest_bytes = row->manifest.size_bytes;
 
-    return proto_manifest_decode(run->manifest_data, run->manifest_bytes, &run->arena,
-                                 &run->manifest, err);
+    r = proto_manifest_decode(run->manifest_data, run->manifest_bytes, &run->arena, &run->manifest,
+                              err);
+
+    return r < 0 ? ctl_run_damaged("the manifest of a rollout", err) : 0;
 }
 
 /* As the machine's, until it begins: then it takes them over. */
@@ -211,7 +224,7 @@ static int take_policy(struct ctl_run *run, const struct ctl_store_rollout *row,
     r = proto_policy_decode(row->policy.data, row->policy.size_bytes, &run->arena, &run->policy,
                             err);
     if (r < 0)
-        return bl_wrap(err, "store: a rollout is damaged");
+        return ctl_run_damaged("the policy of a rollout", err);
     ctl_pace_of(&run->policy, &pace);
     memcpy(run->rollout.waves, pace.waves, sizeof(pace.waves));
     run->rollout.wave_count = pace.wave_count;

@@ -83,6 +83,12 @@ struct ctl_run {
     uint64_t denied_kinds; /* bit k: the versions of that kind are */
 };
 
+/*
+ * What was stored was good: what can't be read any more is damage of the store, which no other start
+ * mends. Wraps `err` and makes it -EUCLEAN; -ENOMEM stays.
+ */
+int ctl_run_damaged(const char *what, struct bl_error *err);
+
 /* 1: *ret_run is from the heap; 0: there is no such rollout. Its hosts must be in the fleet. */
 int ctl_run_load(struct ctl_store *store, const struct ctl_fleet *fleet,
                  const uint8_t id[PROTO_ROLLOUT_ID_BYTES], struct ctl_run **ret_run,

@@ -37,7 +37,7 @@ int ctl_run_add_approval(struct ctl_run *run, const struct ctl_store_approval *s
     run->approvals = list;
     r = proto_approval_open(stored->file.data, stored->file.size_bytes, &approval, key, err);
     if (r < 0)
-        return bl_wrap(err, "store: an approval is damaged");
+        return ctl_run_damaged("an approval", err);
     kept = &list[run->approvals_count++];
     *kept = (struct ctl_run_approval){
         .about = approval.about,
