@@ -10,9 +10,12 @@
 enum {
     ROLLOUTS_DEFAULT = 20,
     ROLLOUTS_MAX = 1000,
-    SAMPLES_MAX = 4096, /* of one kind: more tell nothing new */
+    SAMPLES_MAX = 4096, /* of one kind, and jobs that are read: more tell nothing new */
     BOOT_BYTES = 64,
 };
+
+/* A step of a job that took longer says only that the host's clock is broken. */
+#define STEP_MS_MAX ((uint64_t)PROTO_DURATION_MS_MAX)
 
 struct samples {
     int64_t *list;
@@ -35,6 +38,7 @@ struct durations {
     struct samples steps[PROTO_STEP_LAST + 1], stage, change;
     struct job job;
     bool has_job;
+    uint32_t jobs_count;
     struct ctl_store *store;
 };
 
@@ -85,7 +89,8 @@ static int end_step(struct durations *durations, const struct proto_report *repo
     job->begin[report->step].is_open = false;
     if (report->result != PROTO_RESULT_OK ||
         strcmp(job->begin[report->step].boot_id, report->boot_id) != 0 ||
-        report->mono_ms < job->begin[report->step].mono_ms)
+        report->mono_ms < job->begin[report->step].mono_ms ||
+        report->mono_ms - job->begin[report->step].mono_ms > STEP_MS_MAX)
         return 0;
     ms = (int64_t)(report->mono_ms - job->begin[report->step].mono_ms);
     *(is_staging ? &job->stage_ms : &job->change_ms) += ms;
@@ -97,6 +102,7 @@ static int end_step(struct durations *durations, const struct proto_report *repo
     return add(&durations->steps[report->step], ms, err);
 }
 
+/* -ECANCELED, which is no failure: enough was read. */
 static int take_report(void *userdata, const struct ctl_store_report *stored, struct bl_error *err)
 {
     struct durations *durations = userdata;
@@ -108,6 +114,8 @@ static int take_report(void *userdata, const struct ctl_store_report *stored, st
         r = end_job(durations, err);
         if (r < 0)
             return r;
+        if (durations->jobs_count++ == SAMPLES_MAX)
+            return -ECANCELED;
         *job = (struct job){0};
         memcpy(job->host_id, stored->host_id, sizeof(job->host_id));
         durations->has_job = true;
@@ -161,13 +169,15 @@ void ctl_verb_durations(struct ctl_call *call)
     json_t *steps = json_object();
     struct bl_error err = {0};
     int64_t limit;
+    int r;
 
     if (!ctl_call_int(call, "limit", ROLLOUTS_DEFAULT, ROLLOUTS_MAX, &limit)) {
         json_decref(steps);
         return;
     }
-    if (ctl_store_each_rollout(call->engine->store, (uint32_t)limit, take_rollout, &durations,
-                               &err) < 0) {
+    r = ctl_store_each_rollout(call->engine->store, (uint32_t)limit, take_rollout, &durations,
+                               &err);
+    if (r < 0 && r != -ECANCELED) {
         json_decref(steps);
         ctl_reply_failure(call, &err);
         return;
