@@ -280,6 +280,8 @@ void ctl_rollout_step(struct ctl_rollout *rollout, const struct ctl_rollout_even
 /* Asserts what must hold between steps, host by host: for tests and after a replay. */
 void ctl_rollout_check(const struct ctl_rollout *rollout);
 
+/* Hosts may still start: there is something to hold up, or to let go. */
+bool ctl_rollout_is_going(const struct ctl_rollout *rollout);
 bool ctl_rollout_is_final(const struct ctl_rollout *rollout);
 /* A host is waited for, or to be told that it goes back when it is heard of: also after the end. */
 bool ctl_rollout_owes(const struct ctl_rollout *rollout);

@@ -6,9 +6,6 @@
 
 /* Inside controller/core only: what the parts of the rollout machine share. */
 
-/* It may still start hosts. */
-bool ctl_rollout_is_going(const struct ctl_rollout *rollout);
-
 /* The only way to another state. */
 void ctl_rollout_move(struct ctl_rollout *rollout, enum ctl_rollout_state to,
                       struct ctl_rollout_effects *effects);

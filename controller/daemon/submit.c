@@ -183,9 +183,14 @@ static bool read_manifest(struct ctl_call *call, struct submission *submission)
                          &submission->manifest_bytes))
         return false;
     if (proto_manifest_decode(submission->manifest_data, submission->manifest_bytes,
-                              &submission->arena, &submission->manifest, &err) >= 0)
+                              &submission->arena, &submission->manifest, &err) < 0)
+        ctl_refuse(call, "bad_manifest", "", "%s", err.text);
+    else if (strcmp(submission->plan_name, submission->manifest.plan) != 0)
+        ctl_refuse(call, "bad_manifest", "belay run",
+                   "the plan of the request is not '%s', whose manifest was signed",
+                   submission->manifest.plan);
+    else
         return true;
-    ctl_refuse(call, "bad_manifest", "", "%s", err.text);
 
     return false;
 }

@@ -117,6 +117,10 @@ static bool check_wave(struct ctl_call *call, const struct request *request)
     } else if (ctl_rollout_is_final(rollout)) {
         ctl_refuse(call, "final", "belay report", "the rollout has ended: %s",
                    ctl_rollout_state_name(rollout->state));
+    } else if (!ctl_rollout_is_going(rollout)) {
+        ctl_refuse(call, "not_going", "belay watch",
+                   "the rollout is %s: no wave would start in it any more",
+                   ctl_rollout_state_name(rollout->state));
     } else if (number - 1 < rollout->wave ||
                (number - 1 == rollout->wave && rollout->state != CTL_ROLLOUT_STAGING)) {
         ctl_refuse(call, "too_late", "belay status", "wave %" PRIu64 " has started already",

@@ -101,13 +101,6 @@ static void order(struct ctl_call *call, struct ctl_run *run, const char *verb,
     ctl_reply(call, ctl_view_status(call->engine, run));
 }
 
-/* Hosts may still start: there is something to hold up, or to let go. */
-static bool is_going(const struct ctl_rollout *rollout)
-{
-    return rollout->state == CTL_ROLLOUT_STAGING || rollout->state == CTL_ROLLOUT_RUNNING ||
-           rollout->state == CTL_ROLLOUT_SOAKING;
-}
-
 static void simple_order(struct ctl_call *call, const char *verb, enum ctl_rollout_event_type type)
 {
     const struct ctl_rollout_event event = {.type = type};
@@ -121,7 +114,7 @@ static void simple_order(struct ctl_call *call, const char *verb, enum ctl_rollo
                    ctl_rollout_state_name(run->rollout.state));
         return;
     }
-    if (type != CTL_ROLLOUT_ABORT && !is_going(&run->rollout)) {
+    if (type != CTL_ROLLOUT_ABORT && !ctl_rollout_is_going(&run->rollout)) {
         ctl_refuse(call, "not_going", "belay watch",
                    "the rollout is %s: no host would start in it any more",
                    ctl_rollout_state_name(run->rollout.state));

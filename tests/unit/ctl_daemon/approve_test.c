@@ -218,6 +218,21 @@ static void test_what_is_not_good_is_refused(void **state)
     assert_int_equal(count_audit("approve"), 0);
 }
 
+static void test_a_rollout_that_goes_back_takes_no_approval(void **state)
+{
+    struct submission_wish wish = world_two_waves(&world);
+
+    world_add_hosts(&world, 2);
+    wish.approvals = 1;
+    submit(wish);
+    json_decref(wait_code("approval_missing"));
+    world.hosts[0].answers_nothing = true;
+    json_decref(world_ask_verb(&world, "rollback"));
+    json_decref(world_wait_state(&world, "rolling_back"));
+    say(PROTO_APPROVAL_WAVE, 2, &world.carla, "not_going");
+    assert_int_equal(count_audit("approve"), 0);
+}
+
 static struct submission_wish both_at_once(bool rolls_back, int64_t answer_ms)
 {
     struct submission_wish wish = world_two_waves(&world);
@@ -303,6 +318,9 @@ static void test_what_was_signed_can_be_seen(void **state)
     const char *text;
 
     world_add_hosts(&world, 2);
+    answer = world_submission(&world, &wish); /* lists would show a name that nobody signed */
+    (void)json_object_set_new(answer, "plan_name", json_string("harmless"));
+    bring(answer, "bad_manifest");
     submit(wish);
     answer = world_ask_verb(&world, "manifest");
     text = json_word(answer, "policy");
@@ -323,6 +341,7 @@ int main(void)
         TEST(test_a_wave_waits_for_another_person),
         TEST(test_whose_rollout_it_is_does_not_follow_from_the_order_of_signatures),
         TEST(test_what_is_not_good_is_refused),
+        TEST(test_a_rollout_that_goes_back_takes_no_approval),
         TEST(test_nobody_answers_and_all_goes_back_in_time),
         TEST(test_an_operator_may_say_yes_and_only_a_commander_no),
         TEST(test_a_yes_takes_back_what_nobody_would_have),
