@@ -34,11 +34,6 @@ static bool is_witness(const struct ctl_run *run, uint32_t index)
             state == CTL_HOST_REVERT_FAILED);
 }
 
-static bool has_pin(const struct proto_kind *kind, uint32_t pin)
-{
-    return (kind->members.data[pin / 8] & (1U << (pin % 8))) != 0;
-}
-
 static int deny_kind(struct ctl_engine *engine, struct ctl_run *run, uint32_t index,
                      struct bl_error *err)
 {
@@ -61,7 +56,8 @@ static int deny_kind(struct ctl_engine *engine, struct ctl_run *run, uint32_t in
         const struct proto_pin *pin = &manifest->pins[i];
         int r;
 
-        if (!has_pin(&manifest->kinds[witness->kind], i) || pin->action == PROTO_ACTION_REMOVE)
+        if (!proto_kind_has(&manifest->kinds[witness->kind], i) ||
+            pin->action == PROTO_ACTION_REMOVE)
             continue;
         row.name = pin->name;
         row.version = pin->version;

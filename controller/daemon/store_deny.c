@@ -53,17 +53,20 @@ int ctl_store_lift(struct ctl_store *store, const char *name, const char *versio
 int ctl_store_each_denied(struct ctl_store *store, const char *name, const char *version,
                           ctl_store_denied_fn each, void *userdata, struct bl_error *err)
 {
-    CTL_AUTO_QUERY query =
-        ctl_query_init(store,
-                       "SELECT name, version, rollout, cause, at_ms, uid FROM denied WHERE"
-                       " lifted_ms=0 AND (?='' OR (name=? AND version=?))"
-                       " ORDER BY name, version, at_ms DESC",
-                       err);
+    /* Two statements: one for both would look at every row for each version. */
+    static const char all[] = "SELECT name, version, rollout, cause, at_ms, uid FROM denied"
+                              " WHERE lifted_ms=0 ORDER BY name, version, at_ms DESC";
+    static const char of_version[] =
+        "SELECT name, version, rollout, cause, at_ms, uid FROM denied"
+        " WHERE name=? AND version=? AND lifted_ms=0 ORDER BY at_ms DESC";
+    const bool is_of_version = name[0] != '\0';
+    CTL_AUTO_QUERY query = ctl_query_init(store, is_of_version ? of_version : all, err);
     int r;
 
-    ctl_query_bind_text(&query, name);
-    ctl_query_bind_text(&query, name);
-    ctl_query_bind_text(&query, version);
+    if (is_of_version) {
+        ctl_query_bind_text(&query, name);
+        ctl_query_bind_text(&query, version);
+    }
     while ((r = ctl_query_next(&query)) > 0) {
         const struct proto_bytes rollout = ctl_query_bytes(&query, 2);
         struct ctl_store_denied row = {
