@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <string.h>
 
 #include "common/text.h"
@@ -6,6 +7,10 @@
 #include "controller/daemon/verbs.h"
 
 /* freeze, unfreeze */
+
+enum {
+    DETAIL_BYTES = sizeof(((struct ctl_store_freeze *)0)->reason) + BL_WALL_TEXT_BYTES + 16,
+};
 
 #define UNTIL_MS_MAX (INT64_C(366) * 24 * 3600 * 1000)
 
@@ -17,6 +22,7 @@ static void reply(struct ctl_call *call)
 void ctl_verb_freeze(struct ctl_call *call)
 {
     struct ctl_store_freeze freeze = {.is_set = true, .since = bl_wall_now(), .uid = call->uid};
+    char detail[DETAIL_BYTES], until[BL_WALL_TEXT_BYTES] = "unfreeze";
     struct bl_error err = {0};
     int64_t for_ms = 0;
     const char *reason;
@@ -32,9 +38,13 @@ void ctl_verb_freeze(struct ctl_call *call)
     bl_text_copy(freeze.reason, sizeof(freeze.reason), reason);
     if (for_ms > 0)
         freeze.until.ms = freeze.since.ms + for_ms;
+    if (for_ms > 0)
+        bl_wall_to_text(freeze.until, until);
+    (void)snprintf(detail, sizeof(detail), "until %s%s%s", until, reason[0] != '\0' ? ": " : "",
+                   freeze.reason);
     if (ctl_freeze_set(call->engine, &freeze, &err) < 0)
         ctl_reply_failure(call, &err);
-    else if (ctl_call_audit(call, "freeze", "", reason))
+    else if (ctl_call_audit(call, "freeze", "", detail))
         reply(call);
 }
 

@@ -97,6 +97,37 @@ static void test_only_what_makes_sense_is_taken(void **state)
     json_decref(answer);
 }
 
+static void assert_audited(const char *detail)
+{
+    json_t *audit = world_ask_verb(&world, "audit");
+    const json_t *rows = json_object_get(audit, "rows");
+
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+
+        if (strcmp(json_word(row, "verb"), "freeze") == 0 &&
+            strcmp(json_word(row, "detail"), detail) == 0) {
+            json_decref(audit);
+            return;
+        }
+    }
+    fail_msg("no freeze '%s' is on record", detail);
+}
+
+static void test_the_audit_has_its_end(void **state)
+{
+    char detail[128];
+    json_t *answer;
+
+    json_decref(world_ask(&world, json_pack("{s:s, s:s}", "verb", "freeze", "reason", "audit")));
+    assert_audited("until unfreeze: audit");
+    answer = world_ask(&world, json_pack("{s:s, s:i}", "verb", "freeze", "for_ms", 60000));
+    (void)snprintf(detail, sizeof(detail), "until %s",
+                   json_word(json_object_get(answer, "freeze"), "until"));
+    json_decref(answer);
+    assert_audited(detail);
+}
+
 #define IN_A_WORLD(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -105,6 +136,7 @@ int main(void)
         IN_A_WORLD(test_nothing_starts_until_it_is_taken_back),
         IN_A_WORLD(test_it_ends_by_itself),
         IN_A_WORLD(test_only_what_makes_sense_is_taken),
+        IN_A_WORLD(test_the_audit_has_its_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
