@@ -9,7 +9,8 @@ struct hold {
 };
 
 static const struct hold holds[CTL_HOLD_COUNT] = {
-    {"paused", "a person paused it: nothing new starts, what runs goes on", "belay resume"},
+    {"paused", "paused, by a person or by the deny list: nothing new starts, what runs goes on",
+     "belay resume"},
     {"window", "outside of the windows of the plan, or too little is left of one for a whole job",
      "belay watch"},
     {"gate", "a gate does not tell whether it is good: look, then go on or take back",

@@ -10,7 +10,7 @@
 #include "controller/daemon/log.h"
 
 enum {
-    DETAIL_BYTES = 256,
+    DETAIL_BYTES = 2 * PROTO_NAME_BYTES_MAX + 32,
 };
 
 /* The rollout as a whole goes back, or stopped for hosts that did. One host alone proves too little. */
@@ -34,6 +34,65 @@ static bool is_witness(const struct ctl_run *run, uint32_t index)
             state == CTL_HOST_REVERT_FAILED);
 }
 
+/* ---- who is about to install it ---- */
+
+/* The pins are sorted by name: the first one that is not before it. */
+static uint32_t find_name(const struct proto_manifest *manifest, const char *name)
+{
+    uint32_t low = 0, high = manifest->pins_count;
+
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+
+        if (strcmp(manifest->pins[middle].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+
+    return low;
+}
+
+static bool installs(const struct proto_manifest *manifest, const char *name, const char *version)
+{
+    for (uint32_t i = find_name(manifest, name);
+         i < manifest->pins_count && strcmp(manifest->pins[i].name, name) == 0; i++) {
+        if (manifest->pins[i].action != PROTO_ACTION_REMOVE &&
+            strcmp(manifest->pins[i].version, version) == 0)
+            return true;
+    }
+
+    return false;
+}
+
+int ctl_deny_pause_others(struct ctl_engine *engine, const char *name, const char *version,
+                          struct bl_error *err)
+{
+    const struct ctl_rollout_event event = {.type = CTL_ROLLOUT_PAUSE};
+    char id[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)], detail[DETAIL_BYTES];
+
+    (void)snprintf(detail, sizeof(detail), "%s=%s is denied", name, version);
+    for (uint32_t i = 0; i < engine->run_count; i++) {
+        struct ctl_run *run = engine->runs[i];
+        int r;
+
+        if (!ctl_rollout_is_going(&run->rollout) || (run->rollout.holds & CTL_HOLD_PERSON) != 0 ||
+            !installs(&run->manifest, name, version))
+            continue;
+        bl_hex_encode(run->id, sizeof(run->id), id);
+        r = ctl_engine_step(engine, run, event, err);
+        if (r >= 0)
+            r = ctl_engine_audit(engine, -1, "pause", id, detail, err);
+        if (r < 0)
+            return r;
+        ctl_log(CTL_LOG_NOTICE, "rollout %s: paused: %s", id, detail);
+    }
+
+    return 0;
+}
+
+/* ---- what hosts took back ---- */
+
 static int deny_kind(struct ctl_engine *engine, struct ctl_run *run, uint32_t index,
                      struct bl_error *err)
 {
@@ -54,6 +113,7 @@ static int deny_kind(struct ctl_engine *engine, struct ctl_run *run, uint32_t in
     row.cause = cause;
     for (uint32_t i = 0; i < manifest->pins_count; i++) {
         const struct proto_pin *pin = &manifest->pins[i];
+        bool is_new;
         int r;
 
         if (!proto_kind_has(&manifest->kinds[witness->kind], i) ||
@@ -62,9 +122,12 @@ static int deny_kind(struct ctl_engine *engine, struct ctl_run *run, uint32_t in
         row.name = pin->name;
         row.version = pin->version;
         r = ctl_store_deny(engine->store, &row, /* again= */ false, err);
+        is_new = r > 0;
+        if (is_new)
+            r = ctl_deny_pause_others(engine, pin->name, pin->version, err);
         if (r < 0)
             return r;
-        if (r > 0 && count++ == 0)
+        if (is_new && count++ == 0)
             (void)snprintf(detail, sizeof(detail), "%s=%s", pin->name, pin->version);
     }
     run->denied_kinds |= UINT64_C(1) << witness->kind;

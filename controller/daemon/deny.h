@@ -14,6 +14,13 @@ int ctl_deny_note(struct ctl_engine *engine, struct ctl_run *run,
                   const struct ctl_rollout_event *event, struct bl_error *err) BL_CHECKED;
 
 /*
+ * This version was put on the list: pauses each rollout that may still start hosts and would install
+ * it. A person looks, and resumes or aborts it.
+ */
+int ctl_deny_pause_others(struct ctl_engine *engine, const char *name, const char *version,
+                          struct bl_error *err) BL_CHECKED;
+
+/*
  * 1: the list has a version that this manifest would install; *ret_text says which and why,
  * *ret_next the command that lifts it. 0: none.
  */

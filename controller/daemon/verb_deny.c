@@ -5,6 +5,7 @@
 
 #include "common/hex.h"
 #include "common/text.h"
+#include "controller/daemon/deny.h"
 #include "controller/daemon/verbs.h"
 #include "controller/daemon/view.h"
 
@@ -77,7 +78,8 @@ void ctl_verb_deny_add(struct ctl_call *call)
         return;
     }
     (void)snprintf(subject, sizeof(subject), "%s=%s", row.name, row.version);
-    if (ctl_store_deny(call->engine->store, &row, /* again= */ true, &err) < 0)
+    if (ctl_store_deny(call->engine->store, &row, /* again= */ true, &err) < 0 ||
+        ctl_deny_pause_others(call->engine, row.name, row.version, &err) < 0)
         ctl_reply_failure(call, &err);
     else if (ctl_call_audit(call, "deny.add", subject, row.cause))
         reply_list(call, -1);

@@ -177,6 +177,84 @@ static void test_people_deny_and_lift_by_hand(void **state)
     assert_submission(1, "", "");
 }
 
+static json_t *status_of(const char *id)
+{
+    return world_ask(&world, json_pack("{s:s, s:s}", "verb", "status", "rollout", id));
+}
+
+static void assert_paused(const char *id, bool is_paused)
+{
+    json_t *status = status_of(id);
+
+    assert_int_equal(json_is_true(json_object_get(status, "paused")), is_paused);
+    json_decref(status);
+}
+
+static void assert_pause_is_told(const char *id)
+{
+    json_t *audit = world_ask_verb(&world, "audit"), *row;
+    bool is_there = false;
+    size_t i;
+
+    json_array_foreach (json_object_get(audit, "rows"), i, row)
+        is_there = is_there || (strcmp(json_word(row, "verb"), "pause") == 0 &&
+                                strcmp(json_word(row, "subject"), id) == 0 &&
+                                strcmp(json_word(row, "detail"), "nginx=2 is denied") == 0 &&
+                                json_number(row, "uid") == -1);
+    assert_true(is_there);
+    json_decref(audit);
+}
+
+/* Two rollouts of the same version: what one takes back the other does not go on with. */
+static void test_other_rollouts_do_not_go_on_with_what_was_taken_back(void **state)
+{
+    struct submission_wish wish = world_two_waves(&world);
+    char other[17], id[17];
+    json_t *answer;
+
+    (void)world_add_host(&world, "web3");
+    (void)world_add_host(&world, "db1");
+    wish.number = 1;
+    wish.first_host = 2;
+    world.hosts[2].end = FAKE_SILENT;
+    world_submit(&world, &wish, other);
+    while (world.hosts[2].starts == 0)
+        world_turn(&world);
+    assert_paused(other, false);
+    world.hosts[0].end = FAKE_REVERTS;
+    wish.number = 2;
+    wish.first_host = 0;
+    world_submit(&world, &wish, id);
+    json_decref(world_wait_state(&world, "halted"));
+    assert_paused(other, true);
+    assert_pause_is_told(other);
+    assert_paused(id, false);
+    world_restart(&world);
+    assert_paused(other, true);
+    answer = world_ask(&world, json_pack("{s:s, s:s}", "verb", "resume", "rollout", other));
+    assert_true(json_is_true(json_object_get(answer, "ok"))); /* a person looked into it */
+    json_decref(answer);
+    assert_paused(other, false);
+}
+
+static void test_what_people_deny_pauses_who_would_install_it(void **state)
+{
+    const struct submission_wish wish = world_two_waves(&world);
+    static const char *const versions[] = {"3", "2"};
+    char id[17];
+
+    world.hosts[0].end = FAKE_SILENT;
+    world_submit(&world, &wish, id);
+    while (world.hosts[0].starts == 0)
+        world_turn(&world);
+    for (size_t i = 0; i < 2; i++) {
+        json_decref(world_ask(&world, json_pack("{s:s, s:s, s:s}", "verb", "deny.add", "package",
+                                                "nginx", "version", versions[i])));
+        assert_paused(id, strcmp(versions[i], "2") == 0);
+    }
+    assert_pause_is_told(id);
+}
+
 #define DENY_TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void)
@@ -188,6 +266,8 @@ int main(void)
         DENY_TEST(test_a_host_that_turned_back_before_its_package_run_denies_nothing),
         DENY_TEST(test_one_host_taken_back_proves_too_little),
         DENY_TEST(test_people_deny_and_lift_by_hand),
+        DENY_TEST(test_other_rollouts_do_not_go_on_with_what_was_taken_back),
+        DENY_TEST(test_what_people_deny_pauses_who_would_install_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -368,7 +368,7 @@ static void encode_policy(const struct submission_wish *wish, uint32_t waves_cou
         fail_msg("%s", err.text);
 }
 
-static bool go_in_turn(const struct world *world, uint32_t hosts_count,
+static bool go_in_turn(const struct fake_host *hosts, uint32_t hosts_count,
                        const uint8_t id[PROTO_ROLLOUT_ID_BYTES])
 {
     uint8_t former[PROTO_HASH_BYTES] = {0};
@@ -376,7 +376,7 @@ static bool go_in_turn(const struct world *world, uint32_t hosts_count,
     for (uint32_t i = 0; i < hosts_count; i++) {
         uint8_t order[PROTO_HASH_BYTES];
 
-        proto_place_order(world->hosts[i].public_key, id, order);
+        proto_place_order(hosts[i].public_key, id, order);
         if (memcmp(order, former, sizeof(order)) < 0)
             return false;
         memcpy(former, order, sizeof(order));
@@ -385,13 +385,13 @@ static bool go_in_turn(const struct world *world, uint32_t hosts_count,
 }
 
 /* An id with which the hosts go in the order of the world: tests tell them apart by it. */
-static void choose_id(const struct world *world, uint32_t hosts_count, uint8_t number,
+static void choose_id(const struct fake_host *hosts, uint32_t hosts_count, uint8_t number,
                       uint8_t ret_id[PROTO_ROLLOUT_ID_BYTES])
 {
     for (uint32_t salt = 0;; salt++) {
         memcpy(ret_id, (const uint8_t[]){0xab, 0xcd, number, 1}, 4);
         memcpy(ret_id + 4, &salt, sizeof(salt));
-        if (go_in_turn(world, hosts_count, ret_id))
+        if (go_in_turn(hosts, hosts_count, ret_id))
             return;
     }
 }
@@ -434,10 +434,11 @@ static void encode_manifest(const struct world *world, const struct submission_w
     uint32_t hosts_count;
 
     (void)count_waves(wish, &hosts_count);
-    choose_id(world, hosts_count, wish->number, manifest.rollout_id);
+    choose_id(world->hosts + wish->first_host, hosts_count, wish->number, manifest.rollout_id);
     manifest.targets_count = hosts_count;
     for (uint32_t i = 0; i < hosts_count; i++) {
-        memcpy(targets[i].host_id, world->hosts[i].public_key, PROTO_HOST_ID_BYTES);
+        memcpy(targets[i].host_id, world->hosts[wish->first_host + i].public_key,
+               PROTO_HOST_ID_BYTES);
         targets[i].kind = 0;
     }
     assert_int_equal(
@@ -477,7 +478,8 @@ json_t *world_submission(const struct world *world, const struct submission_wish
 {
     PROTO_AUTO_BUFFER manifest = {0}, policy = {0};
     json_t *hosts = json_array();
-    uint32_t hosts_count, waves_count = count_waves(wish, &hosts_count), host = 0;
+    uint32_t hosts_count, waves_count = count_waves(wish, &hosts_count);
+    uint32_t host = wish->first_host;
 
     encode_policy(wish, waves_count, &policy);
     encode_manifest(world, wish, &policy, &manifest);

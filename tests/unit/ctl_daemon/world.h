@@ -69,6 +69,7 @@ struct submission_wish {
     uint32_t risk;
     const struct person *signers[2];
     unsigned hosts_per_wave[4]; /* up to the first 0 */
+    unsigned first_host;        /* of the world; the others follow it */
     uint32_t failures_allowed;
     int64_t not_after_ms; /* 0: in an hour */
     uint8_t number;       /* of the rollout id */
