@@ -34,6 +34,7 @@ CORES = {
 PROGRAM = "tests/sim/world/belay_sim"
 SEEDS = os.environ.get("BELAY_MUTANT_SEEDS", "1..300")
 WORLD_SECONDS_MAX = 120  # of the processor: a world that hangs is broken, too; a busy machine is not
+CORE_SECONDS_MAX = 60
 CAUGHT_PERCENT_MIN = 95
 
 
@@ -63,8 +64,8 @@ def run_core(core, file=None, edits=()):
         program = str(pathlib.Path(folder, "sim"))
         subprocess.run([os.environ.get("CC", "cc"), "-std=c17", "-D_GNU_SOURCE", "-I.", "-O1", "-w", "-o",
                         program, *sources, *CORES[core], *COMMON], check=True)
-        done = subprocess.run([program], capture_output=True, check=False)
-        return None if done.returncode == 0 else last_line(done.stderr)
+        done = subprocess.run(["prlimit", f"--cpu={CORE_SECONDS_MAX}", program], capture_output=True, check=False)
+        return None if done.returncode == 0 else last_line(done.stderr) or "a core that never ends, or dies without a word"
 
 
 # ---- the whole world ----

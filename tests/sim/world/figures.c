@@ -141,14 +141,26 @@ void agent_watch_figures_save(const char *run_dir, const struct agent_watch_figu
     }
 }
 
+/* A sample in whose midst the agent died was never one: what its record says is what was seen. */
+static void see_as_saved(struct sim_figure *figure, const struct agent_figure_watch *saved,
+                         struct bl_mono now)
+{
+    if (!saved->was_bad || figure->was_bad)
+        return;
+    figure->was_bad = true;
+    figure->seen_ms = sim_now_ms() - (now.ms - saved->seen.ms);
+}
+
 bool agent_watch_figures_load(const char *run_dir, const char *job, struct bl_mono now,
                               struct agent_figure_watch *watches, uint32_t count)
 {
-    const struct sim_figure *figure = &sim_here()->figure;
+    struct sim_figure *figure = &sim_here()->figure;
 
     if (strcmp(figure->saved_job, job) != 0 || figure->saved_count != count)
         return false;
     memcpy(watches, figure->saved, count * sizeof(*watches));
+    for (uint32_t i = 0; i < count && strcmp(figure->job, job) == 0; i++)
+        see_as_saved(figure, &watches[i], now);
 
     return true;
 }
