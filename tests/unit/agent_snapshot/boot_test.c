@@ -25,6 +25,8 @@ static char dracut[96], lsinitrd[96], boot[96], modules[96];
 static const struct agent_snapshot_boot_places places = {
     .dracut = dracut, .lsinitrd = lsinitrd, .boot = boot, .modules = modules};
 
+static void put(const char *text, mode_t mode, const char *fmt, ...) BL_PRINTF(3, 4);
+
 static void put(const char *text, mode_t mode, const char *fmt, ...)
 {
     char path[256];
