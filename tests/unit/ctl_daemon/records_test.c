@@ -117,11 +117,13 @@ static void change_store(const char *sql)
 /* Each is named, and a start says so instead of being tried for ever. */
 static void test_every_damaged_rollout_is_found(void **state)
 {
+    static const char no_approval[] =
+        "INSERT INTO approvals (rollout, received_ms, uid, person, file)"
+        " SELECT id, 1, 0, 'anna', x'00' FROM rollouts WHERE number = 3";
     static const char *const damages[] = {
         "UPDATE rollouts SET manifest = x'00' WHERE number = 1",
         "UPDATE rollouts SET policy = x'00' WHERE number = 2",
-        "INSERT INTO approvals (rollout, received_ms, uid, person, file)"
-        " SELECT id, 1, 0, 'anna', x'00' FROM rollouts WHERE number = 3",
+        no_approval,
     };
     struct submission_wish wish = world_two_waves(&world);
     struct ctl_check_result result;
