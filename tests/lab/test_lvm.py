@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,11 @@ def snapshots(host: Host) -> list[str]:
     return sorted(listed.split())
 
 
+def settled(state: dict[str, Any]) -> dict[str, Any]:
+    """Without the daemon by which LVM itself watches snapshots: it starts with the first, and stays."""
+    return {**state, "active units": [unit for unit in state["active units"] if unit != "dm-event.service"]}
+
+
 def assert_no_trace(host: Host) -> None:
     """The snapshots go when their job is over, and nothing is left of the going back."""
     wait_for("the snapshots to be removed", lambda: not snapshots(host), 60)
@@ -69,6 +75,6 @@ def test_all_of_a_bad_change_goes_back_and_a_full_group_blocks(lvm_fleet: MakeFl
     assert [each["state"] for each in report["hosts"]] == ["reverted"], json.dumps(report, indent=1)
     assert "format 1" in host.read(f"{DATA}/data")
     assert not difference(before, whole(host))
-    assert not difference(state, host.state())
+    assert not difference(settled(state), settled(host.state()))
     assert host.http() == (200, "1.0")
     assert_no_trace(host)
