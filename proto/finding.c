@@ -55,7 +55,7 @@ static const struct proto_finding findings[] = {
      "a snapshot may run full, and there is no room for more"},
     {"ssh_silent", FUNCTIONAL, false, "sshd took logins before and begins none now"},
     {"tcp_closed", FUNCTIONAL, false, "an address of the plan takes no connection"},
-    {"unit_crashed", MINOR, false, "a service crashed once and runs again"},
+    {"unit_crashed", MINOR, false, "a service crashed and runs again"},
     {"unit_failed", FUNCTIONAL, false, "a unit failed that had not"},
     {"unit_idle", MINOR, false,
      "a service that runs only on demand, or that its socket starts, has ended"},

@@ -33,6 +33,15 @@ void agent_compare_ports(const struct agent_baseline *baseline, const struct age
                          const struct proto_manifest *manifest, struct agent_findings *findings);
 
 /*
+ * How often systemd restarted a service by itself since `before` (NULL: since it was started).
+ * A crash whose restart meets a `systemctl daemon-reload` is counted twice (seen with systemd 252),
+ * and packages reload: up to AGENT_COMPARE_RESTARTS_OF_A_CRASH are one crash for certain, and no more.
+ */
+#define AGENT_COMPARE_RESTARTS_OF_A_CRASH 2
+
+uint64_t agent_compare_restarts(const struct agent_unit *before, const struct agent_unit *now);
+
+/*
  * Services whose main process is gone while they count as active, and those that crashed and were
  * restarted by systemd since the baseline (not after the way back: they crashed before it, too).
  */

@@ -7,13 +7,13 @@
 
 /* ---- processes --------------------------------------------------------------------------- */
 
-/* systemd counts from 0 again when somebody starts the unit anew, as its own upgrade does. */
-static uint64_t crashes_of(const struct agent_unit *before, const struct agent_unit *unit)
+uint64_t agent_compare_restarts(const struct agent_unit *before, const struct agent_unit *now)
 {
-    if (unit->restarts >= before->restarts)
-        return unit->restarts - before->restarts;
+    /* systemd counts from 0 again when somebody starts the unit anew, as its own upgrade does. */
+    if (before != NULL && now->restarts >= before->restarts)
+        return now->restarts - before->restarts;
 
-    return unit->restarts;
+    return now->restarts;
 }
 
 void agent_compare_processes(const struct agent_baseline *baseline,
@@ -22,7 +22,7 @@ void agent_compare_processes(const struct agent_baseline *baseline,
     for (uint32_t i = 0; i < baseline->units_count; i++) {
         const struct agent_unit *before = &baseline->units[i];
         const struct agent_unit *unit = agent_baseline_find(now, before->name);
-        uint64_t crashes;
+        uint64_t restarts;
 
         if (unit == NULL || before->state != AGENT_UNIT_ACTIVE ||
             unit->state != AGENT_UNIT_ACTIVE || agent_compare_is_exempt(before->name, NULL))
@@ -31,11 +31,13 @@ void agent_compare_processes(const struct agent_baseline *baseline,
             agent_findings_found(findings, "process_gone", "%s is active without its main process",
                                  before->name);
         }
-        crashes = findings->restored ? 0 : crashes_of(before, unit);
-        if (crashes > 0) {
-            agent_findings_found(findings, crashes > 1 ? "unit_restarts" : "unit_crashed",
-                                 "%s crashed, and systemd restarted it %llu time(s)", before->name,
-                                 (unsigned long long)crashes);
+        restarts = findings->restored ? 0 : agent_compare_restarts(before, unit);
+        if (restarts > 0) {
+            bool again = restarts > AGENT_COMPARE_RESTARTS_OF_A_CRASH;
+
+            agent_findings_found(findings, again ? "unit_restarts" : "unit_crashed",
+                                 "%s crashed, and systemd counts %llu restart(s) of it",
+                                 before->name, (unsigned long long)restarts);
         }
     }
 }

@@ -13,15 +13,6 @@ struct sight {
     bool *doubted;
 };
 
-static uint64_t restarts_since(const struct agent_unit *before, const struct agent_unit *now)
-{
-    /* systemd counts from 0 again when somebody starts the unit anew. */
-    if (before != NULL && now->restarts >= before->restarts)
-        return now->restarts - before->restarts;
-
-    return now->restarts;
-}
-
 /* Up, or on its way: what is seen twice in a row is no passing state of a restart any more. */
 static void judge_presence(const struct sight *sight, bool was_doubted,
                            struct agent_findings *findings)
@@ -49,16 +40,16 @@ static void judge(const struct sight *sight, struct agent_findings *findings)
 {
     const struct agent_unit *before = sight->before, *now = sight->now;
     bool was_doubted = *sight->doubted;
-    uint64_t restarts = now != NULL ? restarts_since(before, now) : 0;
+    uint64_t restarts = now != NULL ? agent_compare_restarts(before, now) : 0;
 
     if (now != NULL && now->state == AGENT_UNIT_FAILED) {
         *sight->doubted = true;
         agent_findings_found(findings, "unit_failed", "%s failed", sight->name);
         return;
     }
-    if (restarts > 1) {
+    if (restarts > AGENT_COMPARE_RESTARTS_OF_A_CRASH) {
         agent_findings_found(findings, "unit_restarts",
-                             "%s crashed, and systemd restarted it %llu times", sight->name,
+                             "%s crashed, and systemd counts %llu restarts of it", sight->name,
                              (unsigned long long)restarts);
     }
     judge_presence(sight, was_doubted, findings);
