@@ -37,7 +37,10 @@ static const char *standing(const json_t *host)
     if (strcmp(ctl_json_text(host, "state"), "enrolled") != 0)
         return ctl_json_text(host, "state");
 
-    return ctl_json_bool(host, "connected") ? "connected" : "absent";
+    if (!ctl_json_bool(host, "connected"))
+        return "absent";
+
+    return json_is_object(json_object_get(host, "foreign_job")) ? "foreign job" : "connected";
 }
 
 static void print_list(const json_t *hosts)
@@ -142,6 +145,7 @@ static void print_host(const json_t *host)
         {"agent", "agent_version"}, {"first seen", "first_seen"}, {"last seen", "last_seen"},
     };
     const json_t *offset = json_object_get(host, "clock_offset_ms");
+    const json_t *foreign = json_object_get(host, "foreign_job");
     const json_t *rollout;
     char labels[512], os[128];
     size_t i;
@@ -158,6 +162,15 @@ static void print_host(const json_t *host)
         print_field(fields[i][0], ctl_json_text(host, fields[i][1]));
     if (json_is_integer(offset))
         (void)printf("%-13s %+lld ms\n", "clock", (long long)json_integer_value(offset));
+    if (json_is_object(foreign)) {
+        (void)printf("%-13s ", "foreign job");
+        ctl_out_put(stdout, ctl_json_text(foreign, "state"));
+        (void)fputs(", of rollout ", stdout);
+        ctl_out_put(stdout, ctl_json_text(foreign, "rollout"));
+        (void)fputs(", which this controller does not know: belay why ", stdout);
+        ctl_out_put(stdout, ctl_json_text(host, "name"));
+        (void)fputc('\n', stdout);
+    }
     print_figures(json_object_get(host, "figures"));
     json_array_foreach (json_object_get(host, "rollouts"), i, rollout) {
         (void)printf("%-13s ", i == 0 ? "rollouts" : "");

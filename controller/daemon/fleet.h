@@ -27,6 +27,16 @@ enum {
 
 struct ctl_ask;
 
+/*
+ * The newest job on a host when it is of no rollout that this store has it in: begun after the backup
+ * that was restored, or under another controller. As the host said it; kept in memory only.
+ */
+struct ctl_foreign_job {
+    bool is_there;
+    uint32_t state; /* enum proto_job_state; valid with `is_there`, as the id is */
+    uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES];
+};
+
 struct ctl_fleet_host {
     uint8_t id[PROTO_HOST_ID_BYTES];
     char id_text[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)];
@@ -54,6 +64,7 @@ struct ctl_fleet_host {
     uint64_t dropped_seq;         /* the last that came behind the gap: until it came again */
     uint64_t ack_seq;             /* of the reports of this turn, to be acknowledged; 0 = none */
     struct ctl_ask *asks;         /* PING and QUERY without an answer yet */
+    struct ctl_foreign_job foreign_job;
 };
 
 struct ctl_fleet {

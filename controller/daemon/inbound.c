@@ -9,6 +9,7 @@
 #include "common/random.h"
 #include "common/text.h"
 #include "controller/daemon/ask.h"
+#include "controller/daemon/foreign_job.h"
 #include "controller/daemon/host_life.h"
 #include "controller/daemon/log.h"
 
@@ -265,6 +266,8 @@ static int on_hello(struct ctl_engine *engine, struct ctl_fleet_host *host,
     if (r >= 0)
         r = load_its_rollout(engine, hello, err);
     if (r >= 0)
+        r = ctl_foreign_job_hello(engine, host, hello, err);
+    if (r >= 0)
         r = ctl_host_life_hello(engine, host, hello->last_seq, err);
     if (r < 0)
         return r;
@@ -314,8 +317,8 @@ static void tell_foreign_report(struct ctl_engine *engine, const struct ctl_flee
 
     bl_hex_encode(report->rollout_id, sizeof(report->rollout_id), rollout);
     (void)snprintf(what, sizeof(what),
-                   "host '%s' reports on rollout %s, which it is no part of: ignored", host->name,
-                   rollout);
+                   "host '%s' reports on rollout %s, which this store does not have it in: ignored",
+                   host->name, rollout);
     tell_refusal(engine, CTL_REFUSAL_FOREIGN_REPORT, what);
 }
 
@@ -392,8 +395,9 @@ static int on_report(struct ctl_engine *engine, struct ctl_fleet_host *host,
         return r;
     if (r > 0)
         index = ctl_run_index_of(run, host->id);
-    if (r > 0 && index == CTL_ROLLOUT_ALL)
+    if (index == CTL_ROLLOUT_ALL)
         tell_foreign_report(engine, host, report);
+    ctl_foreign_job_report(host, report, index != CTL_ROLLOUT_ALL);
     if (!is_worth_keeping(run, index, host))
         return queue_ack(engine, host, report->seq, err);
     stored.clock_offset_ms =

@@ -21,7 +21,7 @@ enum ctl_refusal_kind {
     CTL_REFUSAL_NOT_ENROLLED,   /* a known key that waits or was revoked, at the handshake */
     CTL_REFUSAL_LIVE,           /* the same, over a connection that it still has */
     CTL_REFUSAL_DAMAGED,        /* bytes of a host that are no message */
-    CTL_REFUSAL_FOREIGN_REPORT, /* a host reports on a rollout that it is no part of */
+    CTL_REFUSAL_FOREIGN_REPORT, /* a host reports on a rollout that it is not in */
     CTL_REFUSAL_KINDS,
 };
 

@@ -122,6 +122,10 @@ int ctl_store_load_rollout(struct ctl_store *store, const uint8_t id[PROTO_ROLLO
 int ctl_store_each_rollout_host(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
                                 ctl_store_rollout_host_fn each, void *userdata,
                                 struct bl_error *err) BL_CHECKED;
+/* 1: this host is one of that rollout; 0: it is not, or there is no such rollout. */
+int ctl_store_is_rollout_of_host(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
+                                 const uint8_t host_id[PROTO_HOST_ID_BYTES], struct bl_error *err)
+    BL_CHECKED;
 /* The rollouts that a host is or was in, newest first, at most `limit`. */
 int ctl_store_each_rollout_of_host(struct ctl_store *store,
                                    const uint8_t host_id[PROTO_HOST_ID_BYTES], uint32_t limit,

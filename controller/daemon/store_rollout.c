@@ -246,3 +246,15 @@ int ctl_store_each_rollout_host(struct ctl_store *store, const uint8_t id[PROTO_
 
     return r;
 }
+
+int ctl_store_is_rollout_of_host(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
+                                 const uint8_t host_id[PROTO_HOST_ID_BYTES], struct bl_error *err)
+{
+    CTL_AUTO_QUERY query =
+        ctl_query_init(store, "SELECT 1 FROM rollout_hosts WHERE rollout=? AND host=?", err);
+
+    ctl_query_bind_blob(&query, id, PROTO_ROLLOUT_ID_BYTES);
+    ctl_query_bind_blob(&query, host_id, PROTO_HOST_ID_BYTES);
+
+    return ctl_query_next(&query);
+}

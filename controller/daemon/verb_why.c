@@ -5,6 +5,7 @@
 #include "common/hex.h"
 #include "common/text.h"
 #include "controller/core/rule.h"
+#include "controller/daemon/foreign_job.h"
 #include "controller/daemon/verbs.h"
 #include "controller/daemon/view.h"
 
@@ -72,11 +73,11 @@ static int take_newest(void *userdata, const struct ctl_store_rollout *row, stru
     return 0;
 }
 
-/* What a host without a rollout is: there, away, waiting, held. */
+/* What a host without a rollout is: there, away, waiting, held, at a job of elsewhere. */
 static void why_idle_host(struct ctl_call *call, const struct ctl_fleet_host *host)
 {
-    const char *code = "idle", *reason = "connected, and in no rollout";
-    char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)], next[NEXT_BYTES] = "";
+    const char *code = "idle", *reason = "connected, and in no rollout", *helps;
+    char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)], next[NEXT_BYTES] = "", foreign[512];
 
     bl_hex_encode(host->id, sizeof(host->id), id);
     if (host->standing == CTL_STANDING_PENDING) {
@@ -97,6 +98,10 @@ static void why_idle_host(struct ctl_call *call, const struct ctl_fleet_host *ho
         code = "absent";
         reason = "it is not connected: is it up, and is belay-courier running there?";
         (void)snprintf(next, sizeof(next), "systemctl status belay-courier");
+    } else if (ctl_foreign_job_explain(host, foreign, sizeof(foreign), &helps)) {
+        code = "foreign_job";
+        reason = foreign;
+        (void)snprintf(next, sizeof(next), "%s", helps);
     }
     ctl_reply(call,
               json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:n, s:s, s:[]}", "kind", "host",
@@ -139,7 +144,7 @@ static void why_host(struct ctl_call *call, const struct ctl_fleet_host *host)
         ctl_reply_failure(call, &err);
         return;
     }
-    is_out = host->held || host->standing != CTL_STANDING_ENROLLED;
+    is_out = host->held || host->standing != CTL_STANDING_ENROLLED || host->foreign_job.is_there;
     if (r == 0 || (is_out && ctl_rollout_is_final(&run->rollout))) {
         why_idle_host(call, host);
         return;

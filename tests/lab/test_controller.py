@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from belaycli import CONTROLLER_UNIT, Exit, plan
 from harness.command import wait_for
@@ -17,10 +18,10 @@ CHECK = "/usr/sbin/belayd"
 BACKUP = "/root/belay.backup"
 
 
-def start_and_hold(lab: Fleet) -> str:
+def start_and_hold(lab: Fleet, **times: Any) -> str:
     """A rollout whose host is in the middle of its package run, and stays there."""
     lab.repository.publish("1.0", "demo=2.7")
-    rollout = lab.belay.start(plan("demo=2.7", waves=["100%"]))
+    rollout = lab.belay.start(plan("demo=2.7", waves=["100%"], **times))
     wait_for("the postinst", lambda: lab["h1"].path(DEMO_WAITS).exists(), 90)
     return rollout
 
@@ -76,6 +77,34 @@ def test_what_happened_after_the_backup_is_never_shown_as_good(fleet: MakeFleet)
     lab.belay("rollback", rollout)
     assert lab.belay.wait(rollout) == Exit.ROLLED_BACK, lab.belay.report(rollout)["hosts"]
     assert host.dpkg("demo") == "ii 1.0"
+
+
+def test_a_rollout_that_the_backup_does_not_know_is_told(fleet: MakeFleet) -> None:
+    """Nobody confirms what its host does: it goes back by itself, is shown all the while, and then takes new work."""
+    lab = fleet(hosts=1)
+    ctl, host = lab.ctl, lab["h1"]
+    lab.belay("backup", BACKUP)
+    rollout = start_and_hold(lab, confirm_within="10s")
+    ctl.run("systemctl", "stop", CONTROLLER_UNIT)
+    lab.belay("restore", BACKUP, "--replace")
+    ctl.run("systemctl", "start", CONTROLLER_UNIT)
+    lab.belay.wait_connected([host])
+
+    def why() -> dict[str, Any]:
+        told: dict[str, Any] = lab.belay.json("why", "h1")
+        return told
+
+    assert lab.belay.json("status")["rollouts"] == []
+    assert "foreign job" in lab.belay("hosts", "list").out
+    assert rollout in lab.belay("hosts", "show", "h1").out
+    told = why()
+    assert (told["code"], "goes back by itself" in told["reason"]) == ("foreign_job", True), told
+    host.path(DEMO_GO).write_text("")
+    wait_for("the host to go back", lambda: "is reverted, of rollout" in why()["reason"], 120)
+    assert host.dpkg("demo") == "ii 1.0"
+    assert lab.belay.roll_out(plan("demo=2.7", waves=["100%"]))[0] == Exit.DONE
+    assert why()["code"] != "foreign_job"
+    assert host.dpkg("demo") == "ii 2.7"
 
 
 def test_a_damaged_store_is_refused_with_its_remedy(fleet: MakeFleet) -> None:

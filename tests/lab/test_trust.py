@@ -143,7 +143,7 @@ def test_nobody_speaks_for_another_host(fleet: MakeFleet) -> None:
             assert lab.belay.host_states(rollout) == {"h1": "running"}
             door.close()
             wait_for("mallory to be gone", lambda: not shown(lab, mallory.key)["connected"])
-    told = f"host 'mallory' reports on rollout {rollout}, which it is no part of"
+    told = f"host 'mallory' reports on rollout {rollout}, which this store does not have it in"
     wait_for("the lies to be told", lambda: told in controller_log(lab))
     assert shown(lab, "h1")["boot_id"] == before["boot_id"]
     assert shown(lab, mallory.key)["boot_id"] == peer.BOOT_ID
