@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -42,6 +43,34 @@ struct bl_wall bl_wall_now(void)
 struct bl_wall bl_wall_of_monotonic(int64_t mono_ms)
 {
     return (struct bl_wall){.ms = mono_ms + read_ms(CLOCK_REALTIME) - read_ms(CLOCK_MONOTONIC)};
+}
+
+void bl_duration_to_text(int64_t duration_ms, char *ret_text, size_t text_bytes)
+{
+    static const struct {
+        char letter;
+        int64_t ms;
+    } units[] = {{'d', 86400000}, {'h', 3600000}, {'m', 60000}, {'s', 1000}};
+    int64_t left_ms = duration_ms;
+    size_t used = 0;
+
+    BL_ASSERT(text_bytes >= 48);
+    ret_text[0] = '\0';
+    if (duration_ms < 1000) {
+        (void)snprintf(ret_text, text_bytes, duration_ms == 0 ? "0s" : "%" PRId64 "ms",
+                       duration_ms);
+        return;
+    }
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        int64_t n = left_ms / units[i].ms;
+
+        if (n == 0)
+            continue;
+        left_ms -= n * units[i].ms;
+        (void)snprintf(ret_text + used, text_bytes - used, "%s%" PRId64 "%c", used > 0 ? " " : "",
+                       n, units[i].letter);
+        used = strlen(ret_text);
+    }
 }
 
 void bl_wall_to_text(struct bl_wall wall, char ret_text[BL_WALL_TEXT_BYTES])

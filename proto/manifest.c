@@ -142,7 +142,6 @@ const struct proto_schema proto_manifest_schema =
 
 static const char *const revert_class_names[] = {"?", "packages", "filesystem", "machine"};
 static const char *const package_set_names[] = {"?", "named", "security", "all"};
-static const char *const sessions_names[] = {"?", "keep", "warn", "end"};
 static const char *const transport_names[] = {"?", "tcp", "udp"};
 
 const char *proto_revert_class_name(uint32_t revert_class)
@@ -153,11 +152,6 @@ const char *proto_revert_class_name(uint32_t revert_class)
 const char *proto_package_set_name(uint32_t package_set)
 {
     return package_set_names[package_set <= PROTO_SET_ALL ? package_set : 0];
-}
-
-const char *proto_sessions_name(uint32_t sessions)
-{
-    return sessions_names[sessions <= PROTO_SESSIONS_END ? sessions : 0];
 }
 
 const char *proto_transport_name(uint32_t transport)

@@ -3,10 +3,17 @@
 
 #include <stddef.h>
 
+#include "proto/manifest.h"
+
 /* One table a set of words, by value. A hole or a value beyond the table is "?". */
 #define NAME_OF(table, value) \
     ((value) < sizeof(table) / sizeof((table)[0]) && (table)[value] != NULL ? (table)[value] : "?")
 
+static const char *const sessions_names[] = {
+    [PROTO_SESSIONS_KEEP] = "keep",
+    [PROTO_SESSIONS_WARN] = "warn",
+    [PROTO_SESSIONS_END] = "end",
+};
 static const char *const risk_names[] = {
     [PROTO_RISK_LOW] = "low",
     [PROTO_RISK_MEDIUM] = "medium",
@@ -92,6 +99,11 @@ const char *proto_result_name(uint32_t result)
 const char *proto_risk_name(uint32_t risk)
 {
     return NAME_OF(risk_names, risk);
+}
+
+const char *proto_sessions_name(uint32_t sessions)
+{
+    return NAME_OF(sessions_names, sessions);
 }
 
 const char *proto_action_name(uint32_t action)

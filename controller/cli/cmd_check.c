@@ -6,6 +6,7 @@
 #include "controller/cli/plan_file.h"
 #include "controller/cli/preview.h"
 #include "controller/cli/say.h"
+#include "controller/cli/weaker_view.h"
 #include "controller/outside/json.h"
 #include "controller/outside/out.h"
 #include "proto/finding.h"
@@ -103,6 +104,7 @@ static void print_good(const char *path, const struct ctl_plan *plan)
     print_rounding(plan);
     print_excluded(plan);
     print_lightly_taken(plan);
+    (void)ctl_weaker_print(path, plan, 0, stdout);
 }
 
 static json_t *list_lightly_taken(const struct ctl_plan *plan)
@@ -131,6 +133,7 @@ static void out_json(const struct ctl_plan_file *file, bool good, const struct b
 
     if (good) {
         (void)json_object_set_new(answer, "taken_lightly", list_lightly_taken(file->plan));
+        (void)json_object_set_new(answer, "weaker", ctl_weaker_to_json(file->plan, 0));
     }
 
     for (uint32_t i = 0; i < file->problems->count; i++) {

@@ -116,9 +116,19 @@ static int prepare(const struct ctl_plan_file *file, const struct ctl_preview *p
     return *ret_request == NULL ? bl_fail(err, -ENOMEM, "out of memory for the rollout") : 0;
 }
 
+/* Known before anybody types a passphrase: belayd would refuse it. Keys may be one person's. */
+static bool needs_second(const struct ctl_plan *plan, const struct ctl_preview *preview,
+                         const struct ctl_run_wishes *wishes)
+{
+    struct ctl_plan_weaker weaker[PROTO_WEAKER_MAX];
+
+    return wishes->request == NULL && wishes->keys.count < PROTO_RISK_SIGNERS &&
+           ctl_plan_weaker(plan, preview->target_count, weaker) > 0;
+}
+
 /* 0: go on. Otherwise the command ends: *ret_exit tells how. */
-static int decide(const struct ctl_preview *preview, const struct ctl_run_wishes *wishes,
-                  int *ret_exit)
+static int decide(const struct ctl_plan *plan, const struct ctl_preview *preview,
+                  const struct ctl_run_wishes *wishes, int *ret_exit)
 {
     enum answer answer;
 
@@ -131,6 +141,11 @@ static int decide(const struct ctl_preview *preview, const struct ctl_run_wishes
     if (preview->target_count == 0) {
         *ret_exit = preview->blocker_count > 0 ? CTL_CLI_ERROR : CTL_CLI_DONE;
         ctl_cli_say_next("nothing was started: no host has anything to change");
+        return -ECANCELED;
+    }
+    if (needs_second(plan, preview, wishes)) {
+        ctl_cli_say_next("nothing was started: it is weaker than its risk grade, and one person "
+                         "can't sign that alone; what is weaker, and what to type, is told above");
         return -ECANCELED;
     }
     answer = wishes->yes ? ANSWER_YES : ask_person(preview);
@@ -272,7 +287,7 @@ int ctl_run_plan(struct ctl_cli_globals *globals, const struct ctl_plan_file *fi
     ctl_preview_print(file->plan, &preview, globals->colour && isatty(STDERR_FILENO) == 1, stderr);
     if (digest != NULL && !is_as_previewed(file, &preview, digest, wishes->as_previewed))
         return CTL_CLI_ERROR;
-    if (decide(&preview, wishes, &exit_code) < 0)
+    if (decide(file->plan, &preview, wishes, &exit_code) < 0)
         return exit_code;
 
     return start(globals, file, &preview, wishes);

@@ -5,6 +5,7 @@
 #include "common/hex.h"
 #include "controller/cli/policy_build.h"
 #include "controller/cli/preview.h"
+#include "controller/cli/weaker_view.h"
 #include "controller/outside/out.h"
 #include "proto/manifest.h"
 #include "proto/words.h"
@@ -269,6 +270,8 @@ void ctl_preview_print(const struct ctl_plan *plan, const struct ctl_preview *pr
         print_names(preview, to, is_current, 0);
     }
     print_blockers(preview, to);
+    if (preview->target_count > 0)
+        (void)ctl_weaker_print("plan", plan, preview->target_count, to);
     print_notes(plan, preview, to);
     print_totals(preview, to);
 }
@@ -352,6 +355,9 @@ json_t *ctl_preview_to_json(const struct ctl_plan *plan, const struct ctl_previe
     ctl_limits_of(plan, preview, &limits);
     (void)json_object_set_new(document, "valid_ms", json_integer((json_int_t)limits.valid_ms));
     (void)json_object_set_new(document, "excludes_nobody", json_boolean(preview->excludes_nobody));
+    (void)json_object_set_new(
+        document, "weaker",
+        preview->target_count > 0 ? ctl_weaker_to_json(plan, preview->target_count) : json_array());
     (void)json_object_set_new(document, "windows", ctl_windows_to_json(plan));
     (void)json_object_set_new(document, "budget",
                               json_integer(ctl_plan_budget(plan, preview->target_count)));

@@ -203,6 +203,7 @@ void ctl_signed_doc_print(const struct ctl_signed_doc *doc, FILE *to)
     for (uint32_t i = 0; i < doc->policy.waves_count; i++)
         (void)fprintf(to, "%s%" PRIu64, i == 0 ? " " : ", ", doc->policy.waves[i].hosts_count);
     (void)fputc('\n', to);
+    ctl_signed_doc_put_weaker(doc, to);
     ctl_signed_doc_put_pins(&doc->manifest, to);
     ctl_signed_doc_put_manifest(&doc->manifest, to);
     ctl_signed_doc_put_waves(doc, to);

@@ -9,6 +9,7 @@
 #include "controller/outside/out.h"
 #include "controller/plan/plan.h"
 #include "controller/plan/value.h"
+#include "proto/risk.h"
 
 enum {
     TEXT_BYTES = 160,
@@ -181,6 +182,26 @@ static void put_gates(const struct proto_policy *policy, FILE *to)
         if (gate->for_ms > 0)
             put_ms(to, ", for ", gate->for_ms);
         (void)fputc('\n', to);
+    }
+}
+
+void ctl_signed_doc_put_weaker(const struct ctl_signed_doc *doc, FILE *to)
+{
+    struct proto_weaker list[PROTO_WEAKER_MAX];
+    const uint32_t count = proto_risk_weaker(&doc->manifest, &doc->policy, list);
+
+    for (uint32_t i = 0; i < count; i++) {
+        char text[PROTO_WEAKER_LINE_BYTES];
+
+        proto_weaker_to_text(&list[i], doc->manifest.risk, text);
+        begin(to, i == 0 ? "WEAKER" : "");
+        put(to, "", text);
+        (void)fputc('\n', to);
+    }
+    if (count > 0) {
+        begin(to, "");
+        (void)fprintf(to, "%d different people must sign what is weaker than its grade\n",
+                      PROTO_RISK_SIGNERS);
     }
 }
 

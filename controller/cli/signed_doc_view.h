@@ -13,6 +13,8 @@
 void ctl_signed_doc_put_waves(const struct ctl_signed_doc *doc, FILE *to);
 /* Every pin, those that take something away first. */
 void ctl_signed_doc_put_pins(const struct proto_manifest *manifest, FILE *to);
+/* What is weaker than the risk grade, which the second signature is for. */
+void ctl_signed_doc_put_weaker(const struct ctl_signed_doc *doc, FILE *to);
 /* How it goes over its hosts. */
 void ctl_signed_doc_put_policy(const struct proto_policy *policy, FILE *to);
 /* What a host may do and must check. */

@@ -2,6 +2,7 @@
 #include "controller/daemon/submit.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 #include "controller/daemon/origin.h"
 #include "controller/daemon/pace.h"
 #include "proto/place.h"
+#include "proto/risk.h"
 
 enum {
     PLAN_TEXT_BYTES_MAX = 1024 * 1024,
@@ -260,6 +262,31 @@ static bool check_quorum(struct ctl_call *call, const struct submission *submiss
     return false;
 }
 
+/*
+ * Read from what was signed, and from nothing that was said beside it: the risk grade is what people
+ * agreed upon before, and one person alone does not go below it.
+ */
+static bool check_weaker(struct ctl_call *call, const struct submission *submission)
+{
+    const struct ctl_trust *trust = &call->engine->trust;
+    struct proto_weaker list[PROTO_WEAKER_MAX];
+    const uint32_t count = proto_risk_weaker(&submission->manifest, &submission->policy, list);
+    char first[PROTO_WEAKER_LINE_BYTES], more[32] = "";
+    uint32_t people = 0;
+
+    for (uint32_t i = 0; i < submission->signatures_count; i++)
+        people += signed_before(trust, submission, i) ? 0 : 1;
+    if (count == 0 || people >= PROTO_RISK_SIGNERS)
+        return true;
+    proto_weaker_to_text(&list[0], submission->manifest.risk, first);
+    if (count > 1)
+        (void)snprintf(more, sizeof(more), ", and %u more", count - 1);
+    ctl_refuse(call, "weaker_than_risk", "belay run PLAN --request FILE",
+               "weaker than its risk grade, and only one person signed: %s%s", first, more);
+
+    return false;
+}
+
 /* People signed the policy's hash: nobody on the way can have made the rollout any bolder. */
 static bool check_policy(struct ctl_call *call, const struct submission *submission)
 {
@@ -382,8 +409,9 @@ static bool check(struct ctl_call *call, struct submission *submission)
 
     return check_signatures(call, submission) && check_quorum(call, submission) &&
            check_policy(call, submission) && check_requester(call, submission) &&
-           check_plan(call, submission) && check_targets(call, submission) &&
-           check_places(call, submission) && check_denied(call, submission);
+           check_weaker(call, submission) && check_plan(call, submission) &&
+           check_targets(call, submission) && check_places(call, submission) &&
+           check_denied(call, submission);
 }
 
 /* ---- storing and beginning ---- */

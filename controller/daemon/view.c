@@ -348,6 +348,7 @@ json_t *ctl_view_status(const struct ctl_engine *engine, const struct ctl_run *r
                             json_string(limits->first_alone ? "alone" : "together")) < 0 ||
         json_object_set_new(view, "blast", ctl_view_blast(engine, run)) < 0 ||
         json_object_set_new(view, "leases", ctl_view_lease_counts(run)) < 0 ||
+        json_object_set_new(view, "weaker", ctl_view_weaker(run)) < 0 ||
         json_object_set_new(view, "alarm", ctl_view_alarm(run)) < 0 ||
         json_object_set_new(view, "approvals", ctl_view_approvals(run)) < 0 ||
         json_object_set_new(view, "promises", ctl_view_promises(run)) < 0 ||

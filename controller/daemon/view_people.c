@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "controller/daemon/view.h"
+#include "proto/risk.h"
 
 static const char *otherwise_name(uint32_t otherwise)
 {
@@ -38,6 +39,20 @@ json_t *ctl_view_alarm(const struct ctl_run *run)
                      "open", alarm->is_open, "since", ctl_view_wall(alarm->since), "deadline",
                      ctl_view_wall(alarm->until), "otherwise",
                      otherwise_name(run->policy.otherwise), "answer", answer_name(alarm->answer));
+}
+
+json_t *ctl_view_weaker(const struct ctl_run *run)
+{
+    struct proto_weaker found[PROTO_WEAKER_MAX];
+    const uint32_t count = proto_risk_weaker(&run->manifest, &run->policy, found);
+    json_t *list = json_array();
+
+    for (uint32_t i = 0; i < count; i++)
+        (void)json_array_append_new(list,
+                                    json_pack("{s:s, s:s, s:s}", "field", found[i].field, "value",
+                                              found[i].value, "grade", found[i].grade));
+
+    return list;
 }
 
 json_t *ctl_view_approvals(const struct ctl_run *run)

@@ -9,6 +9,8 @@
 
 /* Parts of the status document; docs/control.md describes them. New references. */
 json_t *ctl_view_alarm(const struct ctl_run *run); /* null when nothing ever failed severely */
+/* What is weaker than the risk grade, and was signed by two people for that. */
+json_t *ctl_view_weaker(const struct ctl_run *run);
 json_t *ctl_view_approvals(const struct ctl_run *run);
 json_t *ctl_view_promises(const struct ctl_run *run);
 

@@ -77,7 +77,7 @@ int ctl_plan_check_package(const char *name, const char *version, struct bl_erro
 }
 
 /* Follows "a.b.c" down the tree as far as it goes. */
-static const struct bl_yaml_node *find_node(const struct ctl_plan *plan, const char *path)
+const struct bl_yaml_node *ctl_plan_find_node(const struct ctl_plan *plan, const char *path)
 {
     const struct bl_yaml_node *node = plan->yaml->root;
     const char *at = path;
@@ -102,7 +102,7 @@ static const struct bl_yaml_node *find_node(const struct ctl_plan *plan, const c
 static BL_PRINTF(4, 5) void problem(const struct ctl_plan *plan, struct ctl_plan_problems *problems,
                                     const char *path, const char *fmt, ...)
 {
-    const struct bl_yaml_node *node = find_node(plan, path);
+    const struct bl_yaml_node *node = ctl_plan_find_node(plan, path);
     struct ctl_plan_problem record = {.line = node->key != NULL ? node->key_line : node->line};
     va_list args;
 
@@ -159,10 +159,13 @@ static void check_excluded(const struct ctl_plan *plan, struct ctl_plan_problems
 /* A time that is longer than the watch could never be reached. */
 static void check_figures(const struct ctl_plan *plan, struct ctl_plan_problems *problems)
 {
-    int64_t watch_ms = is_given(plan, CTL_PLAN_GIVEN_WATCH) ? plan->watch_ms
-                                                            : ctl_plan_default_watch_ms(plan->risk);
+    int64_t watch_ms;
 
-    for (uint32_t i = 0; plan->risk != 0 && i < plan->verify.figures_count; i++) {
+    if (plan->risk == 0)
+        return;
+    watch_ms = is_given(plan, CTL_PLAN_GIVEN_WATCH) ? plan->watch_ms
+                                                    : ctl_plan_default_watch_ms(plan->risk);
+    for (uint32_t i = 0; i < plan->verify.figures_count; i++) {
         const struct proto_figure_rule *rule = &plan->verify.figures[i];
 
         if ((int64_t)rule->for_ms >= watch_ms) {

@@ -10,6 +10,9 @@ void ctl_plan_add_problem(struct ctl_plan_problems *problems,
 
 struct bl_yaml_node;
 
+/* The node of a field such as "verify.units", or the nearest one around it. */
+const struct bl_yaml_node *ctl_plan_find_node(const struct ctl_plan *plan, const char *path);
+
 /* Takes a text that must be an expression of controller/select. -ENOMEM, else 0. */
 int ctl_plan_read_expression(const struct bl_yaml_node *node, const char **ret_text,
                              struct ctl_plan_problems *problems) BL_CHECKED;

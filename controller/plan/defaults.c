@@ -5,6 +5,7 @@
 #include "common/yaml.h"
 #include "controller/plan/schema.h"
 #include "proto/policy.h"
+#include "proto/risk.h"
 #include "proto/trust.h"
 
 /*
@@ -17,61 +18,11 @@ enum {
     MINUTE = 60 * SECOND,
     HOUR = 60 * MINUTE,
     DAY = 24 * HOUR,
-    WAVES_MAX = 4,
 };
 
-struct by_risk {
-    const char *because;
-    struct ctl_plan_share waves[WAVES_MAX];
-    uint32_t waves_count;
-    int64_t soak_ms, watch_ms;
-    uint32_t sessions;
-    uint32_t first; /* one host more to wait for, which is little where the rest is long */
-    uint32_t approvals, otherwise;
-    int64_t answer_within_ms;
-};
-
-#define PERCENT(n)                           \
-    {                                        \
-        .is_percent = true, .value = (n)*100 \
-    }
-#define REST            \
-    {                   \
-        .is_rest = true \
-    }
-
-static const struct by_risk risks[] = {
-    [PROTO_RISK_LOW] = {"risk: low",
-                        {PERCENT(10), REST},
-                        2,
-                        5 * MINUTE,
-                        5 * MINUTE,
-                        PROTO_SESSIONS_KEEP,
-                        CTL_PLAN_FIRST_TOGETHER,
-                        0,
-                        PROTO_OTHERWISE_ROLLBACK,
-                        0},
-    [PROTO_RISK_MEDIUM] = {"risk: medium",
-                           {PERCENT(10), PERCENT(30), REST},
-                           3,
-                           30 * MINUTE,
-                           10 * MINUTE,
-                           PROTO_SESSIONS_WARN,
-                           CTL_PLAN_FIRST_ALONE,
-                           0,
-                           PROTO_OTHERWISE_STOP,
-                           3 * MINUTE},
-    [PROTO_RISK_HIGH] = {"risk: high",
-                         {PERCENT(1), PERCENT(10), PERCENT(30), REST},
-                         4,
-                         HOUR,
-                         10 * MINUTE,
-                         PROTO_SESSIONS_WARN,
-                         CTL_PLAN_FIRST_ALONE,
-                         1,
-                         PROTO_OTHERWISE_ROLLBACK,
-                         3 * MINUTE},
-};
+static const char *const from_risk[] = {[PROTO_RISK_LOW] = "from risk low",
+                                        [PROTO_RISK_MEDIUM] = "from risk medium",
+                                        [PROTO_RISK_HIGH] = "from risk high"};
 
 static const char *const default_units[] = {"cron.service", "crond.service", "anacron.service",
                                             "atd.service"};
@@ -79,6 +30,11 @@ static const char *const default_timers[] = {"*backup*", "apt-daily*", "dnf-auto
                                              "unattended-upgrades*"};
 static const char *const default_backups[] = {"*backup*"};
 static const char *const default_groups[] = {"belay-rescue"};
+
+static const char *because(const struct ctl_plan *plan)
+{
+    return from_risk[plan->risk];
+}
 
 static void note(struct ctl_plan *plan, const char *field, const char *value, const char *because)
 {
@@ -138,27 +94,31 @@ static void fill_texts(struct ctl_plan *plan, uint32_t given, struct ctl_plan_te
         .items = (list), .count = (uint32_t)(sizeof(list) / sizeof((list)[0])) \
     }
 
-static void fill_waves(struct ctl_plan *plan, const struct by_risk *risk)
+static void fill_waves(struct ctl_plan *plan, const struct proto_risk_grade *grade)
 {
     char text[128] = "";
     size_t used = 0;
 
     if (!is_missing(plan, CTL_PLAN_GIVEN_WAVES))
         return;
-    memcpy(plan->waves, risk->waves, sizeof(risk->waves));
-    plan->waves_count = risk->waves_count;
+    plan->waves_count = grade->waves_count;
     for (uint32_t i = 0; i < plan->waves_count; i++) {
+        bool is_rest = i + 1 == plan->waves_count;
         char share[32];
 
+        plan->waves[i] = (struct ctl_plan_share){
+            .is_rest = is_rest,
+            .is_percent = !is_rest,
+            .value = is_rest ? 0 : grade->waves_percent[i] * (CTL_PLAN_SHARE_ALL / 100)};
         ctl_plan_format_share(&plan->waves[i], share, sizeof(share));
         (void)snprintf(text + used, sizeof(text) - used, "%s%s", i > 0 ? ", " : "", share);
         used = strlen(text);
     }
-    note(plan, "waves", text, risk->because);
+    note(plan, "waves", text, because(plan));
 }
 
 /* R16: what is not essential is paused; R18: nobody logs in but through the emergency way. */
-static void fill_isolation(struct ctl_plan *plan, const struct by_risk *risk)
+static void fill_isolation(struct ctl_plan *plan, const struct proto_risk_grade *grade)
 {
     fill_texts(plan, CTL_PLAN_GIVEN_QUIESCE_UNITS, &plan->quiesce.units, "quiesce.units",
                PROGRAM_TEXTS(default_units));
@@ -173,10 +133,10 @@ static void fill_isolation(struct ctl_plan *plan, const struct by_risk *risk)
         note(plan, "ssh_lock", "yes", "always");
     }
     if (is_missing(plan, CTL_PLAN_GIVEN_SESSIONS)) {
-        plan->ssh.sessions = risk->sessions;
+        plan->ssh.sessions = grade->sessions;
         if (plan->ssh.lock) {
-            note(plan, "ssh_lock.sessions", risk->sessions == PROTO_SESSIONS_KEEP ? "keep" : "warn",
-                 risk->because);
+            note(plan, "ssh_lock.sessions",
+                 grade->sessions == PROTO_SESSIONS_KEEP ? "keep" : "warn", because(plan));
         }
     }
     if (plan->ssh.lock && is_missing(plan, CTL_PLAN_GIVEN_KEEP_FROM)) {
@@ -211,18 +171,18 @@ static void fill_lease(struct ctl_plan *plan)
  * R7: high risk is followed by a person, so each wave after the first needs somebody who says that
  * it may start. R8, R9, R22: who decides on a rollback, and what happens when nobody does.
  */
-static void fill_people(struct ctl_plan *plan, const struct by_risk *risk)
+static void fill_people(struct ctl_plan *plan, const struct proto_risk_grade *grade)
 {
     struct ctl_plan_approvals *approvals = &plan->approvals;
     struct ctl_plan_severe *severe = &plan->severe;
     const struct bl_yaml_node *written = bl_yaml_find(plan->yaml->root, "approvals");
-    bool is_asked = severe->answer_within_ms != 0 || risk->answer_within_ms != 0;
+    bool is_asked = severe->answer_within_ms != 0 || grade->answer_within_ms != 0;
     char text[64];
 
     if (written == NULL || written->kind != BL_YAML_MAP || bl_yaml_find(written, "waves") == NULL) {
-        approvals->waves = risk->approvals;
-        (void)snprintf(text, sizeof(text), "%u", (unsigned)risk->approvals);
-        note(plan, "approvals.waves", text, risk->because);
+        approvals->waves = grade->approvals;
+        (void)snprintf(text, sizeof(text), "%u", (unsigned)grade->approvals);
+        note(plan, "approvals.waves", text, because(plan));
     }
     if (approvals->by == 0) {
         approvals->by = PROTO_ROLE_OPERATOR;
@@ -235,33 +195,31 @@ static void fill_people(struct ctl_plan *plan, const struct by_risk *risk)
             note(plan, "approvals.expires", "1d", "always");
     }
     if (severe->answer_within_ms == 0) {
-        severe->answer_within_ms = risk->answer_within_ms;
+        severe->answer_within_ms = grade->answer_within_ms;
         if (is_asked)
-            ctl_plan_format_duration(risk->answer_within_ms, text, sizeof(text));
-        note(plan, "severe.answer_within", is_asked ? text : "nobody is asked", risk->because);
+            ctl_plan_format_duration(grade->answer_within_ms, text, sizeof(text));
+        note(plan, "severe.answer_within", is_asked ? text : "nobody is asked", because(plan));
     }
     if (severe->otherwise == 0) {
-        severe->otherwise = risk->otherwise;
+        severe->otherwise = grade->otherwise;
         note(plan, "severe.otherwise",
-             risk->otherwise == PROTO_OTHERWISE_ROLLBACK ? "rollback" : "stop", risk->because);
+             grade->otherwise == PROTO_OTHERWISE_ROLLBACK ? "rollback" : "stop", because(plan));
     }
 }
 
 int64_t ctl_plan_answer_ms(const struct ctl_plan *plan)
 {
-    int64_t within_ms = plan->severe.answer_within_ms;
-
-    return within_ms - (within_ms < 20 * SECOND ? within_ms / 2 : 10 * SECOND);
+    return proto_answer_ms(plan->severe.answer_within_ms);
 }
 
 int64_t ctl_plan_default_watch_ms(uint32_t risk)
 {
-    return risks[risk].watch_ms;
+    return proto_risk_grade(risk)->watch_ms;
 }
 
 void ctl_plan_fill_defaults(struct ctl_plan *plan)
 {
-    const struct by_risk *risk = &risks[plan->risk];
+    const struct proto_risk_grade *grade = proto_risk_grade(plan->risk);
 
     BL_ASSERT(plan->risk >= PROTO_RISK_LOW);
     BL_ASSERT(plan->risk <= PROTO_RISK_HIGH);
@@ -289,8 +247,8 @@ void ctl_plan_fill_defaults(struct ctl_plan *plan)
         plan->revert_class = PROTO_REVERT_PACKAGES;
         note(plan, "change.revert", "packages", "always");
     }
-    fill_waves(plan, risk);
-    fill_duration(plan, CTL_PLAN_GIVEN_SOAK, &plan->soak_ms, "soak", risk->soak_ms, risk->because);
+    fill_waves(plan, grade);
+    fill_duration(plan, CTL_PLAN_GIVEN_SOAK, &plan->soak_ms, "soak", grade->soak_ms, because(plan));
     if (is_missing(plan, CTL_PLAN_GIVEN_FAILURES))
         note(plan, "failures_allowed", "0", "always");
     if (is_missing(plan, CTL_PLAN_GIVEN_MODULES)) {
@@ -300,11 +258,10 @@ void ctl_plan_fill_defaults(struct ctl_plan *plan)
     if (is_missing(plan, CTL_PLAN_GIVEN_BUDGET))
         note(plan, "budget", "no limit but the wave", "always");
     if (is_missing(plan, CTL_PLAN_GIVEN_FIRST)) {
-        plan->first = risk->first;
-        note(plan, "first", risk->first == CTL_PLAN_FIRST_ALONE ? "alone" : "together",
-             risk->because);
+        plan->first = grade->first_alone ? CTL_PLAN_FIRST_ALONE : CTL_PLAN_FIRST_TOGETHER;
+        note(plan, "first", grade->first_alone ? "alone" : "together", because(plan));
     }
-    fill_isolation(plan, risk);
+    fill_isolation(plan, grade);
     fill_duration(plan, CTL_PLAN_GIVEN_SETTLE, &plan->verify.settle_ms, "verify.settle",
                   10 * SECOND, "always");
     fill_samples(plan);
@@ -314,14 +271,14 @@ void ctl_plan_fill_defaults(struct ctl_plan *plan)
                   30 * MINUTE, "always");
     fill_duration(plan, CTL_PLAN_GIVEN_CONFIRM, &plan->confirm_within_ms, "confirm_within",
                   10 * MINUTE, "always");
-    fill_duration(plan, CTL_PLAN_GIVEN_WATCH, &plan->watch_ms, "watch", risk->watch_ms,
-                  risk->because);
+    fill_duration(plan, CTL_PLAN_GIVEN_WATCH, &plan->watch_ms, "watch", grade->watch_ms,
+                  because(plan));
     fill_duration(plan, CTL_PLAN_GIVEN_KEEP_WAY_BACK, &plan->keep_way_back_ms, "keep_way_back",
                   7 * DAY, "always");
     fill_duration(plan, CTL_PLAN_GIVEN_LOST_AFTER, &plan->lost_after_ms, "lost_after", 10 * MINUTE,
                   "always");
     fill_lease(plan);
-    fill_people(plan, risk);
+    fill_people(plan, grade);
 }
 
 int64_t ctl_plan_verify_ms(const struct ctl_plan *plan)

@@ -11,6 +11,7 @@
 #include "controller/plan/value.h"
 #include "proto/figure_rule.h"
 #include "proto/gate.h"
+#include "proto/risk.h"
 
 /*
  * A plan file: what people write down about an upgrade. Reading it is offline and finds all
@@ -228,6 +229,19 @@ int ctl_plan_read(const char *file, const char *data, size_t size_bytes, struct 
                   struct ctl_plan_problems *problems, struct bl_error *err) BL_CHECKED;
 
 void ctl_plan_release(struct ctl_plan *plan);
+
+struct ctl_plan_weaker { /* a setting that is weaker than the grade of the plan's risk */
+    struct proto_weaker what;
+    uint32_t line;        /* in the plan */
+    uint32_t hosts_count; /* from so many hosts on; 1 = in any case */
+};
+
+/*
+ * What of the plan is weaker than its grade, over `hosts_count` hosts; 0 = over any number that the
+ * waves can take. Such a rollout needs another person's signature. Returns how many.
+ */
+uint32_t ctl_plan_weaker(const struct ctl_plan *plan, uint32_t hosts_count,
+                         struct ctl_plan_weaker ret_list[PROTO_WEAKER_MAX]);
 
 /* How long people are asked: less than what the plan says, so that the way back begins by then. */
 int64_t ctl_plan_answer_ms(const struct ctl_plan *plan);

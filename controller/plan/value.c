@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/address.h"
+#include "common/clock.h"
 #include "common/text.h"
 #include "proto/manifest.h"
 
@@ -329,25 +330,7 @@ int ctl_plan_check_word(const char *text, size_t bytes_max, struct bl_error *err
 
 void ctl_plan_format_duration(int64_t ms, char *ret_text, size_t text_bytes)
 {
-    size_t used = 0;
-    int64_t left_ms = ms;
-
-    BL_ASSERT(text_bytes >= 48);
-    ret_text[0] = '\0';
-    if (ms < 1000) {
-        (void)snprintf(ret_text, text_bytes, ms == 0 ? "0s" : "%" PRId64 "ms", ms);
-        return;
-    }
-    for (size_t i = 0; i < DURATION_UNITS; i++) {
-        int64_t n = left_ms / duration_units[i].ms;
-
-        if (n == 0)
-            continue;
-        left_ms -= n * duration_units[i].ms;
-        (void)snprintf(ret_text + used, text_bytes - used, "%s%" PRId64 "%c", used > 0 ? " " : "",
-                       n, duration_units[i].letter);
-        used = strlen(ret_text);
-    }
+    bl_duration_to_text(ms, ret_text, text_bytes);
 }
 
 void ctl_plan_format_share(const struct ctl_plan_share *share, char *ret_text, size_t text_bytes)

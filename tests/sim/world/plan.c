@@ -151,7 +151,8 @@ static void draw_signers(struct sim_plan *plan, uint32_t risk)
         chosen = chosen == SIM_ANNA ? SIM_BEN : SIM_ANNA;
     plan->signers[0] = chosen;
     plan->signers[1] = SIM_CARLA;
-    plan->signatures_count = risk == PROTO_RISK_HIGH ? 2 : 1;
+    /* What is drawn is weaker than any grade but low: one person alone may not sign that. */
+    plan->signatures_count = risk == PROTO_RISK_LOW ? 1 : 2;
 }
 
 static void encode_policy(struct sim_plan *plan, struct proto_manifest *manifest)

@@ -204,7 +204,7 @@ class Check(Desk):
 
     def test_shows_what_nobody_wrote_and_what_rounds_to_none(self):
         done = self.expect(0, "check", self.write_plan())
-        self.assertRegex(done.stdout, r"soak +5m +\(risk: low\)")
+        self.assertRegex(done.stdout, r"soak +5m +\(from risk low\)")
         self.assertIn("failures_allowed rounds to 0 in wave 1 of 1 host", done.stdout)
 
     def test_says_which_findings_are_taken_lightly(self):
@@ -214,6 +214,14 @@ class Check(Desk):
         self.assertNotIn("unit_idle", done.stdout)
         told = json.loads(self.expect(0, "check", plan, "--json").stdout)
         self.assertEqual(told["taken_lightly"], [{"code": "kernel_broken", "grade": "ignore", "default": "severe"}])
+
+    def test_tells_what_is_weaker_than_the_grade_with_line_and_remedy(self):
+        plan = self.write_plan(PLAN.replace("risk: low", "risk: high") + "soak: 10m\n")
+        done = self.expect(0, "check", plan)
+        self.assertIn(f"{plan}:7: soak: 10m; risk high has at least 1h\n", done.stdout)
+        self.assertIn("'belay run PLAN --request FILE'", done.stdout)
+        weaker = json.loads(self.expect(0, "check", plan, "--json").stdout)["weaker"]
+        self.assertIn({"line": 7, "field": "soak", "value": "10m", "grade": "at least 1h", "from_hosts": 1}, weaker)
 
     def test_needs_no_controller(self):
         self.expect(0, "check", self.write_plan(), "--socket", "/nonexistent")

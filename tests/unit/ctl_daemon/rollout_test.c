@@ -439,6 +439,9 @@ static void test_what_hosts_would_refuse_is_refused_early(void **state)
     assert_refused(&wish, "quorum");
     wish.signers[1] = &world.anna;
     assert_refused(&wish, "quorum");
+    wish.risk =
+        PROTO_RISK_MEDIUM; /* no soak, for one: a person alone may not, nor twice the same */
+    assert_refused(&wish, "weaker_than_risk");
     wish = world_two_waves(&world);
     wish.not_after_ms = 1000;
     assert_refused(&wish, "expired");

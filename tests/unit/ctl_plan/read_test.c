@@ -530,7 +530,7 @@ static void fills_in_by_risk(void **state)
     assert_int_equal(low->plan.ssh.lease_ms, 7200000);
     assert_int_equal(low->plan.keep_way_back_ms, 7 * INT64_C(86400000));
     assert_string_equal(find_derived(&low->plan, "waves")->value, "10%, rest");
-    assert_string_equal(find_derived(&low->plan, "waves")->because, "risk: low");
+    assert_string_equal(find_derived(&low->plan, "waves")->because, "from risk low");
 
     assert_int_equal(low->plan.approvals.waves, 0);
     assert_int_equal(low->plan.severe.otherwise, PROTO_OTHERWISE_ROLLBACK);
@@ -541,7 +541,7 @@ static void fills_in_by_risk(void **state)
 
     assert_int_equal(high->result, 0);
     assert_int_equal(high->plan.first, CTL_PLAN_FIRST_ALONE);
-    assert_string_equal(find_derived(&high->plan, "first")->because, "risk: high");
+    assert_string_equal(find_derived(&high->plan, "first")->because, "from risk high");
     assert_int_equal(high->plan.waves_count, 4);
     assert_int_equal(high->plan.soak_ms, 3600000);
     assert_int_equal(high->plan.approvals.waves, 1);
