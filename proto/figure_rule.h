@@ -2,6 +2,8 @@
 #ifndef PROTO_FIGURE_RULE_H
 #define PROTO_FIGURE_RULE_H
 
+#include <stddef.h>
+
 #include "common/attr.h"
 #include "common/error.h"
 #include "proto/schema.h"
@@ -48,6 +50,25 @@ const char *proto_mount_path(uint32_t mount);
 
 /* A share of a whole, in thousandths. */
 bool proto_figure_is_share(uint32_t figure);
+
+/* By its name; 0: there is none of that name. */
+uint32_t proto_figure_find(const char *name);
+
+/*
+ * "> 90%", "> 50ms", "> 8", "< 2GiB", "> 2x": fills `bad` and `limit` of a rule whose figure is set.
+ * NULL, or what the text must look like for this figure, behind "is not".
+ */
+const char *proto_figure_rule_compare(const char *text, struct proto_figure_rule *rule);
+
+/*
+ * The limit in the figure's unit. `before`: what the figure was before the change; NULL when nobody
+ * knows. False: the rule compares with that.
+ */
+bool proto_figure_rule_limit(const struct proto_figure_rule *rule, const uint64_t *before,
+                             uint64_t *ret_limit);
+
+/* "91.5%", "12.3ms", "8.0". */
+void proto_figure_to_text(uint32_t figure, uint64_t value, char *ret_text, size_t text_bytes);
 
 /* What is wrong with a rule, as the end of a sentence; NULL: nothing. */
 const char *proto_figure_rule_problem(const struct proto_figure_rule *rule);

@@ -30,47 +30,13 @@ struct agent_watch_figures {
 
 /* ---- limits and words -------------------------------------------------------------------- */
 
-/*
- * What is twice as much of hardly anything is no alarm: the limit lies at least that far above what
- * was before. Ten percentage points, five of pressure, one process, five milliseconds.
- */
-static uint64_t floor_of(uint32_t figure)
-{
-    switch ((enum proto_figure)figure) {
-    case PROTO_FIGURE_LOAD:
-        return 1000;
-    case PROTO_FIGURE_AWAIT:
-        return 5000;
-    case PROTO_FIGURE_PRESSURE_CPU:
-    case PROTO_FIGURE_PRESSURE_MEMORY:
-    case PROTO_FIGURE_PRESSURE_IO:
-        return 50;
-    case PROTO_FIGURE_CPU:
-    case PROTO_FIGURE_MEMORY:
-    case PROTO_FIGURE_DISK:
-        break;
-    }
-
-    return 100;
-}
-
 void agent_watch_figures_limit(const struct proto_figure_rule *rule, const uint64_t *before,
                                struct agent_figure_limit *ret_limit)
 {
-    uint64_t times, least;
-
-    *ret_limit = (struct agent_figure_limit){.is_known = true,
-                                             .is_floor = rule->bad == PROTO_BAD_ROOM,
+    *ret_limit = (struct agent_figure_limit){.is_floor = rule->bad == PROTO_BAD_ROOM,
                                              .limit = rule->limit,
                                              .for_ms = (int64_t)rule->for_ms};
-    if (rule->bad != PROTO_BAD_TIMES)
-        return;
-    ret_limit->is_known = before != NULL && *before <= PROTO_FIGURE_LIMIT_MAX;
-    if (!ret_limit->is_known)
-        return;
-    times = *before * rule->limit / 100;
-    least = *before + floor_of(rule->figure);
-    ret_limit->limit = times > least ? times : least;
+    ret_limit->is_known = proto_figure_rule_limit(rule, before, &ret_limit->limit);
 }
 
 int64_t agent_watch_figures_every_ms(const struct proto_figure_rule *rules, uint32_t count)
@@ -89,18 +55,10 @@ int64_t agent_watch_figures_every_ms(const struct proto_figure_rule *rules, uint
 static void put_value(const struct proto_figure_rule *rule, uint64_t value, char *ret_text,
                       size_t text_bytes)
 {
-    unsigned long long whole, rest;
-
-    if (rule->bad == PROTO_BAD_ROOM) {
+    if (rule->bad == PROTO_BAD_ROOM)
         (void)snprintf(ret_text, text_bytes, "%lluMiB", (unsigned long long)value);
-        return;
-    }
-    whole = proto_figure_is_share(rule->figure) ? value / 10 : value / 1000;
-    rest = proto_figure_is_share(rule->figure) ? value % 10 : value % 1000 / 100;
-    (void)snprintf(ret_text, text_bytes, "%llu.%llu%s", whole, rest,
-                   proto_figure_is_share(rule->figure)  ? "%"
-                   : rule->figure == PROTO_FIGURE_AWAIT ? "ms"
-                                                        : "");
+    else
+        proto_figure_to_text(rule->figure, value, ret_text, text_bytes);
 }
 
 void agent_watch_figures_describe(const struct proto_figure_rule *rule,

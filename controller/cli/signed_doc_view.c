@@ -154,6 +154,15 @@ static void put_windows(const struct proto_policy *policy, FILE *to)
     }
 }
 
+static void put_share(const struct proto_policy_gate *gate, FILE *to)
+{
+    if (gate->share_is_percent)
+        (void)fprintf(to, ", of more than %g%% of the upgraded hosts", (double)gate->share / 100);
+    else
+        (void)fprintf(to, ", of more than %" PRIu64 " upgraded hosts", gate->share);
+    (void)fprintf(to, ", with at least %" PRIu64 " of them", gate->minimum);
+}
+
 static void put_gates(const struct proto_policy *policy, FILE *to)
 {
     for (uint32_t i = 0; i < policy->gates_count; i++) {
@@ -170,6 +179,8 @@ static void put_gates(const struct proto_policy *policy, FILE *to)
             put(to, ", good ", gate->good);
         if (gate->bad[0] != '\0')
             put(to, ", bad ", gate->bad);
+        if (gate->kind == PROTO_GATE_HOSTS)
+            put_share(gate, to);
         if (gate->control[0] != '\0')
             put(to, ", beside ", gate->control);
         if (gate->minimum_of[0] != '\0') {

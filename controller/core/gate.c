@@ -359,16 +359,3 @@ void ctl_gate_describe(const struct ctl_gate *gate, char *ret_text, uint32_t tex
     else
         add_counts(&text, gate);
 }
-
-enum ctl_gate_outcome ctl_gate_judge_share(uint32_t hosts, uint32_t bad, uint32_t unknown,
-                                           uint32_t share_percent)
-{
-    const uint64_t allowed = (uint64_t)share_percent * hosts;
-
-    if (hosts == 0)
-        return CTL_GATE_NO_DATA;
-    if ((uint64_t)bad * 100 > allowed)
-        return CTL_GATE_SAID_BAD;
-
-    return ((uint64_t)bad + unknown) * 100 > allowed ? CTL_GATE_NO_DATA : CTL_GATE_SAID_GOOD;
-}

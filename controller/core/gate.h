@@ -116,11 +116,4 @@ void ctl_gate_describe(const struct ctl_gate *gate, char *ret_text, uint32_t tex
 const char *ctl_gate_verdict_name(uint32_t verdict);
 const char *ctl_gate_outcome_name(uint32_t outcome);
 
-/*
- * Of hosts that were changed: bad when more than `share_percent` of them are. Those that say nothing
- * might be: then there is no data, unless it is bad or good whatever they are.
- */
-enum ctl_gate_outcome ctl_gate_judge_share(uint32_t hosts, uint32_t bad, uint32_t unknown,
-                                           uint32_t share_percent);
-
 #endif

@@ -11,6 +11,7 @@
 
 enum {
     ASKING_MAX = 16, /* programs at a time, of all rollouts */
+    ASKED_MAX = 256, /* at one look of the clock */
 };
 
 _Static_assert((int)PROTO_GATE_NAME_BYTES_MAX == (int)CTL_GATE_NAME_BYTES_MAX, "names fit");
@@ -33,6 +34,11 @@ static int take_rule(const struct proto_policy_gate *policy, struct ctl_gate_rul
     int r;
 
     bl_text_copy(rule.name, sizeof(rule.name), policy->name);
+    if (policy->kind ==
+        PROTO_GATE_HOSTS) { /* hosts are judged one by one, and told as good or bad */
+        *ret_rule = rule;
+        return 0;
+    }
     r = bl_condition_parse(policy->good, &rule.good, err);
     if (r >= 0)
         r = bl_condition_parse(policy->bad, &rule.bad, err);
@@ -59,6 +65,27 @@ static int take_sample(void *userdata, const struct ctl_store_gate_sample *sampl
     return 0;
 }
 
+static bool is_before_first_wave(const struct ctl_run *run)
+{
+    return run->rollout.state == CTL_ROLLOUT_STAGING && run->rollout.wave == 0;
+}
+
+static int take_bases(struct ctl_gates *gates, struct bl_error *err)
+{
+    for (uint32_t i = 0; i < gates->count; i++) {
+        struct ctl_gate_panel *panel = gates->list[i].panel;
+
+        if (panel != NULL && panel->bases != NULL) {
+            int r = ctl_gate_panel_take_base(panel, gates->engine->store, i, bl_mono_now(), err);
+
+            if (r < 0)
+                return r;
+        }
+    }
+
+    return 0;
+}
+
 int ctl_gates_load(struct ctl_engine *engine, struct ctl_run *run, struct bl_error *err)
 {
     const uint32_t count = run->policy.gates_count;
@@ -74,6 +101,9 @@ int ctl_gates_load(struct ctl_engine *engine, struct ctl_run *run, struct bl_err
     gates->run = run;
     gates->count = count;
     run->gates = gates;
+    gates->upgraded = calloc(run->rollout.host_count, sizeof(*gates->upgraded));
+    if (gates->upgraded == NULL)
+        return bl_fail(err, -ENOMEM, "gates: no memory");
     for (uint32_t i = 0; i < count && r >= 0; i++) {
         struct ctl_gates_one *one = &gates->list[i];
         struct ctl_gate_rule rule = {0};
@@ -83,7 +113,11 @@ int ctl_gates_load(struct ctl_engine *engine, struct ctl_run *run, struct bl_err
         r = take_rule(one->policy, &rule, err);
         if (r >= 0)
             ctl_gate_init(&one->gate, &rule, bl_mono_now());
+        if (r >= 0 && one->policy->kind == PROTO_GATE_HOSTS)
+            r = ctl_gate_panel_new(engine->store, run, i, &one->panel, err);
     }
+    if (r >= 0 && is_before_first_wave(run)) /* hosts may be ready before the clock is looked at */
+        r = take_bases(gates, err);
     if (r >= 0)
         r = ctl_store_each_gate_sample(engine->store, run->id, take_sample, gates, err);
 
@@ -97,7 +131,9 @@ struct ctl_gates *ctl_gates_free(struct ctl_gates *gates)
     for (uint32_t i = 0; i < gates->count; i++) {
         (void)ctl_child_free(gates->list[i].child);
         (void)ctl_hook_free(gates->list[i].hook);
+        (void)ctl_gate_panel_free(gates->list[i].panel);
     }
+    free(gates->upgraded);
     free(gates);
 
     return NULL;
@@ -109,10 +145,16 @@ struct ctl_gates *ctl_gates_free(struct ctl_gates *gates)
 static void follow_rollout(struct ctl_gates *gates, struct bl_mono now)
 {
     const struct ctl_rollout *rollout = &gates->run->rollout;
-    const bool is_before = rollout->state == CTL_ROLLOUT_STAGING && rollout->wave == 0;
+    const bool is_before = is_before_first_wave(gates->run);
     const bool soaks = rollout->state == CTL_ROLLOUT_SOAKING;
     const bool begins = soaks && (!gates->soaks || gates->wave != rollout->wave);
 
+    for (uint32_t i = 0; i < rollout->host_count; i++) {
+        if (!ctl_gate_host_is_upgraded(&rollout->hosts[i]))
+            gates->upgraded[i] = (struct bl_mono){0};
+        else if (gates->upgraded[i].ms == 0)
+            gates->upgraded[i] = now;
+    }
     gates->soaks = soaks;
     gates->wave = rollout->wave;
     for (uint32_t i = 0; i < gates->count && !is_before; i++) {
@@ -151,6 +193,13 @@ static int store_sample(const struct ctl_gates_one *one, uint32_t index,
     return ctl_store_add_gate_sample(one->gates->engine->store, one->gates->run->id, &sample, err);
 }
 
+/* A number that was asked for is in the sentence; who could not be asked, or which hosts it is, is not. */
+static bool is_note_told(const struct ctl_gates_one *one)
+{
+    return one->note[0] != '\0' &&
+           (one->panel != NULL || one->gate.verdict == CTL_GATE_PROBE_ERROR);
+}
+
 static int step_verdict(const struct ctl_gates_one *one, uint32_t index, struct bl_error *err)
 {
     char text[CTL_GATE_TEXT_BYTES_MAX + 1];
@@ -159,7 +208,7 @@ static int step_verdict(const struct ctl_gates_one *one, uint32_t index, struct 
     if (!is_news(one, run->rollout.gates.verdicts[index]))
         return 0;
     ctl_gate_describe(&one->gate, text, sizeof(text));
-    if (one->gate.verdict == CTL_GATE_PROBE_ERROR && one->note[0] != '\0') {
+    if (is_note_told(one)) {
         struct bl_text tail;
 
         bl_text_init(&tail, text + strlen(text), sizeof(text) - strlen(text));
@@ -225,8 +274,32 @@ static void on_command(void *userdata, const struct ctl_hook_end *end)
     take(one, &measured, note);
 }
 
-/* False: it could not even be asked, which was judged. */
-static bool start(struct ctl_gates_one *one)
+/* Of hosts nobody has to be asked. */
+static void look_at_hosts(struct ctl_gates_one *one)
+{
+    struct ctl_gates *gates = one->gates;
+    const uint32_t index = (uint32_t)(one - gates->list);
+    struct ctl_gate_measurement measured;
+    char note[CTL_GATE_NOTE_BYTES];
+    struct bl_error err = {0};
+
+    ctl_gate_panel_measure(one->panel, gates->upgraded, one->asked, &measured, note, sizeof(note));
+    if (!one->gate.watches) {
+        if (!ctl_engine_begin(gates->engine))
+            return;
+        if (ctl_gate_panel_take_base(one->panel, gates->engine->store, index, one->asked, &err) <
+            0) {
+            ctl_engine_fail(gates->engine, &err);
+            return;
+        }
+        one->gate.due = bl_mono_after(one->asked, one->gate.rule.every_ms);
+        (void)ctl_engine_end(gates->engine);
+        return;
+    }
+    take(one, &measured, note);
+}
+
+static void start(struct ctl_gates_one *one)
 {
     struct ctl_engine *engine = one->gates->engine;
     const struct ctl_gate_measurement failed = {.answer = {CTL_GATE_ERROR, 0}};
@@ -234,6 +307,10 @@ static bool start(struct ctl_gates_one *one)
     int r;
 
     one->asked = bl_mono_now();
+    if (one->panel != NULL) {
+        look_at_hosts(one);
+        return;
+    }
     if (one->policy->kind == PROTO_GATE_COMMAND)
         r = ctl_gate_probe_command(engine->event, engine->hook_places, one->policy, one->gates->run,
                                    on_command, one, &one->hook, &err);
@@ -242,13 +319,12 @@ static bool start(struct ctl_gates_one *one)
                                  one->policy, on_asked, one, &one->child, &err);
     if (r < 0)
         take(one, &failed, err.text);
-
-    return r >= 0;
 }
 
 static bool is_wanted(const struct ctl_gates_one *one)
 {
-    return one->gate.watches || ctl_gate_wants_baseline(&one->gate.rule);
+    return one->gate.watches || ctl_gate_wants_baseline(&one->gate.rule) ||
+           (one->panel != NULL && one->panel->bases != NULL);
 }
 
 static bool is_measured(const struct ctl_run *run)
@@ -271,10 +347,16 @@ static uint32_t count_asking(const struct ctl_engine *engine)
     return count;
 }
 
-void ctl_gates_tick(struct ctl_engine *engine)
+static bool is_due(const struct ctl_gates_one *one, struct bl_mono now)
 {
-    const struct bl_mono now = bl_mono_now();
-    uint32_t asking = count_asking(engine);
+    return one->child == NULL && one->hook == NULL && is_wanted(one) &&
+           bl_mono_reached(now, one->gate.due);
+}
+
+/* False: nothing is due. What is judged at once may end a rollout: so the list is walked anew. */
+static bool ask_next(struct ctl_engine *engine, struct bl_mono now)
+{
+    const bool is_full = count_asking(engine) >= ASKING_MAX;
 
     for (uint32_t i = 0; i < engine->run_count; i++) {
         struct ctl_gates *gates = engine->runs[i]->gates;
@@ -282,17 +364,25 @@ void ctl_gates_tick(struct ctl_engine *engine)
         if (!is_measured(engine->runs[i]))
             continue;
         follow_rollout(gates, now);
-        for (uint32_t j = 0; j < gates->count && asking < ASKING_MAX; j++) {
+        for (uint32_t j = 0; j < gates->count; j++) {
             struct ctl_gates_one *one = &gates->list[j];
 
-            if (one->child != NULL || one->hook != NULL || !is_wanted(one) ||
-                !bl_mono_reached(now, one->gate.due))
+            if (!is_due(one, now) || (is_full && one->panel == NULL))
                 continue;
-            asking++;
-            if (!start(one))
-                return; /* the list of rollouts may be another one now; the next tick goes on */
+            start(one);
+            return !engine->failed;
         }
     }
+
+    return false;
+}
+
+void ctl_gates_tick(struct ctl_engine *engine)
+{
+    const struct bl_mono now = bl_mono_now();
+
+    for (uint32_t i = 0; i < ASKED_MAX && ask_next(engine, now); i++)
+        continue;
 }
 
 /* ---- for people ---- */

@@ -4,6 +4,7 @@
 
 #include "controller/core/gate.h"
 #include "controller/daemon/engine.h"
+#include "controller/daemon/gate_hosts.h"
 #include "controller/outside/hook.h"
 
 /*
@@ -22,6 +23,7 @@ struct ctl_gates_one {
     struct ctl_gate gate;
     struct ctl_child *child; /* belay-gate, while it asks */
     struct ctl_hook_run *hook;
+    struct ctl_gate_panel *panel;   /* of PROTO_GATE_HOSTS; else NULL */
     struct bl_mono asked;           /* when what is being asked was begun */
     struct bl_wall at;              /* of the last measurement; ms 0 = none */
     char note[CTL_GATE_NOTE_BYTES]; /* what was said besides the number: "" or a sentence */
@@ -30,8 +32,9 @@ struct ctl_gates_one {
 struct ctl_gates {
     struct ctl_engine *engine;
     struct ctl_run *run;
-    bool soaks;    /* the wave that soaks was begun */
-    uint32_t wave; /* which */
+    bool soaks;               /* the wave that soaks was begun */
+    uint32_t wave;            /* which */
+    struct bl_mono *upgraded; /* of each host: since when it is seen so; NULL: nobody asks */
     uint32_t count;
     struct ctl_gates_one list[];
 };

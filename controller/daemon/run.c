@@ -9,6 +9,7 @@
 #include "controller/daemon/gates.h"
 #include "controller/daemon/pace.h"
 #include "controller/daemon/run_people.h"
+#include "proto/finding.h"
 
 enum {
     EFFECTS_BESIDE_HOSTS = 4, /* see struct ctl_rollout_effects */
@@ -116,6 +117,8 @@ void ctl_run_note_went_back(struct ctl_run *run, uint32_t index, uint32_t life)
     member->step = member->said_state = 0;
     member->progress = (struct ctl_run_progress){0};
     member->holds_ssh_lock = member->holds_quiesce = false;
+    member->found = 0;
+    member->found_minor = false;
     forget_cause(member);
     run->changed = true;
 }
@@ -135,6 +138,28 @@ static void note_lease(struct ctl_run_host *member, const struct proto_report *r
         member->holds_quiesce = false;
 }
 
+uint64_t ctl_run_finding_bit(const char *code)
+{
+    for (uint32_t row = 0; proto_finding_at(row) != NULL; row++) {
+        BL_ASSERT(row < 64);
+        if (strcmp(proto_finding_at(row)->code, code) == 0)
+            return UINT64_C(1) << row;
+    }
+
+    return 0;
+}
+
+/* What stands in the way before the change is no verdict on it. */
+static void note_finding(struct ctl_run_host *member, const struct proto_report *report)
+{
+    if (report->moment != PROTO_MOMENT_NOTE ||
+        (report->state != PROTO_JOB_VERIFYING && report->state != PROTO_JOB_PROBATION) ||
+        report->grade == 0)
+        return;
+    member->found |= ctl_run_finding_bit(report->code);
+    member->found_minor = member->found_minor || report->grade == PROTO_GRADE_MINOR;
+}
+
 int ctl_run_note_report(struct ctl_run *run, uint32_t index, const struct proto_report *report,
                         struct bl_wall received, struct bl_error *err)
 {
@@ -149,6 +174,7 @@ int ctl_run_note_report(struct ctl_run *run, uint32_t index, const struct proto_
                        report->state == PROTO_JOB_PROBATION || report->state == PROTO_JOB_COMMITTED;
     run->changed = true;
     note_lease(member, report);
+    note_finding(member, report);
     if (report->moment == PROTO_MOMENT_NOTE)
         return 0; /* a part of what the step's end says as a whole */
     member->step = report->moment == PROTO_MOMENT_BEGIN ? report->step : 0;

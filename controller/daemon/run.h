@@ -35,7 +35,9 @@ struct ctl_run_host {
     uint32_t reports_count;    /* that are stored */
     bool upgraded;             /* its package run began */
     struct bl_wall changed_at; /* ms 0 = never */
-    uint32_t life; /* of the host, in which it went back in mid-rollout; 0 = it never did */
+    uint32_t life;    /* of the host, in which it went back in mid-rollout; 0 = it never did */
+    uint64_t found;   /* after the change: ctl_run_finding_bit() of each */
+    bool found_minor; /* any of them was graded minor */
     bool holds_ssh_lock, holds_quiesce; /* leases that it told of, and not of their end */
     char *code, *reason; /* what it gave last as a cause of that state; NULL = nothing */
 };
@@ -101,6 +103,9 @@ void ctl_run_step(struct ctl_run *run, const struct ctl_rollout_event *event, st
 /* Keeps what is shown of a host in step with its report. */
 int ctl_run_note_report(struct ctl_run *run, uint32_t index, const struct proto_report *report,
                         struct bl_wall received, struct bl_error *err) BL_CHECKED;
+
+/* For `found`: one bit of each row of proto/finding.h; 0: there is no such finding. */
+uint64_t ctl_run_finding_bit(const char *code);
 
 /*
  * Keeps what a host says on the way, until its next report. False when it is nothing new, or of

@@ -98,6 +98,9 @@ static const char *const schema_steps[] = {
     " one INTEGER PRIMARY KEY CHECK (one = 1), since_ms INTEGER NOT NULL,"
     " until_ms INTEGER NOT NULL, uid INTEGER NOT NULL, reason TEXT NOT NULL"
     ");",
+    "CREATE TABLE gate_bases ("
+    " rollout BLOB NOT NULL, gate INTEGER NOT NULL, bases BLOB NOT NULL,"
+    " PRIMARY KEY (rollout, gate)) WITHOUT ROWID;",
 };
 
 static const struct bl_sqlite_schema schema = {

@@ -210,6 +210,16 @@ int ctl_store_each_gate_sample(struct ctl_store *store, const uint8_t id[PROTO_R
                                ctl_store_gate_sample_fn each, void *userdata, struct bl_error *err)
     BL_CHECKED;
 
+/* What each host of a rollout had before the first wave, as a gate compares it; in its order of hosts. */
+struct ctl_gate_base;
+int ctl_store_set_gate_bases(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
+                             uint32_t gate, const struct ctl_gate_base *bases, uint32_t count,
+                             struct bl_error *err) BL_CHECKED;
+/* Leaves `bases` as they are when none were stored. */
+int ctl_store_read_gate_bases(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
+                              uint32_t gate, struct ctl_gate_base *bases, uint32_t count,
+                              struct bl_error *err) BL_CHECKED;
+
 /* ---- what hosts reported, as they said it ---- */
 
 struct ctl_store_report {

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/file.h"
+#include "controller/daemon/gate_hosts.h"
 #include "controller/daemon/store_db.h"
 
 enum {
     NUMBER_BYTES = 32,
+    BASE_SUM_BYTES = 8, /* little-endian, as on the wire */
+    BASE_BYTES = BASE_SUM_BYTES + 4,
 };
 
 /* As text: every number comes back as it was. */
@@ -110,4 +115,69 @@ int ctl_store_each_gate_sample(struct ctl_store *store, const uint8_t id[PROTO_R
     }
 
     return r;
+}
+
+/* ---- what hosts had before ---- */
+
+static void put_base(const struct ctl_gate_base *base, uint8_t *ret_data)
+{
+    for (unsigned i = 0; i < BASE_BYTES; i++)
+        ret_data[i] = i < BASE_SUM_BYTES ? (uint8_t)(base->sum >> 8 * i)
+                                         : (uint8_t)(base->count >> 8 * (i - BASE_SUM_BYTES));
+}
+
+static struct ctl_gate_base get_base(const uint8_t *data)
+{
+    struct ctl_gate_base base = {0};
+
+    for (unsigned i = 0; i < BASE_BYTES; i++) {
+        if (i < BASE_SUM_BYTES)
+            base.sum |= (uint64_t)data[i] << 8 * i;
+        else
+            base.count |= (uint32_t)data[i] << 8 * (i - BASE_SUM_BYTES);
+    }
+
+    return base;
+}
+
+int ctl_store_set_gate_bases(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
+                             uint32_t gate, const struct ctl_gate_base *bases, uint32_t count,
+                             struct bl_error *err)
+{
+    BL_AUTO_FREE uint8_t *data = calloc(count, BASE_BYTES);
+    CTL_AUTO_QUERY query =
+        ctl_query_init(store, "INSERT OR REPLACE INTO gate_bases VALUES (?,?,?)", err);
+
+    if (data == NULL)
+        return bl_fail(err, -ENOMEM, "store: no memory");
+    for (uint32_t i = 0; i < count; i++)
+        put_base(&bases[i], data + (size_t)i * BASE_BYTES);
+    ctl_query_bind_blob(&query, id, PROTO_ROLLOUT_ID_BYTES);
+    ctl_query_bind_i64(&query, gate);
+    ctl_query_bind_blob(&query, data, (size_t)count * BASE_BYTES);
+
+    return ctl_query_run(&query);
+}
+
+int ctl_store_read_gate_bases(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
+                              uint32_t gate, struct ctl_gate_base *bases, uint32_t count,
+                              struct bl_error *err)
+{
+    CTL_AUTO_QUERY query =
+        ctl_query_init(store, "SELECT bases FROM gate_bases WHERE rollout = ? AND gate = ?", err);
+    int r;
+
+    ctl_query_bind_blob(&query, id, PROTO_ROLLOUT_ID_BYTES);
+    ctl_query_bind_i64(&query, gate);
+    r = ctl_query_next(&query);
+    if (r > 0) {
+        const struct proto_bytes stored = ctl_query_bytes(&query, 0);
+
+        if (stored.size_bytes != (size_t)count * BASE_BYTES)
+            return bl_fail(err, -EUCLEAN, "store: what hosts had before a gate is of other hosts");
+        for (uint32_t i = 0; i < count; i++)
+            bases[i] = get_base((const uint8_t *)stored.data + (size_t)i * BASE_BYTES);
+    }
+
+    return r < 0 ? r : 0;
 }

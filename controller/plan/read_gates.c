@@ -16,12 +16,15 @@ enum {
     SAMPLES = 3,
     SAMPLES_OF_A_TIME = 5, /* with `for`: so many errors in a row say that it can't be measured */
     STATUS = 200,
+    HOSTS_SAMPLES = 5, /* of a figure: three bad ones stop */
+    HOSTS_NEEDED = 3,
+    FINDINGS_EVERY_MS = 5 * SECOND_MS, /* they are facts: one look is enough */
 };
 
 struct reading {
     struct proto_policy_gate *gate;
     struct ctl_plan_problems *problems;
-    bool has_samples, has_for, is_wrong;
+    bool has_samples, has_for, has_every, has_limit, is_wrong;
 };
 
 static void complain(struct reading *reading, const struct bl_yaml_node *node, const char *nearest,
@@ -54,7 +57,7 @@ static void read_number(struct reading *reading, const struct bl_yaml_node *node
 static void read_question(struct reading *reading, const struct bl_yaml_node *node, uint32_t kind)
 {
     if (reading->gate->kind != 0)
-        complain(reading, node, NULL, "it asks one thing: prometheus, http, tcp or command");
+        complain(reading, node, NULL, "it asks one thing: prometheus, http, tcp, command or hosts");
     reading->gate->kind = kind;
     reading->gate->query = node->text;
 }
@@ -69,6 +72,19 @@ static void read_samples(struct reading *reading, const struct bl_yaml_node *nod
     reading->gate->needed = needed;
     reading->gate->samples = samples;
     reading->has_samples = true;
+}
+
+static void read_share(struct reading *reading, const struct bl_yaml_node *node)
+{
+    struct ctl_plan_share share = {0};
+    struct bl_error err = {0};
+
+    if (ctl_plan_parse_share(node->text, &share, &err) < 0)
+        complain(reading, node, NULL, err.text);
+    else if (share.is_rest)
+        complain(reading, node, NULL, "must be a number of hosts, or a percentage");
+    reading->gate->share = share.value;
+    reading->gate->share_is_percent = share.is_percent;
 }
 
 static void read_minimum(struct reading *reading, const struct bl_yaml_node *map)
@@ -132,7 +148,7 @@ static void read_value(struct reading *reading, const struct bl_yaml_node *node)
     static const char *const names[] = {"name",   "prometheus", "http",    "tcp",     "command",
                                         "at",     "good",       "bad",     "control", "minimum",
                                         "status", "contains",   "samples", "every",   "delay",
-                                        "for",    "stale",      "within"};
+                                        "for",    "stale",      "within",  "hosts",   "share"};
     struct proto_policy_gate *gate = reading->gate;
     const char **text = text_slot(gate, node->key);
     uint64_t *time = time_slot(gate, node->key);
@@ -149,17 +165,45 @@ static void read_value(struct reading *reading, const struct bl_yaml_node *node)
         read_time(reading, node, time);
     else if (strcmp(node->key, "samples") == 0)
         read_samples(reading, node);
+    else if (strcmp(node->key, "share") == 0)
+        read_share(reading, node);
+    else if (strcmp(node->key, "minimum") == 0)
+        read_number(reading, node, CTL_PLAN_HOSTS_MAX, &gate->minimum);
     else if (strcmp(node->key, "status") == 0)
         read_number(reading, node, 599, &gate->status);
     else
         complain(reading, node, bl_text_nearest(node->key, names, sizeof(names) / sizeof(names[0])),
                  "there is no such field");
     reading->has_for = reading->has_for || strcmp(node->key, "for") == 0;
+    reading->has_every = reading->has_every || strcmp(node->key, "every") == 0;
+    reading->has_limit =
+        reading->has_limit || strcmp(node->key, "stale") == 0 || strcmp(node->key, "within") == 0;
+}
+
+/* A figure swings, and hosts tell it each half minute; what was found stays found. */
+static void fill_in_hosts(struct reading *reading)
+{
+    struct proto_policy_gate *gate = reading->gate;
+    const bool is_figure = proto_figure_find(gate->query) != 0;
+
+    if (gate->minimum == 0)
+        gate->minimum = 1;
+    gate->within_ms = 1; /* nobody is asked */
+    if (!reading->has_every && !is_figure)
+        gate->every_ms = FINDINGS_EVERY_MS;
+    if (gate->samples == 0 && (!gate->is_rollback || !is_figure) && !reading->has_for) {
+        gate->samples = is_figure ? HOSTS_SAMPLES : 1;
+        gate->needed = is_figure ? HOSTS_NEEDED : 1;
+        reading->has_samples = true;
+    }
 }
 
 static void fill_in(struct reading *reading)
 {
     struct proto_policy_gate *gate = reading->gate;
+
+    if (gate->kind == PROTO_GATE_HOSTS)
+        fill_in_hosts(reading);
 
     if (gate->is_rollback && !reading->has_for && !reading->has_samples)
         gate->for_ms = FOR_MS;
@@ -224,13 +268,18 @@ static void read_gate(const struct bl_yaml_node *item, bool is_rollback, struct 
     if (reading.is_wrong)
         return;
     if (gate.kind == 0)
-        complain(&reading, item, NULL, "asks nothing: prometheus, http, tcp or command");
+        complain(&reading, item, NULL, "asks nothing: prometheus, http, tcp, command or hosts");
     else if (gate.name[0] == '\0' || strlen(gate.name) > PROTO_GATE_NAME_BYTES_MAX)
         complain(&reading, item, NULL, "needs a 'name' of at most 64 bytes");
     else if (is_named_twice(plan, gate.name))
         complain(&reading, item, NULL, "there are two of this name");
     else if (reading.has_for && reading.has_samples)
         complain(&reading, item, NULL, "either 'for' or 'samples' says when it is bad");
+    else if (gate.kind == PROTO_GATE_HOSTS && reading.has_limit)
+        complain(&reading, item, NULL,
+                 "'stale' and 'within' are not for hosts: what is older than 90s is unknown");
+    else if (gate.kind != PROTO_GATE_HOSTS && gate.minimum > 0 && gate.minimum_of[0] == '\0')
+        complain(&reading, item, NULL, "'minimum' must be { of: QUERY, least: NUMBER }");
     else if (is_too_long(&gate))
         complain(&reading, item, NULL, "a text in it is longer than 1000 bytes");
     else if ((problem = proto_gate_problem(&gate)) != NULL)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "controller/core/gate.h"
-
 #include <string.h>
 
+#include "controller/core/gate_hosts.h"
 #include "tests/lib/unit.h"
 
 /*
@@ -328,24 +327,74 @@ static void test_the_sentence_has_all_numbers_that_were_compared(void **state)
                         "takes all back after 30 s");
 }
 
-static void test_a_share_of_hosts_is_told_whatever_the_silent_ones_are(void **state)
+/* A share of 10% in all rows: {hosts, bad, unknown} of all, the wave, the unchanged. */
+static void test_hosts_are_judged_by_share_whatever_the_silent_ones_are(void **state)
 {
     static const struct {
-        uint32_t hosts, bad, unknown, share;
-        enum ctl_gate_outcome outcome;
+        struct ctl_gate_count all, wave, unchanged;
+        enum ctl_gate_outcome outcome, control;
     } rows[] = {
-        {0, 0, 0, 10, CTL_GATE_NO_DATA},    {10, 0, 0, 10, CTL_GATE_SAID_GOOD},
-        {10, 1, 0, 10, CTL_GATE_SAID_GOOD}, {10, 2, 0, 10, CTL_GATE_SAID_BAD},
-        {10, 1, 1, 10, CTL_GATE_NO_DATA},   {10, 0, 1, 10, CTL_GATE_SAID_GOOD},
-        {10, 2, 8, 10, CTL_GATE_SAID_BAD},  {10, 0, 10, 10, CTL_GATE_NO_DATA},
-        {1, 1, 0, 0, CTL_GATE_SAID_BAD},    {1, 0, 0, 0, CTL_GATE_SAID_GOOD},
-        {3, 3, 0, 100, CTL_GATE_SAID_GOOD},
+        {{0, 0, 0}, {0, 0, 0}, {0, 0, 0}, CTL_GATE_NO_DATA, CTL_GATE_NOT_ASKED},
+        {{10, 0, 0}, {10, 0, 0}, {9, 0, 0}, CTL_GATE_SAID_GOOD, CTL_GATE_SAID_GOOD},
+        {{10, 1, 0}, {10, 1, 0}, {0, 0, 0}, CTL_GATE_SAID_GOOD, CTL_GATE_NOT_ASKED},
+        {{10, 2, 0}, {10, 2, 0}, {0, 0, 0}, CTL_GATE_SAID_BAD, CTL_GATE_NOT_ASKED},
+        {{10, 1, 1}, {10, 1, 1}, {0, 0, 0}, CTL_GATE_NO_DATA, CTL_GATE_NOT_ASKED},
+        {{10, 0, 1}, {10, 0, 1}, {0, 0, 0}, CTL_GATE_SAID_GOOD, CTL_GATE_NOT_ASKED},
+        {{10, 2, 8}, {10, 2, 8}, {0, 0, 0}, CTL_GATE_SAID_BAD, CTL_GATE_NOT_ASKED},
+        {{10, 0, 10}, {10, 0, 10}, {0, 0, 0}, CTL_GATE_NO_DATA, CTL_GATE_NOT_ASKED},
+        /* A wave is not hidden behind those before it, and a silent one is not either. */
+        {{100, 2, 0}, {10, 2, 0}, {0, 0, 0}, CTL_GATE_SAID_BAD, CTL_GATE_NOT_ASKED},
+        {{100, 2, 2}, {10, 0, 2}, {0, 0, 0}, CTL_GATE_NO_DATA, CTL_GATE_NOT_ASKED},
+        /* Nobody of the wave is upgraded yet: the others tell. */
+        {{10, 2, 0}, {0, 0, 0}, {0, 0, 0}, CTL_GATE_SAID_BAD, CTL_GATE_NOT_ASKED},
+        {{10, 1, 0}, {0, 0, 0}, {0, 0, 0}, CTL_GATE_SAID_GOOD, CTL_GATE_NOT_ASKED},
+        /* The others are as bad, or half; less is no excuse, and neither is what is allowed. */
+        {{10, 8, 0}, {10, 8, 0}, {100, 80, 0}, CTL_GATE_SAID_BAD, CTL_GATE_SAID_BAD},
+        {{10, 8, 0}, {10, 8, 0}, {100, 40, 0}, CTL_GATE_SAID_BAD, CTL_GATE_SAID_BAD},
+        {{10, 8, 0}, {10, 8, 0}, {100, 39, 0}, CTL_GATE_SAID_BAD, CTL_GATE_SAID_GOOD},
+        {{10, 2, 0}, {10, 2, 0}, {100, 10, 0}, CTL_GATE_SAID_BAD, CTL_GATE_SAID_GOOD},
+        {{10, 2, 0}, {10, 2, 0}, {100, 10, 90}, CTL_GATE_SAID_BAD, CTL_GATE_SAID_GOOD},
+        {{10, 2, 0}, {10, 2, 0}, {100, 11, 89}, CTL_GATE_SAID_BAD, CTL_GATE_SAID_BAD},
+        {{10, 2, 0}, {10, 2, 0}, {100, 0, 100}, CTL_GATE_SAID_BAD, CTL_GATE_SAID_GOOD},
     };
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        assert_int_equal(
-            ctl_gate_judge_share(rows[i].hosts, rows[i].bad, rows[i].unknown, rows[i].share),
-            rows[i].outcome);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct ctl_gate_hosts is = {.upgraded = rows[i].all,
+                                          .wave = rows[i].wave,
+                                          .unchanged = rows[i].unchanged,
+                                          .share = 1000,
+                                          .share_is_percent = true};
+        struct ctl_gate_measurement measured;
+
+        ctl_gate_judge_hosts(&is, &measured);
+        if (measured.answer.outcome != rows[i].outcome ||
+            measured.control.outcome != rows[i].control)
+            fail_msg("row %zu: %u, %u", i, measured.answer.outcome, measured.control.outcome);
+        assert_int_equal(measured.minimum.outcome, CTL_GATE_NOT_ASKED);
+    }
+}
+
+static void test_fewer_hosts_than_the_minimum_tell_nothing(void **state)
+{
+    struct ctl_gate_hosts is = {.upgraded = {5, 5, 0}, .wave = {5, 5, 0}, .share = 2, .minimum = 6};
+    struct ctl_gate_measurement measured;
+
+    assert_int_equal(ctl_gate_share_of(&is, 5), 2);
+    ctl_gate_judge_hosts(&is, &measured);
+    assert_int_equal(measured.answer.outcome, CTL_GATE_NO_DATA);
+    is.minimum = 5;
+    ctl_gate_judge_hosts(&is, &measured);
+    assert_int_equal(measured.answer.outcome, CTL_GATE_SAID_BAD);
+    is.upgraded = is.wave = (struct ctl_gate_count){6, 0, 2}; /* only four told */
+    ctl_gate_judge_hosts(&is, &measured);
+    assert_int_equal(measured.answer.outcome, CTL_GATE_NO_DATA);
+    is.minimum = 4;
+    ctl_gate_judge_hosts(&is, &measured);
+    assert_int_equal(measured.answer.outcome, CTL_GATE_SAID_GOOD);
+    is.share_is_percent = true;
+    is.share = 3333; /* rounded down: 1 of 5 */
+    assert_int_equal(ctl_gate_share_of(&is, 5), 1);
+    assert_int_equal(ctl_gate_share_of(&is, 20000), 6666);
 }
 
 int main(void)
@@ -362,7 +411,8 @@ int main(void)
         cmocka_unit_test(test_only_a_control_that_is_bad_excuses),
         cmocka_unit_test(test_too_little_to_judge_by_is_no_verdict),
         cmocka_unit_test(test_the_sentence_has_all_numbers_that_were_compared),
-        cmocka_unit_test(test_a_share_of_hosts_is_told_whatever_the_silent_ones_are),
+        cmocka_unit_test(test_hosts_are_judged_by_share_whatever_the_silent_ones_are),
+        cmocka_unit_test(test_fewer_hosts_than_the_minimum_tell_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

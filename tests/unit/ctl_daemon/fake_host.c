@@ -203,6 +203,13 @@ static void take_start(struct fake_host *host)
     report_state(host, PROTO_JOB_CHANGING);
     report_step(host, PROTO_JOB_CHANGING, PROTO_STEP_UPGRADE, PROTO_RESULT_OK);
     report_state(host, PROTO_JOB_VERIFYING);
+    if (host->finds != NULL)
+        fake_host_report(host, &(struct proto_report){.moment = PROTO_MOMENT_NOTE,
+                                                      .state = PROTO_JOB_VERIFYING,
+                                                      .step = PROTO_STEP_VERIFY,
+                                                      .grade = PROTO_GRADE_MINOR,
+                                                      .code = host->finds,
+                                                      .reason = "found"});
     if (host->end == FAKE_REVERTS || host->end == FAKE_REVERTS_SEVERE || host->end == FAKE_STUCK) {
         report_step(host, PROTO_JOB_VERIFYING, PROTO_STEP_VERIFY, PROTO_RESULT_FAILED);
         report_failure(host, PROTO_JOB_REVERTING);

@@ -35,6 +35,7 @@ struct fake_host {
     enum fake_end end;
     int64_t clock_offset_ms;
     bool answers_nothing; /* connected, and silent */
+    const char *finds;    /* after the change, of grade minor; NULL: nothing */
     bool loses_reports;   /* those that it makes now do not arrive */
     bool doubles_reports; /* each arrives twice */
 

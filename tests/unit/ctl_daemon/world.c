@@ -347,7 +347,7 @@ static void encode_policy(const struct submission_wish *wish, uint32_t waves_cou
                                   .stage_ms = 60000,
                                   .job_ms = 60000,
                                   .revert_ms = 60000,
-                                  .soak_ms = 20,
+                                  .soak_ms = wish->soak_ms != 0 ? wish->soak_ms : 20,
                                   .failures_allowed = wish->failures_allowed,
                                   .approvals = wish->approvals,
                                   .approvals_by = PROTO_ROLE_OPERATOR,
@@ -358,10 +358,14 @@ static void encode_policy(const struct submission_wish *wish, uint32_t waves_cou
                                   .restored_ms = 60000,
                                   .waves = waves,
                                   .waves_count = waves_count};
+    struct proto_policy_gate gate;
     struct bl_error err = {0};
 
     memcpy(policy.requester, wish->signers[0]->key, sizeof(policy.requester));
     proto_plan_hash(plan_text, policy.plan_hash);
+    gate = wish->gate;
+    policy.gates = &gate;
+    policy.gates_count = gate.kind != 0 ? 1 : 0;
     for (uint32_t i = 0; i < waves_count; i++)
         waves[i] = (struct proto_policy_wave){wish->hosts_per_wave[i], wish->failures_allowed};
     if (proto_policy_encode(&policy, buffer, &err) < 0)

@@ -39,7 +39,7 @@ static const struct mistake {
     {GOOD "gates: [ { name: a, prometheus: q, bad: '> 5%' } ]\n",
      "p.yaml:5: field 'gates[0]': 'bad' is not a comparison such as > 5, or > 2x of what it was"},
     {GOOD "gates: [ { name: a, bad: '> 5' } ]\n",
-     "p.yaml:5: field 'gates[0]': asks nothing: prometheus, http, tcp or command"},
+     "p.yaml:5: field 'gates[0]': asks nothing: prometheus, http, tcp, command or hosts"},
     {GOOD "gates: [ { name: a, command: ../x } ]\n",
      "p.yaml:5: field 'gates[0]': 'command' is not the name of a program in "
      "/etc/belay/controller-hooks.d"},
@@ -49,6 +49,29 @@ static const struct mistake {
      "p.yaml:6: field 'rollback_when[0]': there are two of this name"},
     {GOOD "gates: [ { name: a, tcp: 'h:1', smaples: 1 of 1 } ]\n",
      "p.yaml:5: field 'gates[0].smaples': there is no such field; did you mean 'samples'?"},
+    {GOOD "gates: [ { name: a, hosts: cpu } ]\n",
+     "p.yaml:5: field 'gates[0]': 'bad' must be a comparison that fits the figure: > 80%, > 50ms, "
+     "> 8, or > 2x of what the host had before"},
+    {GOOD "gates: [ { name: a, hosts: disk, bad: '< 2GiB' } ]\n",
+     "p.yaml:5: field 'gates[0]': 'bad' must be a comparison that fits the figure: > 80%, > 50ms, "
+     "> 8, or > 2x of what the host had before"},
+    {GOOD "gates: [ { name: a, hosts: unit_crashed, bad: '> 1' } ]\n",
+     "p.yaml:5: field 'gates[0]': 'bad' is for figures: a finding is there or not"},
+    {GOOD "gates: [ { name: a, hosts: unit_crash } ]\n",
+     "p.yaml:5: field 'gates[0]': 'hosts' is no figure (cpu, memory, load, await, disk, "
+     "pressure_…), no finding, and not 'minor'"},
+    {GOOD "gates: [ { name: a, hosts: minor, share: 100% } ]\n",
+     "p.yaml:5: field 'gates[0]': 'share' is all hosts: it could never be bad"},
+    {GOOD "gates: [ { name: a, hosts: minor, stale: 1m } ]\n",
+     "p.yaml:5: field 'gates[0]': 'stale' and 'within' are not for hosts: what is older than 90s "
+     "is unknown"},
+    {GOOD "gates: [ { name: a, tcp: 'h:1', share: 10% } ]\n",
+     "p.yaml:5: field 'gates[0]': 'share' is for hosts"},
+    {GOOD "gates: [ { name: a, hosts: minor, control: q } ]\n",
+     "p.yaml:5: field 'gates[0]': 'good', 'control' and 'at' are not for hosts, and 'minimum' is a "
+     "number of hosts"},
+    {GOOD "gates: [ { name: a, prometheus: q, bad: '> 1', minimum: 3 } ]\n",
+     "p.yaml:5: field 'gates[0]': 'minimum' must be { of: QUERY, least: NUMBER }"},
 };
 
 static void each_mistake_is_told_with_its_line(void **state)
