@@ -100,7 +100,7 @@ packaging/install-build-deps.sh test || { echo "0 passed, 1 failed, 0 skipped"; 
 
 step "tidy: the tree" tests/tidy/tree.py
 step "tidy: format" tests/tidy/format.sh
-step "tidy: each failure mode names its tests" tests/matrix.py
+step "tidy: each failure mode and each threat names its tests" tests/matrix.py
 step "shellcheck" tests/tidy/shellcheck.sh
 step "tidy: exposure of the units" tests/tidy/exposure.sh
 step "build: gcc, warnings are errors" build build -Dwerror=true
@@ -117,6 +117,6 @@ if [ "$mode" = all ]; then
     step "packages: DEBs, built and clean for lintian" debs
     step "packages: RPMs, built and clean for rpmlint" rpms
     lab
-    step "failure modes, each with its tests" tests/matrix.py build/lab.log build/suites.log
+    step "failure modes and threats, each with its tests" tests/matrix.py build/lab.log build/suites.log
 fi
 finish

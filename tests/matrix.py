@@ -1,28 +1,28 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The table of failure modes in docs/faults.md, held against the tests that it names.
+"""The tables of failure modes in docs/faults.md and of threats in docs/threats.md, held against the tests that they name.
 
 usage: matrix.py [LAB-LOG MESON-LOG]
 
-Without logs: every test that is named must exist, and every failure mode must name one or say which part of belay that is
-not built yet answers it. With the logs of a whole run: prints each failure mode with its tests and how they ended, and fails
-when one of them did not pass.
+Without logs: every test that is named must exist, and every row must name one, say what was not shown yet, or which part
+of belay that is not built yet answers it. With the logs of a whole run: prints each row with its tests and how they ended,
+and fails when one of them did not pass.
 """
 import pathlib
 import re
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
-TABLE = TOP / "docs/faults.md"
-ROW = re.compile(r"^\| (F\d+) \| (.+) \| (.+) \|$")
+TABLES = {"docs/faults.md": {"F": 45}, "docs/threats.md": {"A": 16, "C": 16, "Z": 13}}
+"""The letters of each table's rows, and how many there are of each."""
+ROW = re.compile(r"^\| ([A-Z]\d+) \| (.+) \| (.+) \|$")
 LAB = re.compile(r"`(test_\w+\.py)::(test_\w+)`")
 UNIT = re.compile(r"`unit/([\w-]+)`")
-NOT_BUILT = re.compile(r"^not built yet: .+")
-FAILURE_MODES = 45
+OPEN = re.compile(r"^not (built|shown) yet: .+")
 
 
-def rows():
-    for number, line in enumerate(TABLE.read_text().splitlines(), 1):
+def rows(table):
+    for number, line in enumerate((TOP / table).read_text().splitlines(), 1):
         found = ROW.match(line)
         if found:
             yield (number, *found.groups())
@@ -34,23 +34,28 @@ def unit_names():
         yield f"{path.parent.name}-{path.name.removesuffix('_test.c')}"
 
 
-def check():
+def check_table(table, counts):
     wrong, seen, units = [], [], set(unit_names())
-    for number, name, _, tests in rows():
+    for number, name, _, tests in rows(table):
         seen.append(name)
         lab, unit = LAB.findall(tests), UNIT.findall(tests)
-        if not lab and not unit and not NOT_BUILT.match(tests):
+        if not lab and not unit and not OPEN.match(tests):
             wrong.append(f"line {number}: {name} names no test")
         for file, function in lab:
             path = TOP / "tests/lab" / file
             if not path.exists() or not re.search(rf"^def {function}\(", path.read_text(), re.M):
                 wrong.append(f"line {number}: {name} names {file}::{function}, which there is not")
         wrong += [f"line {number}: {name} names unit/{test}, which there is not" for test in unit if test not in units]
-    missing = [f"F{number}" for number in range(1, FAILURE_MODES + 1) if seen.count(f"F{number}") != 1]
-    if missing:
-        wrong.append(f"not one row each: {', '.join(missing)}")
-    for line in wrong:
-        print(f"{TABLE.relative_to(TOP)}: {line}")
+    expected = [f"{letter}{number}" for letter, count in counts.items() for number in range(1, count + 1)]
+    odd = [name for name in {*expected, *seen} if seen.count(name) != 1 or name not in expected]
+    if odd:
+        wrong.append(f"not one row each: {', '.join(sorted(odd))}")
+    return [f"{table}: {line}" for line in wrong]
+
+
+def check():
+    wrong = [line for table, counts in TABLES.items() for line in check_table(table, counts)]
+    print("\n".join(wrong), end="\n" if wrong else "")
     return 1 if wrong else 0
 
 
@@ -68,7 +73,7 @@ def outcome_of_unit(log, name):
 
 def results(lab_log, meson_log):
     failed = 0
-    for _, name, behaviour, tests in rows():
+    for _, name, behaviour, tests in (row for table in TABLES for row in rows(table)):
         ended = [(f"{file}::{function}", outcome_in_lab(lab_log, file, function)) for file, function in LAB.findall(tests)]
         ended += [(f"unit/{test}", outcome_of_unit(meson_log, test)) for test in UNIT.findall(tests)]
         failed += sum(1 for _, outcome in ended if outcome != "passed")
