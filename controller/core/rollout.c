@@ -120,36 +120,41 @@ uint32_t ctl_rollout_open_count(const struct ctl_rollout *rollout, uint32_t wave
     return count;
 }
 
-void ctl_rollout_cancel_untouched(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects)
+void ctl_rollout_cancel_unbegun(struct ctl_rollout *rollout, struct bl_mono now,
+                                struct ctl_rollout_effects *effects)
 {
-    for (uint32_t i = 0; i < rollout->host_count; i++)
+    for (uint32_t i = 0; i < rollout->host_count; i++) {
         ctl_host_order_cancel(rollout, i, effects);
+        ctl_host_call_back(rollout, i, now, effects);
+    }
 }
 
-void ctl_rollout_stop(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects)
+void ctl_rollout_stop(struct ctl_rollout *rollout, struct bl_mono now,
+                      struct ctl_rollout_effects *effects)
 {
     ctl_rollout_move(rollout, CTL_ROLLOUT_STOPPING, effects);
-    ctl_rollout_cancel_untouched(rollout, effects);
+    ctl_rollout_cancel_unbegun(rollout, now, effects);
 }
 
 /* Failures of waves to come (a host that could not stage) count in the sum over all at once. */
-static bool stop_if_unwell(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects)
+static bool stop_if_unwell(struct ctl_rollout *rollout, struct bl_mono now,
+                           struct ctl_rollout_effects *effects)
 {
     for (uint32_t i = 0; i <= rollout->wave; i++) {
         if (rollout->waves[i].failed_count > rollout->waves[i].failures_allowed) {
             ctl_reason_wave_failed(rollout, i);
-            ctl_rollout_stop(rollout, effects);
+            ctl_rollout_stop(rollout, now, effects);
             return true;
         }
     }
     if (rollout->failed_count > rollout->limits.failures_allowed) {
         ctl_reason_rollout_failed(rollout);
-        ctl_rollout_stop(rollout, effects);
+        ctl_rollout_stop(rollout, now, effects);
         return true;
     }
     if (ctl_rollout_is_used_up(rollout)) {
         ctl_reason_budget_used(rollout);
-        ctl_rollout_stop(rollout, effects);
+        ctl_rollout_stop(rollout, now, effects);
         return true;
     }
 
@@ -192,7 +197,9 @@ static bool advance_once(struct ctl_rollout *rollout, struct bl_mono now,
 
     if (ctl_alarm_expire(rollout, now, effects))
         return true;
-    if (ctl_rollout_is_going(rollout) && stop_if_unwell(rollout, effects))
+    if (ctl_rollout_is_going(rollout) && stop_if_unwell(rollout, now, effects))
+        return true;
+    if (ctl_host_release_starts(rollout, now, effects))
         return true;
     if (rollout->submitted && ctl_approval_update(rollout, now, effects))
         return true;
@@ -312,14 +319,15 @@ void ctl_rollout_hold(struct ctl_rollout *rollout, enum ctl_hold hold, bool is_h
     effects->changed = true;
 }
 
-static void on_abort(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects)
+static void on_abort(struct ctl_rollout *rollout, struct bl_mono now,
+                     struct ctl_rollout_effects *effects)
 {
     if (!ctl_rollout_is_going(rollout))
         return; /* it stops already, and its first cause stands */
 
     rollout->aborted = true;
     ctl_reason_aborted(rollout);
-    ctl_rollout_stop(rollout, effects);
+    ctl_rollout_stop(rollout, now, effects);
 }
 
 static void dispatch(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
@@ -339,7 +347,7 @@ static void dispatch(struct ctl_rollout *rollout, const struct ctl_rollout_event
     case CTL_ROLLOUT_HOST_SEEN:
         BL_ASSERT(event->host < rollout->host_count);
         if (rollout->submitted)
-            ctl_host_repeat_order(rollout, event->host, effects);
+            ctl_host_seen(rollout, event->host, effects);
         break;
     case CTL_ROLLOUT_TIME:
         ctl_host_expire_all(rollout, event->now, effects);
@@ -352,7 +360,7 @@ static void dispatch(struct ctl_rollout *rollout, const struct ctl_rollout_event
         ctl_rollout_waive_gates(rollout, effects);
         break;
     case CTL_ROLLOUT_ABORT:
-        on_abort(rollout, effects);
+        on_abort(rollout, event->now, effects);
         break;
     case CTL_ROLLOUT_ROLLBACK:
         ctl_rollout_roll_back(rollout, event, effects);
@@ -432,6 +440,8 @@ void ctl_rollout_step(struct ctl_rollout *rollout, const struct ctl_rollout_even
 
     effects->count = 0;
     effects->changed = false;
+    /* Before any order is repeated that the time outdates. */
+    ctl_window_update(rollout, event->wall, effects);
     dispatch(rollout, event, effects);
     do {
         ctl_window_update(rollout, event->wall, effects);

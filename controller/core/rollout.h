@@ -55,7 +55,7 @@ enum ctl_host_state {     /* what the controller knows of a host: never better t
     CTL_HOST_REVERT_FAILED,
     CTL_HOST_REFUSED,
     CTL_HOST_BLOCKED,
-    CTL_HOST_CANCELLED, /* never started: its wave did not come */
+    CTL_HOST_CANCELLED, /* not begun: its wave did not come, or it was called back in time */
     CTL_HOST_LOST,      /* silent beyond its deadline: counts as failed; late news still shown */
     CTL_HOST_STATE_LAST = CTL_HOST_LOST,
 };
@@ -65,9 +65,12 @@ struct ctl_rollout_host {
     uint32_t wave;      /* 0-based */
     uint32_t job_state; /* enum proto_job_state last reported; 0 = none */
     uint32_t grade;
-    bool failed;  /* counts against the allowance; never taken back */
-    bool started; /* START was ordered */
-    bool touched; /* this rollout may have changed it: it was started, or says that it runs */
+    bool failed;     /* counts against the allowance; never taken back */
+    bool started;    /* START was ordered */
+    bool touched;    /* this rollout may have changed it: it was started, or says that it runs */
+    bool start_owed; /* it came while nothing may start: START is repeated at the release */
+    bool
+        cancel_wanted; /* called back before it was known to have begun, and it has not changed yet */
     bool revert_wanted;
     uint32_t reverts; /* how often it was ordered back, by people or by the rollout */
     bool went_back;   /* lost, since what it reported is void: CTL_ROLLOUT_HOST_WENT_BACK */
@@ -151,6 +154,8 @@ struct ctl_rollout {
     uint32_t active_count;    /* under way: started and in no end state, but not lost */
     uint32_t used_count;      /* of the budget: active or failed */
     uint32_t unstarted_count; /* neither started nor out */
+    uint32_t unbegun_count;   /* START was ordered, and nothing says that it came there */
+    uint32_t owed_count;      /* of them: start_owed */
     uint32_t next_start;      /* nobody of the wave before this place can be started */
     bool is_proven;           /* a host was committed; never taken back */
     bool submitted;

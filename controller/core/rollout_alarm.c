@@ -31,7 +31,7 @@ void ctl_alarm_raise(struct ctl_rollout *rollout, uint32_t host,
         .deadline = bl_mono_after(event->now, rollout->limits.answer_ms),
     };
     if (!is_stopping)
-        ctl_rollout_stop(rollout, effects);
+        ctl_rollout_stop(rollout, event->now, effects);
     ctl_reason_severe(rollout);
     rollout->holds |= CTL_HOLD_ANSWER;
     effects->changed = true;

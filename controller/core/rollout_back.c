@@ -97,7 +97,7 @@ static void rollback_many(struct ctl_rollout *rollout, uint32_t wave, struct bl_
                 ctl_host_order_revert(rollout, i, now, effects);
         }
     }
-    ctl_rollout_cancel_untouched(rollout, effects);
+    ctl_rollout_cancel_unbegun(rollout, now, effects);
 }
 
 void ctl_rollout_roll_back(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,

@@ -39,8 +39,11 @@ static void check_host(const struct ctl_rollout *rollout, const struct ctl_rollo
     BL_ASSERT(host->wave < rollout->wave_count);
     BL_ASSERT(host->nonce == 0 || host->state == CTL_HOST_PROBATION);
     BL_ASSERT(!host->lost || host->failed);
+    /* Only what is held up is owed, and is started or called back with the next word. */
+    BL_ASSERT(!host->start_owed ||
+              (ctl_host_is_unbegun(host) && rollout->holds != 0 && ctl_rollout_is_going(rollout)));
     /* Nothing is in progress for ever. */
-    BL_ASSERT((host->deadline.ms != 0) == must_end || !rollout->submitted);
+    BL_ASSERT((host->deadline.ms != 0) == (must_end && !host->start_owed) || !rollout->submitted);
     BL_ASSERT(host->deadline.ms == 0 ||
               (rollout->wake_at.ms != 0 && rollout->wake_at.ms <= host->deadline.ms));
 }
@@ -49,6 +52,7 @@ void ctl_rollout_check(const struct ctl_rollout *rollout)
 {
     struct ctl_rollout_wave sums[CTL_ROLLOUT_WAVES_MAX] = {0};
     uint32_t failed_count = 0, active_count = 0, used_count = 0, unstarted_count = 0;
+    uint32_t unbegun_count = 0, owed_count = 0;
 
     ctl_rollout_check_counts(rollout);
     for (uint32_t i = 0; i < rollout->host_count; i++) {
@@ -69,6 +73,8 @@ void ctl_rollout_check(const struct ctl_rollout *rollout)
         active_count += is_active ? 1 : 0;
         used_count += is_active || host->failed ? 1 : 0;
         unstarted_count += ctl_host_is_untouched(host) ? 1 : 0;
+        unbegun_count += ctl_host_is_unbegun(host) ? 1 : 0;
+        owed_count += host->start_owed ? 1 : 0;
         sum->open_count += is_open ? 1 : 0;
         failed_count += host->failed ? 1 : 0;
     }
@@ -76,6 +82,7 @@ void ctl_rollout_check(const struct ctl_rollout *rollout)
     BL_ASSERT(active_count == rollout->active_count);
     BL_ASSERT(used_count == rollout->used_count);
     BL_ASSERT(unstarted_count == rollout->unstarted_count);
+    BL_ASSERT(unbegun_count == rollout->unbegun_count && owed_count == rollout->owed_count);
     for (uint32_t i = 0; i < rollout->wave_count; i++) {
         BL_ASSERT(sums[i].host_count == rollout->waves[i].host_count);
         BL_ASSERT(sums[i].failed_count == rollout->waves[i].failed_count);

@@ -97,7 +97,7 @@ static void on_bad(struct ctl_rollout *rollout, const struct ctl_rollout_event *
         ctl_reason_gate(rollout, event->number, "rollback_condition");
     } else if (ctl_rollout_is_going(rollout)) {
         ctl_reason_gate(rollout, event->number, "gate_bad");
-        ctl_rollout_stop(rollout, effects);
+        ctl_rollout_stop(rollout, event->now, effects);
     }
 }
 

@@ -86,6 +86,12 @@ bool ctl_host_is_back(const struct ctl_rollout_host *host)
     return is_in(host, TO(REVERTED) | TO_UNTOUCHED) || !host->touched;
 }
 
+bool ctl_host_is_unbegun(const struct ctl_rollout_host *host)
+{
+    return host->started && host->state == CTL_HOST_RUNNING && !host->lost &&
+           host->job_state <= PROTO_JOB_READY;
+}
+
 struct ctl_rollout_effect *ctl_host_emit(struct ctl_rollout_effects *effects,
                                          enum ctl_rollout_effect_type type, uint32_t host)
 {
@@ -124,6 +130,8 @@ static void count_in(struct ctl_rollout *rollout, const struct ctl_rollout_host 
     rollout->active_count += is_active(host) ? 1 : 0;
     rollout->used_count += is_active(host) || host->failed ? 1 : 0;
     rollout->unstarted_count += ctl_host_is_untouched(host) ? 1 : 0;
+    rollout->unbegun_count += ctl_host_is_unbegun(host) ? 1 : 0;
+    rollout->owed_count += host->start_owed ? 1 : 0;
 }
 
 static void count_out(struct ctl_rollout *rollout, const struct ctl_rollout_host *host)
@@ -136,6 +144,8 @@ static void count_out(struct ctl_rollout *rollout, const struct ctl_rollout_host
     rollout->active_count -= is_active(host) ? 1 : 0;
     rollout->used_count -= is_active(host) || host->failed ? 1 : 0;
     rollout->unstarted_count -= ctl_host_is_untouched(host) ? 1 : 0;
+    rollout->unbegun_count -= ctl_host_is_unbegun(host) ? 1 : 0;
+    rollout->owed_count -= host->start_owed ? 1 : 0;
 }
 
 static void clear_deadline(struct ctl_rollout_host *host)
@@ -152,6 +162,7 @@ static void move(struct ctl_rollout *rollout, uint32_t host_index, uint32_t to,
     count_out(rollout, host);
     bl_sm_move(host_rows, HOST_ROW_COUNT, &host->state, to);
     host->went_back = false;
+    host->start_owed = false;
     if (to == CTL_HOST_LOST)
         host->lost = true;
     if (host_rows[to].final)
@@ -212,11 +223,21 @@ void ctl_host_renew_deadline(struct ctl_rollout *rollout, uint32_t host_index, s
         rollout->wake_at = host->deadline;
 }
 
+/* It gives back what it switched off before its change began: what it says at its end is heeded. */
+static bool is_called_back(const struct ctl_rollout_host *host)
+{
+    return host->cancel_wanted &&
+           (host->state == CTL_HOST_CANCELLED ||
+            (host->state == CTL_HOST_REVERTING && host->grade < PROTO_GRADE_FUNCTIONAL));
+}
+
 /* An end that nobody ordered is a failure, whatever the host calls it. */
 static bool is_failure(const struct ctl_rollout_host *host)
 {
     if (is_in(host, TO(REFUSED) | TO(BLOCKED) | TO(REVERT_FAILED) | TO(LOST)))
         return true;
+    if (is_called_back(host))
+        return false;
 
     return is_in(host, TO(REVERTING) | TO(REVERTED) | TO(CANCELLED)) && !host->revert_wanted;
 }
@@ -284,6 +305,25 @@ static void judge_grade(struct ctl_rollout *rollout, const struct ctl_rollout_ev
         ctl_host_order_revert(rollout, event->host, event->now, effects);
 }
 
+static void note_said(struct ctl_rollout *rollout, const struct ctl_rollout_event *event)
+{
+    struct ctl_rollout_host *host = &rollout->hosts[event->host];
+    bool is_changed =
+        event->job_state > PROTO_JOB_ISOLATING && is_under_way(host_state_of[event->job_state]);
+
+    count_out(rollout, host);
+    host->job_state = event->job_state;
+    if (event->grade > host->grade)
+        host->grade = event->grade;
+    if (is_changed)
+        host->cancel_wanted = false; /* CANCEL came too late, and it goes on to its end */
+    if (host->start_owed && event->job_state > PROTO_JOB_READY) {
+        host->start_owed = false; /* the first START had come */
+        ctl_host_renew_deadline(rollout, event->host, event->now);
+    }
+    count_in(rollout, host);
+}
+
 void ctl_host_report(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
                      struct ctl_rollout_effects *effects)
 {
@@ -291,9 +331,7 @@ void ctl_host_report(struct ctl_rollout *rollout, const struct ctl_rollout_event
     uint32_t to = host_state_of[event->job_state];
     bool is_news = host->job_state != event->job_state || event->grade > host->grade;
 
-    host->job_state = event->job_state;
-    if (event->grade > host->grade)
-        host->grade = event->grade;
+    note_said(rollout, event);
     if (may_report_move(host, to)) {
         report_move(rollout, event->host, to, event->now, effects);
     } else if (host->revert_wanted && is_under_way(to) && is_in(host, TO(CANCELLED) | TO(LOST))) {
@@ -340,6 +378,24 @@ void ctl_host_order_cancel(struct ctl_rollout *rollout, uint32_t host_index,
     (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_CANCEL, host_index);
 }
 
+void ctl_host_call_back(struct ctl_rollout *rollout, uint32_t host_index, struct bl_mono now,
+                        struct ctl_rollout_effects *effects)
+{
+    struct ctl_rollout_host *host = &rollout->hosts[host_index];
+
+    if (!ctl_host_is_unbegun(host) || host->cancel_wanted)
+        return;
+
+    count_out(rollout, host);
+    host->cancel_wanted = true;
+    host->start_owed = false;
+    count_in(rollout, host);
+    if (host->deadline.ms == 0)
+        ctl_host_renew_deadline(rollout, host_index, now);
+    effects->changed = true;
+    (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_CANCEL, host_index);
+}
+
 void ctl_host_order_revert(struct ctl_rollout *rollout, uint32_t host_index, struct bl_mono now,
                            struct ctl_rollout_effects *effects)
 {
@@ -375,7 +431,9 @@ void ctl_host_go_back(struct ctl_rollout *rollout, uint32_t host_index, struct b
     struct ctl_rollout_host *host = &rollout->hosts[host_index];
     bool is_begun_anew = is_in(host, TO(STAGING) | TO(READY));
 
+    count_out(rollout, host);
     host->job_state = 0;
+    count_in(rollout, host);
     effects->changed = true;
     if (is_in(host, TO(WAITING) | TO_UNTOUCHED | TO(LOST)))
         return;
@@ -388,11 +446,20 @@ void ctl_host_go_back(struct ctl_rollout *rollout, uint32_t host_index, struct b
         ctl_host_fail(rollout, host_index, effects);
 }
 
+/* What is repeated to a host of which nobody knows whether it was told to start. */
+static void repeat_start(const struct ctl_rollout *rollout, uint32_t host_index,
+                         struct ctl_rollout_effects *effects)
+{
+    if (!ctl_rollout_is_going(rollout))
+        (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_CANCEL, host_index);
+    else if (rollout->holds == 0 && !rollout->hosts[host_index].start_owed)
+        (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_START, host_index);
+}
+
 void ctl_host_repeat_order(const struct ctl_rollout *rollout, uint32_t host_index,
                            struct ctl_rollout_effects *effects)
 {
     const struct ctl_rollout_host *host = &rollout->hosts[host_index];
-    bool job_began = host->job_state > PROTO_JOB_READY;
     bool job_ended = ctl_host_state_is_final(host_state_of[host->job_state]);
 
     switch ((enum ctl_host_state)host->state) {
@@ -401,8 +468,8 @@ void ctl_host_repeat_order(const struct ctl_rollout *rollout, uint32_t host_inde
         (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_OFFER, host_index);
         break;
     case CTL_HOST_RUNNING:
-        if (host->started && !job_began)
-            (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_START, host_index);
+        if (ctl_host_is_unbegun(host))
+            repeat_start(rollout, host_index, effects);
         break;
     case CTL_HOST_PROBATION:
         if (host->nonce != 0)
@@ -431,6 +498,54 @@ void ctl_host_repeat_order(const struct ctl_rollout *rollout, uint32_t host_inde
     case CTL_HOST_REVERT_FAILED:
         break;
     }
+}
+
+/* A host that is there and kept waiting by us is not silent: its time begins when it is started. */
+static void owe_start(struct ctl_rollout *rollout, uint32_t host_index,
+                      struct ctl_rollout_effects *effects)
+{
+    struct ctl_rollout_host *host = &rollout->hosts[host_index];
+
+    if (host->start_owed)
+        return;
+
+    count_out(rollout, host);
+    host->start_owed = true;
+    count_in(rollout, host);
+    clear_deadline(host);
+    effects->changed = true;
+}
+
+void ctl_host_seen(struct ctl_rollout *rollout, uint32_t host_index,
+                   struct ctl_rollout_effects *effects)
+{
+    if (ctl_host_is_unbegun(&rollout->hosts[host_index]) && ctl_rollout_is_going(rollout) &&
+        rollout->holds != 0)
+        owe_start(rollout, host_index, effects);
+    else
+        ctl_host_repeat_order(rollout, host_index, effects);
+}
+
+bool ctl_host_release_starts(struct ctl_rollout *rollout, struct bl_mono now,
+                             struct ctl_rollout_effects *effects)
+{
+    if (rollout->owed_count == 0 || rollout->holds != 0 || !ctl_rollout_is_going(rollout))
+        return false;
+
+    for (uint32_t i = 0; i < rollout->host_count; i++) {
+        struct ctl_rollout_host *host = &rollout->hosts[i];
+
+        if (!host->start_owed)
+            continue;
+        count_out(rollout, host);
+        host->start_owed = false;
+        count_in(rollout, host);
+        ctl_host_renew_deadline(rollout, i, now);
+        (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_START, i);
+    }
+    effects->changed = true;
+
+    return true;
 }
 
 void ctl_host_expire_all(struct ctl_rollout *rollout, struct bl_mono now,

@@ -22,11 +22,16 @@ void ctl_host_renew_deadline(struct ctl_rollout *rollout, uint32_t host, struct 
 void ctl_host_report(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
                      struct ctl_rollout_effects *effects);
 
-/* Orders. Each leaves alone a host for which it makes no sense. */
+/*
+ * Orders. Each leaves alone a host for which it makes no sense. To call back is to cancel a host that
+ * was told to start and is not known to have begun: what it says then is believed.
+ */
 void ctl_host_order_start(struct ctl_rollout *rollout, uint32_t host, struct bl_mono now,
                           struct ctl_rollout_effects *effects);
 void ctl_host_order_cancel(struct ctl_rollout *rollout, uint32_t host,
                            struct ctl_rollout_effects *effects);
+void ctl_host_call_back(struct ctl_rollout *rollout, uint32_t host, struct bl_mono now,
+                        struct ctl_rollout_effects *effects);
 void ctl_host_order_revert(struct ctl_rollout *rollout, uint32_t host, struct bl_mono now,
                            struct ctl_rollout_effects *effects);
 
@@ -34,9 +39,20 @@ void ctl_host_order_revert(struct ctl_rollout *rollout, uint32_t host, struct bl
 void ctl_host_go_back(struct ctl_rollout *rollout, uint32_t host, struct bl_mono now,
                       struct ctl_rollout_effects *effects);
 
-/* Repeats the order that the host may not have got. */
+/*
+ * Repeats the order that the host may not have got. START only while the rollout may start hosts:
+ * held, nothing is repeated; and whoever is not known to have begun when no more hosts start gets
+ * CANCEL instead.
+ */
 void ctl_host_repeat_order(const struct ctl_rollout *rollout, uint32_t host,
                            struct ctl_rollout_effects *effects);
+
+/* It connected: the same, and a START that is held back for now is owed to it. */
+void ctl_host_seen(struct ctl_rollout *rollout, uint32_t host, struct ctl_rollout_effects *effects);
+
+/* Repeats each START that is owed, once nothing holds the rollout; whether there was any. */
+bool ctl_host_release_starts(struct ctl_rollout *rollout, struct bl_mono now,
+                             struct ctl_rollout_effects *effects);
 
 /* Makes lost whoever is beyond its deadline, and finds the next deadline. */
 void ctl_host_expire_all(struct ctl_rollout *rollout, struct bl_mono now,
@@ -44,6 +60,9 @@ void ctl_host_expire_all(struct ctl_rollout *rollout, struct bl_mono now,
 
 /* It was never started, and is in no end state. */
 bool ctl_host_is_untouched(const struct ctl_rollout_host *host);
+
+/* START was ordered, and nothing that it said tells that it came. */
+bool ctl_host_is_unbegun(const struct ctl_rollout_host *host);
 
 /* What this rollout did to it, if anything, is undone. */
 bool ctl_host_is_back(const struct ctl_rollout_host *host);

@@ -17,10 +17,13 @@ void ctl_rollout_hold(struct ctl_rollout *rollout, enum ctl_hold hold, bool is_h
 /* Hosts of the first `wave_count` waves that are waited for. */
 uint32_t ctl_rollout_open_count(const struct ctl_rollout *rollout, uint32_t wave_count);
 
-void ctl_rollout_cancel_untouched(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects);
+/* Whoever was not started, or is not known to have begun. */
+void ctl_rollout_cancel_unbegun(struct ctl_rollout *rollout, struct bl_mono now,
+                                struct ctl_rollout_effects *effects);
 
-/* No new starts, whoever was not started is cancelled; the caller gives the reason. */
-void ctl_rollout_stop(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects);
+/* No new starts, whoever has not begun is cancelled; the caller gives the reason. */
+void ctl_rollout_stop(struct ctl_rollout *rollout, struct bl_mono now,
+                      struct ctl_rollout_effects *effects);
 
 /* ---- severe failures ---- */
 

@@ -13,10 +13,11 @@ static bool is_frozen(const struct ctl_rollout *rollout, struct bl_wall wall)
            (rollout->frozen_until.ms == 0 || wall.ms < rollout->frozen_until.ms);
 }
 
-/* Whoever is under way needs no window: only what is to start waits for one. */
+/* Whoever is under way needs no window: only what is to start waits for one, or to be told again. */
 static bool has_to_start(const struct ctl_rollout *rollout)
 {
-    return rollout->submitted && ctl_rollout_is_going(rollout) && rollout->unstarted_count > 0;
+    return rollout->submitted && ctl_rollout_is_going(rollout) &&
+           (rollout->unstarted_count > 0 || rollout->unbegun_count > 0);
 }
 
 int64_t ctl_rollout_window_wait_ms(const struct ctl_rollout *rollout, struct bl_wall wall)

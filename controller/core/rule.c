@@ -37,7 +37,8 @@ static const struct ctl_rule host_rules[] = {
                         "is"},
     [CTL_HOST_RUNNING] = {"it was told to start, and has not come to an end",
                           "its own end: committed or as before; silence beyond its deadline makes "
-                          "it lost"},
+                          "it lost. If it has not begun when nothing starts any more, it is called "
+                          "back: cancelled"},
     [CTL_HOST_PROBATION] = {"it serves with the change and is watched before that is final",
                             "the end of its watch; a fault in it takes it back"},
     [CTL_HOST_REVERTING] = {"it goes back, by its own judgement or since it was told to",
@@ -53,7 +54,7 @@ static const struct ctl_rule host_rules[] = {
     [CTL_HOST_BLOCKED] = {"staging found what speaks against the change: counts as failed, and "
                           "nothing was changed",
                           "nothing in this rollout; a run of the plan after it was mended"},
-    [CTL_HOST_CANCELLED] = {"the rollout ended before its turn: nothing was changed",
+    [CTL_HOST_CANCELLED] = {"the rollout ended before it had begun: nothing was changed",
                             "nothing; the plan can be run again"},
     [CTL_HOST_LOST] = {"a host that is silent beyond its deadline counts as failed",
                        "its next report: what became of it is shown, but it stays failed"},

@@ -259,6 +259,16 @@ static const char *host_reason(const struct ctl_rollout_host *state,
         *ret_code = "clone";
         return "two machines are connected with its key: neither gets work nor is believed";
     }
+    if (state->start_owed) {
+        *ret_code = "start_held";
+        return "nothing may start now: it is told once more when the rollout goes on";
+    }
+    if (state->cancel_wanted && state->state == CTL_HOST_RUNNING &&
+        state->job_state <= PROTO_JOB_READY) {
+        *ret_code = "called_back";
+        return "was told to start and has not said that it began; the rollout starts nothing any "
+               "more, so it is told to cancel";
+    }
     *ret_code = member->code != NULL ? member->code : "";
 
     return member->reason != NULL ? member->reason : "";

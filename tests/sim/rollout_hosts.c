@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the hosts of rollout_sim.c behave: each is a job machine as seen from far away. */
+#include <string.h>
+
 #include "tests/sim/rollout_world.h"
 
 bool world_is_final(uint32_t state)
@@ -21,7 +23,8 @@ static void host_move(struct world *w, struct host *host, uint32_t to)
     host->truth = to;
     host->outbox[host->outbox_count++] = (struct report){
         .job_state = to,
-        .grade = to == PROTO_JOB_REVERTING || host->is_found ? host->grade : 0,
+        .grade =
+            (to == PROTO_JOB_REVERTING && !host->is_cancelled) || host->is_found ? host->grade : 0,
         .nonce = to == PROTO_JOB_PROBATION ? host->nonce : 0,
     };
     if (host->deliver_ms == SIM_NEVER)
@@ -67,7 +70,10 @@ void world_host_act(struct world *w, uint32_t index)
         }
         break;
     case PROTO_JOB_REVERTING:
-        host_move(w, host, host->cannot_go_back ? PROTO_JOB_REVERT_FAILED : PROTO_JOB_REVERTED);
+        if (host->is_cancelled)
+            host_move(w, host, PROTO_JOB_CANCELLED);
+        else
+            host_move(w, host, host->cannot_go_back ? PROTO_JOB_REVERT_FAILED : PROTO_JOB_REVERTED);
         break;
     case PROTO_JOB_OFFERED:
     case PROTO_JOB_REFUSED:
@@ -88,13 +94,34 @@ static bool is_before_start(uint32_t truth)
     return truth == PROTO_JOB_ACCEPTED || truth == PROTO_JOB_STAGING || truth == PROTO_JOB_READY;
 }
 
-void world_host_take(struct world *w, const struct ctl_rollout_effect *order)
+void world_host_cut(struct host *host)
+{
+    host->inbox_count = 0;
+    host->hear_ms = SIM_NEVER;
+}
+
+static void put_on_wire(struct world *w, struct host *host, const struct ctl_rollout_effect *order)
+{
+    SIM_CHECK(&w->chance, host->inbox_count < INBOX_MAX);
+
+    host->inbox[host->inbox_count++] = *order;
+    if (host->hear_ms == SIM_NEVER)
+        host->hear_ms = w->now_ms + sim_below(&w->chance, 2000);
+}
+
+void world_host_send(struct world *w, const struct ctl_rollout_effect *order)
+{
+    struct host *host = &w->hosts[order->host];
+
+    if (order->type != CTL_ROLLOUT_WAKE && order->type != CTL_ROLLOUT_CHANGED && host->is_online &&
+        !host->dies)
+        put_on_wire(w, host, order);
+}
+
+static void take(struct world *w, const struct ctl_rollout_effect *order)
 {
     struct host *host = &w->hosts[order->host];
     bool is_under_way = host->truth >= PROTO_JOB_ISOLATING && host->truth <= PROTO_JOB_COMMITTED;
-
-    if (!host->is_online || host->dies)
-        return; /* lost */
 
     switch (order->type) {
     case CTL_ROLLOUT_SEND_OFFER:
@@ -112,7 +139,10 @@ void world_host_take(struct world *w, const struct ctl_rollout_effect *order)
         }
         break;
     case CTL_ROLLOUT_SEND_CANCEL:
-        if (is_before_start(host->truth) || host->truth == PROTO_JOB_ISOLATING)
+        host->is_cancelled = host->is_cancelled || host->truth == PROTO_JOB_ISOLATING;
+        if (host->truth == PROTO_JOB_ISOLATING)
+            host_move(w, host, PROTO_JOB_REVERTING);
+        else if (is_before_start(host->truth))
             host_move(w, host, PROTO_JOB_CANCELLED);
         break;
     case CTL_ROLLOUT_SEND_REVERT:
@@ -129,4 +159,19 @@ void world_host_take(struct world *w, const struct ctl_rollout_effect *order)
     case CTL_ROLLOUT_CHANGED:
         break;
     }
+}
+
+void world_host_hear(struct world *w, uint32_t index)
+{
+    struct host *host = &w->hosts[index];
+    struct ctl_rollout_effect order = host->inbox[0];
+
+    host->hear_ms = SIM_NEVER;
+    host->inbox_count--;
+    memmove(host->inbox, host->inbox + 1, host->inbox_count * sizeof(host->inbox[0]));
+    if (host->inbox_count > 0)
+        host->hear_ms = w->now_ms + sim_below(&w->chance, 2000);
+    take(w, &order);
+    if (!w->is_calm && sim_percent(&w->chance, 3))
+        put_on_wire(w, host, &order);
 }

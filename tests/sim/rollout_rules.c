@@ -36,18 +36,24 @@ void world_check_same(const struct world *w, const struct ctl_rollout *a,
                   x->touched == y->touched && x->started == y->started && x->lost == y->lost);
         SIM_CHECK(&w->chance, x->went_back == y->went_back && x->reverts == y->reverts);
         SIM_CHECK(&w->chance, x->revert_wanted == y->revert_wanted && x->nonce == y->nonce);
+        SIM_CHECK(&w->chance,
+                  x->cancel_wanted == y->cancel_wanted && x->start_owed == y->start_owed);
         SIM_CHECK(&w->chance, x->deadline.ms == y->deadline.ms);
     }
 }
 
 /* --- what must hold when an order leaves --- */
 
-static void check_new_start(struct world *w, uint32_t index)
+/*
+ * At the moment at which START leaves belayd, for the first time or once more, the rollout may start
+ * hosts. What was on the wire by then still gets there, or is lost.
+ */
+static void check_start(struct world *w, uint32_t index)
 {
     uint32_t wave = w->live_hosts[index].wave, failed_in_all = 0;
 
     SIM_CHECK(&w->chance, !w->is_paused && !w->is_stopped && wave == w->live.wave);
-    SIM_CHECK(&w->chance, wave + 1 >= w->wave_started);
+    SIM_CHECK(&w->chance, wave + 1 >= w->wave_started && !w->hosts[index].was_called_back);
     SIM_CHECK(&w->chance, !w->is_severe);
     for (uint32_t v = 0; v <= wave; v++) {
         uint32_t failed = 0;
@@ -56,7 +62,8 @@ static void check_new_start(struct world *w, uint32_t index)
             if (w->live_hosts[i].wave != v)
                 continue;
             failed += w->hosts[i].is_known_failed ? 1 : 0;
-            if (v < wave)
+            /* Later a person may take one of them back, while this wave goes on. */
+            if (v < wave && wave + 1 > w->wave_started)
                 SIM_CHECK(&w->chance, w->hosts[i].is_known_final);
         }
         SIM_CHECK(&w->chance, failed <= w->waves[v].failures_allowed);
@@ -106,13 +113,26 @@ static bool is_in_window(const struct world *w)
     return false;
 }
 
-void world_check_clock(const struct world *w, const struct ctl_rollout_event *event)
+/* Not in a freeze, nor with less than a whole job left of the window. */
+static void check_clock(const struct world *w)
 {
     bool is_frozen = w->is_frozen && (w->frozen_until_ms == 0 || w->now_ms < w->frozen_until_ms);
 
-    /* Whoever takes a freeze back lets them start. */
-    SIM_CHECK(&w->chance, !is_frozen || event->type == CTL_ROLLOUT_FREEZE);
+    SIM_CHECK(&w->chance, !is_frozen);
     SIM_CHECK(&w->chance, w->limits.windows_count == 0 || is_in_window(w));
+}
+
+/* Who is told to cancel has not begun, as far as is known; whoever runs is left alone. */
+static void check_cancel(struct world *w, uint32_t index)
+{
+    const struct ctl_rollout_host *known = &w->live_hosts[index];
+    bool is_out = known->lost || ctl_host_state_is_final(known->state);
+
+    SIM_CHECK(&w->chance,
+              is_out || (w->hosts[index].was_started && !ctl_rollout_is_going(&w->live) &&
+                         (known->job_state <= PROTO_JOB_READY || w->hosts[index].lies)));
+    if (w->hosts[index].was_started && !is_out)
+        w->hosts[index].was_called_back = true;
 }
 
 void world_check_order(struct world *w, const struct ctl_rollout_effect *order)
@@ -125,10 +145,10 @@ void world_check_order(struct world *w, const struct ctl_rollout_effect *order)
         break;
     case CTL_ROLLOUT_SEND_START:
         SIM_CHECK(&w->chance, !host->was_told_back);
-        if (!host->was_started) {
-            check_new_start(w, order->host);
-            check_budget(w, order->host);
-        }
+        check_start(w, order->host);
+        if (!host->was_started)
+            check_budget(w, order->host); /* it has its place in it from then on */
+        check_clock(w);
         host->was_started = true;
         break;
     case CTL_ROLLOUT_SEND_COMMIT:
@@ -136,8 +156,7 @@ void world_check_order(struct world *w, const struct ctl_rollout_effect *order)
         SIM_CHECK(&w->chance, host->lies || host->went_back || order->nonce == host->nonce);
         break;
     case CTL_ROLLOUT_SEND_CANCEL:
-        SIM_CHECK(&w->chance, !host->was_started || w->live_hosts[order->host].lost ||
-                                  ctl_host_state_is_final(w->live_hosts[order->host].state));
+        check_cancel(w, order->host);
         break;
     case CTL_ROLLOUT_SEND_REVERT:
         SIM_CHECK(&w->chance, (host->was_told_back || host->lies) && order->attempt > 0);
@@ -172,8 +191,14 @@ void world_observe(struct world *w)
             host->is_known_failed = true;
             host->was_told_back = said == PROTO_JOB_COMMITTED;
         }
-        if ((said == PROTO_JOB_REVERTING || said == PROTO_JOB_REVERTED) && !host->was_told_back)
+        host->has_changed =
+            host->has_changed || (said > PROTO_JOB_ISOLATING && said <= PROTO_JOB_COMMITTED);
+        /* Who gives back what it switched off, called back in time, says at its end that it did. */
+        if ((said == PROTO_JOB_REVERTED ||
+             (said == PROTO_JOB_REVERTING && (!host->was_called_back || host->has_changed))) &&
+            !host->was_told_back)
             host->is_known_failed = true;
+        SIM_CHECK(&w->chance, !host->is_known_failed || known->failed);
         /* Nobody waits for whom is lost or cancelled, nor for ever for who contradicts himself. */
         w->is_proven = w->is_proven || known->state == CTL_HOST_COMMITTED;
         host->is_known_final =

@@ -115,10 +115,6 @@ static bool take_event(struct world *w, struct ctl_rollout_event event)
     ctl_rollout_step(&w->live, &event, &effects);
     ctl_rollout_check(&w->live);
     tell(w, &event, &effects);
-    for (uint32_t i = 0; i < w->host_count; i++) {
-        if (w->live_hosts[i].started && !hosts_before[i].started)
-            world_check_clock(w, &event);
-    }
     (void)fflush(stdout);
     if (!effects.changed)
         world_check_same(w, &before, &w->live);
@@ -152,7 +148,7 @@ static bool take_event(struct world *w, struct ctl_rollout_event event)
             return true;
         }
         world_check_order(w, &effects.list[i]);
-        world_host_take(w, &effects.list[i]);
+        world_host_send(w, &effects.list[i]);
     }
 
     return true;
@@ -265,9 +261,11 @@ static void go_back(struct world *w)
 
     host->truth =
         host->truth > PROTO_JOB_READY && sim_percent(&w->chance, 30) ? PROTO_JOB_READY : 0;
+    world_host_cut(host);
     host->outbox_count = 0;
     host->deliver_ms = host->next_ms = SIM_NEVER;
     host->nonce = 0;
+    host->is_cancelled = false;
     host->commit_got = false;
     if (was_committed && sim_percent(&w->chance, 50)) {
         host->truth = PROTO_JOB_PROBATION;
@@ -288,6 +286,7 @@ static void turn_host(struct world *w, uint32_t index)
     host->is_online = !host->is_online || w->is_calm;
     host->turn_ms = SIM_NEVER;
     if (!host->is_online) {
+        world_host_cut(host);
         host->turn_ms =
             w->now_ms + 1000 + sim_below(&w->chance, sim_percent(&w->chance, 10) ? 2000000 : 60000);
     } else if (!w->is_calm) {
@@ -308,9 +307,10 @@ static bool pass_time(struct world *w)
     for (uint32_t i = 0; i < w->host_count; i++) {
         const struct host *host = &w->hosts[i];
         int64_t times_ms[] = {host->dies ? SIM_NEVER : host->next_ms, host->turn_ms,
-                              host->is_online && !host->dies ? host->deliver_ms : SIM_NEVER};
+                              host->is_online && !host->dies ? host->deliver_ms : SIM_NEVER,
+                              host->hear_ms};
 
-        for (uint32_t k = 0; k < 3; k++) {
+        for (uint32_t k = 0; k < 4; k++) {
             if (times_ms[k] < best_ms) {
                 best_ms = times_ms[k];
                 best = i;
@@ -329,8 +329,10 @@ static bool pass_time(struct world *w)
         world_host_act(w, best);
     } else if (what == 1) {
         turn_host(w, best);
-    } else {
+    } else if (what == 2) {
         deliver_report(w, best);
+    } else {
+        world_host_hear(w, best);
     }
     return true;
 }
@@ -368,7 +370,10 @@ static void choose_fates(struct world *w)
     for (uint32_t i = 0; i < w->host_count; i++) {
         struct host *host = &w->hosts[i];
 
-        *host = (struct host){.next_ms = SIM_NEVER, .turn_ms = SIM_NEVER, .deliver_ms = SIM_NEVER};
+        *host = (struct host){.next_ms = SIM_NEVER,
+                              .turn_ms = SIM_NEVER,
+                              .deliver_ms = SIM_NEVER,
+                              .hear_ms = SIM_NEVER};
         host->is_online = true;
         if (sim_percent(&w->chance, 40))
             host->turn_ms = 1000 + sim_below(&w->chance, 60000);
@@ -409,6 +414,10 @@ static void check_end(const struct world *w)
             SIM_CHECK(&w->chance,
                       host->truth != PROTO_JOB_COMMITTED && host->truth != PROTO_JOB_REVERT_FAILED);
         }
+        /* Who was called back in time has not failed. */
+        if (host->was_called_back && host->truth == PROTO_JOB_CANCELLED && !host->is_known_failed &&
+            !host->was_told_back)
+            SIM_CHECK(&w->chance, !known->failed && known->state == CTL_HOST_CANCELLED);
         if (host->truth == PROTO_JOB_REVERT_FAILED)
             SIM_CHECK(&w->chance, ctl_rollout_exit_code(&w->live) == 6);
     }

@@ -12,6 +12,7 @@ enum {
     WAVES_MAX = 4,
     PEOPLE = 3,
     OUTBOX_MAX = 64,
+    INBOX_MAX = 64,
     STORED_MAX = 4096,
     EFFECTS_MAX = 4 + 4 * HOSTS_MAX,
     CHAOS_EVENTS = 150,
@@ -33,9 +34,13 @@ struct host {
     struct report outbox[OUTBOX_MAX];
     uint32_t outbox_count;
     int64_t deliver_ms;
+    struct ctl_rollout_effect inbox[INBOX_MAX]; /* orders on the wire, gone with the connection */
+    uint32_t inbox_count;
+    int64_t hear_ms;
     uint64_t nonce;
     bool commit_got;
-    bool went_back; /* and belayd has not stored that yet */
+    bool is_cancelled; /* and gives back what it had switched off */
+    bool went_back;    /* and belayd has not stored that yet */
     /* Fates. */
     uint32_t attempt; /* of the last REVERT that it heeded */
     bool dies, lies, refuses, blocks, fails, cannot_go_back;
@@ -45,6 +50,8 @@ struct host {
     uint32_t grade;
     /* Observed by the world. */
     bool was_started, was_told_back, is_known_failed, is_known_final;
+    bool was_called_back; /* CANCEL left after START, before it was known to have begun */
+    bool has_changed;     /* and it said so */
 };
 
 struct world {
@@ -94,17 +101,18 @@ void world_host_act(struct world *w, uint32_t index);
 /* Field by field, since padding may differ. */
 void world_check_same(const struct world *w, const struct ctl_rollout *a,
                       const struct ctl_rollout *b);
-/*
- * A host is to be started: not in a freeze, nor with less than a whole job left of the window. When
- * it is decided, since the order may be repeated later.
- */
-void world_check_clock(const struct world *w, const struct ctl_rollout_event *event);
 /* What must hold when an order leaves. */
 void world_check_order(struct world *w, const struct ctl_rollout_effect *order);
 /* What anybody can see from outside: who is known to have failed, and who has ended. */
 void world_observe(struct world *w);
 
-/* An order reaches a host, or is lost. */
-void world_host_take(struct world *w, const struct ctl_rollout_effect *order);
+/* An order leaves for a host: it is on the wire for a while, or lost. */
+void world_host_send(struct world *w, const struct ctl_rollout_effect *order);
+
+/* The first of the orders on the wire reaches a host; sometimes another time, behind the others. */
+void world_host_hear(struct world *w, uint32_t index);
+
+/* The connection is gone, and what was on the wire with it. */
+void world_host_cut(struct host *host);
 
 #endif

@@ -24,6 +24,7 @@ at 5s: h1 says committed
     h1 committed
 at 10s: h2 says reverting severe
     h2 reverting, failed
+    cancel h3
     rollout stopping, paused [severe_failure] wave 1 of 1: a host failed severely; 3 hosts are changed; without an answer within 150 s they stay so, and the rollout ends
     wake at 2m40s
 at 12s: answer 1 no

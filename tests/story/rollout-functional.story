@@ -39,6 +39,7 @@ at 20s: h2 says verifying functional
     h2 running, failed
 at 21s: h3 says reverting functional
     h3 reverting, failed
+    cancel h4
     h5 cancelled
     cancel h5
     h6 cancelled

@@ -30,6 +30,7 @@ at 21s: h1 says committed
     h1 committed
 at 22s: h2 says reverting severe
     h2 reverting, failed
+    cancel h3
     h4 cancelled
     cancel h4
     rollout stopping [severe_failure] wave 1 of 2: a host failed severely; no number of these is allowed

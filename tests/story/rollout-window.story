@@ -30,11 +30,14 @@ at 25h43m20s: time
     h2 running
     start h2
     rollout running [wave_running] wave 2 of 2: 0 of 1 host failed, 0 allowed; waits for the end of the others
-    wake at 27h43m20s
+    wake at 26h43m20s1ms
 at 25h44m: freeze
+    rollout running, paused [wave_running] wave 2 of 2: 0 of 1 host failed, 0 allowed; waits for the end of the others
 at 25h50m: h2 says probation nonce
     h2 probation
     commit h2
+    rollout running [wave_running] wave 2 of 2: 0 of 1 host failed, 0 allowed; waits for the end of the others
+    wake at 27h43m20s
 at 25h51m: h2 says committed
     h2 committed
     rollout soaking [wave_soaking] wave 2 of 2: 0 of 1 host failed, 0 allowed; all ended, watched for 600 s

@@ -34,7 +34,7 @@ static const char *const rollout_meanings[] = {
     [CTL_ROLLOUT_STAGING] = "all hosts stage; the current wave starts when its hosts are ready",
     [CTL_ROLLOUT_RUNNING] = "the current wave's hosts were started; waits for their ends",
     [CTL_ROLLOUT_SOAKING] = "the wave ended well and is watched, the last one too",
-    [CTL_ROLLOUT_STOPPING] = "no new starts; who was not started is cancelled, the others end",
+    [CTL_ROLLOUT_STOPPING] = "no new starts; who has not begun is cancelled, the others end",
     [CTL_ROLLOUT_ROLLING_BACK] = "hosts in scope are ordered back, failed ones first",
     [CTL_ROLLOUT_COMPLETE] = "every host committed, or failed within what the plan allows",
     [CTL_ROLLOUT_HALTED] = "ended early by failures",
@@ -55,7 +55,7 @@ static const char *const host_meanings[] = {
     [CTL_HOST_REVERT_FAILED] = "said that it could not go back",
     [CTL_HOST_REFUSED] = "did not accept the order; counts as failed",
     [CTL_HOST_BLOCKED] = "could not stage; counts as failed",
-    [CTL_HOST_CANCELLED] = "was never started, and will not be",
+    [CTL_HOST_CANCELLED] = "has not begun, and will not",
     [CTL_HOST_LOST] = "silent beyond its deadline; counts as failed, also if it comes back",
 };
 
@@ -155,11 +155,18 @@ static const char rules[] =
     "- A host uses the budget from its start to its end, and for good when it failed or got lost. Within\n"
     "  a wave hosts start while there is room, and the first one of a rollout alone if the plan says so.\n"
     "  A hold lets nobody start, in mid-wave, too.\n"
+    "- START leaves belayd, for the first time or once more, only while the rollout goes on, nothing\n"
+    "  holds it and a whole job's time is left of a window. A host that was told to start and has not\n"
+    "  said that it began is told once more when a hold ends (`start_held` until then; its time does\n"
+    "  not run), and is told to cancel when nothing starts any more (`called_back`): that it is\n"
+    "  cancelled then is no failure. What can't be called back is a START on the wire. It gets there\n"
+    "  before the CANCEL behind it, which takes the host back while nothing was changed; later, the\n"
+    "  host goes on to its end.\n"
     "- Gates are judged by what was measured after a wave ended; a bad one stops at any time. What is\n"
     "  inconclusive or can't be measured holds the rollout when the soak is over, and what is bad for\n"
     "  unchanged hosts, too, at once. A person's `resume` goes on without the gates for that wave.\n"
-    "- After a restart of belayd, deadlines and the soak begin anew, and every order that may not\n"
-    "  have arrived is sent again. Gates are measured anew, a time that something is bad as well;\n"
+    "- After a restart of belayd, deadlines and the soak begin anew, windows and freezes are judged,\n"
+    "  and then every order that may not have arrived is sent again. Gates are measured anew, a time that something is bad as well;\n"
     "  what was measured before the first change is kept.\n";
 
 static void print_codes(const char *title, const struct code *codes, size_t count)

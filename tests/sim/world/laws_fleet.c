@@ -28,22 +28,22 @@ static bool is_in(uint32_t state, uint32_t states)
 /* ---- starts ---- */
 
 /* What people said and what failed before this millisecond: true in any order of what is in it. */
-static void judge_start_by_people(const struct law_member *member)
+static void judge_start_by_people(const struct law_member *member, int64_t at_ms)
 {
     const struct law_rollout *rollout = member->rollout;
 
     SIM_LAW(rollout->is_valid, "host %u: started for rollout %u, which is not valid", member->host,
             rollout->number);
-    SIM_LAW(rollout->paused_ms >= starts.at_ms,
+    SIM_LAW(rollout->paused_ms >= at_ms,
             "host %u: started for rollout %u at %" PRId64 " ms, paused since %" PRId64 " ms",
-            member->host, rollout->number, starts.at_ms, rollout->paused_ms);
-    SIM_LAW(rollout->aborted_ms >= starts.at_ms,
+            member->host, rollout->number, at_ms, rollout->paused_ms);
+    SIM_LAW(rollout->aborted_ms >= at_ms,
             "host %u: started for rollout %u at %" PRId64 " ms, aborted at %" PRId64 " ms",
-            member->host, rollout->number, starts.at_ms, rollout->aborted_ms);
-    SIM_LAW(rollout->rolled_back_ms >= starts.at_ms,
+            member->host, rollout->number, at_ms, rollout->aborted_ms);
+    SIM_LAW(rollout->rolled_back_ms >= at_ms,
             "host %u: started for rollout %u at %" PRId64 " ms, rolled back at %" PRId64 " ms",
-            member->host, rollout->number, starts.at_ms, rollout->rolled_back_ms);
-    SIM_LAW(rollout->severe_ms >= starts.at_ms,
+            member->host, rollout->number, at_ms, rollout->rolled_back_ms);
+    SIM_LAW(rollout->severe_ms >= at_ms,
             "host %u: started for rollout %u though a host failed severely at %" PRId64 " ms",
             member->host, rollout->number, rollout->severe_ms);
 }
@@ -125,7 +125,7 @@ static void judge_start_by_budget(const struct law_member *started)
 static void judge_starts(bool is_exact)
 {
     for (uint32_t i = 0; i < starts.count; i++) {
-        judge_start_by_people(starts.members[i]);
+        judge_start_by_people(starts.members[i], starts.at_ms);
         judge_start_by_failures(starts.members[i]);
         if (is_exact) {
             judge_start_by_budget(starts.members[i]);
@@ -239,6 +239,11 @@ void sim_law_order_sent(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], uint32
         judge_starts(/* is_exact= */ true);
         SIM_LAW(member->belief.started,
                 "host %u: START of rollout %u was sent before it was stored", host,
+                rollout->number);
+        /* Also one that is sent once more: nothing new starts is a word about every START. */
+        judge_start_by_people(member, sim_now_ms());
+        SIM_LAW(!member->belief.cancel_wanted,
+                "host %u: START of rollout %u was sent, and it was called back", host,
                 rollout->number);
     }
     SIM_LAW(order != CTL_ROLLOUT_SEND_REVERT || law_is_back_asked(member) ||
@@ -396,7 +401,9 @@ static void judge_belief(const struct law_member *member, const struct ctl_rollo
     SIM_LAW(belief->failed || !is_in(belief->state, bad),
             "host %u: is %s in rollout %u and does not count as failed", member->host, name,
             member->rollout->number);
-    SIM_LAW(belief->failed || !is_in(belief->state, back) || law_is_back_asked(member),
+    /* Called back before its change it gives back what it switched off, and is cancelled then. */
+    SIM_LAW(belief->failed || !is_in(belief->state, back) || law_is_back_asked(member) ||
+                (belief->state == CTL_HOST_REVERTING && belief->cancel_wanted),
             "host %u: is %s in rollout %u, nobody wanted that, and it does not count as failed",
             member->host, name, member->rollout->number);
     SIM_LAW(belief->failed || !member->belief.failed,
