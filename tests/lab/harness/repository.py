@@ -11,6 +11,7 @@ import threading
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import BinaryIO
 
 from harness.command import LabError, run
 
@@ -35,6 +36,9 @@ class Repository:
         """More fields of the signed index, or others: "Date", "Valid-Until". For the next publish()."""
         self._spoilt: dict[str, int] = {}
         self._held: dict[str, threading.Event] = {}
+        self._dripping: set[str] = set()
+        self._endless: set[str] = set()
+        self._is_closed = threading.Event()
         self.fields: dict[str, dict[str, str]] = {}
         """Control fields that the index of a Debian repository adds: {'demo=2.0': {'Phased-Update-Percentage': '10'}}."""
         self.requests: list[tuple[str, str]] = []
@@ -110,6 +114,30 @@ class Repository:
     def let_go(self, name: str) -> None:
         self._held.pop(name).set()
 
+    def drip(self, name: str) -> None:
+        """From now on the second half of this file comes a byte a second."""
+        self._dripping.add(name)
+
+    def never_end(self, name: str) -> None:
+        """From now on this file is announced with 16 GiB, and as much is sent as anybody takes."""
+        self._endless.add(name)
+
+    def send_rest(self, name: str, rest: bytes, to: BinaryIO) -> None:
+        if name in self._endless:
+            while not self._is_closed.is_set():
+                to.write(bytes(1 << 20))
+        if name not in self._dripping:
+            to.write(rest)
+            return
+        for byte in rest:
+            if self._is_closed.wait(1):
+                return
+            to.write(bytes([byte]))
+
+    def size_of(self, name: str, content: bytes) -> int:
+        """As the client is told."""
+        return 1 << 34 if name in self._endless else len(content)
+
     def wait_until_let_go(self, name: str) -> None:
         if name in self._held:
             self._held[name].wait()
@@ -117,6 +145,7 @@ class Repository:
     def close(self) -> None:
         for name in list(self._held):
             self.let_go(name)
+        self._is_closed.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -216,12 +245,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             return
         self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Length", str(repository.size_of(name, content)))
         self.end_headers()
         half = len(content) // 2
         self.wfile.write(content[:half])
         repository.wait_until_let_go(name)
-        self.wfile.write(content[half:])
+        repository.send_rest(name, content[half:], self.wfile)
 
     def log_message(self, format: str, *args: object) -> None:
         """Requests are kept in Repository.requests, not printed."""
