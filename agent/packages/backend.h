@@ -22,7 +22,10 @@ struct agent_packages_backend {
     int (*prepare)(struct agent_packages_job *job, struct bl_error *err);
     /* Nobody works on the package database, or -EAGAIN. `end_own`: see agent/packages/process.h. */
     int (*await_lock)(struct agent_packages_job *job, bool end_own, struct bl_error *err);
-    /* Can the package database be trusted at all? -EUCLEAN; only looked at. NULL: audit tells. */
+    /*
+     * Can the package database be trusted at all? 1; 0: nobody can tell while another program works on
+     * it; -EUCLEAN. Only looked at. NULL: audit tells.
+     */
     int (*verify)(struct agent_packages_job *job, struct bl_error *err);
     /* Is nothing half done in the package database? */
     int (*audit)(struct agent_packages_job *job, bool *ret_clean, struct bl_error *err);

@@ -54,6 +54,7 @@ int agent_packages_dnf_verify(struct agent_packages_job *job, struct bl_error *e
 {
     static const char *const argv[] = {AGENT_PACKAGES_RPMDB, "--verifydb", NULL};
     struct agent_packages_output output;
+    struct agent_packages_cause cause;
     char words[160];
     int r;
 
@@ -61,6 +62,9 @@ int agent_packages_dnf_verify(struct agent_packages_job *job, struct bl_error *e
     if (r < 0)
         return r;
     if (output.status == 0 && !output.late)
+        return 1;
+    agent_packages_dnf_find_cause(output.text, &cause);
+    if (strcmp(cause.code, "lock_held") == 0)
         return 0;
     bl_text_escape(words, sizeof(words), output.text, strcspn(output.text, "\n"));
 

@@ -144,17 +144,39 @@ static int resolve(struct phase *p, struct agent_packages_changes *ret_changes,
     return enforce_permissions(p, ret_changes, err);
 }
 
+/* Another package run is no damage, and what it has half done will not be left so. */
+static bool note_holder(struct phase *p)
+{
+    struct agent_packages_job *job = p->job;
+    int64_t wait_ms = job->lock_wait_ms;
+    struct bl_error held = {0};
+    int r;
+
+    job->lock_wait_ms = 0;
+    r = p->backend->await_lock(job, /* end_own= */ false, &held);
+    job->lock_wait_ms = wait_ms;
+    if (r < 0) {
+        job->code = NULL;
+        job->remedy = NULL;
+    }
+    if (r == -EAGAIN)
+        agent_packages_job_note(job, "%s; staging waits for it", held.text);
+
+    return r == -EAGAIN;
+}
+
 static int run_query(struct phase *p, struct bl_error *err)
 {
     struct agent_packages_changes changes;
     struct bl_error own = {0};
+    bool is_worked_on = note_holder(p);
     int r = 0;
 
-    if (p->backend->verify != NULL)
+    if (!is_worked_on && p->backend->verify != NULL)
         r = p->backend->verify(p->job, err);
     if (r >= 0)
         r = p->backend->audit(p->job, &p->job->result->audit_clean, err);
-    if (r >= 0 && !p->job->result->audit_clean)
+    if (r >= 0 && !p->job->result->audit_clean && !is_worked_on)
         r = agent_txn_note_half_done(p->backend, p->job, err);
     if (r >= 0 && !p->job->result->audit_clean && p->backend->assume_whole != NULL)
         r = p->backend->assume_whole(p->job, err);
@@ -196,11 +218,9 @@ static int begin_staging(struct phase *p, struct bl_error *err)
 
 static int check_database(struct phase *p, struct bl_error *err)
 {
-    int r = p->backend->await_lock(p->job, /* end_own= */ false, err);
+    int r = agent_txn_verify(p->backend, p->job, err);
 
     if (r < 0)
-        return r;
-    if (p->backend->verify != NULL && (r = p->backend->verify(p->job, err)) < 0)
         return r;
     r = p->backend->audit(p->job, &p->job->result->audit_clean, err);
     if (r < 0)

@@ -11,7 +11,8 @@
 #define REPAIR_RECORD "repair.record"
 
 enum {
-    DESCRIBED_BYTES = 160 /* of all packages together: what an error's text has room for */
+    DESCRIBED_BYTES = 160, /* of all packages together: what an error's text has room for */
+    VERIFY_ATTEMPTS = 3,   /* somebody may take the lock in between */
 };
 
 /* What was half done before anything was tried. Survives an interruption. */
@@ -55,11 +56,30 @@ static int record_found(struct agent_packages_job *job, const struct agent_packa
     return agent_txn_record_save(job->job_fd, REPAIR_RECORD, &record_schema, &record, err);
 }
 
+int agent_txn_verify(const struct agent_packages_backend *backend, struct agent_packages_job *job,
+                     struct bl_error *err)
+{
+    for (int i = 0; i < VERIFY_ATTEMPTS; i++) {
+        int r = backend->await_lock(job, /* end_own= */ false, err);
+
+        if (r < 0 || backend->verify == NULL)
+            return r;
+        r = backend->verify(job, err);
+        if (r != 0)
+            return r < 0 ? r : 0;
+    }
+
+    return agent_packages_fail(job, err, "lock_held", "stop the program that works on it", -EAGAIN,
+                               "another program took the package database's lock each of the %d "
+                               "times that it was to be verified",
+                               VERIFY_ATTEMPTS);
+}
+
 /* Damage that the package manager itself can't read through is for a person. */
 static int check_readable(const struct agent_packages_backend *backend,
                           struct agent_packages_job *job, struct bl_error *err)
 {
-    int r = backend->verify != NULL ? backend->verify(job, err) : 0;
+    int r = agent_txn_verify(backend, job, err);
 
     if (r < 0)
         return r;

@@ -12,6 +12,13 @@
 int agent_txn_repair(const struct agent_packages_backend *backend, struct agent_packages_job *job,
                      struct proto_arena *arena, struct bl_error *err) BL_CHECKED;
 
+/*
+ * Waits until nobody works on the package database, then has it verified, as far as the backend can.
+ * -EAGAIN, code lock_held; -EUCLEAN when it is damaged.
+ */
+int agent_txn_verify(const struct agent_packages_backend *backend, struct agent_packages_job *job,
+                     struct bl_error *err) BL_CHECKED;
+
 /* Looks only: a note that names what is half done, if anything is. */
 int agent_txn_note_half_done(const struct agent_packages_backend *backend,
                              struct agent_packages_job *job, struct bl_error *err) BL_CHECKED;

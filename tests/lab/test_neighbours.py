@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs of others that work on the same host: Debian's unattended-upgrades, and podman with a real container."""
+"""Programs of others that work on the same host: unattended-upgrades, dnf-automatic, and podman with a real container."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from harness.command import wait_for
 from harness.debs import DEMO_GO, DEMO_WAITS
 from harness.fleet import Fleet
 from harness.host import Host
+from test_dnf import rpms
 from txnjob import Job
 
 MakeFleet = Callable[..., Fleet]
@@ -23,6 +24,14 @@ def needs(name: str) -> None:
     found = extra.find(name)
     if isinstance(found, str):
         pytest.skip(f"{name}: {found}")
+
+
+def assert_holder_is_told(host: Host, name: str) -> None:
+    """Before anybody signs; what it has half done is no damage."""
+    query = Job(host).run("query", ["bulk1"])
+    assert query.ok and [change[0] for change in query.changes] == ["bulk1"], query
+    (note,) = [note for note in query.notes if "is held by process" in note]
+    assert f"({name})" in note and not any("half done" in each for each in query.notes), query
 
 
 # ---- unattended-upgrades ----
@@ -76,6 +85,7 @@ def test_unattended_upgrades_that_do_not_end_are_named(installed_fleet: MakeFlee
     host = lab["h1"]
     with_unattended_upgrades(host, UPGRADES_DEMO_ONLY)
     upgrades_by_itself(lab)
+    assert_holder_is_told(host, "unattended-upgr")
     staged = Job(host).run("stage", ["bulk1"], [("bulk1", "all", "2.0", 2)], lock_wait=1)
     assert staged.code == "lock_held" and "(unattended-upgr" in staged.reason, staged
     assert host.unit_state("upgrades-itself.service") == "active"
@@ -108,6 +118,107 @@ def test_the_timer_of_unattended_upgrades_rests_in_mid_job(fleet: MakeFleet) -> 
     assert host.unit_state("apt-daily-upgrade.timer") == "active"
     (told,) = [step for step in lab.belay.report(rollout)["hosts"][0]["steps"] if step["name"] == "resume"]
     assert "apt-daily-upgrade.timer at 2" in str(told), told
+
+
+# ---- dnf-automatic ----
+
+# Debian's dnf has the program as a module only; command and units are what RPM distributions have for it.
+AUTOMATIC = "#!/usr/bin/python3\nimport sys\nimport dnf.automatic.main\nsys.exit(dnf.automatic.main.main(sys.argv[1:]))\n"
+AUTOMATIC_SERVICE = """[Unit]
+Description=dnf automatic
+After=network-online.target
+[Service]
+Type=oneshot
+Nice=19
+ExecStart=/usr/bin/dnf-automatic /etc/dnf/automatic.conf --timer
+"""
+AUTOMATIC_TIMER = """[Unit]
+Description=dnf-automatic timer
+[Timer]
+OnCalendar=*-*-* 6:00
+Persistent=true
+[Install]
+WantedBy=timers.target
+"""
+AUTOMATIC_CONFIG = """[commands]
+upgrade_type = default
+random_sleep = 0
+download_updates = yes
+apply_updates = yes
+[emitters]
+emit_via = stdio
+[base]
+excludepkgs = %s
+"""
+
+
+def with_dnf_automatic(host: Host, excluded: str) -> None:
+    host.write("/usr/bin/dnf-automatic", AUTOMATIC, mode=0o755)
+    host.write("/etc/dnf/automatic.conf", AUTOMATIC_CONFIG % excluded)
+    host.write("/usr/lib/systemd/system/dnf-automatic.service", AUTOMATIC_SERVICE)
+    host.write("/usr/lib/systemd/system/dnf-automatic.timer", AUTOMATIC_TIMER)
+    host.shell("rm -f /etc/systemd/system/dnf-automatic.timer; systemctl daemon-reload")
+
+
+def dnf_upgrades_by_itself(lab: Fleet) -> None:
+    """dnf-automatic is in the middle of demo's script, and stays there."""
+    host = lab["h1"]
+    with_dnf_automatic(host, "app lib bulk*")
+    lab.repository.publish("1.0", "demo=2.7", "bulk1=2.0")
+    host.run("systemctl", "start", "--no-block", "dnf-automatic.service")
+    wait_for("the scriptlet", lambda: host.path(DEMO_WAITS).exists(), 60)
+
+
+def test_a_job_waits_for_dnf_automatic(dnf_fleet: MakeFleet) -> None:
+    """F16, F17: it has its turn first; what it changed is not taken for half done."""
+    lab = dnf_fleet(hosts=1)
+    host = lab["h1"]
+    dnf_upgrades_by_itself(lab)
+    rollout = lab.belay.start(plan("bulk1=2.0", waves=["100%"]))
+    lab.belay.wait_for_host(rollout, "h1", "stage")
+    assert host.unit_state("dnf-automatic.service") == "activating"
+    host.path(DEMO_GO).write_text("")
+    assert lab.belay.wait(rollout) == Exit.DONE, lab.belay.report(rollout)["hosts"]
+    assert (rpms(host, "demo"), rpms(host, "bulk1")) == (["2.7"], ["2.0"])
+    assert host.run("systemctl", "show", "dnf-automatic.service", "--property=Result", "--value").out == "success\n"
+
+
+def test_dnf_automatic_that_does_not_end_is_named(installed_dnf_fleet: MakeFleet) -> None:
+    """F16: nobody ends it."""
+    lab = installed_dnf_fleet(hosts=1)
+    host = lab["h1"]
+    dnf_upgrades_by_itself(lab)
+    assert_holder_is_told(host, "dnf-automatic")
+    staged = Job(host).run("stage", ["bulk1"], [("bulk1", "noarch", "2.0-1", 2)], lock_wait=1)
+    assert staged.code == "lock_held" and "(dnf-automatic)" in staged.reason, staged
+    assert host.unit_state("dnf-automatic.service") == "activating"
+    host.path(DEMO_GO).write_text("")
+    wait_for("its end", lambda: host.unit_state("dnf-automatic.service") != "activating", 60)
+    assert rpms(host, "demo") == ["2.7"]
+
+
+def test_the_timer_of_dnf_automatic_rests_in_mid_job(dnf_fleet: MakeFleet) -> None:
+    """F16: it would want the lock every few seconds; it is paused, given back, and told of."""
+    lab = dnf_fleet(hosts=1)
+    host = lab["h1"]
+    with_dnf_automatic(host, "*")
+    host.write("/etc/systemd/system/dnf-automatic.timer.d/lab.conf", EVERY_FIVE_SECONDS)
+    host.run("systemctl", "daemon-reload")
+    host.run("systemctl", "start", "dnf-automatic.timer")
+    wait_for("a run of it", lambda: "Finished" in host.journal("dnf-automatic.service"), 30)
+
+    lab.repository.publish("1.0", "demo=2.7")
+    rollout = lab.belay.start(plan("demo=2.7", waves=["100%"], quiesce=None))
+    wait_for("the scriptlet", lambda: host.path(DEMO_WAITS).exists(), 90)
+    assert host.unit_state("dnf-automatic.timer") == "inactive"
+    paused = time.time()
+    wait_for("the time of a run that is missed", lambda: time.time() // 5 > paused // 5, 10)
+    host.path(DEMO_GO).write_text("")
+    assert lab.belay.wait(rollout) == Exit.DONE, lab.belay.report(rollout)["hosts"]
+    assert rpms(host, "demo") == ["2.7"]
+    assert host.unit_state("dnf-automatic.timer") == "active"
+    (told,) = [step for step in lab.belay.report(rollout)["hosts"][0]["steps"] if step["name"] == "resume"]
+    assert "dnf-automatic.timer at 2" in str(told), told
 
 
 # ---- podman ----

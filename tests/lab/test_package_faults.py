@@ -10,6 +10,7 @@ from time import time
 import pytest
 
 from belaycli import Exit, plan
+from harness.command import wait_for
 from harness.fleet import Fleet
 from txnjob import Job
 
@@ -79,6 +80,20 @@ def test_an_unknown_key_is_refused(apt: Fleet) -> None:
     host.shell("cp /usr/share/keyrings/debian-archive-keyring.gpg /usr/share/keyrings/lab.gpg")
     refused = job.run("query", ["demo"])
     assert not refused.ok and refused.code == "key_unknown", refused
+
+
+def test_an_expired_key_is_refused(apt: Fleet) -> None:
+    """F24: the host's own apt would go on with the index that it has; what was signed in time is refused, too."""
+    host, job = apt["h1"], Job(apt["h1"])
+    apt.repository.publish("1.0", "2.0")
+    query = job.run("query", ["demo"])
+    assert query.ok, query
+    apt.repository.expire_key()
+    host.path("/usr/share/keyrings/lab.gpg").write_bytes(apt.repository.public_key())
+    host.run("rm", "/var/cache/belay/apt/lists/belay-stamp")  # the index is no longer young
+    refused = job.run("stage", ["demo"], query.pins)
+    assert not refused.ok and refused.code == "key_expired", refused
+    assert refused.findings[0][2] == "install the repository's new key"
 
 
 def test_a_mirror_that_is_being_updated_is_tried_again(lab: Fleet, request: pytest.FixtureRequest) -> None:
@@ -184,7 +199,7 @@ def test_rpm_leaves_what_is_reported(dnf: Fleet) -> None:
 
 
 def test_a_script_that_hangs_is_named_and_ended(lab: Fleet) -> None:
-    """F14, F15: told while it runs, then ended; the package manager itself is never killed."""
+    """F14: told while it runs, then ended; the package manager itself is never killed."""
     host, job = lab["h1"], Job(lab["h1"])
     lab.repository.publish("1.0", "demo=2.4")
     upgrade = job.run("upgrade", pins=job.stage("demo"), deadline=12)
@@ -193,6 +208,27 @@ def test_a_script_that_hangs_is_named_and_ended(lab: Fleet) -> None:
     assert host.run("pgrep", "-x", "dpkg|dnf-3|rpm", check=False).rc == 1
     restored = job.run("restore")
     assert restored.ok and restored.audit_clean, (restored, job.log("restore"))
+
+
+SLOW_START = """[Service]
+ExecStartPre=/bin/sh -c 'grep -q "^1.0" /usr/lib/demo/version || sleep infinity'
+TimeoutStartSec=infinity
+"""
+
+
+def test_a_service_whose_start_never_ends_holds_up_its_script(lab: Fleet) -> None:
+    """F15: the new version's service waits for something that never comes, and the script for the service."""
+    host, job = lab["h1"], Job(lab["h1"])
+    host.write("/etc/systemd/system/demo.service.d/slow.conf", SLOW_START)
+    host.run("systemctl", "daemon-reload")
+    host.run("systemctl", "restart", "demo.service")
+    lab.repository.publish("1.0", "2.0")
+    upgrade = job.run("upgrade", pins=job.stage("demo"), deadline=12)
+    assert upgrade.code == "change_timed_out", upgrade
+    assert any("demo" in note and "has run for more than 3 s" in note for note in upgrade.notes), upgrade
+    restored = job.run("restore", deadline=60)
+    assert restored.ok and restored.audit_clean, (restored, job.log("restore"))
+    wait_for("the former version to serve", lambda: host.http() == (200, "1.0"), 30)
 
 
 def test_a_script_may_leave_a_process_behind(lab: Fleet) -> None:

@@ -7,23 +7,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from belaycli import Exit, job_on, plan
-from harness import debs
+from harness import debs, rpm_images, rpms
 from harness.command import run, wait_for
 from harness.debs import DEMO_GO, DEMO_WAITS, Package, serve
 from harness.fleet import Fleet
 from harness.host import Host
 
 MakeFleet = Callable[..., Fleet]
+MANAGERS = ["apt", "dnf"]
 DATA = "/var/lib/demo"
 SPARED = (
     "var/lib/belay etc/belay var/cache/belay home root srv var/log var/spool var/tmp tmp run proc sys dev var/lib/systemd"
-    " var/lib/private var/cache/apt .belay-snapshots"
+    " var/lib/private var/cache/apt var/cache/dnf .belay-snapshots var/.belay-snapshots"
 ).split()
 """What never goes back, as ARCHITECTURE.md lists it, as far as these hosts have it."""
 
@@ -69,10 +71,44 @@ def difference(before: dict[str, str], after: dict[str, str]) -> dict[str, tuple
 
 def publish(lab: Fleet, *packages: Package) -> None:
     """Show these, and no older version of anything."""
-    pool = lab.folder / "pool"
+    pool, work = lab.folder / "pool", lab.folder / "work"
     pool.mkdir(exist_ok=True)
     lab.repository.publish("demo=2.5")
-    lab.repository.publish_more([debs.build(package, pool, lab.folder / "work") for package in packages])
+    if not lab["h1"].has_dnf:
+        lab.repository.publish_more([debs.build(package, pool, work) for package in packages])
+        return
+    gnupg = lab.folder / "gnupg-of-rpms"
+    if not gnupg.exists():
+        shutil.copytree(rpm_images.store() / "gnupg", gnupg)
+    lab.repository.publish_more([rpms.build(package, pool, work, gnupg) for package in packages])
+    run(["gpgconf", "--homedir", str(gnupg), "--kill", "all"])
+
+
+def fleet_of(request: pytest.FixtureRequest, manager: str) -> Fleet:
+    """One host whose disk is a btrfs; with dnf, /var is another one."""
+    make: MakeFleet = request.getfixturevalue("btrfs_fleet" if manager == "apt" else "btrfs_dnf_fleet")
+    lab = make(hosts=1)
+    if manager == "dnf":
+        host = lab["h1"]
+        host.stop()
+        mount_own(lab, "var", "btrfs", 2048)
+        host.start()
+        lab.belay.wait_connected([host])
+    return lab
+
+
+def mount_own(lab: Fleet, folder: str, kind: str, size_mib: int) -> None:
+    """Give the host, which is off, a file system of its own at this place, with what lies there now."""
+    image, top, new = lab.folder / folder.replace("/", "-"), lab["h1"].root / folder, lab.folder / "new"
+    new.mkdir(exist_ok=True)
+    top.mkdir(exist_ok=True)
+    with image.open("wb") as file:
+        file.truncate(size_mib << 20)
+    run([f"mkfs.{kind}", "-q", str(image)])
+    run(["mount", "-o", "loop", str(image), str(new)])
+    run(["cp", "--archive", "--no-target-directory", str(top), str(new)])
+    run(["mount", "--bind", str(new), str(top)])
+    run(["umount", str(new)])
 
 
 def by_snapshot(*packages: str, **changes: object) -> str:
@@ -80,20 +116,21 @@ def by_snapshot(*packages: str, **changes: object) -> str:
 
 
 def snapshots(host: Host) -> list[str]:
-    folder = host.root / ".belay-snapshots"
-    return sorted(os.listdir(folder)) if folder.exists() else []
+    folders = [host.root / top / ".belay-snapshots" for top in (".", "var")]
+    return sorted(name for folder in folders if folder.exists() for name in os.listdir(folder))
 
 
 def assert_no_trace(host: Host) -> None:
     """The snapshot goes when its job is over, and nothing is left of the going back."""
     wait_for("the snapshot to be removed", lambda: not snapshots(host), 20)
-    left = run(["find", str(host.root), "-xdev", "-name", ".belay-*"]).out.split()
+    left = run(["find", str(host.root), str(host.root / "var"), "-xdev", "-name", ".belay-*"]).out.split()
     assert not left
 
 
-def test_what_scripts_made_of_the_data_goes_back(btrfs_fleet: MakeFleet) -> None:
+@pytest.mark.parametrize("manager", MANAGERS)
+def test_what_scripts_made_of_the_data_goes_back(request: pytest.FixtureRequest, manager: str) -> None:
     """F28: the former version is nowhere, and its data was made into another format: the host is as before, all of it."""
-    lab = btrfs_fleet(hosts=1)
+    lab = fleet_of(request, manager)
     host = lab["h1"]
     make_data(host)
     publish(lab, Package("demo", "3.0", BROKEN, postinst=MIGRATE, setting="default-3"))
@@ -105,7 +142,7 @@ def test_what_scripts_made_of_the_data_goes_back(btrfs_fleet: MakeFleet) -> None
     assert not difference(before, whole(host))
     assert not difference(state, host.state())
     assert host.http() == (200, "1.0")
-    assert not list(host.path("/var/lib/belay/jobs").glob("*/way-back/*.deb"))
+    assert not [file for kind in ("deb", "rpm") for file in host.path("/var/lib/belay/jobs").glob(f"*/way-back/*.{kind}")]
     assert_no_trace(host)
 
 
@@ -120,10 +157,11 @@ def test_a_host_without_snapshots_is_blocked(fleet: MakeFleet) -> None:
     assert lab["h1"].http() == (200, "1.0")
 
 
+@pytest.mark.parametrize("manager", MANAGERS)
 @pytest.mark.parametrize("when", ["in the change", "on the way back"])
-def test_a_power_cut_loses_nothing(when: str, btrfs_fleet: MakeFleet) -> None:
-    """F1: cut in the middle of either, the host comes to the same end."""
-    lab = btrfs_fleet(hosts=1)
+def test_a_power_cut_loses_nothing(request: pytest.FixtureRequest, when: str, manager: str) -> None:
+    """F1, F3: cut in the middle of either, the host comes to the same end."""
+    lab = fleet_of(request, manager)
     host = lab["h1"]
     make_data(host)
     waits = f"{MIGRATE}\n    touch {DEMO_WAITS}; until [ -e {DEMO_GO} ]; do sleep 0.05; done"
@@ -148,17 +186,19 @@ def test_a_power_cut_loses_nothing(when: str, btrfs_fleet: MakeFleet) -> None:
     assert_no_trace(host)
 
 
-def test_late_what_people_changed_since_stays(btrfs_fleet: MakeFleet) -> None:
+@pytest.mark.parametrize("manager", MANAGERS)
+def test_late_what_people_changed_since_stays(request: pytest.FixtureRequest, manager: str) -> None:
     """`belay-rescue revert` after the commit, with repository and controller gone: what the job changed goes back, and
     nothing that somebody did after it."""
-    lab = btrfs_fleet(hosts=1)
+    lab = fleet_of(request, manager)
     host = lab["h1"]
     make_data(host)
     before = whole(host)
     publish(lab, Package("demo", "3.1", serve("3.1"), postinst=MIGRATE, setting="default-3"))
     code, report = lab.belay.roll_out(by_snapshot("demo=3.1"))
     assert code == Exit.DONE, report
-    assert host.http() == (200, "3.1") and "format 2" in host.read(f"{DATA}/data") and len(snapshots(host)) == 1
+    assert host.http() == (200, "3.1") and "format 2" in host.read(f"{DATA}/data")
+    assert len(snapshots(host)) == (1 if manager == "apt" else 2)
     host.write("/etc/demo/demo.conf", "setting = of a person\n")
     host.write("/etc/of-a-person", "new\n")
     host.write(f"{DATA}/new/deep/of-a-person", "new\n")
@@ -173,7 +213,7 @@ def test_late_what_people_changed_since_stays(btrfs_fleet: MakeFleet) -> None:
     assert set(changed) == theirs | folders, changed
     assert host.read("/etc/demo/demo.conf") == "setting = of a person\n"
     assert "/etc/demo/demo.conf was changed after the job" in host.journal("belay-agent.service")
-    assert host.http() == (200, "1.0") and host.version("demo") == "1.0"
+    assert host.http() == (200, "1.0") and host.version("demo") == ("1.0" if manager == "apt" else "1.0-1")
     assert_no_trace(host)
 
 
@@ -227,13 +267,8 @@ def test_a_boot_of_its_own_is_copied(btrfs_fleet: MakeFleet) -> None:
     lab = btrfs_fleet(hosts=1)
     host = lab["h1"]
     host.stop()
-    for name, folder in (("boot", "boot"), ("efi", "boot/efi")):
-        image, top = lab.folder / name, host.root / folder
-        top.mkdir(exist_ok=True)
-        with image.open("wb") as file:
-            file.truncate(64 << 20)
-        run(["mkfs.ext4", "-q", str(image)])
-        run(["mount", "-o", "loop", str(image), str(top)])
+    for folder in ("boot", "boot/efi"):
+        mount_own(lab, folder, "ext4", 64)
     host.start()
     host.shell("echo kernel >/boot/vmlinuz; chmod 600 /boot/vmlinuz; mkdir /boot/grub; echo a >/boot/grub/grub.cfg; echo efi >/boot/efi/x")
     before = whole(host)
@@ -244,6 +279,3 @@ def test_a_boot_of_its_own_is_copied(btrfs_fleet: MakeFleet) -> None:
     assert [each["state"] for each in report["hosts"]] == ["reverted"], json.dumps(report, indent=1)
     assert set(difference(before, whole(host))) == {"boot/efi/x"}
     assert host.http() == (200, "1.0")
-    host.stop()
-    run(["umount", str(host.root / "boot/efi")])
-    run(["umount", str(host.root / "boot")])

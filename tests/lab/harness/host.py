@@ -359,7 +359,7 @@ class Host:
     def remove(self) -> None:
         """Power off, without a trace."""
         self.power_off_hard()
-        run(["umount", str(self.root)])
+        run(["umount", "--recursive", str(self.root)])
         run(["ip", "netns", "delete", self.network.namespace])
         remove_cgroup(self._cgroup)
         shutil.rmtree(self._folder)

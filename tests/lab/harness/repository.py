@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import shutil
+import subprocess
 import tempfile
 import threading
 from email.utils import formatdate
@@ -13,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import BinaryIO
 
-from harness.command import LabError, run
+from harness.command import LabError, run, wait_for
 
 HTTP_PORT = 80
 
@@ -141,6 +142,26 @@ class Repository:
     def wait_until_let_go(self, name: str) -> None:
         if name in self._held:
             self._held[name].wait()
+
+    def expire_key(self) -> None:
+        """The key that signs is out of its time from now on; what is served was signed before."""
+        listed = run([*self._gpg(), "--list-keys", "--with-colons"]).out.splitlines()
+        (print_,) = [line.split(":")[9] for line in listed if line.startswith("fpr:")][:1]
+        run([*self._gpg(), "--quick-set-expire", print_, "seconds=1"])
+
+        def is_expired() -> bool:
+            lines = run([*self._gpg(), "--list-keys", "--with-colons"]).out.splitlines()
+            return any(line.startswith("pub:e:") for line in lines)
+
+        wait_for("the key to expire", is_expired, 10)
+
+    def public_key(self) -> bytes:
+        """As hosts are given it."""
+        found = subprocess.run([*self._gpg(), "--export"], check=True, capture_output=True)
+        return found.stdout
+
+    def _gpg(self) -> list[str]:
+        return ["gpg", "--batch", "--quiet", "--no-auto-check-trustdb", "--homedir", str(self._gnupg)]
 
     def close(self) -> None:
         for name in list(self._held):

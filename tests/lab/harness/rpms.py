@@ -94,6 +94,20 @@ def build_all(pool: Path, work: Path, gnupg: Path) -> None:
     specs = [_spec(package, work) for package in all_packages()]
     specs.append(work / "lab-release.spec")
     specs[-1].write_text(BASE_SPEC)
+    _build(specs, pool, work)
+    rpm_files.sign(pool.glob("*.rpm"), gnupg, SIGNER)
+
+
+def build(package: Package, pool: Path, work: Path, gnupg: Path) -> Path:
+    """Make and sign one that only a test needs; returns its path in `pool`."""
+    work.mkdir(exist_ok=True)
+    _build([_spec(package, work)], pool, work)
+    made = pool / file_name(package)
+    rpm_files.sign([made], gnupg, SIGNER)
+    return made
+
+
+def _build(specs: list[Path], pool: Path, work: Path) -> None:
     settings = {
         "_topdir": str(work),
         "_rpmdir": str(pool),
@@ -102,7 +116,6 @@ def build_all(pool: Path, work: Path, gnupg: Path) -> None:
         "_dbpath": str(work / "db"),
     }
     run(["rpmbuild", "-bb", "--quiet", *rpm_files.defines(settings), *map(str, specs)], timeout=120)
-    rpm_files.sign(pool.glob("*.rpm"), gnupg, SIGNER)
 
 
 def _spec(package: Package, work: Path) -> Path:
