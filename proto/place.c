@@ -7,24 +7,95 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/check.h"
 #include "common/hex.h"
 
-void proto_place_order(const uint8_t host_id[PROTO_HOST_ID_BYTES],
-                       const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
-                       uint8_t ret_order[PROTO_HASH_BYTES])
+static void find_order(struct proto_place *place, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES])
 {
     uint8_t both[PROTO_HOST_ID_BYTES + PROTO_ROLLOUT_ID_BYTES];
 
-    memcpy(both, host_id, PROTO_HOST_ID_BYTES);
+    memcpy(both, place->host_id, PROTO_HOST_ID_BYTES);
     memcpy(both + PROTO_HOST_ID_BYTES, rollout_id, PROTO_ROLLOUT_ID_BYTES);
-    (void)crypto_generichash(ret_order, PROTO_HASH_BYTES, both, sizeof(both), NULL, 0);
+    (void)crypto_generichash(place->order, PROTO_HASH_BYTES, both, sizeof(both), NULL, 0);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    return memcmp(((const struct proto_place *)a)->host_id,
+                  ((const struct proto_place *)b)->host_id, PROTO_HOST_ID_BYTES);
+}
+
+static int compare_orders(const void *a, const void *b)
+{
+    const struct proto_place *left = a, *right = b;
+
+    return memcmp(left->order, right->order, sizeof(left->order));
 }
 
 static int compare_places(const void *a, const void *b)
 {
     const struct proto_place *left = a, *right = b;
+    const uint64_t left_part = (uint64_t)left->rank * right->rank_of;
+    const uint64_t right_part = (uint64_t)right->rank * left->rank_of;
 
-    return memcmp(left->order, right->order, sizeof(left->order));
+    if (left_part != right_part)
+        return left_part < right_part ? -1 : 1;
+
+    return compare_orders(a, b);
+}
+
+void proto_places_sort(struct proto_place *places, uint32_t count,
+                       const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES])
+{
+    uint32_t counts[PROTO_POLICY_VALUES_MAX + 1] = {0};
+
+    for (uint32_t i = 0; i < count; i++)
+        find_order(&places[i], rollout_id);
+    qsort(places, count, sizeof(*places), compare_orders);
+    for (uint32_t i = 0; i < count; i++) {
+        BL_ASSERT(places[i].value <= PROTO_POLICY_VALUES_MAX);
+        places[i].rank = counts[places[i].value]++;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        places[i].rank_of = counts[places[i].value];
+    qsort(places, count, sizeof(*places), compare_places);
+}
+
+/* The policy was decoded: a value for each host of its waves. */
+static void take_values(struct proto_place *places, uint32_t count,
+                        const struct proto_policy *policy)
+{
+    const uint8_t *values = policy->spread_count > 0 ? policy->spread->hosts.data : NULL;
+
+    qsort(places, count, sizeof(*places), compare_ids);
+    for (uint32_t i = 0; i < count; i++)
+        places[i].value = values == NULL ? 0 : values[i];
+}
+
+int proto_places_check_spread(const struct proto_place *places, uint32_t count,
+                              const struct proto_policy *policy, struct bl_error *err)
+{
+    const struct proto_policy_spread *spread = policy->spread;
+
+    for (uint32_t i = 0; policy->spread_count > 0 && i < spread->values_count; i++) {
+        const uint64_t all = spread->values[i].hosts_count;
+        uint64_t in_wave[PROTO_POLICY_WAVES_MAX] = {0};
+
+        for (uint32_t j = 0; j < count; j++)
+            in_wave[places[j].wave] += places[j].value == i + 1 ? 1 : 0;
+        for (uint32_t wave = 0; wave < policy->waves_count; wave++) {
+            if (all < 2 || in_wave[wave] < all || (policy->budget > 0 && policy->budget < all))
+                continue;
+            return bl_fail(err, -ERANGE,
+                           "wave %" PRIu32 " would take all %" PRIu64 " hosts of %s=%s at once: "
+                           "make an earlier wave at least %" PRIu32
+                           " hosts, one of each, or set 'budget' below %" PRIu64,
+                           wave + 1, all, spread->label, spread->values[i].value,
+                           spread->values_count, all);
+        }
+    }
+
+    return 0;
 }
 
 static int check_counts(const struct proto_place *places, uint32_t count,
@@ -57,9 +128,8 @@ int proto_places_check(struct proto_place *places, uint32_t count,
     r = check_counts(places, count, policy, err);
     if (r < 0)
         return r;
-    for (uint32_t i = 0; i < count; i++)
-        proto_place_order(places[i].host_id, rollout_id, places[i].order);
-    qsort(places, count, sizeof(*places), compare_places);
+    take_values(places, count, policy);
+    proto_places_sort(places, count, rollout_id);
     for (uint32_t wave = 0; wave < policy->waves_count; wave++) {
         for (uint64_t i = 0; i < policy->waves[wave].hosts_count; i++, next++) {
             char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)];
@@ -73,5 +143,5 @@ int proto_places_check(struct proto_place *places, uint32_t count,
         }
     }
 
-    return 0;
+    return proto_places_check_spread(places, count, policy, err);
 }

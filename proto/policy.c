@@ -22,6 +22,21 @@ static const struct proto_field window_fields[] = {
 static const struct proto_schema window_schema =
     PROTO_SCHEMA(struct proto_policy_window, window_fields);
 
+static const struct proto_field value_fields[] = {
+    PROTO_FIELD_TEXT(struct proto_policy_value, value, PROTO_NAME_BYTES_MAX),
+    PROTO_FIELD_U64_MAX(struct proto_policy_value, hosts_count, PROTO_POLICY_HOSTS_MAX),
+};
+static const struct proto_schema value_schema =
+    PROTO_SCHEMA(struct proto_policy_value, value_fields);
+
+static const struct proto_field spread_fields[] = {
+    PROTO_FIELD_TEXT(struct proto_policy_spread, label, PROTO_NAME_BYTES_MAX),
+    PROTO_FIELD_LIST(struct proto_policy_spread, values, PROTO_POLICY_VALUES_MAX, &value_schema),
+    PROTO_FIELD_BYTES(struct proto_policy_spread, hosts, PROTO_POLICY_HOSTS_MAX),
+};
+static const struct proto_schema spread_schema =
+    PROTO_SCHEMA(struct proto_policy_spread, spread_fields);
+
 #define P struct proto_policy
 
 static const struct proto_field policy_fields[] = {
@@ -36,6 +51,7 @@ static const struct proto_field policy_fields[] = {
     PROTO_FIELD_U64_MAX(P, budget, PROTO_POLICY_HOSTS_MAX),
     PROTO_FIELD_BOOL(P, first_alone),
     PROTO_FIELD_LIST(P, waves, PROTO_POLICY_WAVES_MAX, &wave_schema),
+    PROTO_FIELD_LIST(P, spread, 1, &spread_schema),
     PROTO_FIELD_LIST(P, windows, PROTO_POLICY_WINDOWS_MAX, &window_schema),
     PROTO_FIELD_U64_MAX(P, approvals, PROTO_POLICY_APPROVALS_MAX),
     PROTO_FIELD_ENUM(P, approvals_by, PROTO_ROLE_COMMANDER),
@@ -94,6 +110,35 @@ static int check_waves(const struct proto_policy *p, int code, struct bl_error *
     return 0;
 }
 
+static int check_spread(const struct proto_policy *p, int code, struct bl_error *err)
+{
+    const struct proto_policy_spread *spread = p->spread;
+    uint64_t counts[PROTO_POLICY_VALUES_MAX + 1] = {0}, hosts_count = 0;
+    const uint8_t *hosts;
+
+    if (p->spread_count == 0)
+        return 0;
+    hosts = spread->hosts.data;
+    for (uint32_t i = 0; i < p->waves_count; i++)
+        hosts_count += p->waves[i].hosts_count;
+    if (spread->values_count == 0 || spread->hosts.size_bytes != hosts_count)
+        return bl_fail(err, code, "spread: not one value for each host of the waves");
+    for (uint64_t i = 0; i < hosts_count; i++) {
+        if (hosts[i] > spread->values_count)
+            return bl_fail(err, code, "spread: a host has a value that is not listed");
+        counts[hosts[i]]++;
+    }
+    for (uint32_t i = 0; i < spread->values_count; i++) {
+        if (i > 0 && strcmp(spread->values[i - 1].value, spread->values[i].value) >= 0)
+            return bl_fail(err, code, "spread: values are not sorted, or twice there");
+        if (counts[i + 1] == 0 || counts[i + 1] > spread->values[i].hosts_count)
+            return bl_fail(err, code, "spread: '%s' counts other hosts than it has",
+                           spread->values[i].value);
+    }
+
+    return 0;
+}
+
 static int check_windows(const struct proto_policy *p, int code, struct bl_error *err)
 {
     uint64_t longest_minutes = 0;
@@ -142,6 +187,8 @@ static int check_policy(const struct proto_policy *p, int code, struct bl_error 
         r = check_times(p, code, err);
     if (r >= 0)
         r = check_waves(p, code, err);
+    if (r >= 0)
+        r = check_spread(p, code, err);
     if (r >= 0)
         r = check_windows(p, code, err);
     if (r >= 0)

@@ -18,6 +18,7 @@ enum {
     PROTO_POLICY_BYTES_MAX = 64 * 1024,
     PROTO_POLICY_WAVES_MAX = 64,
     PROTO_POLICY_WINDOWS_MAX = 16,
+    PROTO_POLICY_VALUES_MAX = 64,
     PROTO_POLICY_WEEK_MINUTES = 7 * 24 * 60,
     PROTO_POLICY_HOSTS_MAX = 20000, /* over all waves */
     PROTO_POLICY_APPROVALS_MAX = 8, /* of one wave */
@@ -41,6 +42,22 @@ struct proto_policy_window { /* of each week, in UTC */
     uint64_t for_minutes;    /* 1 to a whole week */
 };
 
+struct proto_policy_value { /* of the label that waves are spread over */
+    const char *value;
+    uint64_t hosts_count; /* that the plan means and that have it: also those that are current */
+};
+
+/*
+ * Waves take their hosts evenly over the values of a label. Labels are the controller's word, so the
+ * value of each host is signed: proto/place.h makes the waves of it.
+ */
+struct proto_policy_spread {
+    const char *label;
+    struct proto_policy_value *values; /* sorted */
+    uint32_t values_count;
+    struct proto_bytes hosts; /* a byte for each host, sorted by id: 1 + its value; 0 = no label */
+};
+
 struct proto_policy {
     uint64_t format;                     /* PROTO_POLICY_FORMAT */
     uint8_t requester[PROTO_KEY_BYTES];  /* whose rollout it is: cannot approve its waves */
@@ -54,6 +71,8 @@ struct proto_policy {
     bool first_alone; /* one host at a time, until one is committed */
     struct proto_policy_wave *waves;
     uint32_t waves_count;
+    struct proto_policy_spread *spread; /* at most one */
+    uint32_t spread_count;
     struct proto_policy_window *windows; /* hosts start only in these; none = any time */
     uint32_t windows_count;
 

@@ -71,6 +71,7 @@ static int narrow(struct ctl_plan *plan, const json_t *failed, struct bl_error *
         ids[i] = ctl_json_text(json_array_get(failed, i), "id");
     free(hosts->list.owned);
     free(hosts->exclude.owned);
+    plan->is_retry = true;
     *hosts =
         (struct ctl_plan_hosts){.list = {.items = ids, .count = (uint32_t)count, .owned = ids}};
 

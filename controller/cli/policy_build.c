@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "common/file.h"
+
 enum {
     MINUTE_MS = 60 * 1000,
     DAY_MS = 24 * 60 * MINUTE_MS,
@@ -63,8 +65,17 @@ int ctl_policy_build(const struct ctl_plan *plan, const struct ctl_preview *prev
         .restored_ms = (uint64_t)plan->promises.restored_ms,
     };
     struct proto_policy_gate gates[PROTO_GATES_MAX];
+    struct proto_policy_value values[PROTO_POLICY_VALUES_MAX];
+    struct proto_policy_spread spread;
+    BL_AUTO_FREE uint8_t *values_of_hosts = NULL;
     struct ctl_limits limits;
+    int r;
 
+    r = ctl_preview_put_spread(plan, preview, &spread, values, &values_of_hosts, err);
+    if (r < 0)
+        return r;
+    policy.spread = &spread;
+    policy.spread_count = values_of_hosts != NULL ? 1 : 0;
     memcpy(policy.requester, issue->requester, sizeof(policy.requester));
     proto_plan_hash(issue->plan_text, policy.plan_hash);
     ctl_limits_of(plan, preview, &limits);

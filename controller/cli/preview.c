@@ -111,8 +111,7 @@ static void block_one_way(json_t *answer, struct ctl_preview_host *host)
     host->reason = ctl_json_text(answer, "reason");
 }
 
-static int read_host(json_t *answer, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
-                     struct ctl_preview_host *ret_host, struct bl_error *err)
+static int read_host(json_t *answer, struct ctl_preview_host *ret_host, struct bl_error *err)
 {
     struct ctl_preview_host host = {.name = ctl_json_text(answer, "name"),
                                     .id = ctl_json_text(answer, "id"),
@@ -122,7 +121,6 @@ static int read_host(json_t *answer, const uint8_t rollout_id[PROTO_ROLLOUT_ID_B
 
     if (bl_hex_decode(host.id, host.host_id, sizeof(host.host_id), err) < 0)
         return bl_fail(err, -EBADMSG, "the controller names a host by '%.80s'", host.id);
-    proto_place_order(host.host_id, rollout_id, host.order);
     if (strcmp(ctl_json_text(answer, "result"), "ok") != 0) {
         host.standing = CTL_PREVIEW_BLOCKER;
     } else if (json_array_size(changes) == 0) {
@@ -146,7 +144,7 @@ static int compare_hosts(const void *a, const void *b)
     if (left->standing != right->standing)
         return left->standing < right->standing ? -1 : 1;
     if (left->standing == CTL_PREVIEW_TARGET)
-        return memcmp(left->order, right->order, sizeof(left->order));
+        return left->place < right->place ? -1 : left->place > right->place;
 
     return strcmp(left->name, right->name);
 }
@@ -220,7 +218,7 @@ static int deal(const struct ctl_plan *plan, struct ctl_preview *preview, struct
             preview->hosts[next++].wave = wave;
     }
 
-    return 0;
+    return ctl_preview_check_spread(plan, preview, err);
 }
 
 int ctl_preview_make(const struct ctl_plan *plan, json_t *answers, struct ctl_preview *preview,
@@ -241,7 +239,7 @@ int ctl_preview_make(const struct ctl_plan *plan, json_t *answers, struct ctl_pr
     for (size_t i = 0; i < count; i++) {
         struct ctl_preview_host *host = &preview->hosts[preview->host_count];
 
-        r = read_host(json_array_get(answers, i), preview->rollout_id, host, err);
+        r = read_host(json_array_get(answers, i), host, err);
         if (r < 0)
             return r;
         if (!plan->revert_accepted)
@@ -251,6 +249,12 @@ int ctl_preview_make(const struct ctl_plan *plan, json_t *answers, struct ctl_pr
         preview->current_count += host->standing == CTL_PREVIEW_CURRENT;
         preview->blocker_count += host->standing == CTL_PREVIEW_BLOCKER;
     }
+    qsort(preview->hosts, preview->host_count, sizeof(*preview->hosts), compare_hosts);
+    r = ctl_preview_find_values(plan, preview, err);
+    if (r >= 0)
+        r = ctl_preview_find_places(preview, err);
+    if (r < 0)
+        return r;
     qsort(preview->hosts, preview->host_count, sizeof(*preview->hosts), compare_hosts);
     r = group_targets(preview, err);
     if (r < 0)

@@ -7,6 +7,7 @@
 #include "controller/cli/link.h"
 #include "controller/plan/plan.h"
 #include "proto/ids.h"
+#include "proto/policy.h"
 
 /*
  * What a plan would do now: the hosts it names, what each of them answers to the question "what
@@ -22,17 +23,24 @@ enum ctl_preview_standing {
 struct ctl_preview_host {
     const char *name, *id; /* borrowed from the answers */
     uint8_t host_id[PROTO_HOST_ID_BYTES];
-    uint8_t order[PROTO_HASH_BYTES]; /* proto_place_order(): its place in the row */
-    uint32_t standing;               /* enum ctl_preview_standing */
-    const char *code, *reason;       /* of a blocker */
-    json_t *changes;                 /* sorted by name and architecture; owned */
-    uint32_t group, kind, wave;      /* of a target; 0-based */
+    uint32_t place; /* of a target: in the row in which they go */
+    uint32_t value; /* 1 + its place in `values`; 0: it has no such label, or nothing is spread */
+    uint32_t standing;          /* enum ctl_preview_standing */
+    const char *code, *reason;  /* of a blocker */
+    json_t *changes;            /* sorted by name and architecture; owned */
+    uint32_t group, kind, wave; /* of a target; 0-based */
 };
 
 struct ctl_preview_group { /* hosts with the same transaction, former versions included */
     const json_t *changes;
     uint32_t host_count;
     uint32_t kind;
+};
+
+struct ctl_preview_value { /* of the label that waves are spread over */
+    const char *value;     /* borrowed from the fleet */
+    uint32_t host_count;   /* that the plan means */
+    uint32_t target_count;
 };
 
 struct ctl_preview {
@@ -48,6 +56,8 @@ struct ctl_preview {
     uint32_t kind_count;
     struct ctl_plan_wave waves[CTL_PLAN_WAVES_MAX];
     uint32_t wave_count;
+    struct ctl_preview_value values[PROTO_POLICY_VALUES_MAX]; /* sorted */
+    uint32_t value_count;
     bool excludes_nobody; /* `exclude` is an expression, and true of no host */
 };
 
@@ -58,7 +68,26 @@ struct ctl_preview {
 int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan,
                     struct ctl_preview *preview, struct bl_error *err) BL_CHECKED;
 
-/* The half that needs no controller: `answers` are the "host" objects of query frames; taken over. */
+/* With `spread`: the value of each host, from the fleet. -ENODATA: no target has the label. */
+int ctl_preview_find_values(const struct ctl_plan *plan, struct ctl_preview *preview,
+                            struct bl_error *err) BL_CHECKED;
+/* Finds the place of each target, which must stand first in `hosts`. */
+int ctl_preview_find_places(struct ctl_preview *preview, struct bl_error *err) BL_CHECKED;
+/* That the waves are spread, once they are dealt: proto_places_check_spread(). */
+int ctl_preview_check_spread(const struct ctl_plan *plan, const struct ctl_preview *preview,
+                             struct bl_error *err) BL_CHECKED;
+/*
+ * Its part of the policy: nothing without values. `ret_spread` and `ret_values` are borrowed by
+ * `policy`, and so is *ret_hosts, which is from the heap.
+ */
+int ctl_preview_put_spread(const struct ctl_plan *plan, const struct ctl_preview *preview,
+                           struct proto_policy_spread *ret_spread,
+                           struct proto_policy_value ret_values[PROTO_POLICY_VALUES_MAX],
+                           uint8_t **ret_hosts, struct bl_error *err) BL_CHECKED;
+/* How many hosts of each value a wave takes: value -> number; NULL without `spread`. */
+json_t *ctl_preview_spread_of(const struct ctl_preview *preview, uint32_t wave);
+
+/* The half that needs no controller: `preview->fleet` is set for `spread`, `answers` are the "host" objects of query frames; taken over. */
 int ctl_preview_make(const struct ctl_plan *plan, json_t *answers, struct ctl_preview *preview,
                      struct bl_error *err) BL_CHECKED;
 

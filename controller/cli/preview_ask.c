@@ -261,9 +261,8 @@ int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan
     r = ask_fleet(&link, &fleet, err);
     if (r < 0)
         return r;
+    preview->fleet = BL_TAKE_PTR(fleet);
     r = ctl_preview_make(plan, BL_TAKE_PTR(answers), preview, err);
-    if (r >= 0)
-        preview->fleet = BL_TAKE_PTR(fleet);
     preview->excludes_nobody = excludes_nobody;
 
     return r;

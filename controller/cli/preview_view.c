@@ -168,6 +168,28 @@ static void print_totals(const struct ctl_preview *preview, FILE *to)
                   (unsigned)preview->blocker_count);
 }
 
+/* "zone a 3, b 3, without 1" */
+static void print_spread(const struct ctl_plan *plan, const struct ctl_preview *preview,
+                         uint32_t wave, FILE *to)
+{
+    CTL_AUTO_JSON *spread = ctl_preview_spread_of(preview, wave);
+    const char *value;
+    json_t *count;
+    bool is_first = true;
+
+    if (spread == NULL)
+        return;
+    (void)fputs("          ", to);
+    ctl_out_put(to, plan->spread);
+    json_object_foreach (spread, value, count) {
+        (void)fputs(is_first ? " " : ", ", to);
+        ctl_out_put(to, value[0] != '\0' ? value : "without");
+        (void)fprintf(to, " %lld", (long long)json_integer_value(count));
+        is_first = false;
+    }
+    (void)fputc('\n', to);
+}
+
 static void print_blast(const struct ctl_preview *preview, uint32_t wave, FILE *to)
 {
     CTL_AUTO_JSON *blast = ctl_preview_blast(preview, wave);
@@ -207,6 +229,7 @@ static void print_waves(const struct ctl_plan *plan, const struct ctl_preview *p
                       (unsigned)wave->failures_allowed,
                       wave->rounded_to_zero ? " (the share rounds to none)" : "");
         print_names(preview, to, in_wave, i);
+        print_spread(plan, preview, i, to);
         print_blast(preview, i, to);
     }
 }
@@ -300,17 +323,19 @@ static json_t *waves_to_json(const struct ctl_preview *preview)
     json_t *waves = json_array();
 
     for (uint32_t i = 0; i < preview->wave_count; i++) {
-        json_t *names = json_array(), *blast = ctl_preview_blast(preview, i);
+        json_t *names = json_array(), *blast = ctl_preview_blast(preview, i),
+               *spread = ctl_preview_spread_of(preview, i);
 
         for (uint32_t j = 0; j < preview->target_count; j++) {
             if (preview->hosts[j].wave == i)
                 (void)json_array_append_new(names, json_string(preview->hosts[j].name));
         }
         (void)json_array_append_new(
-            waves, json_pack("{s:i, s:o, s:i, s:b, s:o}", "wave", (int)i + 1, "hosts", names,
+            waves, json_pack("{s:i, s:o, s:i, s:b, s:o, s:o}", "wave", (int)i + 1, "hosts", names,
                              "failures_allowed", (int)preview->waves[i].failures_allowed,
                              "rounded_to_zero", preview->waves[i].rounded_to_zero, "blast",
-                             blast != NULL ? blast : json_null()));
+                             blast != NULL ? blast : json_null(), "spread",
+                             spread != NULL ? spread : json_null()));
     }
 
     return waves;

@@ -69,8 +69,31 @@ static void put_wave_hosts(const json_t *hosts, uint32_t wave, FILE *to)
     }
 }
 
+/* "spread   zone: a 10 of 12 hosts, b 10 of 10 hosts" */
+static void put_spread(const struct proto_policy *policy, FILE *to)
+{
+    const struct proto_policy_spread *spread = policy->spread;
+    const uint8_t *hosts;
+
+    if (policy->spread_count == 0)
+        return;
+    hosts = spread->hosts.data;
+    begin(to, "spread");
+    put(to, "", spread->label);
+    for (uint32_t i = 0; i < spread->values_count; i++) {
+        size_t count = 0;
+
+        for (size_t j = 0; j < spread->hosts.size_bytes; j++)
+            count += hosts[j] == i + 1 ? 1 : 0;
+        put(to, i == 0 ? ": " : ", ", spread->values[i].value);
+        (void)fprintf(to, " %zu of %" PRIu64 " hosts", count, spread->values[i].hosts_count);
+    }
+    (void)fputc('\n', to);
+}
+
 void ctl_signed_doc_put_waves(const struct ctl_signed_doc *doc, FILE *to)
 {
+    put_spread(&doc->policy, to);
     for (uint32_t i = 0; i < doc->policy.waves_count; i++) {
         const struct proto_policy_wave *wave = &doc->policy.waves[i];
 

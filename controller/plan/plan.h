@@ -181,6 +181,8 @@ struct ctl_plan {
     struct ctl_plan_texts revert_paths;
     struct ctl_plan_share waves[CTL_PLAN_WAVES_MAX];
     uint32_t waves_count;
+    const char *spread; /* label that waves are spread over; NULL = none */
+    bool is_retry;      /* of some hosts of a rollout: the others of their values serve */
     int64_t soak_ms;
     struct ctl_plan_share failures_allowed;
     struct ctl_plan_share budget; /* 0 = no limit but the wave */

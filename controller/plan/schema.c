@@ -317,6 +317,7 @@ static const struct ctl_plan_field root_rows[] = {
      .kind = CTL_PLAN_SHARES,
      .given = CTL_PLAN_GIVEN_WAVES,
      .limit = CTL_PLAN_WAVES_MAX},
+    {.name = "spread", .kind = CTL_PLAN_NAME, .offset = AT(spread)},
     {.name = "soak",
      .kind = CTL_PLAN_DURATION,
      .given = CTL_PLAN_GIVEN_SOAK,

@@ -68,16 +68,17 @@ static void deal_waves(struct sim_plan *plan)
 
     if (places == NULL)
         sim_broken("no memory for a plan");
-    for (uint32_t i = 0; i < count; i++)
-        proto_place_order(plan->targets[i].host_id, plan->rollout.id, places[i].order);
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t before = 0, wave = 0;
+        memcpy(places[i].host_id, plan->targets[i].host_id, PROTO_HOST_ID_BYTES);
+        places[i].index = i;
+    }
+    proto_places_sort(places, count, plan->rollout.id);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t before = i, wave = 0;
 
-        for (uint32_t j = 0; j < count; j++)
-            before += memcmp(places[j].order, places[i].order, PROTO_HASH_BYTES) < 0 ? 1 : 0;
         while (before >= plan->wave_limits[wave].host_count)
             before -= plan->wave_limits[wave++].host_count;
-        plan->waves[i] = wave;
+        plan->waves[places[i].index] = wave;
     }
     free(places);
 }

@@ -118,9 +118,8 @@ static void sorts_hosts_by_what_they_would_do(void **state)
     assert_int_equal(preview->hosts[0].wave, 0);
     assert_int_equal(preview->hosts[1].wave, 1);
     assert_int_equal(preview->hosts[2].wave, 1);
-    for (uint32_t i = 0; i + 1 < preview->target_count; i++)
-        assert_true(memcmp(preview->hosts[i].order, preview->hosts[i + 1].order,
-                           sizeof(preview->hosts[i].order)) < 0);
+    for (uint32_t i = 0; i < preview->target_count; i++)
+        assert_int_equal(preview->hosts[i].place, i);
 }
 
 /* F28: nobody signs by accident what cannot be taken back with the distribution's support. */
@@ -152,16 +151,105 @@ static void what_only_goes_one_way_must_be_accepted(void **state)
     }
 }
 
-static void orders_by_host_and_rollout(void **state)
+/* a and c are in one zone, b in another; d is current, and in a's. */
+static json_t *zones(void)
 {
-    const struct fixture *fixture = *state;
-    const struct ctl_preview_host *first = &fixture->preview.hosts[0];
-    uint8_t both[PROTO_HOST_ID_BYTES + PROTO_ROLLOUT_ID_BYTES], hash[PROTO_HASH_BYTES];
+    json_t *hosts = json_array();
 
-    memcpy(both, first->host_id, PROTO_HOST_ID_BYTES);
-    memcpy(both + PROTO_HOST_ID_BYTES, fixture->preview.rollout_id, PROTO_ROLLOUT_ID_BYTES);
-    assert_int_equal(crypto_generichash(hash, sizeof(hash), both, sizeof(both), NULL, 0), 0);
-    assert_memory_equal(hash, first->order, sizeof(hash));
+    for (const char *letter = "abcd"; *letter != '\0'; letter++) {
+        json_t *host = answer(*letter, "", "");
+
+        (void)json_object_set_new(host, "labels",
+                                  json_pack("{s:s}", "zone", *letter == 'b' ? "east" : "west"));
+        (void)json_array_append_new(hosts, host);
+    }
+
+    return hosts;
+}
+
+static int make_spread(const struct fixture *fixture, const char *label, json_t *fleet_hosts,
+                       uint32_t budget, struct ctl_preview *ret_preview, struct bl_error *err)
+{
+    struct ctl_plan plan = fixture->plan;
+
+    plan.spread = label;
+    plan.budget.value = budget;
+    ret_preview->fleet = fleet_hosts;
+
+    return ctl_preview_make(&plan, fleet(), ret_preview, err);
+}
+
+static void waves_are_spread_over_a_label(void **state)
+{
+    struct ctl_plan plan = ((const struct fixture *)*state)->plan;
+
+    for (int i = 0; i < 20; i++) { /* whatever the rollout's id is */
+        PROTO_AUTO_BUFFER bytes = {0};
+        PROTO_AUTO_ARENA arena = {0};
+        struct ctl_preview preview = {0};
+        struct proto_policy policy;
+        struct bl_error err = {0};
+        CTL_AUTO_JSON *first = NULL, *second = NULL;
+
+        plan.spread = "zone";
+        assert_int_equal(make_spread(*state, "zone", zones(), 0, &preview, &err), 0);
+        first = ctl_preview_spread_of(&preview, 0);
+        second = ctl_preview_spread_of(&preview, 1);
+        assert_int_equal(preview.value_count, 2);
+        assert_int_equal(preview.values[1].host_count, 3); /* the current one, too */
+        assert_int_equal(json_integer_value(json_object_get(first, "east")) +
+                             json_integer_value(json_object_get(first, "west")),
+                         1);
+        assert_int_equal(json_integer_value(json_object_get(second, "west")) +
+                             json_integer_value(json_object_get(first, "west")),
+                         2);
+        assert_int_equal(ctl_policy_build(&plan, &preview, &issue, &bytes, &err), 0);
+        assert_int_equal(proto_policy_decode(bytes.data, bytes.size_bytes, &arena, &policy, &err),
+                         0);
+        assert_int_equal(policy.spread_count, 1);
+        assert_string_equal(policy.spread->label, "zone");
+        /* Sorted by id: a, b, c. */
+        assert_memory_equal(policy.spread->hosts.data, "\2\1\2", 3);
+        ctl_preview_release(&preview);
+    }
+}
+
+static void a_wave_that_takes_a_whole_zone_is_refused(void **state)
+{
+    json_t *two_in_west = zones();
+    struct bl_error err = {0};
+    unsigned refused = 0;
+
+    (void)json_array_remove(two_in_west, 3); /* d has no label now */
+    for (int i = 0; i < 64; i++) {
+        struct ctl_preview preview = {0};
+
+        /* One host, then two: which are those of west when b goes first. */
+        if (make_spread(*state, "zone", json_incref(two_in_west), 0, &preview, &err) < 0) {
+            assert_non_null(strstr(err.text, "wave 2 would take all 2 hosts of zone=west at once"));
+            refused++;
+        }
+        ctl_preview_release(&preview);
+    }
+    assert_true(refused > 0 && refused < 64);
+    for (int i = 0; i < 64; i++) {
+        struct ctl_preview preview = {0};
+
+        assert_int_equal(make_spread(*state, "zone", json_incref(two_in_west), 1, &preview, &err),
+                         0);
+        ctl_preview_release(&preview);
+    }
+    json_decref(two_in_west);
+}
+
+static void a_label_that_no_host_has_is_refused(void **state)
+{
+    struct ctl_preview preview = {0};
+    struct bl_error err = {0};
+
+    assert_int_equal(make_spread(*state, "rack", zones(), 0, &preview, &err), -ENODATA);
+    assert_non_null(strstr(err.text, "no host of the plan has the label 'rack'"));
+    ctl_preview_release(&preview);
 }
 
 static void builds_what_a_host_decodes(void **state)
@@ -397,7 +485,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(sorts_hosts_by_what_they_would_do, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_only_goes_one_way_must_be_accepted, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(orders_by_host_and_rollout, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(waves_are_spread_over_a_label, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_wave_that_takes_a_whole_zone_is_refused, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_label_that_no_host_has_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(builds_what_a_host_decodes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(proves_each_target_and_nobody_else, set_up, tear_down),
         cmocka_unit_test_setup_teardown(signs_what_verifies, set_up, tear_down),

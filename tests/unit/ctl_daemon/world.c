@@ -375,15 +375,16 @@ static void encode_policy(const struct submission_wish *wish, uint32_t waves_cou
 static bool go_in_turn(const struct fake_host *hosts, uint32_t hosts_count,
                        const uint8_t id[PROTO_ROLLOUT_ID_BYTES])
 {
-    uint8_t former[PROTO_HASH_BYTES] = {0};
+    struct proto_place places[WORLD_HOSTS_MAX] = {0};
 
     for (uint32_t i = 0; i < hosts_count; i++) {
-        uint8_t order[PROTO_HASH_BYTES];
-
-        proto_place_order(hosts[i].public_key, id, order);
-        if (memcmp(order, former, sizeof(order)) < 0)
+        memcpy(places[i].host_id, hosts[i].public_key, PROTO_HOST_ID_BYTES);
+        places[i].index = i;
+    }
+    proto_places_sort(places, hosts_count, id);
+    for (uint32_t i = 0; i < hosts_count; i++) {
+        if (places[i].index != i)
             return false;
-        memcpy(former, order, sizeof(order));
     }
     return true;
 }

@@ -12,8 +12,21 @@
 static struct proto_policy_window sample_windows[] = {{31, 1320, 240}, {64, 0, 600}};
 static struct proto_policy_wave sample_waves[] = {{1, 0}, {300, 3}, {70, 1}};
 
+static uint8_t sample_values[371];
+static struct proto_policy_value sample_zones[] = {{"east", 20}, {"west", 351}};
+static struct proto_policy_spread sample_spread = {
+    .label = "zone",
+    .values = sample_zones,
+    .values_count = 2,
+    .hosts = {sample_values, sizeof(sample_values)},
+};
+
+/* 20 hosts in the east, 350 in the west, and one without a label. */
 static struct proto_policy sample(void)
 {
+    for (uint32_t i = 0; i < sizeof(sample_values); i++)
+        sample_values[i] = i == 0 ? 0 : i <= 20 ? 1 : 2;
+
     return (struct proto_policy){.format = PROTO_POLICY_FORMAT,
                                  .requester = {1, 2, 3},
                                  .plan_hash = {4, 5, 6},
@@ -26,6 +39,8 @@ static struct proto_policy sample(void)
                                  .first_alone = true,
                                  .waves = sample_waves,
                                  .waves_count = 3,
+                                 .spread = &sample_spread,
+                                 .spread_count = 1,
                                  .windows = sample_windows,
                                  .windows_count = 2,
                                  .approvals = 2,
@@ -92,6 +107,9 @@ static void what_makes_no_sense_is_refused(void **state)
 {
     struct proto_policy_window no_day[] = {{0, 0, 600}}, no_time[] = {{1, 0, 0}},
                                shorter[] = {{127, 0, 119}};
+    struct proto_policy_value twice[] = {{"west", 351}, {"west", 351}},
+                              fewer[] = {{"east", 20}, {"west", 349}};
+    struct proto_policy_spread spread = sample_spread;
     struct proto_policy_wave empty[] = {{1, 0}, {0, 0}}, large[] = {{20000, 0}, {1, 0}};
 
     REFUSED("format", p.format = 2);
@@ -106,6 +124,15 @@ static void what_makes_no_sense_is_refused(void **state)
     REFUSED("windows[0]: is never open", p.windows = no_time; p.windows_count = 1);
     REFUSED("the longest is 119 minutes, and a host may need 120", p.windows = shorter;
             p.windows_count = 1);
+    REFUSED("spread: not one value for each host", p.waves_count = 2);
+    REFUSED("spread: not one value for each host", spread.hosts.size_bytes = 370;
+            p.spread = &spread);
+    REFUSED("spread: a host has a value that is not listed", spread = sample_spread;
+            spread.values_count = 1; p.spread = &spread);
+    REFUSED("spread: values are not sorted", spread = sample_spread; spread.values = twice;
+            p.spread = &spread);
+    REFUSED("spread: 'west' counts other hosts than it has", spread = sample_spread;
+            spread.values = fewer; p.spread = &spread);
     REFUSED("waves: none", p.waves_count = 0);
     REFUSED("waves[1]: has no hosts", p.waves = empty; p.waves_count = 2);
     REFUSED("waves: 20001 hosts", p.waves = large; p.waves_count = 2);
@@ -121,6 +148,7 @@ static void limits_are_of_the_tables(void **state)
     for (size_t i = 0; i < sizeof(many) / sizeof(many[0]); i++)
         many[i] = (struct proto_policy_wave){1, 0};
     policy.waves = many;
+    policy.spread_count = 0;
     policy.waves_count = PROTO_POLICY_WAVES_MAX;
     encode(&policy, &buffer);
     policy.waves_count++;
