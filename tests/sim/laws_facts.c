@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "tests/sim/world/controller.h"
 #include "tests/sim/world/net.h"
 
 enum {
@@ -38,6 +39,11 @@ _Noreturn void sim_broken(const char *fmt, ...)
 int64_t sim_now_ms(void)
 {
     return facts_world.now_ms;
+}
+
+int64_t sim_controller_wall_ms(void)
+{
+    return facts_world.now_ms + facts_world.wall_ms;
 }
 
 uint32_t sim_host_count(void)
@@ -132,22 +138,25 @@ void submit(const uint8_t *id, bool is_valid, uint32_t hosts_count)
                    .revert_ms = REVERT_MS,
                    .failures_allowed = 1,
                    .budget = facts_world.budget,
-                   .first_alone = facts_world.is_first_alone},
+                   .first_alone = facts_world.is_first_alone,
+                   .windows_count = facts_world.rules.windows_count,
+                   .approvals = facts_world.rules.approvals,
+                   .answer_ms = facts_world.rules.answer_ms,
+                   .otherwise = facts_world.rules.otherwise},
         .lease_ms = LEASE_MS,
         .watch_ms = WATCH_MS,
         .keep_way_back_ms = LONG_MS,
+        .is_service_severe = facts_world.rules.answer_ms > 0,
         .is_valid = is_valid,
     };
 
+    memcpy(told.limits.windows, facts_world.rules.windows, sizeof(told.limits.windows));
     memcpy(told.id, id, sizeof(told.id));
     sim_law_submitted(&told);
 }
 
-void setup_paced(uint32_t budget, bool is_first_alone)
+static void begin(void)
 {
-    memset(&facts_world, 0, sizeof(facts_world));
-    facts_world.budget = budget;
-    facts_world.is_first_alone = is_first_alone;
     memset(&queue, 0, sizeof(queue));
     facts_world.now_ms = 1000;
     sim_laws_open();
@@ -157,6 +166,21 @@ void setup_paced(uint32_t budget, bool is_first_alone)
     }
     sim_law_belayd(true);
     submit(rollout, /* is_valid= */ true, HOSTS);
+}
+
+void setup_paced(uint32_t budget, bool is_first_alone)
+{
+    memset(&facts_world, 0, sizeof(facts_world));
+    facts_world.budget = budget;
+    facts_world.is_first_alone = is_first_alone;
+    begin();
+}
+
+void setup_ruled(const struct ctl_rollout_limits *rules)
+{
+    memset(&facts_world, 0, sizeof(facts_world));
+    facts_world.rules = *rules;
+    begin();
 }
 
 int setup(void **state)

@@ -39,12 +39,14 @@ enum {
 
 struct facts_world {
     int64_t now_ms;
+    int64_t wall_ms;   /* of belayd's clock, ahead of that */
     bool is_cut_off;   /* host 0 */
     bool is_struck;    /* all hosts, all the time, by a fault that does nothing */
     bool is_link_open; /* of all hosts, ever since */
     bool is_expected;  /* that a law is broken */
     uint32_t budget;   /* of the rollouts that are submitted from now on */
     bool is_first_alone;
+    struct ctl_rollout_limits rules; /* the same: windows, approvals, answers */
     jmp_buf out;
     char said[512];
 };
@@ -57,6 +59,7 @@ extern struct ctl_rollout_host beliefs[HOSTS]; /* as told last */
 /* All hosts are up, belayd too, and `rollout` is submitted. */
 int setup(void **state);
 void setup_paced(uint32_t budget, bool is_first_alone);
+void setup_ruled(const struct ctl_rollout_limits *rules);
 int teardown(void **state);
 
 void pass(int64_t ms);

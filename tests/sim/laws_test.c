@@ -398,7 +398,7 @@ static void test_the_plan_is_what_is_run(void **state)
            tell_state(CTL_ROLLOUT_RUNNING, "wave_running", 2));
     BREAKS("without a cause", tell_state(CTL_ROLLOUT_RUNNING, "", HOSTS));
     BREAKS("no person wanted that", tell_state(CTL_ROLLOUT_ABORTED, "aborted", HOSTS));
-    BREAKS("no person wanted that", tell_state(CTL_ROLLOUT_ROLLED_BACK, "rolled_back", HOSTS));
+    BREAKS("nobody asked for that", tell_state(CTL_ROLLOUT_ROLLED_BACK, "rolled_back", HOSTS));
     beliefs[0].wave = 1;
     BREAKS("in wave 2 of rollout 1 instead of wave 1", believe(0, CTL_HOST_WAITING));
 }

@@ -32,6 +32,7 @@ void sim_laws_close(void)
 {
     law_fleet_close();
     for (uint32_t i = 0; i < law_books.rollouts_count; i++) {
+        sim_cancel(&law_books.rollouts[i]->rules.question.ticket);
         free(law_books.rollouts[i]->members);
         free(law_books.rollouts[i]->place_of);
         free(law_books.rollouts[i]);
@@ -133,6 +134,7 @@ void sim_law_submitted(const struct sim_law_rollout *told)
     rollout->limits = told->limits;
     rollout->lease_ms = told->lease_ms;
     rollout->may_repair = told->may_repair;
+    rollout->is_service_severe = told->is_service_severe;
     rollout->keep_way_back_ms = told->keep_way_back_ms;
     rollout->confirm_within_ms = told->confirm_within_ms;
     rollout->watch_ms = told->watch_ms;
@@ -173,5 +175,6 @@ bool law_is_undisturbed(uint32_t host, int64_t since_ms)
 bool law_is_back_asked(const struct law_member *member)
 {
     return member->is_back_asked || member->rollout->is_back_asked ||
-           (member->rollout->waves_back_asked >> member->wave & 1) != 0;
+           (member->rollout->waves_back_asked >> member->wave & 1) != 0 ||
+           law_may_go_back(member->rollout);
 }

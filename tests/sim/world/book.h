@@ -46,6 +46,7 @@ struct law_member {
     bool is_distrusted;    /* the host trusts nobody who signed this */
     bool is_rescued;       /* a person at the host wanted it back */
     uint32_t rescues;      /* how often */
+    bool is_severe;        /* it went back for something that the plan holds to be severe */
     uint32_t attempts;     /* the highest of the REVERTs that left for it */
     uint32_t late_backs;   /* how often it began to go back after an end */
     uint32_t tried_again;  /* how often it went back once more after a way back that failed */
@@ -87,6 +88,35 @@ struct law_wave {
     uint32_t tried_again_count;
 };
 
+enum {
+    LAW_APPROVALS_MAX = 64,
+};
+
+struct law_approval { /* that was said, and may count */
+    uint32_t number, person;
+    int64_t until_wall_ms, until_ms;
+};
+
+struct law_question { /* after a severe failure */
+    bool is_open;
+    bool is_answered;  /* somebody said something, whether it was heard or not */
+    bool is_told_late; /* by the life after the one that asked */
+    int64_t due_ms, until_wall_ms;
+    sim_ticket ticket;
+};
+
+struct law_rules {
+    struct law_approval approvals[LAW_APPROVALS_MAX];
+    uint32_t approvals_count;
+    uint64_t waves_begun; /* bits */
+    struct law_question question;
+};
+
+struct law_freeze {
+    bool is_on; /* confirmed, and nobody asked for anything else */
+    int64_t since_ms, until_wall_ms;
+};
+
 struct law_rollout {
     uint8_t id[PROTO_ROLLOUT_ID_BYTES];
     uint32_t index;  /* from 0, as submitted */
@@ -94,7 +124,7 @@ struct law_rollout {
     bool is_valid;
     struct ctl_rollout_limits limits;
     int64_t lease_ms, keep_way_back_ms, confirm_within_ms, watch_ms, change_ms;
-    bool may_repair;
+    bool may_repair, is_service_severe;
     uint32_t hosts_count, waves_count;
     struct law_member *members;
     uint32_t *place_of; /* of each machine; UINT32_MAX: none */
@@ -109,8 +139,10 @@ struct law_rollout {
     bool is_abort_asked, is_back_asked;
     uint64_t waves_back_asked; /* bits */
 
+    struct law_rules rules;
+
     /* As belayd told it. */
-    uint32_t state;
+    uint32_t state, told_holds;
     uint32_t told_failed_count;
 };
 
@@ -144,6 +176,7 @@ struct law_books {
     uint32_t open_count; /* members that belayd holds to be under way */
     bool is_belayd_up;
     int64_t belayd_up_ms;
+    struct law_freeze freeze;
 };
 extern struct law_books law_books;
 
@@ -178,6 +211,18 @@ void law_judge_answers(uint32_t host, bool is_forgotten);
  * does anything once the time has moved on.
  */
 void law_settle(void);
+
+/* ---- laws_rules.c, for the laws of the fleet ---- */
+
+void law_judge_start_by_clock(const struct law_member *member);
+/* A host of it failed severely: people are asked. */
+void law_ask(struct law_rollout *rollout);
+/* Nobody answered in time, and the plan says that then all goes back. */
+bool law_may_go_back(const struct law_rollout *rollout);
+/* Before `told` becomes what belayd told last. */
+void law_judge_rules(struct law_rollout *rollout, const struct ctl_rollout *told);
+/* A life of belayd begins: its waits go on by the wall clock. */
+void law_rules_restart(void);
 
 void law_fleet_open(void);
 void law_fleet_close(void);

@@ -54,6 +54,11 @@ struct sim_process *sim_belayd_process(void)
     return &belayd.process;
 }
 
+int64_t sim_controller_wall_ms(void)
+{
+    return sim_machine_wall_ms(sim_machine(SIM_CONTROLLER));
+}
+
 int64_t sim_belayd_deadline_ms(void)
 {
     int64_t next_ms = SIM_NEVER;

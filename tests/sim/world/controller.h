@@ -17,6 +17,8 @@
  */
 void sim_controller_open(void);
 void sim_controller_close(void);
+/* What belayd's clock shows. */
+int64_t sim_controller_wall_ms(void);
 
 /* The trust file that all hosts begin with, and its signers. */
 const struct proto_trust *sim_people_trust(void);

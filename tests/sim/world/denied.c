@@ -32,7 +32,8 @@ static bool is_on(const json_t *list, const char *rollout)
     json_array_foreach (json_object_get(list, "denied"), i, row) {
         const char *id = json_string_value(json_object_get(row, "rollout"));
 
-        if (id != NULL && strcmp(id, rollout) == 0)
+        /* Or a person denied it before. */
+        if (id == NULL || strcmp(id, rollout) == 0)
             return true;
     }
 

@@ -142,6 +142,12 @@ static void strike_people(void)
         SIM_FAULT_FORGED_ORDER,
         SIM_FAULT_PERSON_ROLLS_BACK_FORMER,
         SIM_FAULT_FORGED_AIMED,
+        SIM_FAULT_PERSON_FREEZES,
+        SIM_FAULT_PERSON_UNFREEZES,
+        SIM_FAULT_PERSON_APPROVES,
+        SIM_FAULT_PERSON_ANSWERS,
+        SIM_FAULT_FORGED_APPROVAL,
+        SIM_FAULT_PERSON_DENIES,
     };
 
     for (uint32_t i = 0; i < sizeof(buttons) / sizeof(buttons[0]); i++) {

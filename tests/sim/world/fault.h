@@ -68,7 +68,17 @@
     X(FORGED_ACK, "forged acknowledgement") /* of a report that was not sent */  \
     X(WAY_BACK_LIES, "way back says it worked and did not")                      \
     X(SERVICE_BREAKS_LATE, "service breaks while the host serves")               \
-    X(FIGURE_GETS_BAD, "figure gets bad while the host serves")
+    X(FIGURE_GETS_BAD, "figure gets bad while the host serves")                  \
+    X(PLAN_WINDOWS, "plan with windows")                                         \
+    X(PLAN_APPROVALS, "plan whose waves need approvals")                         \
+    X(PLAN_ASKS, "plan that asks people after a severe failure")                 \
+    X(PERSON_FREEZES, "person freezes the controller")                           \
+    X(PERSON_UNFREEZES, "person ends the freeze")                                \
+    X(PERSON_APPROVES, "person approves a wave")                                 \
+    X(PERSON_ANSWERS, "person answers a severe failure")                         \
+    X(FORGED_APPROVAL, "approval or answer that is not good")                    \
+    X(PERSON_DENIES, "person denies a version")                                  \
+    X(CHANGE_BREAKS_MORE, "change breaks a service once more")
 
 enum sim_fault {
 #define X(name, text) SIM_FAULT_##name,

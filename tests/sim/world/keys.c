@@ -28,6 +28,7 @@ static struct {
     struct proto_quorum quorums[3];
     struct version versions[VERSIONS_MAX];
     uint32_t version_count;
+    uint32_t read_version;    /* by belayd, from 1; 0: none yet */
     struct proto_buffer file; /* the newest one, signed */
 } keys;
 
@@ -149,6 +150,26 @@ bool sim_keys_is_revoked(uint32_t person)
     return keys.versions[keys.version_count - 1].people[person].revoked;
 }
 
+bool sim_keys_was_revoked(uint32_t person)
+{
+    return keys.read_version > 0 && keys.versions[keys.read_version - 1].people[person].revoked;
+}
+
+uint32_t sim_keys_role(uint32_t person)
+{
+    return keys.versions[0].people[person].role;
+}
+
+void sim_keys_seal(uint32_t person, const struct proto_approval *approval,
+                   struct proto_buffer *ret_file)
+{
+    struct bl_error err = {0};
+
+    if (proto_approval_seal(approval, keys.people[person].key, keys.people[person].secret, ret_file,
+                            &err) < 0)
+        sim_broken("an approval: %s", err.text);
+}
+
 /* A trust file whose quorums can't be met is none. */
 bool sim_keys_revoke(uint32_t person)
 {
@@ -179,6 +200,7 @@ int __wrap_ctl_trust_load(struct ctl_trust *trust, const char *state_dir, struct
     if (proto_trust_open(next.data, next.size_bytes, &next.arena, &next.trust, err) < 0)
         sim_broken("trust file: %s", err->text);
     proto_trust_anchor(&next.trust, next.anchor);
+    keys.read_version = keys.version_count;
     *trust = next;
 
     return 0;

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "controller/core/rollout.h"
-#include "proto/ids.h"
+#include "proto/approval.h"
 #include "proto/words.h"
 
 /*
@@ -25,8 +25,9 @@ struct sim_law_rollout {
     const struct ctl_rollout_wave *wave_limits; /* host_count and failures_allowed of each */
     struct ctl_rollout_limits limits;
     int64_t lease_ms, keep_way_back_ms, confirm_within_ms, watch_ms, change_ms;
-    bool may_repair; /* people signed that a half done package database is repaired */
-    bool is_valid;   /* false: forged or unsigned; nothing may ever come of it */
+    bool may_repair;        /* people signed that a half done package database is repaired */
+    bool is_service_severe; /* they signed that a service that breaks is a severe failure */
+    bool is_valid;          /* false: forged or unsigned; nothing may ever come of it */
 };
 
 void sim_laws_open(void);
@@ -43,6 +44,24 @@ void sim_law_person_asks(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
 /* A person's order that the controller confirmed (stored): binding from now on. */
 void sim_law_person_ordered(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
                             enum ctl_rollout_event_type order, uint32_t host, uint32_t wave);
+/* What a person signed about a rollout that is under way. */
+struct sim_law_word {
+    uint32_t about;  /* enum proto_approval_about */
+    uint32_t number; /* of the wave, from 1, or of the severe failure */
+    uint32_t person;
+    int64_t until_wall_ms; /* by belayd's clock */
+    bool is_good; /* it is genuine, and this person may say it; otherwise nothing may come of it */
+};
+/* As sim_law_person_asks and sim_law_person_ordered. */
+void sim_law_word_asks(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                       const struct sim_law_word *word);
+void sim_law_word_taken(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                        const struct sim_law_word *word);
+/* Somebody is about to freeze the controller otherwise, or not any more; then it is confirmed, 0: for good. */
+void sim_law_freeze_asks(void);
+void sim_law_frozen(int64_t until_wall_ms);
+/* Confirmed: a version that all rollouts install is denied, so whatever goes on is paused. */
+void sim_law_all_paused(void);
 /*
  * belayd's process is there (its store is open and all that it believes was told anew with
  * sim_law_believed), or it is gone.

@@ -91,7 +91,7 @@ static void judge_finding(const struct law_member *member, const struct sim_law_
 void sim_law_turned_back(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
                          const struct sim_law_turn *turn)
 {
-    const struct law_member *member = law_must_find(rollout_id, host, "a job turned back");
+    struct law_member *member = law_must_find(rollout_id, host, "a job turned back");
     uint32_t number = member->rollout->number;
 
     law_settle();
@@ -104,6 +104,9 @@ void sim_law_turned_back(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_I
     SIM_LAW(strcmp(turn->code, "revert_by_controller") != 0 ||
                 law_is_sent(member, CTL_ROLLOUT_SEND_REVERT),
             "host %u: rollout %u turned back by a REVERT that nobody sent", host, number);
+    if (member->rollout->is_service_severe &&
+        (strcmp(turn->code, "unit_failed") == 0 || strcmp(turn->code, "unit_stopped") == 0))
+        member->is_severe = true;
 }
 
 /* Only an order whose own time is up ends so by itself. */

@@ -5,10 +5,8 @@
 #include "tests/sim/world/book.h"
 #include "tests/sim/world/net.h"
 
-enum {
-    HOUR_MS = 60 * 60 * 1000,
-    DAY_MS = 24 * HOUR_MS,
-};
+#define HOUR_MS (INT64_C(60) * 60 * 1000)
+#define DAY_MS  (24 * HOUR_MS)
 
 static bool is_ended(const struct law_rollout *rollout)
 {
@@ -31,6 +29,8 @@ int64_t sim_law_bound_ms(void)
 
             bound_ms += (int64_t)rollout->waves_count * (limits->stage_ms + limits->soak_ms) +
                         rounds * limits->job_ms + 2 * limits->revert_ms + rollout->lease_ms;
+            bound_ms += rounds * (limits->windows_count > 0 ? 2 * DAY_MS : 0) + limits->answer_ms +
+                        (limits->approvals > 0 ? rollout->waves_count * HOUR_MS : 0);
         }
     }
 

@@ -144,6 +144,7 @@ static void add_start(struct law_member *member)
     }
     starts.members[starts.count++] = member;
     starts.at_ms = sim_now_ms();
+    law_judge_start_by_clock(member);
 }
 
 void law_settle(void)
@@ -224,6 +225,8 @@ void sim_law_belayd(bool is_up)
     law_books.is_belayd_up = is_up;
     if (is_up)
         law_books.belayd_up_ms = sim_now_ms();
+    if (is_up)
+        law_rules_restart();
 }
 
 void sim_law_order_sent(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], uint32_t host,
@@ -419,6 +422,11 @@ static void judge_belief(const struct law_member *member, const struct ctl_rollo
                 member->is_disk_replaced || law_host(member->host)->was_cloned,
             "host %u: counts as failed in rollout %u and never was anything bad (%s)", member->host,
             member->rollout->number, name);
+    SIM_LAW(
+        !member->is_severe || member->is_disk_replaced || law_host(member->host)->was_cloned ||
+            belief->grade >= PROTO_GRADE_SEVERE || belief->job_state != PROTO_JOB_REVERTED,
+        "host %u: went back in rollout %u for what the plan holds to be severe, and counts as %s",
+        member->host, member->rollout->number, proto_grade_name(belief->grade));
     SIM_LAW(!belief->lost || belief->failed,
             "host %u: was lost in rollout %u and does not count as failed", member->host,
             member->rollout->number);
@@ -472,6 +480,11 @@ static void count(struct law_member *member, const struct ctl_rollout_host *form
         wave->ended_ms = sim_now_ms();
 }
 
+static bool is_severe(const struct ctl_rollout_host *belief)
+{
+    return belief->failed && belief->grade >= PROTO_GRADE_SEVERE;
+}
+
 void sim_law_believed(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], uint32_t host,
                       const struct ctl_rollout_host *belief)
 {
@@ -482,6 +495,8 @@ void sim_law_believed(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], uint32_t
     SIM_LAW(belief->wave == member->wave, "host %u: in wave %u of rollout %u instead of wave %u",
             host, belief->wave + 1, member->rollout->number, member->wave + 1);
     judge_belief(member, belief);
+    if (is_severe(belief) && !is_severe(&former))
+        law_ask(member->rollout);
     member->belief = *belief;
     member->believed |= UINT32_C(1) << belief->state;
     if (belief->state == CTL_HOST_COMMITTED)
@@ -504,9 +519,6 @@ static void judge_end(const struct law_rollout *rollout, const struct ctl_rollou
             rollout->limits.failures_allowed);
     SIM_LAW(told->state != CTL_ROLLOUT_ABORTED || rollout->is_abort_asked,
             "rollout %u: ended as aborted, and no person wanted that", rollout->number);
-    SIM_LAW(told->state != CTL_ROLLOUT_ROLLED_BACK || rollout->is_back_asked ||
-                rollout->waves_back_asked != 0,
-            "rollout %u: rolled back, and no person wanted that", rollout->number);
 }
 
 void sim_law_rollout_state(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
@@ -521,6 +533,7 @@ void sim_law_rollout_state(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
             told->host_count, told->wave_count, rollout->hosts_count, rollout->waves_count);
     SIM_LAW(told->code[0] != '\0', "rollout %u: is %s without a cause", rollout->number,
             ctl_rollout_state_name(told->state));
+    law_judge_rules(rollout, told);
     rollout->state = told->state;
     rollout->told_failed_count = told->failed_count;
     if (ctl_rollout_is_final(told))

@@ -142,7 +142,7 @@ static void compare(const struct agent_look *look, struct agent_findings *findin
 static int on_looked(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct agent_look *look = userdata;
-    struct agent_findings findings = {0};
+    struct agent_findings findings = {.manifest = &look->work->manifest};
 
     if (!look->fails)
         compare(look, &findings);

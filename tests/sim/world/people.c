@@ -33,7 +33,9 @@ struct desk { /* one plan and what people know of it */
     struct sim_plan plan;
     enum desk_state state;
     uint32_t tries;
-    bool is_at_rest, is_paused;
+    bool is_at_rest, is_paused, is_ended;
+    struct sim_seen seen;
+    uint32_t helped;   /* looks of the calm at which it waited for people */
     sim_ticket ticket; /* to ask again */
 };
 
@@ -41,6 +43,7 @@ struct wish { /* an order that was not answered yet */
     bool is_open;
     enum sim_fault button;
     uint32_t desk, host, wave; /* CTL_ROLLOUT_ALL: all */
+    bool is_last;              /* pressed in the calm: nothing else would end that rollout */
     sim_ticket ticket;
 };
 
@@ -257,7 +260,15 @@ void sim_people_note(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
         if (memcmp(desk->plan.rollout.id, rollout_id, PROTO_ROLLOUT_ID_BYTES) != 0)
             continue;
         desk->is_at_rest = is_at_rest(rollout);
-        desk->is_paused = (rollout->holds & CTL_HOLD_PERSON) != 0;
+        desk->is_paused = (rollout->holds & (CTL_HOLD_PERSON | CTL_HOLD_GATE)) != 0;
+        desk->is_ended = ctl_rollout_is_final(rollout);
+        desk->seen = (struct sim_seen){
+            .state = rollout->state,
+            .wave = rollout->wave,
+            .holds = rollout->holds,
+            .is_asked = rollout->alarm.is_open,
+            .question = rollout->alarm.number,
+        };
     }
 }
 
@@ -335,7 +346,8 @@ static void on_wish(void *userdata, uint64_t argument)
     wish->ticket = 0;
     wish->is_open = false;
     /* In the calm nobody insists on what was never answered, but on what must go on or be out. */
-    if (sim_is_calm() && wish->button != SIM_FAULT_PERSON_RESUMES && !is_revocation)
+    if (sim_is_calm() && wish->button != SIM_FAULT_PERSON_RESUMES && !wish->is_last &&
+        !is_revocation)
         return;
     answer = is_revocation ? revoke_host(wish) : give_order(wish);
     sim_tell(SIM_CONTROLLER, "%s: %s", sim_fault_name(wish->button),
@@ -359,8 +371,12 @@ static void want(enum sim_fault button, uint32_t desk, uint32_t host, uint32_t w
     }
     if (wish == NULL)
         return;
-    *wish =
-        (struct wish){.is_open = true, .button = button, .desk = desk, .host = host, .wave = wave};
+    *wish = (struct wish){.is_open = true,
+                          .button = button,
+                          .desk = desk,
+                          .host = host,
+                          .wave = wave,
+                          .is_last = sim_is_calm()};
     wish->ticket = sim_after(0, on_wish, wish, SIM_CONTROLLER);
 }
 
@@ -455,11 +471,28 @@ void sim_people_press(enum sim_fault button)
         press_revoke_key();
     else if (button == SIM_FAULT_HOST_REVOKED)
         press_revoke_host();
+    else if (button >= SIM_FAULT_PERSON_FREEZES && button <= SIM_FAULT_PERSON_DENIES)
+        sim_sayings_press(button);
     else
         press_order(button);
 }
 
 /* ---- the day's work ---- */
+
+/* In the calm people do what is waited for; where nobody is left who may, they give it up. */
+static void help(uint32_t number)
+{
+    struct desk *desk = &people.desks[number];
+
+    if (desk->is_paused)
+        want(SIM_FAULT_PERSON_RESUMES, number, CTL_ROLLOUT_ALL, CTL_ROLLOUT_ALL);
+    if (desk->is_ended || (desk->seen.holds & (CTL_HOLD_APPROVAL | CTL_HOLD_FREEZE)) == 0) {
+        desk->helped = 0;
+        return;
+    }
+    if (sim_sayings_help(number, desk->helped++))
+        want(SIM_FAULT_PERSON_ABORTS, number, CTL_ROLLOUT_ALL, CTL_ROLLOUT_ALL);
+}
 
 static void on_look(void *userdata, uint64_t argument)
 {
@@ -467,10 +500,8 @@ static void on_look(void *userdata, uint64_t argument)
     if (sim_is_calm() && !sim_options()->is_calm) {
         people.planned_count = people.desk_count;
         people.calm_looks++;
-        for (uint32_t i = 0; i < people.desk_count; i++) {
-            if (people.desks[i].is_paused)
-                want(SIM_FAULT_PERSON_RESUMES, i, CTL_ROLLOUT_ALL, CTL_ROLLOUT_ALL);
-        }
+        for (uint32_t i = 0; i < people.desk_count; i++)
+            help(i);
         return;
     }
     if (people.next == 0 && people.desk_count < people.planned_count &&
@@ -491,6 +522,20 @@ const struct sim_plan *sim_people_plan(uint32_t number)
         return NULL;
 
     return people.desks[number].state == DESK_TAKEN ? &people.desks[number].plan : NULL;
+}
+
+uint32_t sim_people_plans(void)
+{
+    return people.desk_count;
+}
+
+const struct sim_seen *sim_people_seen(uint32_t number)
+{
+    if (sim_people_plan(number) == NULL || people.desks[number].is_ended ||
+        people.desks[number].seen.state == 0)
+        return NULL;
+
+    return &people.desks[number].seen;
 }
 
 void sim_people_open(void)

@@ -2,6 +2,8 @@
 #ifndef TESTS_SIM_WORLD_PEOPLE_H
 #define TESTS_SIM_WORLD_PEOPLE_H
 
+#include "proto/approval.h"
+#include "proto/policy.h"
 #include "tests/sim/world/belayd.h"
 #include "tests/sim/world/laws.h"
 
@@ -28,6 +30,12 @@ void sim_keys_sign(uint32_t person, const struct proto_buffer *manifest,
                    struct proto_signature *ret_signature);
 void sim_keys_public(uint32_t person, uint8_t ret_key[PROTO_KEY_BYTES]);
 bool sim_keys_is_revoked(uint32_t person);
+/* In the trust file that belayd read when it started last. */
+bool sim_keys_was_revoked(uint32_t person);
+uint32_t sim_keys_role(uint32_t person);
+/* What a person says of a rollout, signed; or with SIM_PEOPLE that of a stranger. */
+void sim_keys_seal(uint32_t person, const struct proto_approval *approval,
+                   struct proto_buffer *ret_file);
 /* The key is taken out of the trust file. True when there is somebody left to sign in its place. */
 bool sim_keys_revoke(uint32_t person);
 /* The newest trust file; borrowed for the world. */
@@ -45,14 +53,21 @@ struct sim_plan {
     struct proto_target *targets;
     struct proto_buffer manifest, policy;
     struct proto_signature signatures[2];
-    uint32_t signers[2];
+    uint32_t signers[2]; /* the first asked for it */
     uint32_t signatures_count;
+    uint32_t approvals_by; /* enum proto_role */
+    int64_t approval_ms;   /* the longest that one may be good for */
 };
 
 /* Draws one by `what` for now, over hosts that `may_take`, and signs it. False when none may. */
 bool sim_plan_draw(struct sim_plan *plan, enum sim_draw what, uint32_t number,
                    bool (*may_take)(uint32_t host));
 void sim_plan_release(struct sim_plan *plan);
+/* ---- plan_rules.c: windows, approvals, answers; none of them in a world without their faults ---- */
+void sim_rules_draw(struct sim_plan *plan, struct proto_manifest *manifest);
+/* `windows` is lent to the policy. */
+void sim_rules_encode(const struct sim_plan *plan, struct proto_policy *policy,
+                      struct proto_policy_window windows[CTL_WINDOWS_MAX]);
 /* The request "submit"; a new reference. */
 json_t *sim_plan_request(const struct sim_plan *plan);
 /* The message OFFER for the target at this place. */
@@ -63,6 +78,24 @@ json_t *sim_hex(const uint8_t *data, size_t size_bytes);
 
 /* A plan that belayd took, drawn; NULL when there is none. */
 const struct sim_plan *sim_people_any_plan(void);
+
+/* What people see of it when they look. */
+struct sim_seen {
+    uint32_t state, wave, holds;
+    bool is_asked;     /* after a severe failure: */
+    uint32_t question; /* its number */
+};
+
+uint32_t sim_people_plans(void); /* that were drawn */
+/* Of the n-th plan, which belayd took; NULL when it did not, or the rollout has ended. */
+const struct sim_seen *sim_people_seen(uint32_t number);
+
+/* ---- sayings.c: what people say of rollouts, and of the controller ---- */
+
+/* PERSON_FREEZES, PERSON_UNFREEZES, PERSON_APPROVES, PERSON_ANSWERS, FORGED_APPROVAL, PERSON_DENIES. */
+void sim_sayings_press(enum sim_fault button);
+/* In the calm people do what rollouts wait for. True: nobody can, so it is to be aborted. */
+bool sim_sayings_help(uint32_t number, uint32_t times);
 
 /* The n-th plan of all; NULL when belayd did not take it, or there is none. */
 const struct sim_plan *sim_people_plan(uint32_t number);

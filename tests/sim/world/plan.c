@@ -159,6 +159,7 @@ static void draw_signers(struct sim_plan *plan, uint32_t risk)
 static void encode_policy(struct sim_plan *plan, struct proto_manifest *manifest)
 {
     const struct ctl_rollout_limits *limits = &plan->rollout.limits;
+    struct proto_policy_window windows[CTL_WINDOWS_MAX];
     struct proto_policy_wave waves[SIM_PLAN_WAVES_MAX];
     struct proto_policy policy = {
         .format = PROTO_POLICY_FORMAT,
@@ -169,14 +170,12 @@ static void encode_policy(struct sim_plan *plan, struct proto_manifest *manifest
         .failures_allowed = limits->failures_allowed,
         .budget = limits->budget,
         .first_alone = limits->first_alone,
-        .approvals_by = PROTO_ROLE_OPERATOR,
-        .approval_ms = 86400000,
-        .otherwise = PROTO_OTHERWISE_STOP,
         .waves = waves,
         .waves_count = plan->rollout.waves_count,
     };
     struct bl_error err = {0};
 
+    sim_rules_encode(plan, &policy, windows);
     sim_keys_public(plan->signers[0], policy.requester);
     proto_plan_hash(PLAN_TEXT, policy.plan_hash);
     for (uint32_t i = 0; i < policy.waves_count; i++) {
@@ -246,6 +245,7 @@ static void write_manifest(struct sim_plan *plan, uint32_t number)
 
     memcpy(manifest.rollout_id, plan->rollout.id, sizeof(manifest.rollout_id));
     draw_times(plan, &manifest);
+    sim_rules_draw(plan, &manifest);
     draw_signers(plan, manifest.risk);
     encode_policy(plan, &manifest);
     encode(plan, &manifest);

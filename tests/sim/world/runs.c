@@ -218,7 +218,8 @@ static void finish_upgrade(struct sim_host *h, const struct sim_job_dir *dir)
 {
     h->disk.installed =
         (struct sim_installed){.version = dir->new_version,
-                               .is_broken = sim_fault(SIM_FAULT_CHANGE_BREAKS_SERVICE, h->index),
+                               .is_broken = sim_fault(SIM_FAULT_CHANGE_BREAKS_SERVICE, h->index) ||
+                                            sim_fault(SIM_FAULT_CHANGE_BREAKS_MORE, h->index),
                                .cuts_off = sim_fault(SIM_FAULT_CHANGE_CUTS_OFF, h->index)};
     sim_tell(h->index, "packages are new%s%s",
              h->disk.installed.is_broken ? ", the service is broken" : "",

@@ -101,6 +101,7 @@ enum sim_draw {
     SIM_DRAW_FAULT,  /* how a fault is, once it happens */
     SIM_DRAW_ORDER,  /* of what is due at once */
     SIM_DRAW_LATER,  /* rates of faults that were added, and how these are */
+    SIM_DRAW_RULES,  /* rules of plans, and what people say about them */
     SIM_DRAW_COUNT,
 };
 

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When a plan of this world may start hosts, who is asked, and by what it is measured: drawn apart. */
+#include "tests/sim/world/people.h"
+
+#define MINUTE_MS INT64_C(60000)
+#define HOUR_MS   (60 * MINUTE_MS)
+#define DAY_MS    (24 * HOUR_MS)
+
+enum {
+    DAY_MINUTES = 24 * 60,
+    EVERY_DAY = 127,
+};
+
+static bool draw_percent(uint32_t percent)
+{
+    return sim_draw_percent(SIM_DRAW_RULES, SIM_CONTROLLER, percent);
+}
+
+static int64_t draw_log(int64_t low, int64_t high)
+{
+    return sim_draw_log(SIM_DRAW_RULES, SIM_CONTROLLER, low, high);
+}
+
+static int64_t draw_between(int64_t low, int64_t high)
+{
+    return sim_draw_between(SIM_DRAW_RULES, SIM_CONTROLLER, low, high);
+}
+
+/*
+ * As many a day as fit, each long enough for a job, the first of them around now. Returns how long
+ * one may have to be waited for.
+ */
+static int64_t draw_windows(struct ctl_rollout_limits *limits)
+{
+    const int64_t for_minutes = limits->job_ms / MINUTE_MS + 1 + draw_log(1, 180);
+    const int64_t gap_minutes = draw_log(5, 6 * 60);
+    const int64_t period_minutes = for_minutes + gap_minutes;
+    const int64_t first_minutes =
+        sim_true_wall_ms() / MINUTE_MS + draw_between(-for_minutes, gap_minutes);
+    const uint32_t days = draw_percent(10) ? EVERY_DAY >> 1 : EVERY_DAY;
+    int64_t count = DAY_MINUTES / period_minutes;
+
+    if (for_minutes >= CTL_WINDOW_WEEK_MINUTES)
+        return 0;
+    count = count < 1 ? 1 : count;
+    count = count > CTL_WINDOWS_MAX ? CTL_WINDOWS_MAX : count;
+    for (int64_t i = 0; i < count; i++) {
+        limits->windows[i] = (struct ctl_window){
+            .days = days,
+            .from_minutes = (uint32_t)((first_minutes + i * period_minutes) % DAY_MINUTES),
+            .for_minutes = (uint32_t)for_minutes,
+        };
+    }
+    limits->windows_count = (uint32_t)count;
+
+    return days == EVERY_DAY ? DAY_MS : 2 * DAY_MS;
+}
+
+static void draw_approvals(struct sim_plan *plan)
+{
+    const bool is_commander = draw_percent(25);
+
+    plan->rollout.limits.approvals = is_commander || draw_percent(70) ? 1 : 2;
+    plan->approvals_by = is_commander ? PROTO_ROLE_COMMANDER : PROTO_ROLE_OPERATOR;
+    plan->approval_ms = draw_log(5 * MINUTE_MS, DAY_MS);
+}
+
+/* What the service of this world does when it breaks counts as severe then. */
+static void draw_answer(struct sim_plan *plan, struct proto_manifest *manifest)
+{
+    static struct proto_grade_rule grades[] = {{"unit_failed", PROTO_GRADE_SEVERE},
+                                               {"unit_stopped", PROTO_GRADE_SEVERE}};
+
+    plan->rollout.limits.answer_ms = draw_percent(15) ? 0 : draw_log(5 * 1000, 10 * MINUTE_MS);
+    plan->rollout.limits.otherwise = draw_percent(50) ? CTL_OTHERWISE_STOP : CTL_OTHERWISE_ROLLBACK;
+    if (draw_percent(80)) {
+        manifest->verify_grades = grades;
+        manifest->verify_grades_count = sizeof(grades) / sizeof(grades[0]);
+        plan->rollout.is_service_severe = true;
+    }
+}
+
+void sim_rules_draw(struct sim_plan *plan, struct proto_manifest *manifest)
+{
+    struct ctl_rollout_limits *limits = &plan->rollout.limits;
+
+    plan->approvals_by = PROTO_ROLE_OPERATOR;
+    plan->approval_ms = DAY_MS;
+    limits->otherwise = CTL_OTHERWISE_STOP;
+    if (sim_fault(SIM_FAULT_PLAN_WINDOWS, SIM_CONTROLLER)) {
+        const int64_t rounds =
+            limits->budget == 0 ? plan->rollout.waves_count + 1 : plan->rollout.hosts_count + 1;
+
+        manifest->not_after_ms += rounds * draw_windows(limits);
+    }
+    if (sim_fault(SIM_FAULT_PLAN_APPROVALS, SIM_CONTROLLER)) {
+        draw_approvals(plan);
+        manifest->not_after_ms += DAY_MS;
+    }
+    if (sim_fault(SIM_FAULT_PLAN_ASKS, SIM_CONTROLLER))
+        draw_answer(plan, manifest);
+}
+
+void sim_rules_encode(const struct sim_plan *plan, struct proto_policy *policy,
+                      struct proto_policy_window windows[CTL_WINDOWS_MAX])
+{
+    const struct ctl_rollout_limits *limits = &plan->rollout.limits;
+
+    for (uint32_t i = 0; i < limits->windows_count; i++) {
+        windows[i] =
+            (struct proto_policy_window){limits->windows[i].days, limits->windows[i].from_minutes,
+                                         limits->windows[i].for_minutes};
+    }
+    policy->windows = windows;
+    policy->windows_count = limits->windows_count;
+    policy->approvals = limits->approvals;
+    policy->approvals_by = plan->approvals_by;
+    policy->approval_ms = (uint64_t)plan->approval_ms;
+    policy->answer_ms = (uint64_t)limits->answer_ms;
+    policy->otherwise = limits->otherwise;
+}
