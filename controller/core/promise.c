@@ -38,12 +38,6 @@ void ctl_promises_init(struct ctl_promises *promises, const int64_t allowed_ms[C
         hosts[i] = (struct ctl_promise_host){0};
 }
 
-/* A wall clock that was set back in between takes nothing away from what was counted. */
-static int64_t between_ms(int64_t from_ms, struct bl_wall until)
-{
-    return until.ms > from_ms ? until.ms - from_ms : 0;
-}
-
 /* It does not serve, or nobody can tell. */
 static bool is_down(const struct ctl_rollout_host *host)
 {
@@ -70,7 +64,7 @@ static void count(uint32_t *sum, bool *was, bool is)
 }
 
 static void note_host(struct ctl_promises *promises, const struct ctl_rollout *rollout,
-                      uint32_t index, struct bl_wall at)
+                      uint32_t index)
 {
     const struct ctl_rollout_host *host = &rollout->hosts[index];
     struct ctl_promise_host *kept = &promises->hosts[index];
@@ -78,10 +72,10 @@ static void note_host(struct ctl_promises *promises, const struct ctl_rollout *r
     bool bad = is_bad(host), down = is_down(host);
 
     if (down && !kept->is_down) {
-        kept->down_since_ms = at.ms;
+        kept->down_since_ms = promises->run_ms;
         clock->ran = true;
     } else if (!down && kept->is_down) {
-        kept->down_ms += between_ms(kept->down_since_ms, at);
+        kept->down_ms += promises->run_ms - kept->down_since_ms;
         if (kept->down_ms > clock->worst_ms)
             clock->worst_ms = kept->down_ms;
     }
@@ -90,13 +84,13 @@ static void note_host(struct ctl_promises *promises, const struct ctl_rollout *r
     count(&promises->waiting_count, &kept->is_waiting, bad && !is_on_its_way(host));
 }
 
-static void run(struct ctl_promise_clock *clock, bool runs, struct bl_wall at)
+static void run(struct ctl_promise_clock *clock, bool runs, int64_t run_ms)
 {
     if (runs && !clock->runs) {
-        clock->since_ms = at.ms;
+        clock->since_ms = run_ms;
         clock->ran = true;
     } else if (!runs && clock->runs) {
-        int64_t took_ms = between_ms(clock->since_ms, at);
+        int64_t took_ms = run_ms - clock->since_ms;
 
         if (took_ms > clock->worst_ms)
             clock->worst_ms = took_ms;
@@ -106,31 +100,34 @@ static void run(struct ctl_promise_clock *clock, bool runs, struct bl_wall at)
 
 void ctl_promises_note(struct ctl_promises *promises, const struct ctl_rollout *rollout,
                        const struct ctl_rollout_event *event,
-                       const struct ctl_rollout_effects *effects, struct bl_wall at)
+                       const struct ctl_rollout_effects *effects)
 {
+    const struct ctl_moment now = ctl_moment_of(event);
     struct ctl_promise_clock *starts = &promises->clocks[CTL_PROMISE_ROLLBACK_STARTS];
     struct ctl_promise_clock *restored = &promises->clocks[CTL_PROMISE_RESTORED];
     bool is_asked = rollout->alarm.is_open;
     bool is_bad_now;
 
+    promises->run_ms += ctl_moment_between_ms(&promises->last, &now);
+    promises->last = now;
     if (event->host < rollout->host_count)
-        note_host(promises, rollout, event->host, at);
+        note_host(promises, rollout, event->host);
     for (uint32_t i = 0; i < effects->count; i++) {
         if (effects->list[i].type == CTL_ROLLOUT_CHANGED &&
             effects->list[i].host < rollout->host_count)
-            note_host(promises, rollout, effects->list[i].host, at);
+            note_host(promises, rollout, effects->list[i].host);
     }
 
     is_bad_now = promises->bad_count > 0 || is_asked || rollout->state == CTL_ROLLOUT_ROLLING_BACK;
     /* Who goes back in the very report that tells the fault has started in no time. */
     if (is_bad_now && !restored->runs)
         starts->ran = true;
-    run(starts, promises->waiting_count > 0 || is_asked, at);
-    run(restored, is_bad_now, at);
+    run(starts, promises->waiting_count > 0 || is_asked, promises->run_ms);
+    run(restored, is_bad_now, promises->run_ms);
 }
 
 static int64_t worst_downtime_ms(const struct ctl_promises *promises,
-                                 const struct ctl_rollout *rollout, struct bl_wall now)
+                                 const struct ctl_rollout *rollout, int64_t run_ms)
 {
     int64_t worst_ms = promises->clocks[CTL_PROMISE_DOWNTIME].worst_ms;
 
@@ -139,7 +136,7 @@ static int64_t worst_downtime_ms(const struct ctl_promises *promises,
         int64_t down_ms = host->down_ms;
 
         if (host->is_down)
-            down_ms += between_ms(host->down_since_ms, now);
+            down_ms += run_ms - host->down_since_ms;
         if (down_ms > worst_ms)
             worst_ms = down_ms;
     }
@@ -148,20 +145,21 @@ static int64_t worst_downtime_ms(const struct ctl_promises *promises,
 }
 
 int64_t ctl_promise_used_ms(const struct ctl_promises *promises, const struct ctl_rollout *rollout,
-                            enum ctl_promise promise, struct bl_wall now)
+                            enum ctl_promise promise, const struct ctl_moment *now)
 {
     const struct ctl_promise_clock *clock = &promises->clocks[promise];
-    int64_t now_ms = clock->runs ? between_ms(clock->since_ms, now) : 0;
+    int64_t run_ms = promises->run_ms + ctl_moment_between_ms(&promises->last, now);
+    int64_t used_ms = clock->runs ? run_ms - clock->since_ms : 0;
 
     if (promise == CTL_PROMISE_DOWNTIME)
-        return worst_downtime_ms(promises, rollout, now);
+        return worst_downtime_ms(promises, rollout, run_ms);
 
-    return now_ms > clock->worst_ms ? now_ms : clock->worst_ms;
+    return used_ms > clock->worst_ms ? used_ms : clock->worst_ms;
 }
 
 enum ctl_promise_state ctl_promise_state(const struct ctl_promises *promises,
                                          const struct ctl_rollout *rollout,
-                                         enum ctl_promise promise, struct bl_wall now)
+                                         enum ctl_promise promise, const struct ctl_moment *now)
 {
     const struct ctl_promise_clock *clock = &promises->clocks[promise];
     int64_t used_ms = ctl_promise_used_ms(promises, rollout, promise, now);

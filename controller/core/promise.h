@@ -5,9 +5,9 @@
 #include "controller/core/rollout.h"
 
 /*
- * The times that a plan promises, kept beside a rollout. They run by the wall clock, since people
- * count by it and it goes on while belayd does not. What nobody knows counts against the promise:
- * a host that is lost is down, and not back.
+ * The times that a plan promises, kept beside a rollout. What is counted is time that passed: a wall
+ * clock that is set takes nothing away and misses nothing. Over a boot it is all there is, and is
+ * believed. What nobody knows counts against the promise: a host that is lost is down, and not back.
  */
 
 enum ctl_promise {
@@ -33,7 +33,7 @@ enum ctl_promise_state {
 };
 
 struct ctl_promise_host {
-    int64_t down_since_ms; /* wall; valid with is_down */
+    int64_t down_since_ms; /* of run_ms; valid with is_down */
     int64_t down_ms;       /* of the times before */
     bool is_down;
     bool is_bad;     /* it failed or is to go back, and is not as before */
@@ -42,7 +42,7 @@ struct ctl_promise_host {
 
 struct ctl_promise_clock {
     int64_t allowed_ms; /* 0 = not promised */
-    int64_t since_ms;   /* wall; valid with runs */
+    int64_t since_ms;   /* of run_ms; valid with runs */
     int64_t worst_ms;   /* of the times that ended */
     bool runs, ran;
 };
@@ -51,6 +51,8 @@ struct ctl_promises {
     struct ctl_promise_clock clocks[CTL_PROMISE_COUNT];
     struct ctl_promise_host *hosts; /* borrowed: as many as the rollout has */
     uint32_t down_count, bad_count, waiting_count;
+    struct ctl_moment last; /* the last event that was noted */
+    int64_t run_ms;         /* that had passed by then since the first one */
 };
 
 /* `hosts` is borrowed for as long as the promises are kept, and reset. */
@@ -58,20 +60,20 @@ void ctl_promises_init(struct ctl_promises *promises, const int64_t allowed_ms[C
                        struct ctl_promise_host *hosts, uint32_t host_count);
 
 /*
- * After each step that changed the rollout, with the instant under which its event is stored: so a
- * replay counts the same. Looks at `event->host` and at the hosts that the effects name.
+ * After each step that changed the rollout, and whose event is stored with its instant: so a replay
+ * counts the same. Looks at `event->host` and at the hosts that the effects name.
  */
 void ctl_promises_note(struct ctl_promises *promises, const struct ctl_rollout *rollout,
                        const struct ctl_rollout_event *event,
-                       const struct ctl_rollout_effects *effects, struct bl_wall at);
+                       const struct ctl_rollout_effects *effects);
 
 /* The most that was used of it so far, by the worst host or fault, up to `now`. */
 int64_t ctl_promise_used_ms(const struct ctl_promises *promises, const struct ctl_rollout *rollout,
-                            enum ctl_promise promise, struct bl_wall now);
+                            enum ctl_promise promise, const struct ctl_moment *now);
 
 enum ctl_promise_state ctl_promise_state(const struct ctl_promises *promises,
                                          const struct ctl_rollout *rollout,
-                                         enum ctl_promise promise, struct bl_wall now);
+                                         enum ctl_promise promise, const struct ctl_moment *now);
 
 const char *ctl_promise_name(enum ctl_promise promise);
 const char *ctl_promise_state_name(enum ctl_promise_state state);

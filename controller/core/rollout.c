@@ -16,6 +16,7 @@
 
 enum {
     ROLLOUT_ROW_COUNT = CTL_ROLLOUT_STATE_LAST + 1, /* row 0 is no state */
+    CLOCK_SET_MS = 1000,                            /* apart by less, a clock was slewed */
 };
 
 #define TO(name) BL_SM_BIT(CTL_ROLLOUT_##name)
@@ -74,7 +75,7 @@ void ctl_rollout_move(struct ctl_rollout *rollout, enum ctl_rollout_state to,
 {
     bl_sm_move(rollout_rows, ROLLOUT_ROW_COUNT, &rollout->state, to);
     if (to != CTL_ROLLOUT_STOPPING && !ctl_rollout_is_going(rollout))
-        ctl_alarm_drop(rollout, effects);
+        ctl_alarm_drop(rollout, CTL_ANSWER_ROLLBACK, effects);
     /* Nothing new starts any more, so nothing is held up; but a question may still be open. */
     if (!ctl_rollout_is_going(rollout))
         rollout->holds &= (uint32_t)CTL_HOLD_ANSWER;
@@ -190,10 +191,11 @@ static void end_soak(struct ctl_rollout *rollout, struct ctl_rollout_effects *ef
 }
 
 /* One consequence of what is known now; false when there is none. */
-static bool advance_once(struct ctl_rollout *rollout, struct bl_mono now,
+static bool advance_once(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
                          struct ctl_rollout_effects *effects)
 {
     const struct ctl_rollout_wave *wave = &rollout->waves[rollout->wave];
+    const struct bl_mono now = event->now;
 
     if (ctl_alarm_expire(rollout, now, effects))
         return true;
@@ -201,7 +203,7 @@ static bool advance_once(struct ctl_rollout *rollout, struct bl_mono now,
         return true;
     if (ctl_host_release_starts(rollout, now, effects))
         return true;
-    if (rollout->submitted && ctl_approval_update(rollout, now, effects))
+    if (rollout->submitted && ctl_approval_update(rollout, event->wall, effects))
         return true;
 
     switch ((enum ctl_rollout_state)rollout->state) {
@@ -266,7 +268,7 @@ static void on_submit(struct ctl_rollout *rollout, struct bl_mono now,
 /*
  * Instants of the process before may be of another boot, and nobody watched meanwhile: every wait
  * begins anew, so that no host is lost and no soak is over for a time in which we were not there.
- * What people were promised, or gave until an hour, goes on by the wall clock.
+ * What people were promised goes on.
  */
 static void on_restart(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
                        struct ctl_rollout_effects *effects)
@@ -276,7 +278,6 @@ static void on_restart(struct ctl_rollout *rollout, const struct ctl_rollout_eve
     effects->changed = effects->changed || rollout->wake_at.ms != 0;
     rollout->wake_at = (struct bl_mono){0};
     ctl_alarm_restart(rollout, event, effects);
-    ctl_approval_restart(rollout, event, effects);
     ctl_rollout_restart_gates(rollout, effects);
     /* Before any order is repeated that this outdates. */
     (void)ctl_alarm_expire(rollout, now, effects);
@@ -402,7 +403,7 @@ static struct bl_mono next_wake(const struct ctl_rollout *rollout,
                       ctl_rollout_open_count(rollout, rollout->wave + 1) == 0;
     struct bl_mono wake_at = earlier(rollout->wake_at, rollout->alarm.deadline);
 
-    wake_at = earlier(wake_at, ctl_approval_wake(rollout));
+    wake_at = earlier(wake_at, ctl_approval_wake(rollout, event));
     wake_at = earlier(wake_at, ctl_window_wake(rollout, event));
 
     return is_soaking ? earlier(wake_at, rollout->soak_end) : wake_at;
@@ -429,6 +430,23 @@ static void refresh_reason(struct ctl_rollout *rollout)
         ctl_reason_rolled_back(rollout);
 }
 
+/*
+ * Somebody set the wall clock: what is counted goes on by the other one, and that this event is stored
+ * tells it to whoever counts over a boot.
+ */
+static void follow_clock(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
+                         struct ctl_rollout_effects *effects)
+{
+    const struct ctl_moment *last = &rollout->last;
+    int64_t set_ms = (event->wall.ms - last->wall.ms) - (event->now.ms - last->now.ms);
+
+    if (!rollout->submitted || event->boot != last->boot ||
+        (set_ms > -CLOCK_SET_MS && set_ms < CLOCK_SET_MS))
+        return;
+    ctl_alarm_shift(rollout, set_ms);
+    effects->changed = true;
+}
+
 void ctl_rollout_step(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
                       struct ctl_rollout_effects *effects)
 {
@@ -440,14 +458,17 @@ void ctl_rollout_step(struct ctl_rollout *rollout, const struct ctl_rollout_even
 
     effects->count = 0;
     effects->changed = false;
+    follow_clock(rollout, event, effects);
     /* Before any order is repeated that the time outdates. */
     ctl_window_update(rollout, event->wall, effects);
     dispatch(rollout, event, effects);
     do {
         ctl_window_update(rollout, event->wall, effects);
-    } while (advance_once(rollout, event->now, effects));
-    if (effects->changed)
+    } while (advance_once(rollout, event, effects));
+    if (effects->changed) {
+        rollout->last = ctl_moment_of(event);
         refresh_reason(rollout);
+    }
 
     if (rollout->state != state_before || rollout->wave != wave_before ||
         rollout->holds != holds_before)

@@ -116,6 +116,7 @@ enum ctl_answer {            /* how the last severe failure was answered */
     CTL_ANSWER_NO_ROLLBACK,
     CTL_ANSWER_OTHERWISE_ROLLBACK, /* by nobody: the plan's word counted */
     CTL_ANSWER_OTHERWISE_STOP,
+    CTL_ANSWER_CONDITION, /* by a condition of the plan, which takes everything back anyway */
 };
 
 /* A severe failure about which people are asked. Open only while the rollout is STOPPING. */
@@ -125,14 +126,20 @@ struct ctl_alarm {
     bool is_open;
     uint32_t answer;             /* enum ctl_answer, once it is not open any more; else 0 */
     struct bl_mono deadline;     /* ms 0 = not open */
-    struct bl_wall since, until; /* the same by the wall clock, which goes on over a restart */
+    struct bl_wall since, until; /* the same by the wall clock, which goes on over a boot */
 };
 
 struct ctl_approval {
     uint32_t wave;
-    uint64_t person; /* who: two approvals of one person are one */
-    struct bl_wall not_after;
-    struct bl_mono until; /* the same instant */
+    uint64_t person;          /* who: two approvals of one person are one */
+    struct bl_wall not_after; /* as they signed it: by the hour, whatever becomes of the clock */
+};
+
+/* One instant by both clocks. `boot`: which boot of the machine `now` is of. */
+struct ctl_moment {
+    struct bl_mono now;
+    struct bl_wall wall;
+    uint64_t boot;
 };
 
 /* What was told of the gates by GATE. */
@@ -143,6 +150,7 @@ struct ctl_rollout_gates {
     uint32_t held_with; /* enum ctl_gate_verdict */
     bool waived;        /* this wave: a person resumed without them */
     bool waits;         /* the soak is over, and they are not all good yet */
+    uint32_t took_back; /* 1 + which condition ordered everything back; 0 = people, or nobody did */
 };
 
 struct ctl_rollout {
@@ -172,6 +180,7 @@ struct ctl_rollout {
     struct ctl_rollout_limits limits;
     struct ctl_rollout_wave waves[CTL_ROLLOUT_WAVES_MAX];
     struct ctl_rollout_host *hosts; /* borrowed: host_count of them, as long as the rollout */
+    struct ctl_moment last;         /* of the last event that changed something */
     char code[CTL_ROLLOUT_CODE_BYTES_MAX + 1]; /* why it is where it is: docs/states.md */
     char reason[CTL_ROLLOUT_REASON_BYTES_MAX + 1];
 };
@@ -227,6 +236,7 @@ enum ctl_rollout_event_type { /* stored: never renumbered */
 struct ctl_rollout_event {
     struct bl_mono now;
     struct bl_wall wall; /* the same instant: for what goes on over a restart */
+    uint64_t boot;       /* of the machine that `now` is of */
     enum ctl_rollout_event_type type;
     uint32_t host;
     uint32_t wave;
@@ -281,6 +291,14 @@ void ctl_rollout_init(struct ctl_rollout *rollout, const struct ctl_rollout_limi
  */
 void ctl_rollout_step(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
                       struct ctl_rollout_effects *effects);
+
+struct ctl_moment ctl_moment_of(const struct ctl_rollout_event *event);
+
+/*
+ * The time between two instants, never negative. Within a boot by the clock that nobody can set; over
+ * a boot by the wall clock, for want of a better one.
+ */
+int64_t ctl_moment_between_ms(const struct ctl_moment *from, const struct ctl_moment *until);
 
 /* Asserts what must hold between steps, host by host: for tests and after a replay. */
 void ctl_rollout_check(const struct ctl_rollout *rollout);

@@ -2,8 +2,8 @@
 /*
  * What becomes of a rollout in which something failed severely. Nothing new starts from that moment
  * on. People are asked, and get as long as the plan says; then what the plan says happens without
- * them. The time is counted by the wall clock over a restart: nobody's downtime is a reason to
- * break the promise.
+ * them. The time goes on over a restart of belayd, and by the wall clock over a boot: nobody's
+ * downtime is a reason to break the promise.
  */
 #include <stddef.h>
 
@@ -90,8 +90,8 @@ void ctl_alarm_restart(struct ctl_rollout *rollout, const struct ctl_rollout_eve
     struct ctl_alarm *alarm = &rollout->alarm;
     int64_t left_ms = alarm->until.ms - event->wall.ms;
 
-    if (!alarm->is_open)
-        return;
+    if (!alarm->is_open || event->boot == rollout->last.boot)
+        return; /* in the same boot the deadline is one still, whatever became of the wall clock */
 
     if (left_ms < 0)
         left_ms = 0;
@@ -103,8 +103,17 @@ void ctl_alarm_restart(struct ctl_rollout *rollout, const struct ctl_rollout_eve
     effects->changed = true;
 }
 
-void ctl_alarm_drop(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects)
+void ctl_alarm_shift(struct ctl_rollout *rollout, int64_t by_ms)
+{
+    if (!rollout->alarm.is_open)
+        return;
+    rollout->alarm.since.ms += by_ms;
+    rollout->alarm.until.ms += by_ms;
+}
+
+void ctl_alarm_drop(struct ctl_rollout *rollout, enum ctl_answer answer,
+                    struct ctl_rollout_effects *effects)
 {
     if (rollout->alarm.is_open)
-        close_alarm(rollout, CTL_ANSWER_ROLLBACK, effects);
+        close_alarm(rollout, answer, effects);
 }

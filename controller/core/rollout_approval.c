@@ -24,21 +24,21 @@ uint32_t ctl_approvals_given(const struct ctl_rollout *rollout, uint32_t wave)
 }
 
 static bool is_of_use(const struct ctl_rollout *rollout, const struct ctl_approval *approval,
-                      struct bl_mono now)
+                      struct bl_wall wall)
 {
     bool is_to_come = approval->wave > rollout->wave ||
                       (approval->wave == rollout->wave && rollout->state == CTL_ROLLOUT_STAGING);
 
-    return is_to_come && !bl_mono_reached(now, approval->until);
+    return is_to_come && wall.ms < approval->not_after.ms;
 }
 
 /* What is over or was used never counts again. */
-static void forget_useless(struct ctl_rollout *rollout, struct bl_mono now)
+static void forget_useless(struct ctl_rollout *rollout, struct bl_wall wall)
 {
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < rollout->approvals_count; i++) {
-        if (is_of_use(rollout, &rollout->approvals[i], now))
+        if (is_of_use(rollout, &rollout->approvals[i], wall))
             rollout->approvals[kept++] = rollout->approvals[i];
     }
     rollout->approvals_count = kept;
@@ -51,12 +51,11 @@ void ctl_approval_give(struct ctl_rollout *rollout, const struct ctl_rollout_eve
         .wave = event->wave,
         .person = event->nonce,
         .not_after = event->until,
-        .until = bl_mono_after(event->now, event->until.ms - event->wall.ms),
     };
 
     if (!ctl_rollout_is_going(rollout) || event->wave >= rollout->wave_count ||
-        ctl_approvals_needed(rollout, event->wave) == 0 || event->until.ms <= event->wall.ms ||
-        !is_of_use(rollout, &approval, event->now))
+        ctl_approvals_needed(rollout, event->wave) == 0 ||
+        !is_of_use(rollout, &approval, event->wall))
         return;
 
     for (uint32_t i = 0; i < rollout->approvals_count; i++) {
@@ -76,13 +75,13 @@ void ctl_approval_give(struct ctl_rollout *rollout, const struct ctl_rollout_eve
     effects->changed = true;
 }
 
-bool ctl_approval_update(struct ctl_rollout *rollout, struct bl_mono now,
+bool ctl_approval_update(struct ctl_rollout *rollout, struct bl_wall wall,
                          struct ctl_rollout_effects *effects)
 {
     uint32_t needed = ctl_approvals_needed(rollout, rollout->wave);
     uint32_t count_before = rollout->approvals_count, holds_before = rollout->holds;
 
-    forget_useless(rollout, now);
+    forget_useless(rollout, wall);
     if (rollout->approvals_count != count_before)
         effects->changed = true;
     ctl_rollout_hold(rollout, CTL_HOLD_APPROVAL,
@@ -93,28 +92,19 @@ bool ctl_approval_update(struct ctl_rollout *rollout, struct bl_mono now,
     return rollout->holds != holds_before;
 }
 
-void ctl_approval_restart(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
-                          struct ctl_rollout_effects *effects)
-{
-    for (uint32_t i = 0; i < rollout->approvals_count; i++) {
-        struct ctl_approval *approval = &rollout->approvals[i];
-
-        approval->until = bl_mono_after(event->now, approval->not_after.ms - event->wall.ms);
-        effects->changed = true;
-    }
-}
-
 /* None of them is over: each step forgets those that are. */
-struct bl_mono ctl_approval_wake(const struct ctl_rollout *rollout)
+struct bl_mono ctl_approval_wake(const struct ctl_rollout *rollout,
+                                 const struct ctl_rollout_event *event)
 {
-    struct bl_mono first = {0};
+    int64_t first_ms = 0;
 
     for (uint32_t i = 0; i < rollout->approvals_count; i++) {
         const struct ctl_approval *approval = &rollout->approvals[i];
 
-        if (first.ms == 0 || approval->until.ms < first.ms)
-            first = approval->until;
+        if (first_ms == 0 || approval->not_after.ms < first_ms)
+            first_ms = approval->not_after.ms;
     }
 
-    return first;
+    return first_ms == 0 ? (struct bl_mono){0}
+                         : bl_mono_after(event->now, first_ms - event->wall.ms);
 }

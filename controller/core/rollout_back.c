@@ -83,8 +83,10 @@ static void rollback_many(struct ctl_rollout *rollout, uint32_t wave, struct bl_
 {
     if (begins_rollback(rollout, wave)) {
         ctl_rollout_move(rollout, CTL_ROLLOUT_ROLLING_BACK, effects);
+        rollout->gates.took_back = 0;
         ctl_reason_rollback(rollout, wave);
-    } else if (rollout->state == CTL_ROLLOUT_ROLLING_BACK && wave == CTL_ROLLOUT_ALL) {
+    } else if (rollout->state == CTL_ROLLOUT_ROLLING_BACK && wave == CTL_ROLLOUT_ALL &&
+               rollout->gates.took_back == 0) { /* else its first cause stands */
         ctl_reason_rollback(rollout, wave);
         effects->changed = true;
     }

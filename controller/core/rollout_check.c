@@ -23,6 +23,7 @@ void ctl_rollout_check_counts(const struct ctl_rollout *rollout)
     /* Which gate it is can be told, and a verdict that is waited for has somebody who gives it. */
     BL_ASSERT((rollout->holds & CTL_HOLD_GATE) == 0 || rollout->gates.held_by != 0);
     BL_ASSERT(rollout->gates.held_by <= rollout->limits.gate_count);
+    BL_ASSERT(rollout->gates.took_back <= rollout->limits.gate_count);
     BL_ASSERT(!rollout->gates.waits || rollout->limits.gate_count > 0);
     for (uint32_t i = 0; i < rollout->wave_count; i++) {
         BL_ASSERT(rollout->waves[i].failed_count <= rollout->waves[i].host_count);

@@ -93,8 +93,10 @@ static void on_bad(struct ctl_rollout *rollout, const struct ctl_rollout_event *
                                                  .wave = CTL_ROLLOUT_ALL};
 
     if (is_rollback(rollout, event->number)) {
+        ctl_alarm_drop(rollout, CTL_ANSWER_CONDITION, effects);
         ctl_rollout_roll_back(rollout, &everything, effects);
-        ctl_reason_gate(rollout, event->number, "rollback_condition");
+        rollout->gates.took_back = event->number + 1;
+        ctl_reason_condition(rollout);
     } else if (ctl_rollout_is_going(rollout)) {
         ctl_reason_gate(rollout, event->number, "gate_bad");
         ctl_rollout_stop(rollout, event->now, effects);

@@ -37,20 +37,22 @@ void ctl_alarm_answer(struct ctl_rollout *rollout, const struct ctl_rollout_even
                       struct ctl_rollout_effects *effects);
 void ctl_alarm_restart(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
                        struct ctl_rollout_effects *effects);
-/* A rollback that a person ordered is an answer, too. */
-void ctl_alarm_drop(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects);
+/* The wall clock was set by `by_ms`: what is shown, and kept for the next boot, is set with it. */
+void ctl_alarm_shift(struct ctl_rollout *rollout, int64_t by_ms);
+/* A rollback that a person or a condition of the plan ordered is an answer, too. */
+void ctl_alarm_drop(struct ctl_rollout *rollout, enum ctl_answer answer,
+                    struct ctl_rollout_effects *effects);
 
 /* ---- approvals of waves ---- */
 
 void ctl_approval_give(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
                        struct ctl_rollout_effects *effects);
 /* Keeps the hold in step with what was given and is not over; true when that changed. */
-bool ctl_approval_update(struct ctl_rollout *rollout, struct bl_mono now,
+bool ctl_approval_update(struct ctl_rollout *rollout, struct bl_wall wall,
                          struct ctl_rollout_effects *effects);
-void ctl_approval_restart(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
-                          struct ctl_rollout_effects *effects);
 /* When the first of them is over; ms 0: none is kept. */
-struct bl_mono ctl_approval_wake(const struct ctl_rollout *rollout);
+struct bl_mono ctl_approval_wake(const struct ctl_rollout *rollout,
+                                 const struct ctl_rollout_event *event);
 
 /* ---- starts ---- */
 

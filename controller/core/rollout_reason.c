@@ -263,6 +263,23 @@ void ctl_reason_rollback(struct ctl_rollout *rollout, uint32_t wave)
     bl_text_add(&text, "every host that was started is taken back");
 }
 
+/* "the plan's rollback_when decided, no person: errors: 7.2 is bad (> 5), 2 of 2 samples bad" */
+static void add_condition(struct bl_text *text, const struct ctl_rollout *rollout)
+{
+    bl_text_add(text, "the plan's rollback_when decided, no person: ");
+    bl_text_add(text, rollout->gates.texts[rollout->gates.took_back - 1]);
+}
+
+void ctl_reason_condition(struct ctl_rollout *rollout)
+{
+    struct bl_text text;
+
+    begin(rollout, &text, "rollback_condition");
+    add_wave(&text, rollout, rollout->wave);
+    add_condition(&text, rollout);
+    bl_text_add(&text, "; every host that was started is taken back");
+}
+
 void ctl_reason_rolled_back(struct ctl_rollout *rollout)
 {
     uint32_t wanted_count = 0, back_count = 0, failed_count = 0;
@@ -283,13 +300,17 @@ void ctl_reason_rolled_back(struct ctl_rollout *rollout)
     bl_text_add(&text, " of ");
     bl_text_add_number(&text, wanted_count);
     bl_text_add(&text, " started hosts are as before");
-    if (back_count == wanted_count)
-        return;
-    bl_text_add(&text, ", ");
-    bl_text_add_number(&text, failed_count);
-    bl_text_add(&text, " could not go back, ");
-    bl_text_add_number(&text, wanted_count - back_count - failed_count);
-    bl_text_add(&text, " did not answer");
+    if (back_count != wanted_count) {
+        bl_text_add(&text, ", ");
+        bl_text_add_number(&text, failed_count);
+        bl_text_add(&text, " could not go back, ");
+        bl_text_add_number(&text, wanted_count - back_count - failed_count);
+        bl_text_add(&text, " did not answer");
+    }
+    if (rollout->gates.took_back != 0) {
+        bl_text_add(&text, "; ");
+        add_condition(&text, rollout);
+    }
 }
 
 void ctl_reason_gate(struct ctl_rollout *rollout, uint32_t gate, const char *code)

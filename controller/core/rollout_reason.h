@@ -26,6 +26,8 @@ void ctl_reason_rolled_back(struct ctl_rollout *rollout);
 
 /* The sentence of gate `gate`, which has just been told. */
 void ctl_reason_gate(struct ctl_rollout *rollout, uint32_t gate, const char *code);
+/* Which condition of the plan took everything back, and by which numbers. */
+void ctl_reason_condition(struct ctl_rollout *rollout);
 /* The soak is over, and which gates are not good. */
 void ctl_reason_gates_wait(struct ctl_rollout *rollout);
 

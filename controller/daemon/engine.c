@@ -2,6 +2,7 @@
 #include "controller/daemon/engine.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -212,6 +213,7 @@ int ctl_engine_run(struct ctl_engine *engine, const uint8_t id[PROTO_ROLLOUT_ID_
         return r;
     }
     run->last_used = engine->turns;
+    run->boot = engine->boot;
     *ret_run = run;
     /* It may be over, but the machine asks for another instant only when that is an earlier one. */
     if (run->wake_at.ms != 0)
@@ -265,6 +267,7 @@ int ctl_engine_step(struct ctl_engine *engine, struct ctl_run *run, struct ctl_r
 
     event.now = bl_mono_now();
     event.wall = at;
+    event.boot = engine->boot;
     run->last_used = engine->turns;
     ctl_run_step(run, &event, at);
     if (run->effects.changed) {
@@ -368,7 +371,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
     if (!ctl_engine_begin(engine))
         return 0;
     for (uint32_t i = 0; i < engine->run_count; i++)
-        (void)ctl_run_watch_promises(engine->runs[i], bl_wall_now());
+        (void)ctl_run_watch_promises(engine->runs[i]);
     for (uint32_t i = 0; i < engine->fleet.count; i++) {
         struct ctl_fleet_host *host = engine->fleet.hosts[i];
 
@@ -442,11 +445,28 @@ static int open_link(struct ctl_engine *engine, struct bl_error *err)
     return r;
 }
 
+static int read_boot(struct ctl_engine *engine, struct bl_error *err)
+{
+    uint8_t hash[crypto_generichash_BYTES];
+    char id[BL_BOOT_ID_BYTES];
+    int r;
+
+    r = bl_boot_id_read(id, err);
+    if (r < 0)
+        return r;
+    (void)crypto_generichash(hash, sizeof(hash), (const uint8_t *)id, strlen(id), NULL, 0);
+    memcpy(&engine->boot, hash, sizeof(engine->boot));
+
+    return 0;
+}
+
 static int open_all(struct ctl_engine *engine, struct bl_error *err)
 {
     int r;
 
-    r = ctl_store_open(engine->config.state_dir, &engine->store, err);
+    r = read_boot(engine, err);
+    if (r >= 0)
+        r = ctl_store_open(engine->config.state_dir, &engine->store, err);
     if (r >= 0)
         r = ctl_trust_load(&engine->trust, engine->config.state_dir, err);
     if (r >= 0)

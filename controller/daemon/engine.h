@@ -57,6 +57,7 @@ struct ctl_engine {
     struct ctl_store_freeze freeze;
     int64_t
         clocks_apart_ms; /* wall from monotonic, at the last tick: it moves when the clock is set */
+    uint64_t boot;       /* of this machine */
     bool failed;         /* the store failed, the loop is ending: nothing is taken in any more */
 };
 

@@ -2,9 +2,11 @@
 #include "controller/daemon/gates.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/hex.h"
 #include "common/text.h"
 #include "controller/daemon/gate_probe.h"
 #include "controller/daemon/log.h"
@@ -200,10 +202,24 @@ static bool is_note_told(const struct ctl_gates_one *one)
            (one->panel != NULL || one->gate.verdict == CTL_GATE_PROBE_ERROR);
 }
 
+/* Nobody ordered it by hand, so nobody's order is in the audit. */
+static int audit_way_back(const struct ctl_gates_one *one, const char *text, struct bl_error *err)
+{
+    char id[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)];
+    char detail[CTL_GATE_TEXT_BYTES_MAX + sizeof("rollback_when: ")];
+
+    bl_hex_encode(one->gates->run->id, PROTO_ROLLOUT_ID_BYTES, id);
+    (void)snprintf(detail, sizeof(detail), "rollback_when: %s", text);
+
+    return ctl_engine_audit(one->gates->engine, -1, "rollback", id, detail, err);
+}
+
 static int step_verdict(const struct ctl_gates_one *one, uint32_t index, struct bl_error *err)
 {
     char text[CTL_GATE_TEXT_BYTES_MAX + 1];
     struct ctl_run *run = one->gates->run;
+    const uint32_t took_back = run->rollout.gates.took_back;
+    int r;
 
     if (!is_news(one, run->rollout.gates.verdicts[index]))
         return 0;
@@ -217,14 +233,18 @@ static int step_verdict(const struct ctl_gates_one *one, uint32_t index, struct 
     }
     ctl_log(CTL_LOG_NOTICE, "gate %s: %s", ctl_gate_verdict_name(one->gate.verdict), text);
 
-    return ctl_engine_step(one->gates->engine, run,
-                           (struct ctl_rollout_event){.type = CTL_ROLLOUT_GATE,
-                                                      .host = CTL_ROLLOUT_ALL,
-                                                      .wave = run->rollout.wave,
-                                                      .number = index,
-                                                      .verdict = one->gate.verdict,
-                                                      .text = text},
-                           err);
+    r = ctl_engine_step(one->gates->engine, run,
+                        (struct ctl_rollout_event){.type = CTL_ROLLOUT_GATE,
+                                                   .host = CTL_ROLLOUT_ALL,
+                                                   .wave = run->rollout.wave,
+                                                   .number = index,
+                                                   .verdict = one->gate.verdict,
+                                                   .text = text},
+                        err);
+    if (r >= 0 && run->rollout.gates.took_back != took_back)
+        r = audit_way_back(one, text, err);
+
+    return r;
 }
 
 static void take(struct ctl_gates_one *one, const struct ctl_gate_measurement *measured,

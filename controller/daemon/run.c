@@ -71,7 +71,7 @@ void ctl_run_step(struct ctl_run *run, const struct ctl_rollout_event *event, st
 
     ctl_rollout_step(&run->rollout, event, &run->effects);
     if (effects->changed)
-        ctl_promises_note(&run->promises, &run->rollout, event, effects, at);
+        ctl_promises_note(&run->promises, &run->rollout, event, effects);
     for (uint32_t i = 0; i < effects->count; i++) {
         const struct ctl_rollout_effect *effect = &effects->list[i];
 

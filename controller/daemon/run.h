@@ -71,6 +71,7 @@ struct ctl_run {
     struct ctl_rollout_effects effects; /* of the last step */
     struct ctl_run_approval *approvals; /* in the order in which they came */
     uint32_t approvals_count;
+    uint64_t boot; /* of this machine, now */
     struct ctl_promises promises;
     struct ctl_promise_host *promise_hosts;
     uint32_t promises_told[CTL_PROMISE_COUNT]; /* enum ctl_promise_state that was logged last */

@@ -90,14 +90,20 @@ int ctl_run_begin_promises(struct ctl_run *run, struct bl_error *err)
     return 0;
 }
 
-bool ctl_run_watch_promises(struct ctl_run *run, struct bl_wall now)
+struct ctl_moment ctl_run_now(const struct ctl_run *run)
 {
+    return (struct ctl_moment){.now = bl_mono_now(), .wall = bl_wall_now(), .boot = run->boot};
+}
+
+bool ctl_run_watch_promises(struct ctl_run *run)
+{
+    const struct ctl_moment now = ctl_run_now(run);
     char id[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)];
     bool is_news = false;
 
     for (uint32_t i = 0; i < CTL_PROMISE_COUNT; i++) {
         enum ctl_promise promise = (enum ctl_promise)i;
-        uint32_t state = ctl_promise_state(&run->promises, &run->rollout, promise, now);
+        uint32_t state = ctl_promise_state(&run->promises, &run->rollout, promise, &now);
 
         /* Before the first look nothing was told; a warning that is over is told again next time. */
         if (state == run->promises_told[i])
@@ -110,7 +116,7 @@ bool ctl_run_watch_promises(struct ctl_run *run, struct bl_wall now)
         ctl_log(CTL_LOG_WARNING, "rollout %s: promise '%s' %s: %" PRId64 " s of %" PRId64 " s", id,
                 ctl_promise_name(promise),
                 state == CTL_PROMISE_MISSED ? "is missed" : "is about to be missed",
-                ctl_promise_used_ms(&run->promises, &run->rollout, promise, now) / 1000,
+                ctl_promise_used_ms(&run->promises, &run->rollout, promise, &now) / 1000,
                 run->promises.clocks[i].allowed_ms / 1000);
     }
     run->changed = run->changed || is_news;

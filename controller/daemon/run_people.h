@@ -22,6 +22,9 @@ void ctl_run_free_approvals(struct ctl_run *run);
 int ctl_run_begin_promises(struct ctl_run *run, struct bl_error *err) BL_CHECKED;
 
 /* Logs each promise that is about to be missed, or was, once; true when there was one. */
-bool ctl_run_watch_promises(struct ctl_run *run, struct bl_wall now);
+bool ctl_run_watch_promises(struct ctl_run *run);
+
+/* Now, by all clocks. */
+struct ctl_moment ctl_run_now(const struct ctl_run *run);
 
 #endif

@@ -14,7 +14,7 @@ int ctl_store_add_event(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_
     CTL_AUTO_QUERY query = ctl_query_init(
         store,
         "INSERT INTO events (rollout, wall_ms, mono_ms, type, host, wave, job_state, grade, nonce,"
-        " subject, yes, until_ms, verdict, text) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        " subject, yes, until_ms, verdict, text, boot) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         err);
 
     ctl_query_bind_blob(&query, id, PROTO_ROLLOUT_ID_BYTES);
@@ -31,6 +31,7 @@ int ctl_store_add_event(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_
     ctl_query_bind_i64(&query, event->until.ms);
     ctl_query_bind_i64(&query, event->verdict);
     ctl_query_bind_text(&query, event->text != NULL ? event->text : "");
+    ctl_query_bind_i64(&query, (int64_t)event->boot);
 
     return ctl_query_run(&query);
 }
@@ -41,7 +42,7 @@ int ctl_store_each_event(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT
     CTL_AUTO_QUERY query = ctl_query_init(
         store,
         "SELECT wall_ms, mono_ms, type, host, wave, job_state, grade, nonce, subject, yes, until_ms,"
-        " verdict, text FROM events"
+        " verdict, text, boot FROM events"
         " WHERE rollout=? ORDER BY number",
         err);
     int r;
@@ -63,6 +64,7 @@ int ctl_store_each_event(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT
             .until = {ctl_query_i64(&query, 10)},
             .verdict = ctl_query_u32(&query, 11),
             .text = ctl_query_text(&query, 12),
+            .boot = (uint64_t)ctl_query_i64(&query, 13),
         };
 
         r = each(userdata, &event, (struct bl_wall){ctl_query_i64(&query, 0)}, err);

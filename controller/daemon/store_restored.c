@@ -26,8 +26,8 @@ static int pause_rollouts(struct ctl_store *store, struct bl_error *err)
     CTL_AUTO_QUERY query = ctl_query_init(
         store,
         "INSERT INTO events (rollout, wall_ms, mono_ms, type, host, wave, job_state, grade, nonce,"
-        " subject, yes, until_ms, verdict, text)"
-        " SELECT e.rollout, e.wall_ms, e.mono_ms, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, ''"
+        " subject, yes, until_ms, verdict, text, boot)"
+        " SELECT e.rollout, e.wall_ms, e.mono_ms, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', e.boot"
         " FROM events e JOIN rollouts r ON r.id = e.rollout WHERE r.state IN " GOING
         " AND e.number = (SELECT max(number) FROM events WHERE rollout = r.id)",
         err);

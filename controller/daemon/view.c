@@ -360,6 +360,7 @@ json_t *ctl_view_status(const struct ctl_engine *engine, const struct ctl_run *r
         json_object_set_new(view, "leases", ctl_view_lease_counts(run)) < 0 ||
         json_object_set_new(view, "weaker", ctl_view_weaker(run)) < 0 ||
         json_object_set_new(view, "alarm", ctl_view_alarm(run)) < 0 ||
+        json_object_set_new(view, "rollback_condition", ctl_view_condition(run)) < 0 ||
         json_object_set_new(view, "approvals", ctl_view_approvals(run)) < 0 ||
         json_object_set_new(view, "promises", ctl_view_promises(run)) < 0 ||
         json_object_set_new(view, "gates", ctl_gates_view(run)) < 0 ||

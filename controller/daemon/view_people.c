@@ -19,10 +19,10 @@ static const char *answer_name(uint32_t answer)
         [CTL_ANSWER_NO_ROLLBACK] = "no_rollback",
         [CTL_ANSWER_OTHERWISE_ROLLBACK] = "otherwise_rollback",
         [CTL_ANSWER_OTHERWISE_STOP] = "otherwise_stop",
+        [CTL_ANSWER_CONDITION] = "condition",
     };
 
-    return answer >= CTL_ANSWER_ROLLBACK && answer <= CTL_ANSWER_OTHERWISE_STOP ? names[answer]
-                                                                                : NULL;
+    return answer >= CTL_ANSWER_ROLLBACK && answer <= CTL_ANSWER_CONDITION ? names[answer] : NULL;
 }
 
 json_t *ctl_view_alarm(const struct ctl_run *run)
@@ -55,6 +55,18 @@ json_t *ctl_view_weaker(const struct ctl_run *run)
     return list;
 }
 
+json_t *ctl_view_condition(const struct ctl_run *run)
+{
+    const struct ctl_rollout_gates *gates = &run->rollout.gates;
+    const uint32_t gate = gates->took_back - 1;
+
+    if (gates->took_back == 0 || gates->took_back > run->policy.gates_count)
+        return json_null();
+
+    return json_pack("{s:s, s:s}", "gate", run->policy.gates[gate].name, "text",
+                     gates->texts[gate]);
+}
+
 json_t *ctl_view_approvals(const struct ctl_run *run)
 {
     json_t *given = json_array();
@@ -77,26 +89,26 @@ json_t *ctl_view_approvals(const struct ctl_run *run)
 
 json_t *ctl_view_promises(const struct ctl_run *run)
 {
-    const struct bl_wall now = bl_wall_now();
+    const struct ctl_moment now = ctl_run_now(run);
     json_t *list = json_array();
 
     for (uint32_t i = 0; i < CTL_PROMISE_COUNT; i++) {
         enum ctl_promise promise = (enum ctl_promise)i;
         const struct ctl_promise_clock *clock = &run->promises.clocks[i];
-        const int64_t used_ms = ctl_promise_used_ms(&run->promises, &run->rollout, promise, now);
+        const int64_t used_ms = ctl_promise_used_ms(&run->promises, &run->rollout, promise, &now);
         bool runs = promise == CTL_PROMISE_DOWNTIME ? run->promises.down_count > 0 : clock->runs;
 
         if (clock->allowed_ms == 0)
             continue;
         (void)json_array_append_new(
-            list,
-            json_pack("{s:s, s:s, s:I, s:I, s:o}", "name", ctl_promise_name(promise), "state",
-                      ctl_promise_state_name(
-                          ctl_promise_state(&run->promises, &run->rollout, promise, now)),
-                      "allowed_ms", (json_int_t)clock->allowed_ms, "used_ms", (json_int_t)used_ms,
-                      "deadline",
-                      runs ? ctl_view_wall((struct bl_wall){now.ms + clock->allowed_ms - used_ms})
-                           : json_null()));
+            list, json_pack("{s:s, s:s, s:I, s:I, s:o}", "name", ctl_promise_name(promise), "state",
+                            ctl_promise_state_name(
+                                ctl_promise_state(&run->promises, &run->rollout, promise, &now)),
+                            "allowed_ms", (json_int_t)clock->allowed_ms, "used_ms",
+                            (json_int_t)used_ms, "deadline",
+                            runs ? ctl_view_wall(
+                                       (struct bl_wall){now.wall.ms + clock->allowed_ms - used_ms})
+                                 : json_null()));
     }
 
     return list;

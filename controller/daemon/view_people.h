@@ -14,4 +14,7 @@ json_t *ctl_view_weaker(const struct ctl_run *run);
 json_t *ctl_view_approvals(const struct ctl_run *run);
 json_t *ctl_view_promises(const struct ctl_run *run);
 
+/* Which condition of the plan took everything back, and why; null: none did. */
+json_t *ctl_view_condition(const struct ctl_run *run);
+
 #endif

@@ -202,6 +202,9 @@ static void put_people(const struct page *page, const json_t *document)
                        ctl_json_text(item, "person"), ctl_json_text(item, "received"));
         put_field(page, "approved", text);
     }
+    item = json_object_get(document, "rollback_condition");
+    if (json_is_object(item))
+        put_field(page, "taken back by the plan", ctl_json_text(item, "text"));
     if (json_is_object(alarm)) {
         (void)snprintf(text, sizeof(text), "asked at %.30s about %.100s: %.30s",
                        ctl_json_text(alarm, "since"), ctl_json_text(alarm, "host"),

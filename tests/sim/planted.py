@@ -106,7 +106,7 @@ CORE = [
      "rollout->alarm.is_open || ctl_rollout_open_count(rollout, rollout->wave_count) > 0)",
      "ctl_rollout_open_count(rollout, rollout->wave_count) > 0)"),
     ("controller/core", "an approval that is over counts", "rollout_approval.c",
-     "return is_to_come && !bl_mono_reached(now, approval->until);", "return is_to_come;"),
+     "return is_to_come && wall.ms < approval->not_after.ms;", "return is_to_come;"),
     ("controller/core", "one person approves for two", "rollout_approval.c",
      "old->wave != approval.wave || old->person != approval.person", "old->wave != approval.wave || old->person == approval.person"),
     ("controller/core", "a wave starts with one approval less", "rollout_approval.c",

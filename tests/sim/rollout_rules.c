@@ -24,7 +24,7 @@ void world_check_same(const struct world *w, const struct ctl_rollout *a,
     for (uint32_t i = 0; i < a->approvals_count; i++) {
         SIM_CHECK(&w->chance, a->approvals[i].wave == b->approvals[i].wave &&
                                   a->approvals[i].person == b->approvals[i].person &&
-                                  a->approvals[i].until.ms == b->approvals[i].until.ms);
+                                  a->approvals[i].not_after.ms == b->approvals[i].not_after.ms);
     }
     SIM_CHECK(&w->chance, strcmp(a->code, b->code) == 0 && strcmp(a->reason, b->reason) == 0);
     for (uint32_t i = 0; i < w->host_count; i++) {

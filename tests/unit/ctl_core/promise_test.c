@@ -19,6 +19,7 @@ struct watched {
     struct ctl_promise_host kept[HOSTS];
     struct ctl_rollout_effect list[4 + 4 * HOSTS];
     int64_t now_ms, skew_ms;
+    uint64_t boot;
 };
 
 static void begin(struct watched *w, int64_t answer_ms)
@@ -44,9 +45,10 @@ static void step(struct watched *w, struct ctl_rollout_event event)
 
     event.now = (struct bl_mono){w->now_ms};
     event.wall = (struct bl_wall){w->now_ms + w->skew_ms};
+    event.boot = w->boot;
     ctl_rollout_step(&w->rollout, &event, &effects);
     if (effects.changed)
-        ctl_promises_note(&w->promises, &w->rollout, &event, &effects, event.wall);
+        ctl_promises_note(&w->promises, &w->rollout, &event, &effects);
 }
 
 static void say(struct watched *w, uint32_t host, uint32_t job_state, uint32_t grade)
@@ -65,17 +67,24 @@ static void start_all(struct watched *w)
         say(w, i, PROTO_JOB_READY, 0);
 }
 
+static struct ctl_moment moment(const struct watched *w)
+{
+    return (struct ctl_moment){{w->now_ms}, {w->now_ms + w->skew_ms}, w->boot};
+}
+
 static int64_t used_ms(const struct watched *w, enum ctl_promise promise)
 {
-    return ctl_promise_used_ms(&w->promises, &w->rollout, promise,
-                               (struct bl_wall){w->now_ms + w->skew_ms});
+    const struct ctl_moment now = moment(w);
+
+    return ctl_promise_used_ms(&w->promises, &w->rollout, promise, &now);
 }
 
 static void assert_state(const struct watched *w, enum ctl_promise promise, const char *wanted)
 {
+    const struct ctl_moment now = moment(w);
+
     assert_string_equal(
-        ctl_promise_state_name(ctl_promise_state(&w->promises, &w->rollout, promise,
-                                                 (struct bl_wall){w->now_ms + w->skew_ms})),
+        ctl_promise_state_name(ctl_promise_state(&w->promises, &w->rollout, promise, &now)),
         wanted);
 }
 
@@ -176,6 +185,7 @@ static void a_question_uses_up_the_time_to_begin(void **state)
     /* belayd is started again, on another boot: the wall clock goes on. */
     w.skew_ms = w.now_ms - 5 * MINUTE;
     w.now_ms = 5 * MINUTE;
+    w.boot++;
     step(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_RESTART, .host = CTL_ROLLOUT_ALL});
     assert_int_equal(used_ms(&w, CTL_PROMISE_ROLLBACK_STARTS), MINUTE);
     w.now_ms += MINUTE;
@@ -190,18 +200,78 @@ static void a_question_uses_up_the_time_to_begin(void **state)
     assert_state(&w, CTL_PROMISE_RESTORED, "kept");
 }
 
-static void a_clock_that_is_set_back_takes_nothing_away(void **state)
+/* What is missed stays missed, and what is kept is not missed, however the wall clock is set. */
+static void a_clock_that_is_set_changes_nothing(void **state)
+{
+    static const int64_t skews_ms[] = {-60 * MINUTE, 60 * MINUTE};
+
+    for (size_t i = 0; i < sizeof(skews_ms) / sizeof(skews_ms[0]); i++) {
+        struct watched w;
+
+        begin(&w, 0);
+        start_all(&w);
+        w.now_ms += MINUTE;
+        w.skew_ms = skews_ms[i];
+        assert_int_equal(used_ms(&w, CTL_PROMISE_DOWNTIME), MINUTE);
+        for (uint32_t k = 0; k < HOSTS; k++)
+            say(&w, k, PROTO_JOB_PROBATION, 0);
+        assert_int_equal(used_ms(&w, CTL_PROMISE_DOWNTIME), MINUTE);
+        say(&w, 0, PROTO_JOB_REVERTING, PROTO_GRADE_FUNCTIONAL);
+        w.now_ms += 10 * MINUTE;
+        w.skew_ms = 0;
+        say(&w, 0, PROTO_JOB_REVERTED, 0);
+        assert_int_equal(used_ms(&w, CTL_PROMISE_DOWNTIME), 11 * MINUTE);
+        assert_state(&w, CTL_PROMISE_DOWNTIME, "missed");
+    }
+}
+
+/* belayd alone is started again: the clock of the boot still tells the time. */
+static void a_clock_that_is_set_while_belayd_is_down_changes_nothing(void **state)
 {
     struct watched w;
 
     begin(&w, 0);
     start_all(&w);
     w.now_ms += MINUTE;
-    w.skew_ms = -60 * MINUTE;
-    assert_int_equal(used_ms(&w, CTL_PROMISE_DOWNTIME), 0);
-    for (uint32_t i = 0; i < HOSTS; i++)
-        say(&w, i, PROTO_JOB_PROBATION, 0);
-    assert_int_equal(used_ms(&w, CTL_PROMISE_DOWNTIME), 0);
+    w.skew_ms = 600 * MINUTE;
+    step(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_RESTART, .host = CTL_ROLLOUT_ALL});
+    assert_int_equal(used_ms(&w, CTL_PROMISE_DOWNTIME), MINUTE);
+    w.now_ms += MINUTE;
+    /* The machine boots: now there is only the wall clock, as it was set. */
+    w.skew_ms += w.now_ms - 7;
+    w.now_ms = 7;
+    w.boot++;
+    assert_int_equal(used_ms(&w, CTL_PROMISE_DOWNTIME), 2 * MINUTE);
+    step(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_RESTART, .host = CTL_ROLLOUT_ALL});
+    assert_int_equal(used_ms(&w, CTL_PROMISE_DOWNTIME), 2 * MINUTE);
+    w.now_ms += MINUTE;
+    assert_int_equal(used_ms(&w, CTL_PROMISE_DOWNTIME), 3 * MINUTE);
+}
+
+/* The count-down of a severe failure, too; what is kept for the next boot is set with the clock. */
+static void a_clock_that_is_set_gives_people_the_same_time(void **state)
+{
+    static const int64_t skews_ms[] = {-60 * MINUTE, 60 * MINUTE};
+
+    for (size_t i = 0; i < sizeof(skews_ms) / sizeof(skews_ms[0]); i++) {
+        struct watched w;
+
+        begin(&w, 10 * MINUTE);
+        start_all(&w);
+        say(&w, 2, PROTO_JOB_REVERTING, PROTO_GRADE_SEVERE);
+        w.now_ms += MINUTE;
+        w.skew_ms = skews_ms[i];
+        step(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_TIME, .host = CTL_ROLLOUT_ALL});
+        step(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_RESTART, .host = CTL_ROLLOUT_ALL});
+        assert_true(w.rollout.alarm.is_open);
+        assert_int_equal(w.rollout.alarm.deadline.ms, w.now_ms + 9 * MINUTE);
+        w.now_ms += MINUTE;
+        w.skew_ms += w.now_ms - 7;
+        w.now_ms = 7;
+        w.boot++;
+        step(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_RESTART, .host = CTL_ROLLOUT_ALL});
+        assert_int_equal(w.rollout.alarm.deadline.ms, w.now_ms + 8 * MINUTE);
+    }
 }
 
 int main(void)
@@ -212,7 +282,9 @@ int main(void)
         cmocka_unit_test(what_is_unknown_counts_against_it),
         cmocka_unit_test(whose_disk_went_back_is_down_until_it_tells),
         cmocka_unit_test(a_question_uses_up_the_time_to_begin),
-        cmocka_unit_test(a_clock_that_is_set_back_takes_nothing_away),
+        cmocka_unit_test(a_clock_that_is_set_changes_nothing),
+        cmocka_unit_test(a_clock_that_is_set_while_belayd_is_down_changes_nothing),
+        cmocka_unit_test(a_clock_that_is_set_gives_people_the_same_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,15 +174,39 @@ static void a_bad_gate_stops_at_any_time(void **state)
     assert_int_equal(ctl_rollout_exit_code(&rollout), 3);
 }
 
+/* People are asked about a severe failure; before they answer the plan's own condition is bad. */
+static void a_bad_condition_is_no_answer_of_a_person(void **state)
+{
+    begin();
+    rollout.limits.answer_ms = 100000;
+    give(20, (struct ctl_rollout_event){.type = CTL_ROLLOUT_HOST_REPORT,
+                                        .host = 0,
+                                        .job_state = PROTO_JOB_VERIFYING,
+                                        .grade = PROTO_GRADE_SEVERE});
+    assert_true(rollout.alarm.is_open);
+    judge(30, 2, CTL_GATE_BAD);
+    assert_int_equal(rollout.state, CTL_ROLLOUT_ROLLING_BACK);
+    assert_false(rollout.alarm.is_open);
+    assert_int_equal(rollout.alarm.answer, CTL_ANSWER_CONDITION);
+    assert_string_equal(rollout.code, "rollback_condition");
+}
+
 static void a_bad_condition_takes_everything_back(void **state)
 {
     begin_soak();
     judge(30, 2, CTL_GATE_BAD);
     assert_int_equal(rollout.state, CTL_ROLLOUT_ROLLING_BACK);
     assert_string_equal(rollout.code, "rollback_condition");
+    assert_string_equal(rollout.reason,
+                        "wave 1 of 2: the plan's rollback_when decided, no person: errors: 9, bad "
+                        "> 5; every host that was started is taken back");
+    order(35, CTL_ROLLOUT_ROLLBACK); /* a person orders the same: the first cause stands */
+    assert_string_equal(rollout.code, "rollback_condition");
     assert_int_equal(hosts[0].state, CTL_HOST_REVERTING);
     say(40, 0, PROTO_JOB_REVERTED);
     assert_int_equal(rollout.state, CTL_ROLLOUT_ROLLED_BACK);
+    assert_string_equal(rollout.reason, "1 of 1 started hosts are as before; the plan's "
+                                        "rollback_when decided, no person: errors: 9, bad > 5");
     assert_int_equal(ctl_rollout_exit_code(&rollout), 5);
     judge(50, 2, CTL_GATE_GOOD);
     assert_false(effects.changed);
@@ -264,6 +288,7 @@ int main(void)
         cmocka_unit_test(what_was_good_for_a_wave_is_not_for_the_next),
         cmocka_unit_test(what_cannot_be_told_is_for_a_person),
         cmocka_unit_test(a_bad_gate_stops_at_any_time),
+        cmocka_unit_test(a_bad_condition_is_no_answer_of_a_person),
         cmocka_unit_test(a_bad_condition_takes_everything_back),
         cmocka_unit_test(also_of_a_rollout_that_stops),
         cmocka_unit_test(what_is_not_this_change_holds_at_once_and_takes_nothing_back),
