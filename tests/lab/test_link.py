@@ -17,13 +17,12 @@ from harness.command import wait_for
 from harness.fleet import Fleet
 from harness.host import Host
 from peer import ENROLL_PORT, FLEET_PORT
+from strangers import GREETING
 
 MakeFleet = Callable[..., Fleet]
 FILES = {"apt": "demo_2.0_all.deb", "dnf": "demo-2.0-1.noarch.rpm"}
 BALLAST_BYTES = 64 << 20
 """What a host sets aside at its first job."""
-GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01" + b"CURVE".ljust(20, b"\0") + b"\0" + bytes(31)
-"""ZMTP 3.1, RFC 37: a client that wants CURVE."""
 
 
 # ---- mirrors ----
