@@ -26,6 +26,7 @@ static const struct proto_field unit_rows[] = {
     PROTO_FIELD_BOOL(U, was_active),
     PROTO_FIELD_I64(U, next_run_ms),
     PROTO_FIELD_BOOL(U, catches_up),
+    PROTO_FIELD_BOOL(U, runs_unknown),
 };
 static const struct proto_schema unit_schema = PROTO_SCHEMA(struct agent_lease_unit, unit_rows);
 #undef U

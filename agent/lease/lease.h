@@ -48,6 +48,7 @@ struct agent_lease_unit {
     bool was_active;     /* given back running; otherwise only allowed to run again */
     int64_t next_run_ms; /* timers: wall clock of the run that comes next; 0: none known */
     bool catches_up;     /* timers: a run that was missed is made up for when it is given back */
+    bool runs_unknown;   /* timers: what it starts ran when it was paused, so none was known */
 };
 
 struct agent_lease_record {

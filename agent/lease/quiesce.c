@@ -81,7 +81,8 @@ void agent_quiesce_list_from_record(struct agent_quiesce *op)
 
         *unit = (struct agent_quiesce_unit){.was_active = op->record.units[i].was_active,
                                             .next_run_ms = op->record.units[i].next_run_ms,
-                                            .catches_up = op->record.units[i].catches_up};
+                                            .catches_up = op->record.units[i].catches_up,
+                                            .runs_unknown = op->record.units[i].runs_unknown};
         bl_text_copy(unit->name, sizeof(unit->name), op->record.units[i].name);
     }
 }

@@ -170,6 +170,19 @@ static void tell_runs(const struct agent_lease_record *record, struct bl_wall no
     }
 }
 
+static void tell_unknown(const struct agent_lease_record *record, struct bl_text *text)
+{
+    const char *glue = "; under way when paused, so whether runs were missed is unknown: ";
+
+    for (uint32_t i = 0; i < record->units_count; i++) {
+        if (!record->units[i].runs_unknown)
+            continue;
+        bl_text_add(text, glue);
+        bl_text_add(text, record->units[i].name);
+        glue = ", ";
+    }
+}
+
 void agent_quiesce_tell_given(const struct agent_lease_record *record, struct bl_wall now,
                               char *ret_text, size_t text_bytes)
 {
@@ -185,4 +198,5 @@ void agent_quiesce_tell_given(const struct agent_lease_record *record, struct bl
     bl_text_add(&text, " paused units had been running and run again");
     tell_runs(record, now, false, "; runs that were missed: ", &text);
     tell_runs(record, now, true, "; runs that are made up for: ", &text);
+    tell_unknown(record, &text);
 }

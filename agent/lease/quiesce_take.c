@@ -21,10 +21,13 @@ static int record_list(struct agent_quiesce *op, struct bl_error *err)
     r = agent_lease_fill(&record, op->job, (int64_t)op->manifest->lease_ms, boot_id, err);
     if (r < 0)
         return r;
-    for (uint32_t i = 0; i < op->list.count; i++)
-        units[i] =
-            (struct agent_lease_unit){op->list.units[i].name, op->list.units[i].was_active,
-                                      op->list.units[i].next_run_ms, op->list.units[i].catches_up};
+    agent_quiesce_look_at_timers(op->bus, &op->list);
+    for (uint32_t i = 0; i < op->list.count; i++) {
+        const struct agent_quiesce_unit *unit = &op->list.units[i];
+
+        units[i] = (struct agent_lease_unit){unit->name, unit->was_active, unit->next_run_ms,
+                                             unit->catches_up, unit->runs_unknown};
+    }
     record.units = units;
     record.units_count = op->list.count;
     r = agent_lease_save(op->places, AGENT_LEASE_QUIESCE, &record, err);

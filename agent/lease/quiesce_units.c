@@ -55,6 +55,21 @@ static uint64_t get_usec(sd_bus *bus, const char *path, const char *property)
     return usec >= INT64_MAX ? 0 : usec;
 }
 
+/* While what it starts runs, a timer has no next run. */
+static bool is_under_way(sd_bus *bus, const char *path)
+{
+    char *state = NULL;
+    bool found;
+
+    if (sd_bus_get_property_string(bus, AGENT_MANAGER_NAME, path, UNIT_INTERFACE, "SubState", NULL,
+                                   &state) < 0)
+        return false;
+    found = strcmp(state, "running") == 0;
+    free(state);
+
+    return found;
+}
+
 /* A timer may have runs by the calendar and runs after some time: the earlier one comes next. */
 static void look_at_timer(sd_bus *bus, const char *path, struct agent_quiesce_unit *unit)
 {
@@ -66,9 +81,24 @@ static void look_at_timer(sd_bus *bus, const char *path, struct agent_quiesce_un
     unit->next_run_ms = by_calendar_ms;
     if (after_time_ms > 0 && (by_calendar_ms == 0 || after_time_ms < by_calendar_ms))
         unit->next_run_ms = after_time_ms;
+    unit->runs_unknown = unit->next_run_ms == 0 && is_under_way(bus, path);
     /* Time that has passed since the last run is seen to have passed at the start of the timer. */
     unit->catches_up = unit->next_run_ms != by_calendar_ms ||
                        get_bool(bus, path, "org.freedesktop.systemd1.Timer", "Persistent", false);
+}
+
+void agent_quiesce_look_at_timers(sd_bus *bus, struct agent_quiesce_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        struct agent_quiesce_unit *unit = &list->units[i];
+        char *path = NULL;
+
+        if (!unit->was_active || agent_quiesce_kind(unit->name) != AGENT_QUIESCE_TIMER ||
+            sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit->name, &path) < 0)
+            continue;
+        look_at_timer(bus, path, unit);
+        free(path);
+    }
 }
 
 /* Why a unit that runs could not be put back once it is stopped; NULL: it could. */

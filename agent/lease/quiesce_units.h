@@ -16,7 +16,7 @@ struct agent_quiesce_unit {
     char name[AGENT_LEASE_UNIT_BYTES_MAX + 1];
     bool was_active;
     int64_t next_run_ms;
-    bool catches_up;
+    bool catches_up, runs_unknown;
     /* While a job of PID 1 is under way for it: */
     char job[64];
     bool pending, failed;
@@ -37,6 +37,9 @@ struct agent_quiesce_list {
  */
 int agent_quiesce_collect(sd_bus *bus, const struct proto_manifest *manifest,
                           struct agent_quiesce_list *ret_list, struct bl_error *err) BL_CHECKED;
+
+/* When the timers of the list run next, as it is now: they may have run since they were collected. */
+void agent_quiesce_look_at_timers(sd_bus *bus, struct agent_quiesce_list *list);
 
 /* Calls `visit` for each loaded unit, with its ActiveState, until that returns below 0. */
 int agent_quiesce_visit_units(sd_bus *bus,

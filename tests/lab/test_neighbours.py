@@ -34,6 +34,11 @@ def assert_holder_is_told(host: Host, name: str) -> None:
     assert f"({name})" in note and not any("half done" in each for each in query.notes), query
 
 
+def told_of_missed_runs(step: dict[str, object], timer: str) -> bool:
+    """With the first one's time; unless a run was under way at the moment of the pause, when systemd knows of no next one."""
+    return f"{timer} at 2" in str(step["reason"]) or f"runs were missed is unknown: {timer}" in str(step["reason"])
+
+
 # ---- unattended-upgrades ----
 
 UPGRADES_DEMO_ONLY = """
@@ -117,7 +122,7 @@ def test_the_timer_of_unattended_upgrades_rests_in_mid_job(fleet: MakeFleet) -> 
     assert host.dpkg("demo") == "ii 2.7"
     assert host.unit_state("apt-daily-upgrade.timer") == "active"
     (told,) = [step for step in lab.belay.report(rollout)["hosts"][0]["steps"] if step["name"] == "resume"]
-    assert "apt-daily-upgrade.timer at 2" in str(told), told
+    assert told_of_missed_runs(told, "apt-daily-upgrade.timer"), told
 
 
 # ---- dnf-automatic ----
@@ -218,7 +223,7 @@ def test_the_timer_of_dnf_automatic_rests_in_mid_job(dnf_fleet: MakeFleet) -> No
     assert rpms(host, "demo") == ["2.7"]
     assert host.unit_state("dnf-automatic.timer") == "active"
     (told,) = [step for step in lab.belay.report(rollout)["hosts"][0]["steps"] if step["name"] == "resume"]
-    assert "dnf-automatic.timer at 2" in str(told), told
+    assert told_of_missed_runs(told, "dnf-automatic.timer"), told
 
 
 # ---- podman ----

@@ -197,6 +197,20 @@ def test_missed_runs_of_timers_are_told_by_name_and_time(host: Host) -> None:
     assert nothing_is_held(host)
 
 
+def test_a_timer_whose_service_runs_is_told_of(host: Host) -> None:
+    """Meanwhile systemd knows of no next run, so nobody knows which were missed."""
+    service = "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo >>/run/busy; sleep infinity'\n"
+    write_units(host, {"busy.timer": "[Timer]\nOnCalendar=*-*-* *:*:0/2\nAccuracySec=100ms\n", "busy.service": service})
+    host.run("systemctl", "start", "busy.timer")
+    wait_for("it runs", lambda: host.exists("/run/busy"))
+    assert try_lease(host, "pause", HOUR, "1000", "-", "busy", "-") == ""
+    host.run(*RELEASE)
+    told = host.journal("belay-lease@quiesce.service")
+    assert "whether runs were missed is unknown: busy.timer" in told, told
+    assert host.unit_state("busy.service") == "activating" and host.unit_state("busy.timer") == "active"
+    assert nothing_is_held(host)
+
+
 def test_a_unit_that_refuses_to_stop_is_named_and_all_is_put_back(host: Host) -> None:
     cron = crond(host)
     stubborn = "[Service]\nExecStart=/bin/sh -c 'trap \"\" TERM; touch /run/stubborn; while :; do sleep .2; done'\nTimeoutStopSec=infinity\n"

@@ -140,13 +140,12 @@ static void test_only_what_ran_in_this_boot_is_started(void **state)
 
 static void test_missed_runs_are_told(void **state)
 {
-    struct agent_lease_unit held[] = {{"a.timer", true, 1000},
-                                      {"b.timer", true, 90000},
-                                      {"c.timer", false, 0},
-                                      {"e.timer", true, 2000, true},
-                                      {"d.service", true, 0}};
+    struct agent_lease_unit held[] = {{"a.timer", true, 1000}, {"b.timer", true, 90000},
+                                      {"c.timer", false, 0},   {"e.timer", true, 2000, true},
+                                      {"d.service", true, 0},  {"f.timer", true, 0, false, true}};
     const struct agent_lease_record record = {.units = held, .units_count = 5};
-    char text[256];
+    const struct agent_lease_record with_busy = {.units = held, .units_count = 6};
+    char text[320];
 
     agent_quiesce_tell_given(&record, (struct bl_wall){.ms = 60000}, text, sizeof(text));
     assert_string_equal(text, "4 of 5 paused units had been running and run again; "
@@ -154,6 +153,10 @@ static void test_missed_runs_are_told(void **state)
                               "runs that are made up for: e.timer at 1970-01-01T00:00:02.000Z");
     agent_quiesce_tell_given(&record, (struct bl_wall){.ms = 0}, text, sizeof(text));
     assert_null(strstr(text, "runs that"));
+    agent_quiesce_tell_given(&with_busy, (struct bl_wall){.ms = 0}, text, sizeof(text));
+    assert_string_equal(text, "5 of 6 paused units had been running and run again; "
+                              "under way when paused, so whether runs were missed is unknown: "
+                              "f.timer");
     agent_quiesce_tell_given(&record, (struct bl_wall){.ms = 60000}, text, 20);
     assert_int_equal(strlen(text), 19);
 }
