@@ -40,12 +40,13 @@ struct ctl_cli_globals {
     bool socket_given;   /* by --socket or BELAY_SOCKET */
     const char *config;  /* --config, or NULL */
     bool config_missing; /* there is no such file, and no socket was named either */
+    const char *desk;    /* --desk or BELAY_DESK: the controller is elsewhere; NULL = here */
     bool socket_denied;  /* the last attempt to reach it failed for want of rights */
     bool json;
     bool help;
     bool colour; /* of standard output: --color; else NO_COLOR, pipes and TERM=dumb turn it off */
     /* Of the controller's last refusal, not escaped: its stable code, and what to do next. */
-    char code[64], advice[256];
+    char code[64], advice[384];
 };
 
 struct ctl_cli_command {

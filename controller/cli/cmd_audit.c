@@ -46,14 +46,18 @@ static void print_rows(const json_t *rows)
     size_t i;
 
     ctl_table_begin(&table, 6);
-    ctl_table_row(&table, (const char *const[]){"ROW", "AT", "UID", "VERB", "SUBJECT", "DETAIL"});
+    ctl_table_row(&table, (const char *const[]){"ROW", "AT", "WHO", "VERB", "SUBJECT", "DETAIL"});
     json_array_foreach (rows, i, row) {
-        char seq[24], uid[24];
+        const json_t *desk = json_object_get(row, "desk");
+        char seq[24], who[80];
 
         (void)snprintf(seq, sizeof(seq), "%lld", (long long)ctl_json_number(row, "seq"));
-        (void)snprintf(uid, sizeof(uid), "%lld", (long long)ctl_json_number(row, "uid"));
+        if (json_is_object(desk))
+            (void)snprintf(who, sizeof(who), "desk %.64s", ctl_json_text(desk, "name"));
+        else
+            (void)snprintf(who, sizeof(who), "%lld", (long long)ctl_json_number(row, "uid"));
         ctl_table_row(&table, (const char *const[]){
-                                  seq, ctl_json_text(row, "at"), uid, ctl_json_text(row, "verb"),
+                                  seq, ctl_json_text(row, "at"), who, ctl_json_text(row, "verb"),
                                   ctl_json_text(row, "subject"), ctl_json_text(row, "detail")});
     }
     ctl_table_print(&table, stdout, "");

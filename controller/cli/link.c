@@ -2,6 +2,7 @@
 #include "controller/cli/link.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +12,52 @@
 
 #include "common/file.h"
 #include "common/text.h"
+#include "controller/cli/desk_place.h"
 #include "controller/outside/out.h"
 
 enum {
     HEAD_BYTES = 4,
 };
+
+/* What helps when a controller elsewhere can't be talked to. */
+static void advise(struct ctl_cli_globals *globals, const struct ctl_desk_place *place, int r)
+{
+    if (r == -EKEYREJECTED)
+        (void)snprintf(globals->advice, sizeof(globals->advice),
+                       "'belay enroll key' on the controller itself: compare, by voice, with "
+                       "'belay desk show %s'; if it was changed on purpose, write it into "
+                       "desks/%s.yaml",
+                       place->name, place->name);
+    else if (r == -EACCES)
+        (void)snprintf(
+            globals->advice, sizeof(globals->advice),
+            "'belay desk list' on the controller tells whether it is admitted or revoked; "
+            "'belay desk show %s' here tells how it is admitted",
+            place->name);
+    else
+        (void)snprintf(globals->advice, sizeof(globals->advice),
+                       "'systemctl status belayd' on the controller, and the configuration there "
+                       "whether admin.listen is set; 'belay desk show %s' tells what is asked here",
+                       place->name);
+}
+
+static int open_elsewhere(struct ctl_cli_globals *globals, struct ctl_cli_link *ret_link,
+                          struct bl_error *err)
+{
+    struct ctl_desk_place place;
+    int r = ctl_desk_place_load(globals->desk, &place, err);
+
+    if (r < 0)
+        return r;
+    place.to.address = place.address;
+    *ret_link = (struct ctl_cli_link){.fd = -1, .globals = globals};
+    r = ctl_desk_connect(&place.to, &ret_link->line, &ret_link->fd, err);
+    sodium_memzero(place.to.secret_key, sizeof(place.to.secret_key));
+    if (r < 0)
+        advise(globals, &place, r);
+
+    return r;
+}
 
 int ctl_cli_link_open(struct ctl_cli_globals *globals, struct ctl_cli_link *ret_link,
                       struct bl_error *err)
@@ -24,6 +66,8 @@ int ctl_cli_link_open(struct ctl_cli_globals *globals, struct ctl_cli_link *ret_
     size_t path_bytes = strlen(globals->socket);
     BL_AUTO_FD int fd = -1;
 
+    if (globals->desk != NULL)
+        return open_elsewhere(globals, ret_link, err);
     /* Else a slip of the pen would talk to another controller than the one that was meant. */
     if (globals->config_missing)
         return bl_fail(err, -ENOENT, "there is no configuration '%.120s'", globals->config);
@@ -38,14 +82,27 @@ int ctl_cli_link_open(struct ctl_cli_globals *globals, struct ctl_cli_link *ret_
                        globals->socket, strerror(errno));
     }
 
-    ret_link->fd = BL_TAKE_FD(fd);
-    ret_link->globals = globals;
+    *ret_link = (struct ctl_cli_link){.fd = BL_TAKE_FD(fd), .globals = globals};
     return 0;
 }
 
 void ctl_cli_link_close(struct ctl_cli_link *link)
 {
     bl_close_fd(&link->fd);
+    link->line = ctl_desk_line_release(link->line);
+}
+
+/* A desk is told why its connection was ended; a local one is not. */
+static int fail_ended(const struct ctl_cli_link *link, struct bl_error *err)
+{
+    char text[CTL_DESK_END_TEXT_BYTES] = "";
+
+    if (link->line != NULL)
+        ctl_desk_line_end(link->line, text);
+    if (text[0] != '\0')
+        return bl_fail(err, -ENOTCONN, "the controller closed the connection: %s", text);
+
+    return bl_fail(err, -ENOTCONN, "the controller closed the connection");
 }
 
 static int send_all(int fd, const void *data, size_t size_bytes, struct bl_error *err)
@@ -66,19 +123,20 @@ static int send_all(int fd, const void *data, size_t size_bytes, struct bl_error
     return 0;
 }
 
-static int receive_all(int fd, void *data, size_t size_bytes, struct bl_error *err)
+static int receive_all(const struct ctl_cli_link *link, void *data, size_t size_bytes,
+                       struct bl_error *err)
 {
     size_t done_bytes = 0;
 
     while (done_bytes < size_bytes) {
-        ssize_t n = recv(fd, (char *)data + done_bytes, size_bytes - done_bytes, 0);
+        ssize_t n = recv(link->fd, (char *)data + done_bytes, size_bytes - done_bytes, 0);
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return bl_fail(err, -ENOTCONN, "the controller went away: %s", strerror(errno));
         if (n == 0)
-            return bl_fail(err, -ENOTCONN, "the controller closed the connection");
+            return fail_ended(link, err);
         done_bytes += (size_t)n;
     }
 
@@ -141,7 +199,7 @@ int ctl_cli_link_receive(struct ctl_cli_link *link, json_t **ret_answer, struct 
     size_t text_bytes = 0;
     int r;
 
-    r = receive_all(link->fd, head, sizeof(head), err);
+    r = receive_all(link, head, sizeof(head), err);
     if (r < 0)
         return r;
     for (unsigned i = 0; i < HEAD_BYTES; i++)
@@ -153,7 +211,7 @@ int ctl_cli_link_receive(struct ctl_cli_link *link, json_t **ret_answer, struct 
     text = malloc(text_bytes + 1);
     if (text == NULL)
         return bl_fail(err, -ENOMEM, "out of memory for an answer of %zu bytes", text_bytes);
-    r = receive_all(link->fd, text, text_bytes, err);
+    r = receive_all(link, text, text_bytes, err);
     if (r < 0)
         return r;
     answer = json_loadb(text, text_bytes, JSON_REJECT_DUPLICATES, &json_err);
@@ -209,11 +267,13 @@ int ctl_cli_say_failure(const struct ctl_cli_globals *globals, const struct bl_e
     int exit_code = err->code == -ENOTCONN ? CTL_CLI_UNREACHABLE : CTL_CLI_ERROR;
 
     (void)ctl_cli_say_error(exit_code, err);
-    if (err->code == -EREMOTEIO && globals->advice[0] != '\0') {
+    if ((err->code == -EREMOTEIO || globals->desk != NULL) && globals->advice[0] != '\0') {
         (void)fputs("next: ", stderr);
         ctl_out_put(stderr, globals->advice);
         (void)fputc('\n', stderr);
     }
+    if (globals->desk != NULL)
+        return exit_code;
     if (err->code == -ENOTCONN && globals->socket_denied) {
         (void)fputs("next: only root and the group 'belay' may use it: 'usermod -aG belay NAME', "
                     "then log in again\n",

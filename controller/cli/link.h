@@ -10,11 +10,12 @@
 #include "controller/outside/json.h"
 
 /*
- * The desk's end of control.sock: docs/control.md. Answers are data of the controller: their shape
+ * The desk's end of control.sock, or of the admin endpoint with --desk: docs/control.md. Answers are data of the controller: their shape
  * is never relied on, and they are read with ctl_json_text() and its like.
  */
 struct ctl_cli_link {
     int fd;
+    struct ctl_desk_line *line;      /* NULL: the control socket of this machine */
     struct ctl_cli_globals *globals; /* borrowed: gets the advice of a refusal */
 };
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <locale.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -22,7 +23,7 @@ static void print_overview(FILE *to)
     (void)fputs(
         "\nHOST is a name, an id or the unique beginning of one; ROLLOUT an id, its beginning,\n"
         "or 'latest', which may be left out. 'belay COMMAND --help' tells more. Everywhere:\n"
-        "--json, --color auto|never|always, --socket PATH, --config FILE.\n\n"
+        "--json, --color auto|never|always, --socket PATH, --config FILE, --desk NAME.\n\n"
         "exit codes: 0 done well · 1 own error · 2 usage · 3 finished with failed hosts ·\n"
         "4 waits for a person · 5 rolled back · 6 rollback incomplete · 7 controller unreachable\n",
         to);
@@ -67,6 +68,19 @@ static int unknown_command(int argc, char **argv, bool help)
     return CTL_CLI_USAGE;
 }
 
+/* These touch files of the controller, which a desk elsewhere does not have. */
+static bool works_here_only(const char *name)
+{
+    static const char *const names[] = {"init", "backup", "restore"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(names[i], name) == 0)
+            return true;
+    }
+
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     static struct ctl_cli_globals globals; /* large, and as long-lived as the process */
@@ -97,6 +111,13 @@ int main(int argc, char **argv)
     if (globals.help) {
         print_help(command);
         return CTL_CLI_DONE;
+    }
+
+    if (globals.desk != NULL && works_here_only(command->name)) {
+        (void)bl_fail(&err, -EINVAL,
+                      "'%s' works on the controller itself: without --desk and BELAY_DESK, there",
+                      command->name);
+        return ctl_cli_say_error(CTL_CLI_USAGE, &err);
     }
 
     return ctl_cli_finish(command->run(&globals, argc - words, argv + words));

@@ -24,7 +24,7 @@ static const struct ctl_cli_option *find_option(const struct ctl_cli_option *opt
     return NULL;
 }
 
-static const char *const global_names[] = {"socket", "config", "color", "json", "help"};
+static const char *const global_names[] = {"socket", "config", "desk", "color", "json", "help"};
 
 static int fail_unknown(const struct ctl_cli_option *options, uint32_t option_count,
                         const char *argument, struct bl_error *err)
@@ -146,6 +146,22 @@ static int choose_socket(const char *given, const char *config_path,
     return 0;
 }
 
+/* What is named on the line wins over the environment. */
+static int choose_desk(const char *desk, const char *socket, const char *config,
+                       struct ctl_cli_globals *globals, struct bl_error *err)
+{
+    const char *usual = getenv("BELAY_DESK");
+
+    if (desk != NULL && (socket != NULL || config != NULL))
+        return bl_fail(err, -EINVAL, "--desk is for a controller elsewhere, --%s for one here",
+                       socket != NULL ? "socket" : "config");
+    globals->desk = desk;
+    if (desk == NULL && socket == NULL && config == NULL && usual != NULL && usual[0] != '\0')
+        globals->desk = usual;
+
+    return 0;
+}
+
 static int choose_colour(const char *when, struct ctl_cli_globals *globals, struct bl_error *err)
 {
     const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
@@ -166,11 +182,11 @@ static int choose_colour(const char *when, struct ctl_cli_globals *globals, stru
 int ctl_cli_take_globals(int *argc, char **argv, struct ctl_cli_globals *globals,
                          struct bl_error *err)
 {
-    const char *socket = NULL, *config = NULL, *colour = NULL;
+    const char *socket = NULL, *config = NULL, *colour = NULL, *desk = NULL;
     const struct ctl_cli_option options[] = {
         {"socket", CTL_CLI_VALUE, &socket},     {"config", CTL_CLI_VALUE, &config},
         {"color", CTL_CLI_VALUE, &colour},      {"json", CTL_CLI_FLAG, &globals->json},
-        {"help", CTL_CLI_FLAG, &globals->help},
+        {"help", CTL_CLI_FLAG, &globals->help}, {"desk", CTL_CLI_VALUE, &desk},
     };
     int kept = 0;
     int r;
@@ -201,6 +217,9 @@ int ctl_cli_take_globals(int *argc, char **argv, struct ctl_cli_globals *globals
     }
     *argc = kept;
     globals->config = config;
+    r = choose_desk(desk, socket, config, globals, err);
+    if (r < 0)
+        return r;
     r = choose_socket(socket != NULL ? socket : getenv("BELAY_SOCKET"), config, globals, err);
     if (r < 0)
         return r;

@@ -43,6 +43,25 @@ static const struct ctl_cli_command commands[] = {
      ctl_cmd_enroll_token},
     {"enroll key", "show the controller's public key", "",
      "Prints it alone: what 'belay-agent join --controller-key' wants.\n", ctl_cmd_enroll_key},
+    {"desk new", "make this desk's key for a controller elsewhere",
+     "NAME --address tcp://HOST:PORT --controller-key KEY",
+     "  --address ADDRESS       admin.listen of the controller, as it is reached from here\n"
+     "  --controller-key KEY    what 'belay enroll key' prints there, brought by a way you trust\n"
+     "Prints the desk's own public key and the command that admits it there. From then on\n"
+     "'belay --desk NAME COMMAND' asks that controller, or BELAY_DESK=NAME. Never replaces a key.\n",
+     ctl_cmd_desk_new},
+    {"desk show", "show the controllers elsewhere that this desk knows", "[NAME]",
+     "Address, the controller's pinned key, and this desk's own key; needs no controller.\n",
+     ctl_cmd_desk_show},
+    {"desk admit", "let a desk elsewhere in", "NAME KEY",
+     "KEY is what 'belay desk new' printed at that desk: compare all of it with its owner. The desk may\n"
+     "look, preview, hand in what people signed, and stop things; nothing else.\n",
+     ctl_cmd_desk_admit},
+    {"desk list", "show the desks that may come in", "", "Revoked ones are shown, too.\n",
+     ctl_cmd_desk_list},
+    {"desk revoke", "no longer let a desk in", "NAME|KEY",
+     "Its connections are cut at once. Its key never comes back: 'belay desk new' makes another.\n",
+     ctl_cmd_desk_revoke},
     {"hosts list", "show the hosts", "[--match EXPRESSION] [--state pending|enrolled|revoked]",
      MATCH_TEXT, ctl_cmd_hosts_list},
     {"hosts show", "show all about one host", "HOST", "", ctl_cmd_hosts_show},

@@ -24,7 +24,7 @@ void ctl_client_close(struct ctl_client *client)
 {
     struct ctl_control *control = client->control;
 
-    for (size_t i = 0; i < CTL_CONTROL_CLIENTS_MAX; i++) {
+    for (size_t i = 0; i < CTL_CLIENTS_MAX; i++) {
         if (control->clients[i] == client)
             control->clients[i] = NULL;
     }
@@ -231,7 +231,7 @@ static int on_watch_due(sd_event_source *source, uint64_t usec, void *userdata)
 
 void ctl_client_tell_watchers(struct ctl_control *control, const struct ctl_run *run)
 {
-    for (size_t i = 0; i < CTL_CONTROL_CLIENTS_MAX; i++) {
+    for (size_t i = 0; i < CTL_CLIENTS_MAX; i++) {
         struct ctl_client *client = control->clients[i];
 
         if (client != NULL && client->watching &&

@@ -3,6 +3,7 @@
 #define CTL_DAEMON_CLIENT_H
 
 #include "controller/daemon/control.h"
+#include "controller/daemon/desk.h"
 
 /*
  * One connection on the control socket: its frames in and out, and the stream it may be getting.
@@ -10,6 +11,7 @@
  */
 enum {
     CTL_CLIENT_HEAD_BYTES = 4,
+    CTL_CLIENTS_MAX = CTL_CONTROL_CLIENTS_MAX + CTL_CONTROL_DESK_CLIENTS_MAX,
 };
 
 struct ctl_client_bytes {
@@ -22,6 +24,7 @@ struct ctl_client {
     struct ctl_control *control;
     int fd;
     int64_t uid;
+    struct ctl_desk *desk; /* NULL: it came in by the local socket */
     sd_event_source *io;
     struct ctl_client_bytes in, out;
     bool closing;   /* after what is in `out` */
@@ -37,7 +40,9 @@ struct ctl_control {
     struct ctl_engine *engine;
     int fd;
     sd_event_source *io;
-    struct ctl_client *clients[CTL_CONTROL_CLIENTS_MAX];
+    struct ctl_client *clients[CTL_CLIENTS_MAX]; /* local ones, then desks */
+    struct ctl_desks *desks;
+    struct ctl_desk_door *door; /* NULL: not configured */
 };
 
 /* Ends its question to hosts, frees it, and makes room for another. */

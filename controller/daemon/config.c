@@ -71,7 +71,7 @@ static int next_port(struct ctl_config *config, uint64_t port, struct bl_error *
 
 int ctl_config_check(struct ctl_config *config, struct bl_error *err)
 {
-    uint64_t port, enroll_port;
+    uint64_t port, enroll_port, admin_port;
     int r;
 
     r = check_endpoint("listen", config->listen, &port, err);
@@ -83,6 +83,15 @@ int ctl_config_check(struct ctl_config *config, struct bl_error *err)
         return r;
     if (strcmp(config->listen, config->enroll_listen) == 0 && port != 0)
         return bl_fail(err, -EINVAL, "'enroll_listen' must differ from 'listen'");
+    if (config->admin_listen[0] != '\0') {
+        r = check_endpoint("admin.listen", config->admin_listen, &admin_port, err);
+        if (r < 0)
+            return r;
+        if (admin_port == 0)
+            return bl_fail(err, -EINVAL, "'admin.listen' needs a port of its own");
+        if (admin_port == port || admin_port == enroll_port)
+            return bl_fail(err, -EINVAL, "'admin.listen' needs another port than the hosts'");
+    }
     if (config->state_dir[0] != '/')
         return bl_fail(err, -EINVAL, "'state_dir' must begin with '/'");
     if (config->control_socket[0] != '/')
@@ -96,11 +105,34 @@ int ctl_config_check(struct ctl_config *config, struct bl_error *err)
     return 0;
 }
 
+/* "admin" is a map of its own; "listen" is all that it has. */
+static int take_admin(const struct bl_yaml *yaml, const struct bl_yaml_node *node,
+                      struct ctl_config *config, struct bl_error *err)
+{
+    if (node->kind != BL_YAML_MAP)
+        return bl_yaml_fail(yaml, node, err, "must have 'listen' in it");
+    for (const struct bl_yaml_node *at = node->child; at != NULL; at = at->next) {
+        if (strcmp(at->key, "listen") != 0)
+            return bl_yaml_fail(yaml, at, err, "unknown key; only 'listen' is known here");
+        if (at->kind != BL_YAML_SCALAR)
+            return bl_yaml_fail(yaml, at, err, "must be one value");
+        if (strlen(at->text) >= sizeof(config->admin_listen))
+            return bl_yaml_fail(yaml, at, err, "longer than %zu characters",
+                                sizeof(config->admin_listen) - 1);
+        bl_text_copy(config->admin_listen, sizeof(config->admin_listen), at->text);
+    }
+
+    return 0;
+}
+
 static int take_value(const struct bl_yaml *yaml, const struct bl_yaml_node *node,
                       struct ctl_config *config, struct bl_error *err)
 {
-    const char *names[CONFIG_KEY_COUNT], *nearest;
+    const char *names[CONFIG_KEY_COUNT + 1], *nearest;
 
+    names[CONFIG_KEY_COUNT] = "admin";
+    if (strcmp(node->key, "admin") == 0)
+        return take_admin(yaml, node, config, err);
     for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
         names[i] = config_keys[i].name;
         if (strcmp(node->key, names[i]) != 0)
@@ -113,7 +145,7 @@ static int take_value(const struct bl_yaml *yaml, const struct bl_yaml_node *nod
         bl_text_copy((char *)config + config_keys[i].offset, config_keys[i].size_bytes, node->text);
         return 0;
     }
-    nearest = bl_text_nearest(node->key, names, CONFIG_KEY_COUNT);
+    nearest = bl_text_nearest(node->key, names, CONFIG_KEY_COUNT + 1);
     if (nearest != NULL)
         return bl_yaml_fail(yaml, node, err, "unknown key; did you mean '%s'?", nearest);
 

@@ -25,8 +25,9 @@ struct ctl_config {
     char enroll_listen[CTL_CONFIG_ENDPOINT_BYTES]; /* left out: the port after that of listen */
     char state_dir[CTL_CONFIG_PATH_BYTES];
     char control_socket[CTL_CONFIG_SOCKET_PATH_BYTES];
-    char socket_group[CTL_CONFIG_GROUP_BYTES];  /* "" = leave it to the process */
-    char prometheus[CTL_CONFIG_ENDPOINT_BYTES]; /* its URL, for gates that name no other */
+    char socket_group[CTL_CONFIG_GROUP_BYTES];    /* "" = leave it to the process */
+    char admin_listen[CTL_CONFIG_ENDPOINT_BYTES]; /* "admin: {listen: …}"; "" = no desk elsewhere */
+    char prometheus[CTL_CONFIG_ENDPOINT_BYTES];   /* its URL, for gates that name no other */
 };
 
 /* Everything as if the file were empty. */

@@ -63,6 +63,24 @@ static void end_turn(struct ctl_call *call, size_t answered_bytes)
                "the store failed: whether this was kept is seen when belayd is back");
 }
 
+/* What a desk may not ask for, and how often it may ask: a stolen key of one opens no more. */
+static bool is_open_to(struct ctl_call *call, const struct ctl_verb *verb)
+{
+    if (call->desk == NULL)
+        return true;
+    if (!verb->is_for_desks) {
+        ctl_refuse(call, "not_from_desk", "on the controller itself, without --desk",
+                   "'%s' can't be asked for from another desk", verb->name);
+        return false;
+    }
+    if (ctl_desk_may_ask(call->client->desk, bl_mono_now()))
+        return true;
+    ctl_refuse(call, "too_many_requests", "", "this desk asks too often: wait a few seconds");
+    call->client->closing = true;
+
+    return false;
+}
+
 void ctl_client_serve(struct ctl_client *client, const json_t *request)
 {
     struct ctl_call call = {
@@ -71,6 +89,7 @@ void ctl_client_serve(struct ctl_client *client, const json_t *request)
         .engine = client->control->engine,
         .request = request,
         .uid = client->uid,
+        .desk = client->desk,
     };
     const char *name = json_string_value(json_object_get(request, "verb"));
     size_t answered_bytes; /* before this request */
@@ -83,10 +102,13 @@ void ctl_client_serve(struct ctl_client *client, const json_t *request)
     for (size_t i = 0; i < ctl_verb_count; i++) {
         if (strcmp(ctl_verbs[i].name, name) != 0)
             continue;
-        if (!has_known_keys(&call, &ctl_verbs[i]) || !ctl_engine_begin(call.engine))
+        if (!is_open_to(&call, &ctl_verbs[i]) || !has_known_keys(&call, &ctl_verbs[i]) ||
+            !ctl_engine_begin(call.engine))
             return;
         answered_bytes = client->out.size_bytes;
+        call.engine->asking_desk = client->desk != NULL ? client->desk->row.id : NULL;
         ctl_verbs[i].run(&call);
+        call.engine->asking_desk = NULL;
         end_turn(&call, answered_bytes);
         return;
     }
@@ -201,28 +223,17 @@ static void refuse_client(int fd)
     (void)send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static int add_client(struct ctl_control *control, int *fd)
+static int join(struct ctl_control *control, struct ctl_client **place, int *fd, int64_t uid,
+                struct ctl_desk *desk)
 {
-    struct ctl_client **place = NULL, *client;
+    struct ctl_client *client = calloc(1, sizeof(*client));
 
-    for (size_t i = 0; i < CTL_CONTROL_CLIENTS_MAX && place == NULL; i++) {
-        if (control->clients[i] == NULL)
-            place = &control->clients[i];
-    }
-    if (place == NULL) {
-        refuse_client(*fd);
-        return -EBUSY;
-    }
-    client = calloc(1, sizeof(*client));
     if (client == NULL)
         return -ENOMEM;
     client->control = control;
     client->fd = -1;
-    client->uid = peer_uid(*fd);
-    if (client->uid < 0) { /* nobody acts without a name */
-        free(client);
-        return -EPERM;
-    }
+    client->uid = uid;
+    client->desk = desk;
     if (sd_event_add_io(control->engine->event, &client->io, *fd, EPOLLIN, on_client, client) < 0) {
         free(client);
         return -ENOMEM;
@@ -231,6 +242,38 @@ static int add_client(struct ctl_control *control, int *fd)
     *place = client;
 
     return 0;
+}
+
+static int add_client(struct ctl_control *control, int *fd)
+{
+    const int64_t uid = peer_uid(*fd);
+
+    if (uid < 0)
+        return -EPERM; /* nobody acts without a name */
+    for (size_t i = 0; i < CTL_CONTROL_CLIENTS_MAX; i++) {
+        if (control->clients[i] == NULL)
+            return join(control, &control->clients[i], fd, uid, NULL);
+    }
+    refuse_client(*fd);
+
+    return -EBUSY;
+}
+
+int ctl_control_add_desk(struct ctl_control *control, int *fd, struct ctl_desk *desk,
+                         unsigned *ret_slot)
+{
+    for (unsigned i = CTL_CONTROL_CLIENTS_MAX; i < CTL_CLIENTS_MAX; i++) {
+        *ret_slot = i;
+        if (control->clients[i] == NULL)
+            return join(control, &control->clients[i], fd, CTL_UID_DESK, desk);
+    }
+
+    return -EBUSY;
+}
+
+bool ctl_control_desk_streams(const struct ctl_control *control, unsigned slot)
+{
+    return control->clients[slot] != NULL && control->clients[slot]->streaming;
 }
 
 static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -314,6 +357,20 @@ static void on_run_changed(void *userdata, struct ctl_run *run)
     ctl_client_tell_watchers(userdata, run);
 }
 
+static int open_desks(struct ctl_control *control, struct bl_error *err)
+{
+    int r;
+
+    control->desks = calloc(1, sizeof(*control->desks));
+    if (control->desks == NULL)
+        return bl_fail(err, -ENOMEM, "no memory");
+    r = ctl_desks_load(control->desks, control->engine->store, err);
+    if (r >= 0 && control->engine->config.admin_listen[0] != '\0')
+        r = ctl_desk_door_open(control, control->desks, &control->door, err);
+
+    return r;
+}
+
 int ctl_control_open(struct ctl_engine *engine, struct ctl_control **ret_control,
                      struct bl_error *err)
 {
@@ -328,8 +385,12 @@ int ctl_control_open(struct ctl_engine *engine, struct ctl_control **ret_control
     if (r >= 0 &&
         sd_event_add_io(engine->event, &control->io, control->fd, EPOLLIN, on_accept, control) < 0)
         r = bl_fail(err, -ENOMEM, "event loop");
+    if (r >= 0)
+        r = open_desks(control, err);
     if (r < 0) {
+        (void)sd_event_source_disable_unref(control->io);
         bl_close_fd(&control->fd);
+        free(control->desks);
         free(control);
         return r;
     }
@@ -343,7 +404,8 @@ struct ctl_control *ctl_control_close(struct ctl_control *control)
 {
     if (control == NULL)
         return NULL;
-    for (size_t i = 0; i < CTL_CONTROL_CLIENTS_MAX; i++) {
+    control->door = ctl_desk_door_close(control->door);
+    for (size_t i = 0; i < CTL_CLIENTS_MAX; i++) {
         if (control->clients[i] != NULL)
             ctl_client_close(control->clients[i]);
     }
@@ -352,6 +414,7 @@ struct ctl_control *ctl_control_close(struct ctl_control *control)
     if (control->fd >= 0)
         (void)unlink(control->engine->config.control_socket);
     bl_close_fd(&control->fd);
+    free(control->desks);
     free(control);
 
     return NULL;

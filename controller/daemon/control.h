@@ -15,10 +15,12 @@ enum {
     CTL_CONTROL_REQUEST_BYTES_MAX = 4 * 1024 * 1024,
     CTL_CONTROL_ANSWER_BYTES_MAX = 64 * 1024 * 1024,
     CTL_CONTROL_CLIENTS_MAX = 64,
+    CTL_CONTROL_DESK_CLIENTS_MAX = 16, /* beside those: desks never take the local places */
 };
 
 struct ctl_control;
 struct ctl_client;
+struct ctl_desk;
 
 /* A request under way, as its verb sees it. */
 struct ctl_call {
@@ -26,7 +28,8 @@ struct ctl_call {
     struct ctl_client *client;
     struct ctl_engine *engine;
     const json_t *request;
-    int64_t uid;
+    int64_t uid; /* CTL_UID_DESK: somebody at `desk` */
+    const struct ctl_desk *desk;
 };
 
 /* One row of the closed table of verbs. The turn is open when `run` is called, and ends after. */
@@ -34,6 +37,7 @@ struct ctl_verb {
     const char *name;
     const char *keys; /* all that may stand in a request besides "verb", between blanks */
     void (*run)(struct ctl_call *call);
+    bool is_for_desks; /* may be asked for over the admin endpoint as well */
 };
 
 extern const struct ctl_verb ctl_verbs[];
@@ -43,6 +47,14 @@ extern const size_t ctl_verb_count;
 int ctl_control_open(struct ctl_engine *engine, struct ctl_control **ret_control,
                      struct bl_error *err) BL_CHECKED;
 struct ctl_control *ctl_control_close(struct ctl_control *control);
+
+/* ---- for the admin endpoint ---- */
+
+/* A client on `*fd`, which is taken. -EBUSY: too many; *ret_slot names it until it is closed. */
+int ctl_control_add_desk(struct ctl_control *control, int *fd, struct ctl_desk *desk,
+                         unsigned *ret_slot) BL_CHECKED;
+/* Whether this client is getting a stream, which may say nothing for hours. */
+bool ctl_control_desk_streams(const struct ctl_control *control, unsigned slot);
 
 /* ---- for verbs: each call ends in exactly one of these, or begins a stream ---- */
 

@@ -144,8 +144,16 @@ int ctl_engine_queue(struct ctl_engine *engine, const struct ctl_order *order, s
 int ctl_engine_audit(struct ctl_engine *engine, int64_t uid, const char *verb, const char *subject,
                      const char *detail, struct bl_error *err)
 {
-    const struct ctl_store_audit row = {
-        .at = bl_wall_now(), .uid = uid, .verb = verb, .subject = subject, .detail = detail};
+    char desk[BL_HEX_BYTES(CTL_DESK_ID_BYTES)] = "";
+    const struct ctl_store_audit row = {.at = bl_wall_now(),
+                                        .uid = uid,
+                                        .verb = verb,
+                                        .subject = subject,
+                                        .detail = detail,
+                                        .desk = desk};
+
+    if (uid == CTL_UID_DESK && engine->asking_desk != NULL)
+        bl_hex_encode(engine->asking_desk, CTL_DESK_ID_BYTES, desk);
 
     return ctl_store_add_audit(engine->store, &row, err);
 }

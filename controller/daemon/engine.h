@@ -55,6 +55,7 @@ struct ctl_engine {
     uint64_t turns;
     struct ctl_refusals refusals; /* what was told of them */
     struct ctl_store_freeze freeze;
+    const uint8_t *asking_desk; /* whose request this turn serves; NULL: nobody's or a local one */
     int64_t
         clocks_apart_ms; /* wall from monotonic, at the last tick: it moves when the clock is set */
     uint64_t boot;       /* of this machine */

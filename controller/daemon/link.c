@@ -12,20 +12,7 @@
 #include "proto/message.h"
 
 enum {
-    /* A draft option in the header, but part of the library since 4.3.0. */
-    ZAP_ENFORCE_DOMAIN = 93,
-    /* Above what 10,000 hosts take that all come at once: who is cut off begins anew. */
-    HANDSHAKE_MS_MAX = 15 * 1000,
-    BACKLOG_COUNT = 4096,
-    QUEUE_MESSAGES_MAX = 256, /* a connection, each way */
-    ENROLL_MESSAGE_BYTES_MAX = 4096,
-    CURVE_BYTES_MAX = 64, /* libzmq's limit is for the sealed frame: 33 bytes more than we see */
     TURN_MESSAGES_MAX = 1024,
-    /* A host without power sends no FIN; the kernel finds out, at no cost here. */
-    KEEPALIVE_IDLE_S = 30,
-    KEEPALIVE_INTERVAL_S = 10,
-    KEEPALIVE_COUNT = 3,
-    UNACKNOWLEDGED_MS_MAX = 30 * 1000,
     ENDPOINT_BYTES = 300,
 };
 
@@ -49,58 +36,6 @@ struct ctl_link {
     uint64_t dropped_count;
     char endpoints[2][ENDPOINT_BYTES];
 };
-
-static int set_int(void *socket, int option, int value, struct bl_error *err)
-{
-    if (zmq_setsockopt(socket, option, &value, sizeof(value)) < 0)
-        return bl_fail(err, -errno, "ZeroMQ option %d: %s", option, zmq_strerror(errno));
-
-    return 0;
-}
-
-int ctl_link_configure(void *socket, const struct ctl_link_config *config, enum ctl_link_door door,
-                       struct bl_error *err)
-{
-    const char *domain = door == CTL_LINK_FLEET ? CTL_ZAP_DOMAIN_FLEET : CTL_ZAP_DOMAIN_ENROLL;
-    const int64_t message_bytes_max =
-        CURVE_BYTES_MAX +
-        (door == CTL_LINK_FLEET ? PROTO_MESSAGE_BYTES_MAX : ENROLL_MESSAGE_BYTES_MAX);
-    const struct {
-        int option, value;
-    } options[] = {
-        {ZAP_ENFORCE_DOMAIN, 1},
-        {ZMQ_CURVE_SERVER, 1},
-        {ZMQ_LINGER, 0},
-        {ZMQ_IPV6, 1},
-        {ZMQ_ROUTER_MANDATORY, 1},
-        {ZMQ_ROUTER_HANDOVER, 0},
-        {ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS_MAX},
-        {ZMQ_BACKLOG, BACKLOG_COUNT},
-        {ZMQ_SNDHWM, QUEUE_MESSAGES_MAX},
-        {ZMQ_RCVHWM, QUEUE_MESSAGES_MAX},
-        {ZMQ_TCP_KEEPALIVE, 1},
-        {ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S},
-        {ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_INTERVAL_S},
-        {ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_COUNT},
-        {ZMQ_TCP_MAXRT, UNACKNOWLEDGED_MS_MAX},
-    };
-
-    if (ctl_zap_is_published_key(config->public_key))
-        return bl_fail(err, -EKEYREJECTED, "the controller's key is the test key of a manual");
-    if (zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, domain, strlen(domain)) < 0)
-        return bl_fail(err, -errno, "ZAP domain: %s", zmq_strerror(errno));
-    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-        int r = set_int(socket, options[i].option, options[i].value, err);
-
-        if (r < 0)
-            return r;
-    }
-    if (zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, config->secret_key, PROTO_HOST_ID_BYTES) < 0 ||
-        zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof(message_bytes_max)) < 0)
-        return bl_fail(err, -errno, "key and limits of a socket: %s", zmq_strerror(errno));
-
-    return 0;
-}
 
 /* ---- receiving ---- */
 
@@ -286,15 +221,16 @@ uint64_t ctl_link_dropped_count(const struct ctl_link *link)
 
 static int open_monitor(struct ctl_link *link, struct bl_error *err)
 {
+    const int none = 0;
+
     link->monitor = zmq_socket(link->context, ZMQ_PAIR);
     if (link->monitor == NULL ||
         zmq_socket_monitor(link->fleet, MONITOR_ADDRESS, ZMQ_EVENT_DISCONNECTED) < 0)
         return bl_fail(err, -errno, "monitor of the fleet link: %s", zmq_strerror(errno));
     /* No limit: an end that was lost would show a host as connected for ever. */
-    if (set_int(link->monitor, ZMQ_RCVHWM, 0, err) < 0 ||
-        set_int(link->monitor, ZMQ_LINGER, 0, err) < 0)
-        return err->code;
-    if (zmq_connect(link->monitor, MONITOR_ADDRESS) < 0)
+    if (zmq_setsockopt(link->monitor, ZMQ_RCVHWM, &none, sizeof(none)) < 0 ||
+        zmq_setsockopt(link->monitor, ZMQ_LINGER, &none, sizeof(none)) < 0 ||
+        zmq_connect(link->monitor, MONITOR_ADDRESS) < 0)
         return bl_fail(err, -errno, "monitor of the fleet link: %s", zmq_strerror(errno));
 
     return 0;
@@ -369,6 +305,8 @@ static int open_all(struct ctl_link *link, const struct ctl_link_config *config,
 {
     const struct ctl_zap_handler zap_handler = {
         .userdata = link->handler->userdata,
+        .domain = CTL_ZAP_DOMAIN_FLEET,
+        .has_enrol = true,
         .admits = link->handler->admits,
         .refused = link->handler->refused,
     };

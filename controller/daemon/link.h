@@ -54,7 +54,8 @@ struct ctl_link_config {
 
 enum ctl_link_door {
     CTL_LINK_FLEET = 1,
-    CTL_LINK_ENROLL
+    CTL_LINK_ENROLL,
+    CTL_LINK_DESK, /* only for ctl_link_configure: desk.h has the socket */
 };
 
 struct ctl_link;

@@ -102,6 +102,11 @@ static const char *const schema_steps[] = {
     "CREATE TABLE gate_bases ("
     " rollout BLOB NOT NULL, gate INTEGER NOT NULL, bases BLOB NOT NULL,"
     " PRIMARY KEY (rollout, gate)) WITHOUT ROWID;",
+    "CREATE TABLE desks ("
+    " id BLOB PRIMARY KEY, name TEXT NOT NULL, admitted_ms INTEGER NOT NULL,"
+    " uid INTEGER NOT NULL, revoked_ms INTEGER NOT NULL"
+    ") WITHOUT ROWID;"
+    "ALTER TABLE audit ADD COLUMN desk TEXT NOT NULL DEFAULT '';",
 };
 
 static const struct bl_sqlite_schema schema = {

@@ -289,8 +289,9 @@ int ctl_store_each_denied(struct ctl_store *store, const char *name, const char 
 struct ctl_store_audit {
     uint64_t seq;
     struct bl_wall at;
-    int64_t uid; /* -1: belayd itself */
+    int64_t uid; /* -1: belayd itself, CTL_UID_DESK: somebody at `desk` */
     const char *verb, *subject, *detail;
+    const char *desk;               /* id in hex; NULL and "" = none */
     uint8_t hash[PROTO_HASH_BYTES]; /* over the former row's hash and this row */
 };
 
@@ -312,6 +313,32 @@ struct ctl_store_chain {
 
 int ctl_store_verify_audit(struct ctl_store *store, struct ctl_store_chain *ret_chain,
                            struct bl_error *err) BL_CHECKED;
+
+/* ---- people's desks that may come in from elsewhere: desk.h ---- */
+
+enum {
+    CTL_DESK_ID_BYTES = PROTO_HOST_ID_BYTES, /* its CURVE public key */
+    CTL_DESK_NAME_BYTES_MAX = 64,
+    CTL_UID_DESK =
+        -2, /* in place of a uid, which another machine's kernel would have to vouch for */
+};
+
+struct ctl_store_desk {
+    uint8_t id[CTL_DESK_ID_BYTES];
+    char name[CTL_DESK_NAME_BYTES_MAX + 1];
+    struct bl_wall admitted, revoked; /* revoked: ms 0 = it may come in */
+    int64_t uid;                      /* who admitted it */
+};
+
+typedef int (*ctl_store_desk_fn)(void *userdata, const struct ctl_store_desk *desk,
+                                 struct bl_error *err);
+
+/* In place of the row with this id, if there is one. */
+int ctl_store_save_desk(struct ctl_store *store, const struct ctl_store_desk *desk,
+                        struct bl_error *err) BL_CHECKED;
+/* By name, those that may come in first. */
+int ctl_store_each_desk(struct ctl_store *store, ctl_store_desk_fn each, void *userdata,
+                        struct bl_error *err) BL_CHECKED;
 
 /* ---- the change freeze ---- */
 

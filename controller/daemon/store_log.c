@@ -252,6 +252,7 @@ static void hash_row(const struct ctl_store_audit *row, const uint8_t former[PRO
     hash_text(&state, row->verb);
     hash_text(&state, row->subject);
     hash_text(&state, row->detail);
+    hash_text(&state, row->desk);
     (void)crypto_generichash_final(&state, ret_hash, PROTO_HASH_BYTES);
 }
 
@@ -275,7 +276,7 @@ static int last_audit(struct ctl_store *store, uint64_t *ret_seq,
 int ctl_store_add_audit(struct ctl_store *store, const struct ctl_store_audit *row,
                         struct bl_error *err)
 {
-    CTL_AUTO_QUERY query = ctl_query_init(store, "INSERT INTO audit VALUES (?,?,?,?,?,?,?)", err);
+    CTL_AUTO_QUERY query = ctl_query_init(store, "INSERT INTO audit VALUES (?,?,?,?,?,?,?,?)", err);
     struct ctl_store_audit next = *row;
     uint8_t former[PROTO_HASH_BYTES];
     uint64_t last_seq;
@@ -285,6 +286,7 @@ int ctl_store_add_audit(struct ctl_store *store, const struct ctl_store_audit *r
     if (r < 0)
         return r;
     next.seq = last_seq + 1;
+    next.desk = row->desk != NULL ? row->desk : "";
     hash_row(&next, former, next.hash);
     ctl_query_bind_i64(&query, (int64_t)next.seq);
     ctl_query_bind_i64(&query, next.at.ms);
@@ -293,6 +295,7 @@ int ctl_store_add_audit(struct ctl_store *store, const struct ctl_store_audit *r
     ctl_query_bind_text(&query, next.subject);
     ctl_query_bind_text(&query, next.detail);
     ctl_query_bind_blob(&query, next.hash, sizeof(next.hash));
+    ctl_query_bind_text(&query, next.desk);
 
     return ctl_query_run(&query);
 }
@@ -309,6 +312,7 @@ static int walk_audit(struct ctl_query *query, ctl_store_audit_fn each, void *us
             .verb = ctl_query_text(query, 3),
             .subject = ctl_query_text(query, 4),
             .detail = ctl_query_text(query, 5),
+            .desk = ctl_query_text(query, 7),
         };
 
         ctl_query_fixed(query, 6, row.hash, sizeof(row.hash));

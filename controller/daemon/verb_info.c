@@ -6,6 +6,7 @@
 
 #include "common/file.h"
 #include "common/hex.h"
+#include "controller/daemon/client.h"
 #include "controller/daemon/verbs.h"
 #include "controller/daemon/view.h"
 
@@ -25,29 +26,52 @@ void ctl_verb_info(struct ctl_call *call)
         connected_count += ctl_fleet_is_connected(engine->fleet.hosts[i]) ? 1 : 0;
     for (uint32_t i = 0; i < engine->run_count; i++)
         open_count += ctl_rollout_is_final(&engine->runs[i]->rollout) ? 0 : 1;
-    ctl_reply(call,
-              json_pack("{s:s, s:o, s:s, s:s, s:s, s:o, s:i, s:i, s:i, s:o}", "version",
-                        BELAY_VERSION, "key",
-                        ctl_view_hex(engine->public_key, sizeof(engine->public_key)), "listen",
-                        ctl_link_endpoint(engine->link, CTL_LINK_FLEET), "enroll_listen",
-                        ctl_link_endpoint(engine->link, CTL_LINK_ENROLL), "state_dir",
-                        engine->config.state_dir, "started", ctl_view_wall(engine->started),
-                        "hosts_count", engine->fleet.count, "connected_count", connected_count,
-                        "rollouts_open_count", open_count, "trust_version",
-                        engine->trust.is_set ? json_integer((json_int_t)engine->trust.trust.version)
-                                             : json_null()));
+    ctl_reply(
+        call,
+        json_pack(
+            "{s:s, s:o, s:s, s:s, s:o, s:s, s:o, s:i, s:i, s:i, s:o}", "version", BELAY_VERSION,
+            "key", ctl_view_hex(engine->public_key, sizeof(engine->public_key)), "listen",
+            ctl_link_endpoint(engine->link, CTL_LINK_FLEET), "enroll_listen",
+            ctl_link_endpoint(engine->link, CTL_LINK_ENROLL), "admin_listen",
+            call->control->door != NULL ? json_string(ctl_desk_door_endpoint(call->control->door))
+                                        : json_null(),
+            "state_dir", engine->config.state_dir, "started", ctl_view_wall(engine->started),
+            "hosts_count", engine->fleet.count, "connected_count", connected_count,
+            "rollouts_open_count", open_count, "trust_version",
+            engine->trust.is_set ? json_integer((json_int_t)engine->trust.trust.version)
+                                 : json_null()));
 }
 
 /* ---- audit ---- */
 
+struct rows {
+    json_t *list;
+    struct ctl_desks *desks;
+};
+
+static json_t *view_desk(const struct rows *rows, const struct ctl_store_audit *row)
+{
+    uint8_t id[CTL_DESK_ID_BYTES];
+    struct bl_error err = {0};
+    const struct ctl_desk *desk;
+
+    if (row->desk[0] == '\0' || bl_hex_decode(row->desk, id, sizeof(id), &err) < 0)
+        return json_null();
+    desk = ctl_desks_find(rows->desks, id);
+
+    return json_pack("{s:s, s:s}", "key", row->desk, "name", desk != NULL ? desk->row.name : "");
+}
+
 static int take_row(void *userdata, const struct ctl_store_audit *row, struct bl_error *err)
 {
-    json_t *view = json_pack("{s:I, s:o, s:I, s:s, s:s, s:s, s:o}", "seq", (json_int_t)row->seq,
-                             "at", ctl_view_wall(row->at), "uid", (json_int_t)row->uid, "verb",
-                             row->verb, "subject", row->subject, "detail", row->detail, "hash",
-                             ctl_view_hex(row->hash, sizeof(row->hash)));
+    const struct rows *rows = userdata;
+    json_t *view =
+        json_pack("{s:I, s:o, s:I, s:o, s:s, s:s, s:s, s:o}", "seq", (json_int_t)row->seq, "at",
+                  ctl_view_wall(row->at), "uid", (json_int_t)row->uid, "desk", view_desk(rows, row),
+                  "verb", row->verb, "subject", row->subject, "detail", row->detail, "hash",
+                  ctl_view_hex(row->hash, sizeof(row->hash)));
 
-    if (json_array_append_new(userdata, view) < 0)
+    if (json_array_append_new(rows->list, view) < 0)
         return bl_fail(err, -ENOMEM, "audit: no memory");
 
     return 0;
@@ -60,7 +84,7 @@ void ctl_verb_audit(struct ctl_call *call)
     struct ctl_store_chain chain;
     struct bl_error err = {0};
     struct ctl_run *run;
-    json_t *rows;
+    struct rows rows = {.desks = call->control->desks};
     int64_t limit;
     int r;
 
@@ -72,18 +96,18 @@ void ctl_verb_audit(struct ctl_call *call)
         bl_hex_encode(run->id, sizeof(run->id), id);
         subject = id;
     }
-    rows = json_array();
-    r = ctl_store_each_audit(call->engine->store, subject, (uint32_t)limit, take_row, rows, &err);
+    rows.list = json_array();
+    r = ctl_store_each_audit(call->engine->store, subject, (uint32_t)limit, take_row, &rows, &err);
     if (r >= 0)
         r = ctl_store_verify_audit(call->engine->store, &chain, &err);
     if (r < 0) {
-        json_decref(rows);
+        json_decref(rows.list);
         ctl_reply_failure(call, &err);
         return;
     }
     ctl_reply(
         call,
-        json_pack("{s:o, s:I, s:b, s:o, s:o}", "rows", rows, "rows_count",
+        json_pack("{s:o, s:I, s:b, s:o, s:o}", "rows", rows.list, "rows_count",
                   (json_int_t)chain.rows_count, "verified", chain.broken_at == 0, "broken_at",
                   chain.broken_at != 0 ? json_integer((json_int_t)chain.broken_at) : json_null(),
                   "head", ctl_view_hex(chain.head, sizeof(chain.head))));

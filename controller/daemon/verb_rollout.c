@@ -4,6 +4,7 @@
 
 #include "common/hex.h"
 #include "common/text.h"
+#include "controller/daemon/desk_table.h"
 #include "controller/daemon/log.h"
 #include "controller/daemon/verbs.h"
 #include "controller/daemon/view.h"
@@ -96,8 +97,12 @@ static void order(struct ctl_call *call, struct ctl_run *run, const char *verb,
     }
     if (!ctl_call_audit(call, verb, id, detail))
         return;
-    ctl_log(CTL_LOG_NOTICE, "rollout %s: %s %s by uid %lld", id, verb, detail,
-            (long long)call->uid);
+    if (call->desk != NULL)
+        ctl_log(CTL_LOG_NOTICE, "rollout %s: %s %s from desk '%s'", id, verb, detail,
+                call->desk->row.name);
+    else
+        ctl_log(CTL_LOG_NOTICE, "rollout %s: %s %s by uid %lld", id, verb, detail,
+                (long long)call->uid);
     ctl_reply(call, ctl_view_status(call->engine, run));
 }
 

@@ -18,6 +18,10 @@ void ctl_verb_hosts_revoke(struct ctl_call *call);
 void ctl_verb_enroll_token(struct ctl_call *call);
 void ctl_verb_enroll_key(struct ctl_call *call);
 
+void ctl_verb_desk_list(struct ctl_call *call);
+void ctl_verb_desk_admit(struct ctl_call *call);
+void ctl_verb_desk_revoke(struct ctl_call *call);
+
 void ctl_verb_durations(struct ctl_call *call);
 void ctl_verb_deny_list(struct ctl_call *call);
 void ctl_verb_deny_add(struct ctl_call *call);

@@ -129,10 +129,9 @@ static bool is_admitted(const struct ctl_zap *zap, const struct frame *frames, u
         return false;
     if (key->size_bytes != PROTO_HOST_ID_BYTES || ctl_zap_is_published_key(key->data))
         return false;
-    if (frame_is(domain, CTL_ZAP_DOMAIN_ENROLL))
+    if (zap->handler.has_enrol && frame_is(domain, CTL_ZAP_DOMAIN_ENROLL))
         return true; /* all it can do there is ask to be enrolled */
-
-    if (!frame_is(domain, CTL_ZAP_DOMAIN_FLEET))
+    if (!frame_is(domain, zap->handler.domain))
         return false;
     if (zap->handler.admits(zap->handler.userdata, key->data))
         return true;

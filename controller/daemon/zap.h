@@ -16,10 +16,13 @@
  */
 #define CTL_ZAP_DOMAIN_FLEET  "belay"
 #define CTL_ZAP_DOMAIN_ENROLL "belay-enroll"
+#define CTL_ZAP_DOMAIN_DESK   "belay-desk"
 
 struct ctl_zap_handler {
     void *userdata;
-    bool (*admits)(void *userdata, const uint8_t key[PROTO_HOST_ID_BYTES]); /* fleet domain */
+    const char *domain; /* that `admits` guards: no other but the open one lets anybody in */
+    bool has_enrol;     /* CTL_ZAP_DOMAIN_ENROLL is there, and open to every key */
+    bool (*admits)(void *userdata, const uint8_t key[PROTO_HOST_ID_BYTES]);
     /* A key that `admits` turned away, and the address that it came from. */
     void (*refused)(void *userdata, const uint8_t key[PROTO_HOST_ID_BYTES], const char *address);
 };

@@ -30,12 +30,13 @@ MAY_INCLUDE = {
     "controller/plan": {"common", "controller/plan", "controller/select", "proto"},
     "controller/outside": {"common", "controller/outside", "proto"},
     "controller/gate": {"common", "controller/gate", "controller/outside"},
+    "controller/desk": {"common", "controller/desk"},
     "controller/daemon": {"common", "proto", "controller/core", "controller/outside",
-                          "controller/select", "controller/daemon"},
+                          "controller/select", "controller/desk", "controller/daemon"},
     "controller/cli": {"common", "proto", "controller/plan", "controller/outside",
-                       "controller/select", "controller/daemon", "controller/cli"},
+                       "controller/select", "controller/desk", "controller/daemon", "controller/cli"},
 }
-ONLY_IN = {"zmq.h": {"agent/courier", "controller/daemon"}, "msgpack.h": {"proto"}}
+ONLY_IN = {"zmq.h": {"agent/courier", "controller/daemon", "controller/desk"}, "msgpack.h": {"proto"}}
 
 
 def component(path):

@@ -343,6 +343,57 @@ class Enrol(Desk):
         self.assertIn("another trust file", done.stderr)
 
 
+class Elsewhere(Desk):
+    """A controller on another machine: what its administrator types, and what the desk keeps."""
+
+    KEY = "ab" * 32
+
+    def desk(self, **fields):
+        return {"name": "laptop", "key": self.KEY, "state": "admitted", "admitted": "2026-11-21T06:40:00.000Z", "uid": 0,
+                "revoked": None, "last_seen": None, "connections_count": 0, **fields}
+
+    def test_a_new_desk_has_a_key_that_only_its_owner_reads(self):
+        made = self.expect(0, "desk", "new", "shop", "--address", "tcp://ctl:7314", "--controller-key", self.KEY, "--json")
+        place = json.loads(made.stdout)
+        self.assertIn(f"belay desk admit YOURNAME {place['key']}", made.stderr)
+        key_file = pathlib.Path(place["file"]).with_suffix(".key")
+        self.assertEqual(key_file.stat().st_mode & 0o777, 0o600)
+        self.assertNotIn(key_file.read_text().strip(), made.stdout + made.stderr)
+        self.assertEqual(json.loads(self.expect(0, "desk", "show", "--json").stdout), {"controllers": [place]})
+        again = self.expect(1, "desk", "new", "shop", "--address", "tcp://other:7314", "--controller-key", self.KEY)
+        self.assertIn("is there already", again.stderr)
+        key_file.chmod(0o640)
+        self.assertIn("may be read by others", self.expect(1, "--desk", "shop", "status").stderr)
+
+    def test_what_is_no_address_or_key_is_refused(self):
+        for address, key in (("ctl:7314", self.KEY), ("tcp://ctl", self.KEY), ("tcp://ctl:0", self.KEY), ("tcp://c:1", "ab")):
+            self.expect(2, "desk", "new", "shop", "--address", address, "--controller-key", key)
+        self.assertIn("knows no controller 'shop'", self.expect(1, "--desk", "shop", "status").stderr)
+
+    def test_a_controller_elsewhere_that_is_away_ends_with_7(self):
+        self.expect(0, "desk", "new", "shop", "--address", "tcp://127.0.0.1:9", "--controller-key", self.KEY)
+        away = self.expect(7, "--desk", "shop", "status")
+        self.assertIn("cannot reach the controller at 'tcp://127.0.0.1:9'", away.stderr)
+        self.assertIn("admin.listen", away.stderr)
+
+    def test_some_commands_work_on_the_controller_only(self):
+        for words in (["backup", "all"], ["restore", "all"], ["init", "--listen", "tcp://*:7311"]):
+            self.assertIn("works on the controller itself", self.expect(2, "--desk", "shop", *words).stderr)
+        self.assertIn("--socket for one here", self.expect(2, "--desk", "a", "--socket", "/b", "status").stderr)
+
+    def test_admits_and_revokes(self):
+        self.daemon.answer("desk.admit", good(desk=self.desk(), listen=None))
+        admitted = self.expect(0, "desk", "admit", "laptop", self.KEY)
+        self.assertRegex(admitted.stdout, r"desk +laptop\nstate +admitted")
+        self.assertIn("admin: {listen:", admitted.stderr)
+        self.daemon.answer("desk.revoke", good(desk=self.desk(state="revoked"), listen="tcp://*:7314"))
+        self.assertRegex(self.expect(0, "desk", "revoke", "laptop").stdout, "state +revoked")
+        self.assertEqual([(request["verb"], request.get("name"), request.get("desk")) for request in self.daemon.requests],
+                         [("desk.admit", "laptop", None), ("desk.revoke", None, "laptop")])
+        self.daemon.answer("desk.list", good(desks=[self.desk(connections_count=2)], listen="tcp://*:7314"))
+        self.assertRegex(self.expect(0, "desk", "list").stdout, rf"laptop +admitted +2 +- +{self.KEY}")
+
+
 class Hosts(Desk):
     def test_lists(self):
         self.daemon.answer("hosts.list", good(hosts=[host("web-a"), host("web-b", connected=False),

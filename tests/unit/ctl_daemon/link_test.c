@@ -359,7 +359,7 @@ static void test_the_keys_of_the_manual_are_refused(void **state)
 /* A ROUTER as the link makes it, in a context where the handler is missing at first. */
 static void test_without_a_handler_nobody_gets_in(void **state)
 {
-    const struct ctl_zap_handler zap_handler = {.admits = admits};
+    const struct ctl_zap_handler zap_handler = {.domain = CTL_ZAP_DOMAIN_FLEET, .admits = admits};
     void *context = zmq_ctx_new(), *router = zmq_socket(context, ZMQ_ROUTER), *socket;
     struct ctl_zap *zap = NULL;
     char endpoint[128];
