@@ -146,6 +146,8 @@ void submit(const uint8_t *id, bool is_valid, uint32_t hosts_count)
         .lease_ms = LEASE_MS,
         .watch_ms = WATCH_MS,
         .keep_way_back_ms = LONG_MS,
+        .gates = &facts_world.gate,
+        .gates_count = facts_world.gate.samples > 0 ? 1 : 0,
         .is_service_severe = facts_world.rules.answer_ms > 0,
         .is_valid = is_valid,
     };
@@ -180,6 +182,13 @@ void setup_ruled(const struct ctl_rollout_limits *rules)
 {
     memset(&facts_world, 0, sizeof(facts_world));
     facts_world.rules = *rules;
+    begin();
+}
+
+void setup_gate(const struct sim_law_gate *gate)
+{
+    memset(&facts_world, 0, sizeof(facts_world));
+    facts_world.gate = *gate;
     begin();
 }
 

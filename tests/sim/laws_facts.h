@@ -47,6 +47,7 @@ struct facts_world {
     uint32_t budget;   /* of the rollouts that are submitted from now on */
     bool is_first_alone;
     struct ctl_rollout_limits rules; /* the same: windows, approvals, answers */
+    struct sim_law_gate gate;        /* the same; samples 0: none */
     jmp_buf out;
     char said[512];
 };
@@ -60,6 +61,7 @@ extern struct ctl_rollout_host beliefs[HOSTS]; /* as told last */
 int setup(void **state);
 void setup_paced(uint32_t budget, bool is_first_alone);
 void setup_ruled(const struct ctl_rollout_limits *rules);
+void setup_gate(const struct sim_law_gate *gate);
 int teardown(void **state);
 
 void pass(int64_t ms);

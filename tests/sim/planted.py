@@ -463,6 +463,22 @@ WORLD = [
     ("rules: an approval is good a day longer", "controller/daemon/verb_approve.c",
      "            .until = {approval->not_after_ms},\n", "            .until = {approval->not_after_ms + 86400000},\n"),
 
+    ("gates: old data are an answer", "controller/daemon/gate_probe.c",
+     "    if (is.outcome == CTL_GATE_NUMBER) {\n", "    if (json_is_number(value))\n"
+     "        is.outcome = CTL_GATE_NUMBER;\n    if (is.outcome == CTL_GATE_NUMBER) {\n"),
+    ("gates: a program that failed is believed", "controller/daemon/gate_probe.c",
+     "    if (end->result == CTL_CHILD_EXITED && end->status == 0)\n        answers",
+     "    if (end->result != CTL_CHILD_KILLED)\n        answers"),
+    ("gates: whatever a command ends with is good", "controller/daemon/gate_probe.c",
+     "    } else if (end->result == CTL_CHILD_EXITED && end->status == 0) {\n        answer.outcome = CTL_GATE_SAID_GOOD;",
+     "    } else if (end->status != 1 && end->status != COMMAND_UNSURE) {\n        answer.outcome = CTL_GATE_SAID_GOOD;"),
+    ("gates: a soak is not seen to begin", "controller/daemon/gates.c",
+     "        if (begins)\n            ctl_gate_begin_wave", "        if (false)\n            ctl_gate_begin_wave"),
+    ("gates: a verdict is told once", "controller/daemon/gates.c",
+     "    if (verdict == told)\n        return false;", "    if (verdict == told || told > CTL_GATE_UNDECIDED)\n        return false;"),
+    ("gates: rollback conditions are gates", "controller/daemon/pace.c",
+     "(policy->gates[i].is_rollback ? UINT32_C(1) : 0) << i;", "(policy->gates[i].is_rollback ? UINT32_C(0) : 0) << i;"),
+
     # ---- belayd: the store ----
     ("events are replayed from the last to the first", "controller/daemon/store_log.c",
      '" WHERE rollout=? ORDER BY number"', '" WHERE rollout=? ORDER BY number DESC"'),

@@ -73,15 +73,24 @@ static void tell(const struct change *change)
     sim_people_note(run->id, &run->rollout);
 }
 
+/* Hosts first: what a rollout comes to follows from all that is known of them at the end of the turn. */
+static void tell_all(void)
+{
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < changes.count; i++) {
+            if ((changes.list[i].host == CTL_ROLLOUT_ALL) == (pass == 1))
+                tell(&changes.list[i]);
+        }
+    }
+}
+
 int __wrap_ctl_store_commit(struct ctl_store *store, struct bl_error *err)
 {
     int r = __real_ctl_store_commit(store, err);
 
     /* Whether that of one that died in it came to be is told by the next one. */
-    if (r >= 0 && !sim_current->is_dead) {
-        for (size_t i = 0; i < changes.count; i++)
-            tell(&changes.list[i]);
-    }
+    if (r >= 0 && !sim_current->is_dead)
+        tell_all();
     changes.count = 0;
 
     return r;

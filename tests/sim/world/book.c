@@ -135,6 +135,10 @@ void sim_law_submitted(const struct sim_law_rollout *told)
     rollout->lease_ms = told->lease_ms;
     rollout->may_repair = told->may_repair;
     rollout->is_service_severe = told->is_service_severe;
+    SIM_LAW(told->gates_count <= LAW_GATES_MAX, "too many gates for the books of the laws");
+    for (uint32_t i = 0; i < told->gates_count; i++)
+        rollout->rules.gates[i].rule = told->gates[i];
+    rollout->rules.gates_count = told->gates_count;
     rollout->keep_way_back_ms = told->keep_way_back_ms;
     rollout->confirm_within_ms = told->confirm_within_ms;
     rollout->watch_ms = told->watch_ms;

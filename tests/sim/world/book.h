@@ -90,6 +90,8 @@ struct law_wave {
 
 enum {
     LAW_APPROVALS_MAX = 64,
+    LAW_GATES_MAX = 8,
+    LAW_MEASURED_MAX = 16,
 };
 
 struct law_approval { /* that was said, and may count */
@@ -105,11 +107,26 @@ struct law_question { /* after a severe failure */
     sim_ticket ticket;
 };
 
+struct law_gate {
+    struct sim_law_gate rule;
+    int64_t asked_ms[LAW_MEASURED_MAX]; /* the newest first */
+    enum sim_measured is[LAW_MEASURED_MAX];
+    uint32_t kept;
+    int64_t kept_ms;              /* when the newest came */
+    int64_t bad_ms, bad_asked_ms; /* the first bad one since the last good one; asked 0: none */
+};
+
 struct law_rules {
     struct law_approval approvals[LAW_APPROVALS_MAX];
     uint32_t approvals_count;
     uint64_t waves_begun; /* bits */
     struct law_question question;
+    struct law_gate gates[LAW_GATES_MAX];
+    uint32_t gates_count;
+    uint32_t wave;         /* as belayd told it last */
+    uint64_t waves_waived; /* bits: a person went on without the gates */
+    int64_t first_ms;      /* when the first wave began; 0: not yet */
+    int64_t soaks_ms;      /* when the last soak did */
 };
 
 struct law_freeze {
@@ -211,6 +228,14 @@ void law_judge_answers(uint32_t host, bool is_forgotten);
  * does anything once the time has moved on.
  */
 void law_settle(void);
+
+/* ---- laws_gates.c, for the laws of the fleet ---- */
+
+/* A rollback condition may count as bad. */
+bool law_gates_call_back(const struct law_rollout *rollout);
+void law_judge_gates(struct law_rollout *rollout, const struct ctl_rollout *told);
+/* A person is about to resume it. */
+void law_waive_gates(struct law_rollout *rollout);
 
 /* ---- laws_rules.c, for the laws of the fleet ---- */
 

@@ -78,7 +78,13 @@
     X(PERSON_ANSWERS, "person answers a severe failure")                         \
     X(FORGED_APPROVAL, "approval or answer that is not good")                    \
     X(PERSON_DENIES, "person denies a version")                                  \
-    X(CHANGE_BREAKS_MORE, "change breaks a service once more")
+    X(CHANGE_BREAKS_MORE, "change breaks a service once more")                   \
+    X(PLAN_GATES, "plan with gates")                                             \
+    X(GATE_BAD, "measurement is bad")                                            \
+    X(GATE_UNSURE, "measurement is neither good nor bad")                        \
+    X(GATE_STALE, "measurement is missing or old")                               \
+    X(GATE_FAILS, "who measures dies, answers twice or nonsense")                \
+    X(GATE_SLOW, "who measures does not end in time")
 
 enum sim_fault {
 #define X(name, text) SIM_FAULT_##name,

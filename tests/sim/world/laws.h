@@ -15,6 +15,12 @@
  * under test what it thinks. A law that does not hold ends the run.
  */
 
+struct sim_law_gate { /* as the plan has it */
+    bool is_rollback;
+    uint32_t needed, samples;
+    int64_t every_ms, delay_ms, for_ms, within_ms;
+};
+
 /* A rollout as people signed it, before anything of it is sent. */
 struct sim_law_rollout {
     uint8_t id[PROTO_ROLLOUT_ID_BYTES];
@@ -25,7 +31,9 @@ struct sim_law_rollout {
     const struct ctl_rollout_wave *wave_limits; /* host_count and failures_allowed of each */
     struct ctl_rollout_limits limits;
     int64_t lease_ms, keep_way_back_ms, confirm_within_ms, watch_ms, change_ms;
-    bool may_repair;        /* people signed that a half done package database is repaired */
+    bool may_repair; /* people signed that a half done package database is repaired */
+    const struct sim_law_gate *gates; /* borrowed */
+    uint32_t gates_count;
     bool is_service_severe; /* they signed that a service that breaks is a severe failure */
     bool is_valid;          /* false: forged or unsigned; nothing may ever come of it */
 };
@@ -57,6 +65,22 @@ void sim_law_word_asks(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
                        const struct sim_law_word *word);
 void sim_law_word_taken(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
                         const struct sim_law_word *word);
+enum sim_measured { /* what is so, and was asked for; only one of them is good */
+    SIM_MEASURED_GOOD = 1,
+    SIM_MEASURED_BAD,
+    SIM_MEASURED_UNSURE,
+    SIM_MEASURED_NOTHING, /* no data, or old ones */
+    SIM_MEASURED_ERROR,   /* who asks has failed */
+};
+struct sim_law_measured {
+    uint32_t gate;
+    int64_t asked_ms;
+    enum sim_measured is;
+};
+/* An answer is about to come to belayd; and belayd has taken it in, and what follows from it. */
+void sim_law_measured(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                      const struct sim_law_measured *measured);
+void sim_law_measured_heard(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], uint32_t gate);
 /* Somebody is about to freeze the controller otherwise, or not any more; then it is confirmed, 0: for good. */
 void sim_law_freeze_asks(void);
 void sim_law_frozen(int64_t until_wall_ms);

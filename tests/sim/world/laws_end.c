@@ -29,6 +29,13 @@ int64_t sim_law_bound_ms(void)
 
             bound_ms += (int64_t)rollout->waves_count * (limits->stage_ms + limits->soak_ms) +
                         rounds * limits->job_ms + 2 * limits->revert_ms + rollout->lease_ms;
+            for (uint32_t j = 0; j < rollout->rules.gates_count; j++) {
+                const struct sim_law_gate *gate = &rollout->rules.gates[j].rule;
+
+                bound_ms +=
+                    (int64_t)rollout->waves_count *
+                    (gate->delay_ms + 2 * gate->samples * (gate->every_ms + 8 * gate->within_ms));
+            }
             bound_ms += rounds * (limits->windows_count > 0 ? 2 * DAY_MS : 0) + limits->answer_ms +
                         (limits->approvals > 0 ? rollout->waves_count * HOUR_MS : 0);
         }

@@ -184,8 +184,10 @@ void sim_law_person_asks(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
     struct law_member *member;
 
     law_settle();
-    if (order == CTL_ROLLOUT_RESUME)
+    if (order == CTL_ROLLOUT_RESUME) {
         rollout->paused_ms = SIM_NEVER;
+        law_waive_gates(rollout);
+    }
     if (order == CTL_ROLLOUT_ABORT)
         rollout->is_abort_asked = true;
     if (order != CTL_ROLLOUT_ROLLBACK)
@@ -245,6 +247,7 @@ void sim_law_order_sent(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], uint32
                 rollout->number);
         /* Also one that is sent once more: nothing new starts is a word about every START. */
         judge_start_by_people(member, sim_now_ms());
+        law_judge_start_by_clock(member);
         SIM_LAW(!member->belief.cancel_wanted,
                 "host %u: START of rollout %u was sent, and it was called back", host,
                 rollout->number);

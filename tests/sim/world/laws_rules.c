@@ -200,6 +200,9 @@ bool law_may_go_back(const struct law_rollout *rollout)
 {
     const struct law_question *question = &rollout->rules.question;
 
+    if (law_gates_call_back(rollout))
+        return true;
+
     return question->is_open && rollout->limits.otherwise == CTL_OTHERWISE_ROLLBACK &&
            (question->is_told_late || sim_now_ms() >= question->due_ms - LAW_TIMER_SLACK_MS);
 }
@@ -254,6 +257,7 @@ void law_judge_rules(struct law_rollout *rollout, const struct ctl_rollout *told
 
     if (told->state == CTL_ROLLOUT_RUNNING || told->state == CTL_ROLLOUT_SOAKING)
         judge_wave(rollout, told->wave);
+    law_judge_gates(rollout, told);
     if (is_back(told->state) && !is_back(rollout->state) && rollout->state != 0 &&
         !rollout->is_back_asked && rollout->waves_back_asked == 0) {
         SIM_LAW(law_may_go_back(rollout), "rollout %u: goes back, and nobody asked for that",

@@ -486,7 +486,8 @@ static void help(uint32_t number)
 
     if (desk->is_paused)
         want(SIM_FAULT_PERSON_RESUMES, number, CTL_ROLLOUT_ALL, CTL_ROLLOUT_ALL);
-    if (desk->is_ended || (desk->seen.holds & (CTL_HOLD_APPROVAL | CTL_HOLD_FREEZE)) == 0) {
+    if (desk->is_ended ||
+        (desk->seen.holds & (CTL_HOLD_APPROVAL | CTL_HOLD_FREEZE | CTL_HOLD_GATE)) == 0) {
         desk->helped = 0;
         return;
     }
@@ -516,6 +517,11 @@ const struct sim_plan *sim_people_any_plan(void)
     return desk < 0 || people.desks[desk].state != DESK_TAKEN ? NULL : &people.desks[desk].plan;
 }
 
+const struct sim_plan *sim_people_drawn(uint32_t number)
+{
+    return number < people.desk_count ? &people.desks[number].plan : NULL;
+}
+
 const struct sim_plan *sim_people_plan(uint32_t number)
 {
     if (number >= people.desk_count)
@@ -543,6 +549,7 @@ void sim_people_open(void)
     memset(&people, 0, sizeof(people));
     sim_keys_open();
     sim_denied_open();
+    sim_measure_open();
     people.is_revoked = calloc(sim_host_count(), sizeof(*people.is_revoked));
     if (people.is_revoked == NULL)
         sim_broken("no memory for people");

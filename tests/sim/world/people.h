@@ -18,6 +18,10 @@ enum sim_person {
 enum {
     SIM_PLANS_MAX = 4,
     SIM_PLAN_WAVES_MAX = 6,
+    SIM_PLAN_GATES_MAX = 3,
+    SIM_GATE_NAME_BYTES = 32,
+    SIM_GATE_GOOD_BELOW = 5,
+    SIM_GATE_BAD_ABOVE = 10,
 };
 
 /* ---- keys.c ---- */
@@ -57,6 +61,9 @@ struct sim_plan {
     uint32_t signatures_count;
     uint32_t approvals_by; /* enum proto_role */
     int64_t approval_ms;   /* the longest that one may be good for */
+    struct proto_policy_gate gates[SIM_PLAN_GATES_MAX];
+    char gate_names[SIM_PLAN_GATES_MAX][SIM_GATE_NAME_BYTES]; /* what is asked, too */
+    struct sim_law_gate gate_rules[SIM_PLAN_GATES_MAX];
 };
 
 /* Draws one by `what` for now, over hosts that `may_take`, and signs it. False when none may. */
@@ -64,9 +71,9 @@ bool sim_plan_draw(struct sim_plan *plan, enum sim_draw what, uint32_t number,
                    bool (*may_take)(uint32_t host));
 void sim_plan_release(struct sim_plan *plan);
 /* ---- plan_rules.c: windows, approvals, answers; none of them in a world without their faults ---- */
-void sim_rules_draw(struct sim_plan *plan, struct proto_manifest *manifest);
+void sim_rules_draw(struct sim_plan *plan, struct proto_manifest *manifest, uint32_t number);
 /* `windows` is lent to the policy. */
-void sim_rules_encode(const struct sim_plan *plan, struct proto_policy *policy,
+void sim_rules_encode(struct sim_plan *plan, struct proto_policy *policy,
                       struct proto_policy_window windows[CTL_WINDOWS_MAX]);
 /* The request "submit"; a new reference. */
 json_t *sim_plan_request(const struct sim_plan *plan);
@@ -85,6 +92,12 @@ struct sim_seen {
     bool is_asked;     /* after a severe failure: */
     uint32_t question; /* its number */
 };
+
+/* The n-th that was drawn, whatever became of it. */
+const struct sim_plan *sim_people_drawn(uint32_t number);
+
+/* ---- measure.c: what gates ask, in the place of ctl_child_* and ctl_hook_* ---- */
+void sim_measure_open(void);
 
 uint32_t sim_people_plans(void); /* that were drawn */
 /* Of the n-th plan, which belayd took; NULL when it did not, or the rollout has ended. */

@@ -245,7 +245,7 @@ static void write_manifest(struct sim_plan *plan, uint32_t number)
 
     memcpy(manifest.rollout_id, plan->rollout.id, sizeof(manifest.rollout_id));
     draw_times(plan, &manifest);
-    sim_rules_draw(plan, &manifest);
+    sim_rules_draw(plan, &manifest, number);
     draw_signers(plan, manifest.risk);
     encode_policy(plan, &manifest);
     encode(plan, &manifest);

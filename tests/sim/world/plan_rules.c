@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When a plan of this world may start hosts, who is asked, and by what it is measured: drawn apart. */
+#include <stdio.h>
+
 #include "tests/sim/world/people.h"
 
 #define MINUTE_MS INT64_C(60000)
@@ -80,7 +82,61 @@ static void draw_answer(struct sim_plan *plan, struct proto_manifest *manifest)
     }
 }
 
-void sim_rules_draw(struct sim_plan *plan, struct proto_manifest *manifest)
+static void draw_gate(struct sim_plan *plan, uint32_t index, uint32_t number)
+{
+    static const uint32_t kinds[] = {PROTO_GATE_PROMETHEUS, PROTO_GATE_COMMAND};
+    struct proto_policy_gate *gate = &plan->gates[index];
+    char *name = plan->gate_names[index];
+
+    (void)snprintf(name, SIM_GATE_NAME_BYTES, "p%u-g%u", number, index);
+    *gate = (struct proto_policy_gate){
+        .name = name,
+        .kind = kinds[draw_percent(40) ? 1 : 0],
+        .is_rollback = draw_percent(35),
+        .query = name,
+        .at = "",
+        .good = "",
+        .bad = "",
+        .control = "",
+        .minimum_of = "",
+        .contains = "",
+        .samples = (uint64_t)draw_between(1, 5),
+        .every_ms = (uint64_t)draw_log(20 * 1000, 5 * MINUTE_MS),
+        .delay_ms = draw_percent(50) ? 0 : (uint64_t)draw_log(1000, 10 * MINUTE_MS),
+        .stale_ms = 5 * MINUTE_MS,
+        .within_ms = (uint64_t)draw_log(1000, 30 * 1000),
+    };
+    gate->needed = (uint64_t)draw_between(1, (int64_t)gate->samples);
+    if (gate->kind == PROTO_GATE_PROMETHEUS) {
+        gate->at = "http://prometheus.world";
+        gate->good = "< 5";
+        gate->bad = "> 10";
+    }
+    if (gate->is_rollback && draw_percent(60))
+        gate->for_ms = (uint64_t)draw_log(10 * 1000, 15 * MINUTE_MS);
+    plan->gate_rules[index] = (struct sim_law_gate){
+        .is_rollback = gate->is_rollback,
+        .needed = (uint32_t)gate->needed,
+        .samples = (uint32_t)gate->samples,
+        .every_ms = (int64_t)gate->every_ms,
+        .delay_ms = (int64_t)gate->delay_ms,
+        .for_ms = (int64_t)gate->for_ms,
+        .within_ms = (int64_t)gate->within_ms,
+    };
+}
+
+static void draw_gates(struct sim_plan *plan, uint32_t number)
+{
+    struct ctl_rollout_limits *limits = &plan->rollout.limits;
+
+    limits->gate_count = (uint32_t)draw_between(1, SIM_PLAN_GATES_MAX);
+    for (uint32_t i = 0; i < limits->gate_count; i++)
+        draw_gate(plan, i, number);
+    plan->rollout.gates = plan->gate_rules;
+    plan->rollout.gates_count = limits->gate_count;
+}
+
+void sim_rules_draw(struct sim_plan *plan, struct proto_manifest *manifest, uint32_t number)
 {
     struct ctl_rollout_limits *limits = &plan->rollout.limits;
 
@@ -99,9 +155,13 @@ void sim_rules_draw(struct sim_plan *plan, struct proto_manifest *manifest)
     }
     if (sim_fault(SIM_FAULT_PLAN_ASKS, SIM_CONTROLLER))
         draw_answer(plan, manifest);
+    if (number < SIM_PLANS_MAX && sim_fault(SIM_FAULT_PLAN_GATES, SIM_CONTROLLER)) {
+        draw_gates(plan, number);
+        manifest->not_after_ms += DAY_MS;
+    }
 }
 
-void sim_rules_encode(const struct sim_plan *plan, struct proto_policy *policy,
+void sim_rules_encode(struct sim_plan *plan, struct proto_policy *policy,
                       struct proto_policy_window windows[CTL_WINDOWS_MAX])
 {
     const struct ctl_rollout_limits *limits = &plan->rollout.limits;
@@ -118,4 +178,6 @@ void sim_rules_encode(const struct sim_plan *plan, struct proto_policy *policy,
     policy->approval_ms = (uint64_t)plan->approval_ms;
     policy->answer_ms = (uint64_t)limits->answer_ms;
     policy->otherwise = limits->otherwise;
+    policy->gates = plan->gates;
+    policy->gates_count = limits->gate_count;
 }

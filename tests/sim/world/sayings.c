@@ -151,7 +151,7 @@ static void make_flaw(struct saying *saying)
         saying->not_after_ms = saying->given_ms - draw_log(1, good_ms);
         saying->given_ms = saying->not_after_ms - good_ms;
     } else if (saying->flaw == FLAW_TOO_LONG) {
-        saying->not_after_ms += draw_log(1, MINUTE_MS);
+        saying->not_after_ms = saying->given_ms + good_ms + draw_log(1, MINUTE_MS);
     } else if (saying->flaw == FLAW_FUTURE) {
         saying->given_ms += 6 * MINUTE_MS;
         saying->not_after_ms += 6 * MINUTE_MS;
@@ -314,10 +314,10 @@ bool sim_sayings_help(uint32_t number, uint32_t times)
         return false;
     if ((seen->holds & CTL_HOLD_FREEZE) != 0)
         unfreeze();
+    if (times == 0 && (seen->holds & (CTL_HOLD_APPROVAL | CTL_HOLD_GATE)) != 0)
+        look_at_holds(plan);
     if ((seen->holds & CTL_HOLD_APPROVAL) == 0)
         return false;
-    if (times == 0)
-        look_at_holds(plan);
     wave = seen->wave;
     for (uint32_t person = 0; person < SIM_PEOPLE; person++) {
         saying = begin(plan, PROTO_APPROVAL_WAVE, wave + 1);
