@@ -37,7 +37,9 @@ enum {
     PROTO_SAMPLES_EVERY_MS_MIN = 1000,
     PROTO_SAMPLES_EVERY_MS_MAX = 5 * 60 * 1000,
     PROTO_HOOKS_WITHIN_MS =
-        2 * 60 * 1000, /* after the settle time a hook may say "not yet" so long */
+        2 * 60 * 1000,           /* after the settle time a hook may say "not yet" so long */
+    PROTO_SAMPLE_HASH_BYTES = 8, /* of each host of the sample */
+    PROTO_SAMPLE_BYTES_MAX = 20000 * PROTO_SAMPLE_HASH_BYTES,
     PROTO_SIGNATURES_MAX = 8,
     PROTO_PROOF_MAX = 24, /* levels of the tree */
     PROTO_TARGETS_MAX = 1 << PROTO_PROOF_MAX,
@@ -220,6 +222,21 @@ struct proto_manifest {
     uint32_t verify_figures_count;
     struct proto_grade_rule *verify_grades; /* where they are not those of proto/finding.h */
     uint32_t verify_grades_count;
+
+    /* what a host of the sample verifies besides; both together fit the limits of one list */
+    bool sample_all; /* every host is of the sample */
+    struct proto_bytes
+        sample_hosts; /* or these: the hashes of proto/sample.h, one behind the other */
+    struct proto_text *sample_units;
+    uint32_t sample_units_count;
+    struct proto_http_check *sample_http;
+    uint32_t sample_http_count;
+    struct proto_text *sample_tcp;
+    uint32_t sample_tcp_count;
+    struct proto_text *sample_hooks;
+    uint32_t sample_hooks_count;
+    struct proto_log_check *sample_logs;
+    uint32_t sample_logs_count;
 
     /* time limits */
     uint64_t stage_ms, change_ms, verify_settle_ms, confirm_within_ms, watch_ms, keep_way_back_ms;

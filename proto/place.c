@@ -10,13 +10,15 @@
 #include "common/check.h"
 #include "common/hex.h"
 
-static void find_order(struct proto_place *place, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES])
+void proto_place_order(const uint8_t host_id[PROTO_HOST_ID_BYTES],
+                       const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                       uint8_t ret_order[PROTO_HASH_BYTES])
 {
     uint8_t both[PROTO_HOST_ID_BYTES + PROTO_ROLLOUT_ID_BYTES];
 
-    memcpy(both, place->host_id, PROTO_HOST_ID_BYTES);
+    memcpy(both, host_id, PROTO_HOST_ID_BYTES);
     memcpy(both + PROTO_HOST_ID_BYTES, rollout_id, PROTO_ROLLOUT_ID_BYTES);
-    (void)crypto_generichash(place->order, PROTO_HASH_BYTES, both, sizeof(both), NULL, 0);
+    (void)crypto_generichash(ret_order, PROTO_HASH_BYTES, both, sizeof(both), NULL, 0);
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -50,7 +52,7 @@ void proto_places_sort(struct proto_place *places, uint32_t count,
     uint32_t counts[PROTO_POLICY_VALUES_MAX + 1] = {0};
 
     for (uint32_t i = 0; i < count; i++)
-        find_order(&places[i], rollout_id);
+        proto_place_order(places[i].host_id, rollout_id, places[i].order);
     qsort(places, count, sizeof(*places), compare_orders);
     for (uint32_t i = 0; i < count; i++) {
         BL_ASSERT(places[i].value <= PROTO_POLICY_VALUES_MAX);

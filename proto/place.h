@@ -18,6 +18,11 @@ struct proto_place {
     uint32_t rank, rank_of; /* among the hosts of its value */
 };
 
+/* BLAKE2b-256 over host and rollout. */
+void proto_place_order(const uint8_t host_id[PROTO_HOST_ID_BYTES],
+                       const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                       uint8_t ret_order[PROTO_HASH_BYTES]);
+
 /*
  * Sorts hosts as they go. Those of one value go by BLAKE2b-256 over host and rollout, the smallest
  * first; number k of n hosts (from 0) stands at k/n of the whole, so that each value is as far as

@@ -58,6 +58,7 @@ static const struct proto_field policy_fields[] = {
     PROTO_FIELD_U64(P, approval_ms),
     PROTO_FIELD_U64(P, answer_ms),
     PROTO_FIELD_ENUM(P, otherwise, PROTO_OTHERWISE_ROLLBACK),
+    PROTO_FIELD_U64_MAX(P, sample_share, 10000),
     PROTO_FIELD_U64(P, downtime_ms),
     PROTO_FIELD_U64(P, rollback_starts_ms),
     PROTO_FIELD_U64(P, restored_ms),

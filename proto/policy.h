@@ -82,6 +82,8 @@ struct proto_policy {
     uint64_t approval_ms;  /* the longest that one may be good for */
     uint64_t answer_ms;    /* how long people are asked after a severe failure; 0 = not at all */
     uint32_t otherwise;    /* enum proto_otherwise */
+    uint64_t
+        sample_share; /* of each wave, that is verified more closely: proto/sample.h; 0 = none */
 
     /* promises; 0 = not made */
     uint64_t downtime_ms, rollback_starts_ms, restored_ms;

@@ -30,6 +30,7 @@ static const struct proto_risk_grade grades[] = {
                            .sessions = PROTO_SESSIONS_WARN,
                            .first_alone = true,
                            .otherwise = PROTO_OTHERWISE_STOP,
+                           .sample_percent = 10,
                            .answer_within_ms = 3 * MINUTE},
     [PROTO_RISK_HIGH] = {.waves_percent = {1, 10, 30, 100},
                          .waves_count = 4,
@@ -39,6 +40,7 @@ static const struct proto_risk_grade grades[] = {
                          .first_alone = true,
                          .approvals = 1,
                          .otherwise = PROTO_OTHERWISE_ROLLBACK,
+                         .sample_percent = 100,
                          .answer_within_ms = 3 * MINUTE},
 };
 
@@ -212,6 +214,11 @@ uint32_t proto_risk_weaker(const struct proto_manifest *manifest, const struct p
     }
     find_ssh(manifest, grade, &finder);
     find_grades(manifest, &finder);
+    if (policy->sample_share < (uint64_t)grade->sample_percent * 100) {
+        weaker = add(&finder, "sample.share");
+        put(weaker->value, "%g%%", (double)policy->sample_share / 100);
+        put(weaker->grade, "at least %" PRIu32 "%%", grade->sample_percent);
+    }
     if (manifest->watch_ms < (uint64_t)grade->watch_ms)
         add_ms(&finder, "watch", manifest->watch_ms, "at least", grade->watch_ms);
     find_people(policy, grade, &finder);

@@ -26,6 +26,7 @@ struct proto_risk_grade {
     bool first_alone;
     uint32_t approvals;       /* of each wave after the first */
     uint32_t otherwise;       /* enum proto_otherwise */
+    uint32_t sample_percent;  /* of each wave */
     int64_t answer_within_ms; /* 0 = nobody is asked */
 };
 

@@ -8,6 +8,7 @@
 #include "agent/txn/task.h"
 #include "common/file.h"
 #include "common/hex.h"
+#include "proto/sample.h"
 
 struct agent_work *agent_work_free(struct agent_work *work)
 {
@@ -42,6 +43,8 @@ int agent_work_make(struct agent_host *host, const uint8_t id[AGENT_JOB_ID_BYTES
         r = proto_manifest_transaction(&work->manifest, (uint32_t)kind, &work->arena,
                                        &work->transaction, err);
     }
+    if (r >= 0)
+        r = proto_sample_apply(&work->manifest, host->id, &work->arena, err);
     if (r >= 0)
         r = agent_txn_job_make(host->state_dir, work->id_text, &work->dir_fd, err);
     if (r < 0) {

@@ -11,6 +11,7 @@
 #include "common/hex.h"
 #include "common/text.h"
 #include "controller/cli/base64.h"
+#include "controller/cli/manifest_sample.h"
 #include "controller/cli/policy_build.h"
 
 #define COUNTER_FILE "counter"
@@ -35,6 +36,7 @@ struct pieces {
     struct proto_http_check *http;
     struct proto_log_check *logs;
     struct proto_target *targets;
+    struct ctl_manifest_sample *sample;
 };
 
 static void release_pieces(struct pieces *pieces)
@@ -47,6 +49,7 @@ static void release_pieces(struct pieces *pieces)
     free(pieces->http);
     free(pieces->logs);
     free(pieces->targets);
+    free(pieces->sample);
 }
 
 static uint32_t action_from_name(const char *name)
@@ -332,7 +335,12 @@ int ctl_manifest_build(const struct ctl_plan *plan, const struct ctl_preview *pr
         r = put_logs(&plan->verify, &pieces, &manifest, err);
     if (r < 0)
         return r;
-    r = put_targets(preview, &pieces, &manifest, err);
+    pieces.sample = calloc(1, sizeof(*pieces.sample));
+    if (pieces.sample == NULL)
+        return bl_fail(err, -ENOMEM, "out of memory for the manifest");
+    r = ctl_manifest_put_sample(plan, preview, pieces.sample, &manifest, err);
+    if (r >= 0)
+        r = put_targets(preview, &pieces, &manifest, err);
     if (r < 0)
         return r;
 

@@ -60,6 +60,7 @@ int ctl_policy_build(const struct ctl_plan *plan, const struct ctl_preview *prev
         .approval_ms = (uint64_t)plan->approvals.expires_ms,
         .answer_ms = (uint64_t)ctl_plan_answer_ms(plan),
         .otherwise = plan->severe.otherwise,
+        .sample_share = ctl_plan_sample_share(plan),
         .downtime_ms = (uint64_t)plan->promises.downtime_ms,
         .rollback_starts_ms = (uint64_t)plan->promises.rollback_starts_ms,
         .restored_ms = (uint64_t)plan->promises.restored_ms,

@@ -8,6 +8,7 @@
 #include "controller/cli/weaker_view.h"
 #include "controller/outside/out.h"
 #include "proto/manifest.h"
+#include "proto/sample.h"
 #include "proto/words.h"
 
 enum {
@@ -201,6 +202,55 @@ static void print_blast(const struct ctl_preview *preview, uint32_t wave, FILE *
     (void)fputc('\n', to);
 }
 
+/* The first ones of each wave, whose order nobody chose: controller and hosts draw the same. */
+static bool is_sampled(const struct ctl_plan *plan, const struct ctl_preview *preview,
+                       uint32_t index)
+{
+    const struct ctl_preview_host *host = &preview->hosts[index];
+    uint32_t place = 0;
+
+    while (place < index && preview->hosts[index - place - 1].wave == host->wave)
+        place++;
+
+    return host->standing == CTL_PREVIEW_TARGET &&
+           place < proto_sample_count(ctl_plan_sample_share(plan),
+                                      preview->waves[host->wave].host_count);
+}
+
+static json_t *sample_to_json(const struct ctl_plan *plan, const struct ctl_preview *preview,
+                              uint32_t wave)
+{
+    json_t *names = json_array();
+
+    for (uint32_t i = 0; i < preview->target_count; i++) {
+        if (preview->hosts[i].wave == wave && is_sampled(plan, preview, i))
+            (void)json_array_append_new(names, json_string(preview->hosts[i].name));
+    }
+
+    return names;
+}
+
+static void print_sample(const struct ctl_plan *plan, const struct ctl_preview *preview,
+                         uint32_t wave, FILE *to)
+{
+    CTL_AUTO_JSON *names = sample_to_json(plan, preview, wave);
+    const json_t *name;
+    size_t i;
+
+    if (json_array_size(names) == 0)
+        return;
+    (void)fprintf(to, "          sample of %zu, looked at more closely: ", json_array_size(names));
+    json_array_foreach (names, i, name) {
+        if (i == NAMES_SHOWN_MAX) {
+            (void)fprintf(to, ", … %zu more", json_array_size(names) - i);
+            break;
+        }
+        (void)fputs(i > 0 ? ", " : "", to);
+        ctl_out_put(to, json_string_value(name));
+    }
+    (void)fputc('\n', to);
+}
+
 static void print_waves(const struct ctl_plan *plan, const struct ctl_preview *preview, FILE *to)
 {
     const uint32_t budget = ctl_plan_budget(plan, preview->target_count);
@@ -230,6 +280,7 @@ static void print_waves(const struct ctl_plan *plan, const struct ctl_preview *p
                       wave->rounded_to_zero ? " (the share rounds to none)" : "");
         print_names(preview, to, in_wave, i);
         print_spread(plan, preview, i, to);
+        print_sample(plan, preview, i, to);
         print_blast(preview, i, to);
     }
 }
@@ -318,7 +369,7 @@ static json_t *groups_to_json(const struct ctl_preview *preview)
     return groups;
 }
 
-static json_t *waves_to_json(const struct ctl_preview *preview)
+static json_t *waves_to_json(const struct ctl_plan *plan, const struct ctl_preview *preview)
 {
     json_t *waves = json_array();
 
@@ -331,9 +382,10 @@ static json_t *waves_to_json(const struct ctl_preview *preview)
                 (void)json_array_append_new(names, json_string(preview->hosts[j].name));
         }
         (void)json_array_append_new(
-            waves, json_pack("{s:i, s:o, s:i, s:b, s:o, s:o}", "wave", (int)i + 1, "hosts", names,
-                             "failures_allowed", (int)preview->waves[i].failures_allowed,
-                             "rounded_to_zero", preview->waves[i].rounded_to_zero, "blast",
+            waves, json_pack("{s:i, s:o, s:o, s:i, s:b, s:o, s:o}", "wave", (int)i + 1, "sample",
+                             sample_to_json(plan, preview, i), "hosts", names, "failures_allowed",
+                             (int)preview->waves[i].failures_allowed, "rounded_to_zero",
+                             preview->waves[i].rounded_to_zero, "blast",
                              blast != NULL ? blast : json_null(), "spread",
                              spread != NULL ? spread : json_null()));
     }
@@ -372,10 +424,10 @@ json_t *ctl_preview_to_json(const struct ctl_plan *plan, const struct ctl_previe
     document = json_pack(
         "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:o}", "plan", plan->name, "risk",
         proto_risk_name(plan->risk), "revert", proto_revert_class_name(plan->revert_class),
-        "groups", groups_to_json(preview), "waves", waves_to_json(preview), "current", current,
-        "blockers", blockers, "targets_count", (int)preview->target_count, "failures_allowed",
-        (int)ctl_plan_failures_allowed(plan, preview->target_count), "packages_count",
-        totals_to_json(preview));
+        "groups", groups_to_json(preview), "waves", waves_to_json(plan, preview), "current",
+        current, "blockers", blockers, "targets_count", (int)preview->target_count,
+        "failures_allowed", (int)ctl_plan_failures_allowed(plan, preview->target_count),
+        "packages_count", totals_to_json(preview));
     (void)json_object_set_new(document, "timeline", ctl_preview_timeline_to_json(plan, preview));
     ctl_limits_of(plan, preview, &limits);
     (void)json_object_set_new(document, "valid_ms", json_integer((json_int_t)limits.valid_ms));

@@ -11,6 +11,7 @@
 #include "controller/cli/whole_file.h"
 #include "controller/outside/json.h"
 #include "proto/place.h"
+#include "proto/sample.h"
 
 #define FORMAT_KEY "belay_request"
 
@@ -81,7 +82,9 @@ static int check_hosts(const json_t *request, const struct ctl_signed_doc *doc,
     if (memcmp(root, doc->manifest.targets_root, sizeof(root)) != 0)
         return bl_fail(err, -EUCLEAN, "its hosts are not those of the manifest");
 
-    return proto_places_check(places, (uint32_t)count, doc->manifest.rollout_id, &doc->policy, err);
+    r = proto_places_check(places, (uint32_t)count, doc->manifest.rollout_id, &doc->policy, err);
+
+    return r < 0 ? r : proto_sample_check(places, &doc->manifest, &doc->policy, err);
 }
 
 int ctl_request_read(const char *path, int home_fd, json_t **ret_request,

@@ -249,6 +249,10 @@ void ctl_signed_doc_put_policy(const struct proto_policy *policy, FILE *to)
         (void)fputs("any number under way at once", to);
     put_ms(to, policy->first_alone ? ", the first host alone, soak " : ", soak ", policy->soak_ms);
     (void)fputc('\n', to);
+    if (policy->sample_share > 0) {
+        begin(to, "sample");
+        (void)fprintf(to, "%g%% of each wave\n", (double)policy->sample_share / 100);
+    }
     put_people(policy, to);
     put_windows(policy, to);
     put_gates(policy, to);
@@ -320,17 +324,34 @@ static void put_figures(const struct proto_manifest *manifest, FILE *to)
     }
 }
 
-static void put_logs(const struct proto_manifest *manifest, FILE *to)
+static void put_logs(FILE *to, const char *title, const struct proto_log_check *logs,
+                     uint32_t count)
 {
-    for (uint32_t i = 0; i < manifest->verify_logs_count; i++) {
-        const struct proto_log_check *log = &manifest->verify_logs[i];
+    for (uint32_t i = 0; i < count; i++) {
+        const struct proto_log_check *log = &logs[i];
 
-        begin(to, "verify");
+        begin(to, title);
         put(to, "log ", log->unit[0] != '\0' ? log->unit : log->file);
         put(to, log->bad[0] != '\0' ? ", bad " : "", log->bad);
         put(to, log->good[0] != '\0' ? ", good " : "", log->good);
         (void)fputc('\n', to);
     }
+}
+
+static void put_sample(const struct proto_manifest *manifest, FILE *to)
+{
+    put_texts(to, "sample", "units", manifest->sample_units, manifest->sample_units_count);
+    for (uint32_t i = 0; i < manifest->sample_http_count; i++) {
+        begin(to, "sample");
+        put(to, "page ", manifest->sample_http[i].url);
+        (void)fprintf(to, " answers %" PRIu64, manifest->sample_http[i].status);
+        if (manifest->sample_http[i].contains[0] != '\0')
+            put(to, ", contains ", manifest->sample_http[i].contains);
+        (void)fputc('\n', to);
+    }
+    put_texts(to, "sample", "addresses", manifest->sample_tcp, manifest->sample_tcp_count);
+    put_texts(to, "sample", "hooks", manifest->sample_hooks, manifest->sample_hooks_count);
+    put_logs(to, "sample", manifest->sample_logs, manifest->sample_logs_count);
 }
 
 static void put_verify(const struct proto_manifest *manifest, FILE *to)
@@ -357,10 +378,11 @@ static void put_verify(const struct proto_manifest *manifest, FILE *to)
     }
     put_texts(to, "verify", "addresses", manifest->verify_tcp, manifest->verify_tcp_count);
     put_texts(to, "verify", "hooks", manifest->verify_hooks, manifest->verify_hooks_count);
-    put_logs(manifest, to);
+    put_logs(to, "verify", manifest->verify_logs, manifest->verify_logs_count);
     put_figures(manifest, to);
     put_texts(to, "verify", "kernel messages that count as nothing", manifest->verify_kernel_ignore,
               manifest->verify_kernel_ignore_count);
+    put_sample(manifest, to);
     for (uint32_t i = 0; i < manifest->verify_grades_count; i++) {
         begin(to, i == 0 ? "grades" : "");
         put(to, "", manifest->verify_grades[i].code);

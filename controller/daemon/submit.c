@@ -15,6 +15,7 @@
 #include "controller/daemon/pace.h"
 #include "proto/place.h"
 #include "proto/risk.h"
+#include "proto/sample.h"
 
 enum {
     PLAN_TEXT_BYTES_MAX = 1024 * 1024,
@@ -373,7 +374,8 @@ static bool check_places(struct ctl_call *call, const struct submission *submiss
         places[i].wave = submission->hosts[i].wave;
     }
     if (proto_places_check(places, submission->host_count, submission->manifest.rollout_id,
-                           &submission->policy, &err) >= 0)
+                           &submission->policy, &err) >= 0 &&
+        proto_sample_check(places, &submission->manifest, &submission->policy, &err) >= 0)
         return true;
     ctl_refuse(call, "waves_differ", "belay run", "%s", err.text);
 

@@ -8,6 +8,7 @@
 #include "controller/daemon/foreign_job.h"
 #include "controller/daemon/verbs.h"
 #include "controller/daemon/view.h"
+#include "proto/sample.h"
 
 enum {
     NEXT_BYTES = 400, /* names of hosts are long */
@@ -163,6 +164,8 @@ static void why_host(struct ctl_call *call, const struct ctl_fleet_host *host)
              ctl_rollout_state_name(run->rollout.state));
     add_fact(facts, "plan", "%.80s", run->plan_name);
     add_fact(facts, "wave", "%u of %u", run->hosts[index].wave + 1, run->rollout.wave_count);
+    if (proto_sample_has(&run->manifest, host->id))
+        add_fact(facts, "sample", "verified more closely than others of its wave");
     add_fact(facts, "connected", "%s", ctl_fleet_is_connected(host) ? "yes" : "no");
     if (run->members[index].progress.is_known) {
         char text[PROTO_PROGRESS_TEXT_BYTES];

@@ -11,6 +11,7 @@
 #include "controller/daemon/origin.h"
 #include "controller/daemon/view_next.h"
 #include "controller/daemon/view_people.h"
+#include "proto/sample.h"
 
 enum {
     NEXT_BYTES = 80,
@@ -297,7 +298,7 @@ static json_t *view_run_host(const struct ctl_run *run, uint32_t index)
     const char *code, *reason = host_reason(state, member, &code);
 
     return json_pack(
-        "{s:o, s:s, s:i, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:b, s:b, s:o, s:o}", "id",
+        "{s:o, s:s, s:i, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:b}", "id",
         ctl_view_hex(member->host->id, PROTO_HOST_ID_BYTES), "name", member->host->name, "wave",
         state->wave + 1, "state", ctl_host_state_name(state->state), "job_state",
         state->job_state != 0 ? proto_job_state_name(state->job_state) : "", "step",
@@ -305,7 +306,8 @@ static json_t *view_run_host(const struct ctl_run *run, uint32_t index)
         ctl_view_progress(member), "grade", state->grade != 0 ? proto_grade_name(state->grade) : "",
         "code", code, "reason", reason, "failed", state->failed, "connected",
         ctl_fleet_is_connected(member->host), "deadline", ctl_view_mono(state->deadline),
-        "changed_at", ctl_view_wall(member->changed_at));
+        "changed_at", ctl_view_wall(member->changed_at), "sampled",
+        proto_sample_has(&run->manifest, member->host->id));
 }
 
 static json_t *view_signers(const struct ctl_engine *engine, const struct ctl_run *run)

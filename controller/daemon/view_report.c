@@ -6,6 +6,7 @@
 
 #include "common/hex.h"
 #include "controller/daemon/view.h"
+#include "proto/sample.h"
 
 struct host_story {
     json_t *states, *steps, *findings;
@@ -176,7 +177,7 @@ static json_t *view_story(const struct ctl_run *run, uint32_t index, const struc
     const struct ctl_rollout_host *state = &run->hosts[index];
     const struct ctl_run_host *member = &run->members[index];
 
-    return json_pack("{s:s, s:o, s:i, s:i, s:s, s:s, s:o, s:s, s:o, s:O, s:O, s:O}", "name",
+    return json_pack("{s:s, s:o, s:i, s:i, s:s, s:s, s:o, s:s, s:o, s:O, s:O, s:O, s:b}", "name",
                      member->host->name, "id", ctl_view_hex(member->host->id, PROTO_HOST_ID_BYTES),
                      "wave", state->wave + 1, "kind", member->kind, "state",
                      ctl_host_state_name(state->state), "job_state",
@@ -185,7 +186,8 @@ static json_t *view_story(const struct ctl_run *run, uint32_t index, const struc
                      state->grade != 0 ? proto_grade_name(state->grade) : "", "clock_offset_ms",
                      member->host->clock_offset_known ? json_integer(member->host->clock_offset_ms)
                                                       : json_null(),
-                     "states", host->states, "steps", host->steps, "findings", host->findings);
+                     "states", host->states, "steps", host->steps, "findings", host->findings,
+                     "sampled", proto_sample_has(&run->manifest, member->host->id));
 }
 
 int ctl_view_report(struct ctl_engine *engine, const struct ctl_run *run, json_t **ret_report,

@@ -327,6 +327,8 @@ static void put_steps(const struct page *page, const json_t *host)
     put(page, ctl_json_text(host, "name"));
     (void)fputs(", ", page->to);
     put(page, ctl_json_text(host, "end_state"));
+    if (json_is_true(json_object_get(host, "sampled")))
+        (void)fputs(", of the sample", page->to);
     if (json_is_integer(offset)) {
         (void)fprintf(page->to, " (its clock is corrected by %" PRId64 " ms)",
                       -(int64_t)json_integer_value(offset));

@@ -196,6 +196,8 @@ void ctl_plan_check_whole(const struct ctl_plan *plan, struct ctl_plan_problems 
     }
     if (is_given(plan, CTL_PLAN_GIVEN_BUDGET) && plan->budget.value == 0 && problems->count == 0)
         problem(plan, problems, "budget", "is 0: no host could ever start");
+    if (is_given(plan, CTL_PLAN_GIVEN_SAMPLE) && !plan->sample.share.is_percent)
+        problem(plan, problems, "sample.share", "must be a percentage of each wave, such as 10%%");
     check_samples(plan, problems);
     check_revert_paths(plan, problems);
     check_excluded(plan, problems);

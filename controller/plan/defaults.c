@@ -157,6 +157,40 @@ static void fill_samples(struct ctl_plan *plan)
     }
 }
 
+bool ctl_plan_sample_is_named(const struct ctl_plan *plan)
+{
+    const struct ctl_plan_verify *verify = &plan->sample.verify;
+
+    return verify->units.count > 0 || verify->http_count > 0 || verify->tcp.count > 0 ||
+           verify->hooks.count > 0 || verify->logs_count > 0;
+}
+
+uint32_t ctl_plan_sample_share(const struct ctl_plan *plan)
+{
+    return plan->sample.share.is_percent ? plan->sample.share.value : 0;
+}
+
+/* R8: medium risk looks at a tenth of what was upgraded; what may cost more is looked at whole. */
+static void fill_sample(struct ctl_plan *plan, const struct proto_risk_grade *grade)
+{
+    char text[64] = "none";
+
+    if (is_missing(plan, CTL_PLAN_GIVEN_SAMPLE)) {
+        plan->sample.share = (struct ctl_plan_share){
+            .is_percent = true, .value = grade->sample_percent * (CTL_PLAN_SHARE_ALL / 100)};
+        if (grade->sample_percent > 0)
+            (void)snprintf(text, sizeof(text), "%u%% of each wave",
+                           (unsigned)grade->sample_percent);
+        note(plan, "sample.share", text, because(plan));
+    }
+    if (ctl_plan_sample_share(plan) > 0 && !ctl_plan_sample_is_named(plan)) {
+        note(plan, "sample.logs",
+             plan->verify.units.count > 0 ? "of verify.units: no panic, crash or fatal line"
+                                          : "nothing to look at: name 'verify.units' or some",
+             "always");
+    }
+}
+
 /* Long enough for all that a lease covers, so that nothing opens in mid-change. */
 static void fill_lease(struct ctl_plan *plan)
 {
@@ -265,6 +299,7 @@ void ctl_plan_fill_defaults(struct ctl_plan *plan)
     fill_duration(plan, CTL_PLAN_GIVEN_SETTLE, &plan->verify.settle_ms, "verify.settle",
                   10 * SECOND, "always");
     fill_samples(plan);
+    fill_sample(plan, grade);
     fill_duration(plan, CTL_PLAN_GIVEN_STAGE, &plan->stage_within_ms, "stage_within", 30 * MINUTE,
                   "always");
     fill_duration(plan, CTL_PLAN_GIVEN_CHANGE, &plan->change_within_ms, "change_within",
@@ -286,8 +321,12 @@ int64_t ctl_plan_verify_ms(const struct ctl_plan *plan)
     const struct ctl_plan_verify *verify = &plan->verify;
     int64_t again = verify->samples > 0 ? verify->samples - 1 : 0, hooks_ms = 0, logs_ms = 0;
 
-    if (verify->hooks.count > 0)
+    if (verify->hooks.count > 0 || plan->sample.verify.hooks.count > 0)
         hooks_ms = PROTO_HOOKS_WITHIN_MS;
+    for (uint32_t i = 0; i < plan->sample.verify.logs_count; i++) {
+        if (plan->sample.verify.logs[i].within_ms > logs_ms)
+            logs_ms = plan->sample.verify.logs[i].within_ms;
+    }
 
     for (uint32_t i = 0; i < verify->logs_count; i++) {
         if (verify->logs[i].within_ms > logs_ms)

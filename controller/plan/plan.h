@@ -147,6 +147,11 @@ struct ctl_plan_verify {
     int64_t settle_ms;
 };
 
+struct ctl_plan_sample {           /* hosts that are verified more closely */
+    struct ctl_plan_share share;   /* of each wave; a percentage */
+    struct ctl_plan_verify verify; /* units, http, tcp, hooks and logs of it */
+};
+
 struct ctl_plan_promises { /* 0 = none made */
     int64_t downtime_ms, rollback_starts_ms, restored_ms;
 };
@@ -193,6 +198,7 @@ struct ctl_plan {
     struct ctl_plan_ssh ssh;
     struct ctl_plan_precheck precheck;
     struct ctl_plan_verify verify;
+    struct ctl_plan_sample sample;
     int64_t stage_within_ms, change_within_ms, confirm_within_ms, watch_ms, keep_way_back_ms;
     int64_t lost_after_ms; /* silence beyond all of these */
     struct ctl_plan_promises promises;
@@ -253,6 +259,15 @@ int64_t ctl_plan_job_ms(const struct ctl_plan *plan);
 
 /* How long a host may verify: settle time, samples, and what hooks may wait. */
 int64_t ctl_plan_verify_ms(const struct ctl_plan *plan);
+
+/* What a host of the sample verifies besides; without any of it, the logs of `verify.units`. */
+bool ctl_plan_sample_is_named(const struct ctl_plan *plan);
+/* The share of each wave, in hundredths of a percent. */
+uint32_t ctl_plan_sample_share(const struct ctl_plan *plan);
+
+/* A line that no unit logs that works: what the logs of the sample are searched for by default. */
+#define CTL_PLAN_SAMPLE_BAD \
+    "(^|[^[:alpha:]])(panic|PANIC|FATAL|segfault|core dumped|[Oo]ut of memory)([^[:alpha:]]|$)"
 
 /* How long the slowest gate takes to be decided after a wave; its answers come in time. */
 int64_t ctl_plan_gates_ms(const struct ctl_plan *plan);

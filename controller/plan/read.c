@@ -337,7 +337,10 @@ static void read_list(struct reader *reader, const struct ctl_plan_field *field,
 {
     if (field->kind == CTL_PLAN_GATES)
         ctl_plan_read_gates(field, node, reader->plan, reader->problems);
-    else if (ctl_plan_read_verify(field, node, &reader->plan->verify, reader->problems) < 0)
+    else if (ctl_plan_read_verify(field, node,
+                                  field->is_of_sample ? &reader->plan->sample.verify
+                                                      : &reader->plan->verify,
+                                  reader->problems) < 0)
         reader->out_of_memory = true;
 }
 

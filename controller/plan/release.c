@@ -13,12 +13,13 @@ static void release_texts(struct ctl_plan_texts *texts)
 void ctl_plan_release(struct ctl_plan *plan)
 {
     struct ctl_plan_texts *const lists[] = {
-        &plan->hosts.list,     &plan->hosts.exclude,   &plan->quiesce.units,
-        &plan->quiesce.timers, &plan->quiesce.backups, &plan->ssh.keep_groups,
-        &plan->ssh.keep_from,  &plan->verify.units,    &plan->witnesses,
-        &plan->revert_paths,   &plan->exclude,         &plan->verify.names,
-        &plan->verify.tcp,     &plan->precheck.units,  &plan->precheck.containers,
-        &plan->precheck.hooks, &plan->verify.hooks,    &plan->verify.kernel_ignore,
+        &plan->hosts.list,          &plan->hosts.exclude,     &plan->quiesce.units,
+        &plan->quiesce.timers,      &plan->quiesce.backups,   &plan->ssh.keep_groups,
+        &plan->ssh.keep_from,       &plan->verify.units,      &plan->witnesses,
+        &plan->revert_paths,        &plan->exclude,           &plan->verify.names,
+        &plan->verify.tcp,          &plan->precheck.units,    &plan->precheck.containers,
+        &plan->precheck.hooks,      &plan->verify.hooks,      &plan->verify.kernel_ignore,
+        &plan->sample.verify.units, &plan->sample.verify.tcp, &plan->sample.verify.hooks,
     };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
@@ -27,6 +28,7 @@ void ctl_plan_release(struct ctl_plan *plan)
         free(plan->packages[i].name);
     free(plan->packages);
     ctl_plan_release_verify(&plan->verify);
+    ctl_plan_release_verify(&plan->sample.verify);
     plan->yaml = bl_yaml_free(plan->yaml);
     plan->packages = NULL;
     plan->packages_count = 0;

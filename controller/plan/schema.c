@@ -266,6 +266,30 @@ static const struct ctl_plan_field verify_rows[] = {
          "put the program into /etc/belay/hooks.d of the hosts and name it in 'verify.hooks'"},
 };
 
+static const struct ctl_plan_field sample_rows[] = {
+    {.name = "share",
+     .kind = CTL_PLAN_SHARE,
+     .given = CTL_PLAN_GIVEN_SAMPLE,
+     .offset = AT(sample.share)},
+    {.name = "units",
+     .kind = CTL_PLAN_TEXTS,
+     .offset = AT(sample.verify.units),
+     .limit = PROTO_UNITS_MAX,
+     .check = ctl_plan_check_unit},
+    {.name = "http", .kind = CTL_PLAN_HTTP, .limit = PROTO_CHECKS_MAX, .is_of_sample = true},
+    {.name = "tcp",
+     .kind = CTL_PLAN_TEXTS,
+     .offset = AT(sample.verify.tcp),
+     .limit = PROTO_CHECKS_MAX,
+     .check = ctl_plan_check_endpoint},
+    {.name = "hooks",
+     .kind = CTL_PLAN_TEXTS,
+     .offset = AT(sample.verify.hooks),
+     .limit = PROTO_HOOKS_MAX,
+     .check = check_name},
+    {.name = "logs", .kind = CTL_PLAN_LOGS, .limit = PROTO_LOGS_MAX, .is_of_sample = true},
+};
+
 static const struct ctl_plan_field promises_rows[] = {
     {.name = "downtime",
      .kind = CTL_PLAN_DURATION,
@@ -344,6 +368,7 @@ static const struct ctl_plan_field root_rows[] = {
      .offset = AT(ssh.lock),
      ROWS(ssh_rows)},
     {.name = "verify", .kind = CTL_PLAN_SECTION, ROWS(verify_rows)},
+    {.name = "sample", .kind = CTL_PLAN_SECTION, ROWS(sample_rows)},
     {.name = "stage_within",
      .kind = CTL_PLAN_DURATION,
      .given = CTL_PLAN_GIVEN_STAGE,

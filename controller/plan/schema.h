@@ -67,7 +67,8 @@ enum ctl_plan_given {
     CTL_PLAN_GIVEN_REPAIR,
     CTL_PLAN_GIVEN_MODULES,
     CTL_PLAN_GIVEN_LOST_AFTER,
-    CTL_PLAN_GIVEN_LAST = CTL_PLAN_GIVEN_LOST_AFTER,
+    CTL_PLAN_GIVEN_SAMPLE,
+    CTL_PLAN_GIVEN_LAST = CTL_PLAN_GIVEN_SAMPLE,
 };
 
 struct ctl_plan_field {
@@ -84,6 +85,7 @@ struct ctl_plan_field {
     const struct ctl_plan_field *fields; /* SECTION, SWITCHED */
     const char *remedy;                  /* NOT_YET: what to do instead, or NULL */
     uint32_t fields_count;
+    bool is_of_sample; /* HTTP, LOGS: of `sample`, not of `verify` */
 };
 
 extern const struct ctl_plan_field ctl_plan_root; /* a SECTION */

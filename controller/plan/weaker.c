@@ -30,7 +30,8 @@ static void fill(const struct ctl_plan *plan, struct signed_part *part)
                    .waves = part->waves,
                    .approvals = plan->approvals.waves,
                    .answer_ms = (uint64_t)ctl_plan_answer_ms(plan),
-                   .otherwise = plan->severe.otherwise},
+                   .otherwise = plan->severe.otherwise,
+                   .sample_share = ctl_plan_sample_share(plan)},
     };
     for (uint32_t i = 0; i < verify->grades_count; i++) {
         part->rules[i] = (struct proto_grade_rule){.code = verify->grades[i].code,

@@ -407,6 +407,7 @@ static void reads_a_whole_plan(void **state)
         "promises: { downtime: 30m, rollback_starts: 20m, restored: 2h }\n"
         "approvals: { waves: 2, by: commander, expires: 12h }\n"
         "severe: { answer_within: 15s, otherwise: stop }\n"
+        "sample: { share: 2.5%, tcp: [ 10.0.0.2:80 ], logs: [ { unit: a.service, bad: x } ] }\n"
         "witnesses: [ '10.0.0.1:443' ]\n");
     const struct ctl_plan *plan = &reading->plan;
     char window[160];
@@ -499,6 +500,9 @@ static void reads_a_whole_plan(void **state)
     assert_int_equal(plan->severe.otherwise, PROTO_OTHERWISE_STOP);
     assert_int_equal(ctl_plan_answer_ms(plan), 7500); /* half of it */
     assert_string_equal(plan->witnesses.items[0], "10.0.0.1:443");
+    assert_int_equal(ctl_plan_sample_share(plan), 250);
+    assert_string_equal(plan->sample.verify.tcp.items[0], "10.0.0.2:80");
+    assert_string_equal(plan->sample.verify.logs[0].unit, "a.service");
     assert_int_equal(plan->derived_count, 0);
     end_reading(reading);
 }

@@ -11,7 +11,7 @@
 enum {
     LONG_BYTES = 256 * 1024,
     ITEMS_MAX = 1024,
-    FIELDS_MAX = 64,
+    FIELDS_MAX = 96,
 };
 
 static char long_text[LONG_BYTES + 2];

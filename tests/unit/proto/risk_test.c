@@ -28,6 +28,7 @@ static void set_up(uint32_t risk, struct proto_manifest *manifest, struct proto_
                                     .waves_count = 4,
                                     .soak_ms = (uint64_t)grade->soak_ms,
                                     .first_alone = grade->first_alone,
+                                    .sample_share = grade->sample_percent * UINT64_C(100),
                                     .approvals = grade->approvals,
                                     .answer_ms = (uint64_t)proto_answer_ms(grade->answer_within_ms),
                                     .otherwise = grade->otherwise};
@@ -80,6 +81,7 @@ static void each_setting_is_compared(void **state)
     policy.approvals = 0;
     policy.answer_ms = 5 * MINUTE - 10 * SECOND;
     policy.otherwise = PROTO_OTHERWISE_STOP;
+    policy.sample_share = 50;
     manifest.ssh_sessions = PROTO_SESSIONS_KEEP;
     manifest.watch_ms = 90 * SECOND;
     manifest.verify_grades = rules;
@@ -92,6 +94,7 @@ static void each_setting_is_compared(void **state)
                   "ssh_lock.sessions: keep; risk high has warn or more\n"
                   "verify.grades: kernel_broken: minor; risk high has severe\n"
                   "verify.grades: unit_idle: ignore; risk high has minor\n"
+                  "sample.share: 0.5%; risk high has at least 100%\n"
                   "watch: 1m 30s; risk high has at least 10m\n"
                   "approvals.waves: 0; risk high has at least 1\n"
                   "severe.answer_within: 5m; risk high has at most 3m\n"
