@@ -12,6 +12,7 @@ import pathlib
 import pty
 import re
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -1216,6 +1217,25 @@ class Manual(Desk):
             for i, word in enumerate(words):
                 self.assertIn(word, self.complete("belay", *words[:i], word[:2]))
             self.assertLessEqual(options, set(self.complete("belay", *words, "--")), name)
+
+    def complete_in_zsh(self, *words):
+        """What zsh offers for the last of the words."""
+        text = (self.ROOT / "packaging/completions/_belay.in").read_text()
+        function = self.home / "_belay"
+        function.write_text(text.replace("@BASH_COMPLETION@", str(self.ROOT / "packaging/completions/belay")))
+        script = 'compadd() { print -l -- "${(@P)2}" }; asked() { source $1 }; from=$1; shift; words=("$@"); CURRENT=$#; asked $from'
+        done = subprocess.run(["zsh", "-f", "-c", script, "-", str(function), *words], env=self.env, text=True,
+                              capture_output=True, timeout=60, check=False)
+        self.assertEqual(done.stderr, "")
+        return done.stdout.split()
+
+    @unittest.skipUnless(shutil.which("zsh"), "there is no zsh")
+    def test_completes_every_command_in_zsh(self):
+        for name, options in self.commands():
+            words = name.split()
+            self.assertIn(words[-1], self.complete_in_zsh("belay", *words[:-1], words[-1][:2]))
+            self.assertLessEqual(options, set(self.complete_in_zsh("belay", *words, "--")), name)
+        self.assertEqual(self.complete_in_zsh("belay", "no such command", "x"), [])
 
     def test_completes_hosts(self):
         self.daemon.answer("hosts.list", good(hosts=[host("web-a"), host("web-b"), host("db-c")]))
