@@ -23,6 +23,7 @@ void ctl_preview_release(struct ctl_preview *preview)
     json_decref(preview->answers);
     json_decref(preview->fleet);
     json_decref(preview->durations);
+    json_decref(preview->freeze);
     *preview = (struct ctl_preview){0};
 }
 

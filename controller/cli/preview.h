@@ -47,6 +47,7 @@ struct ctl_preview {
     uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES]; /* all zeros before it is made: a new one */
     json_t *answers;                            /* owns names, ids and reasons */
     json_t *fleet;     /* all enrolled hosts, as hosts.list tells of them; NULL = not asked */
+    json_t *freeze;    /* a change freeze as `info` tells it; NULL or null = none */
     json_t *durations; /* of former jobs, as the verb of that name answers; NULL = not asked */
     struct ctl_preview_host *hosts;
     uint32_t host_count, target_count, current_count, blocker_count;

@@ -224,7 +224,7 @@ int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan
 {
     CTL_CLI_AUTO_LINK link = {.fd = -1};
     CTL_AUTO_JSON *fleet = NULL, *ids = json_object(), *answers = json_array(), *end = NULL,
-                  *denied = NULL;
+                  *denied = NULL, *info = NULL;
     bool excludes_nobody = false;
     int r;
 
@@ -259,8 +259,13 @@ int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan
     if (r < 0)
         return r;
     r = ask_fleet(&link, &fleet, err);
+    if (r >= 0)
+        r = ctl_cli_link_send(&link, json_pack("{s:s}", "verb", "info"), err);
+    if (r >= 0)
+        r = ctl_cli_link_receive(&link, &info, err);
     if (r < 0)
         return r;
+    preview->freeze = json_incref(json_object_get(info, "freeze"));
     preview->fleet = BL_TAKE_PTR(fleet);
     r = ctl_preview_make(plan, BL_TAKE_PTR(answers), preview, err);
     preview->excludes_nobody = excludes_nobody;

@@ -251,6 +251,19 @@ static void print_sample(const struct ctl_plan *plan, const struct ctl_preview *
     (void)fputc('\n', to);
 }
 
+static void print_freeze(const json_t *freeze, FILE *to)
+{
+    const char *until = ctl_json_text(freeze, "until"), *reason = ctl_json_text(freeze, "reason");
+
+    if (!json_is_object(freeze))
+        return;
+    (void)fputs("change freeze until ", to);
+    ctl_out_put(to, until[0] != '\0' ? until : "'belay unfreeze'");
+    (void)fputs(reason[0] != '\0' ? " (" : "", to);
+    ctl_out_put(to, reason);
+    (void)fprintf(to, "%s: signed now, it waits for that\n", reason[0] != '\0' ? ")" : "");
+}
+
 static void print_waves(const struct ctl_plan *plan, const struct ctl_preview *preview, FILE *to)
 {
     const uint32_t budget = ctl_plan_budget(plan, preview->target_count);
@@ -270,6 +283,7 @@ static void print_waves(const struct ctl_plan *plan, const struct ctl_preview *p
     if (plan->first == CTL_PLAN_FIRST_ALONE && preview->target_count > 1)
         (void)fputs("the first host goes alone, until it is committed\n", to);
     ctl_windows_print(plan, to);
+    print_freeze(preview->freeze, to);
     (void)fprintf(to, "signed now, it is valid to %s: no host starts from then on\n", until);
     for (uint32_t i = 0; i < preview->wave_count; i++) {
         const struct ctl_plan_wave *wave = &preview->waves[i];
@@ -438,6 +452,9 @@ json_t *ctl_preview_to_json(const struct ctl_plan *plan, const struct ctl_previe
     (void)json_object_set_new(document, "windows", ctl_windows_to_json(plan));
     (void)json_object_set_new(document, "budget",
                               json_integer(ctl_plan_budget(plan, preview->target_count)));
+    (void)json_object_set_new(document, "freeze",
+                              json_is_object(preview->freeze) ? json_incref(preview->freeze)
+                                                              : json_null());
     (void)json_object_set_new(
         document, "first", json_string(plan->first == CTL_PLAN_FIRST_ALONE ? "alone" : "together"));
 

@@ -7,6 +7,7 @@
 #include "common/file.h"
 #include "common/hex.h"
 #include "controller/daemon/client.h"
+#include "controller/daemon/freeze.h"
 #include "controller/daemon/verbs.h"
 #include "controller/daemon/view.h"
 
@@ -29,9 +30,9 @@ void ctl_verb_info(struct ctl_call *call)
     ctl_reply(
         call,
         json_pack(
-            "{s:s, s:o, s:s, s:s, s:o, s:s, s:o, s:i, s:i, s:i, s:o}", "version", BELAY_VERSION,
-            "key", ctl_view_hex(engine->public_key, sizeof(engine->public_key)), "listen",
-            ctl_link_endpoint(engine->link, CTL_LINK_FLEET), "enroll_listen",
+            "{s:s, s:o, s:s, s:s, s:o, s:s, s:o, s:i, s:i, s:i, s:o, s:o}", "version",
+            BELAY_VERSION, "key", ctl_view_hex(engine->public_key, sizeof(engine->public_key)),
+            "listen", ctl_link_endpoint(engine->link, CTL_LINK_FLEET), "enroll_listen",
             ctl_link_endpoint(engine->link, CTL_LINK_ENROLL), "admin_listen",
             call->control->door != NULL ? json_string(ctl_desk_door_endpoint(call->control->door))
                                         : json_null(),
@@ -39,7 +40,8 @@ void ctl_verb_info(struct ctl_call *call)
             "hosts_count", engine->fleet.count, "connected_count", connected_count,
             "rollouts_open_count", open_count, "trust_version",
             engine->trust.is_set ? json_integer((json_int_t)engine->trust.trust.version)
-                                 : json_null()));
+                                 : json_null(),
+            "freeze", ctl_freeze_view(engine)));
 }
 
 /* ---- audit ---- */

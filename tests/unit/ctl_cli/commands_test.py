@@ -114,6 +114,7 @@ class Desk(unittest.TestCase):
         self.daemon.answer("query", *[good(host=answer) for answer in answers], good(end=True))
         self.daemon.answer("deny.list", good(denied=[]))
         self.daemon.answer("durations", good(steps={}, stage=None, change=None))
+        self.daemon.answer("info", good(freeze=None))
 
 
 class Usage(Desk):
@@ -565,7 +566,7 @@ class Run(Desk):
         path = self.home / "signed-before"
         self.expect(0, "run", self.write_plan(), "--yes", "--key", "alice", "--request", str(path))
         rollout = json.loads(self.expect(0, "--json", "sign", str(path), "--yes", "--key", "bob").stdout)["rollout"]
-        for verb in ("hosts.list", "query", "deny.list", "durations"):
+        for verb in ("hosts.list", "query", "deny.list", "durations", "info"):
             self.daemon._answers.pop(verb)
         return rollout, json.loads(path.read_text())["request"]
 

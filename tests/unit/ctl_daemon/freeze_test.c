@@ -33,7 +33,7 @@ static void test_nothing_starts_until_it_is_taken_back(void **state)
 {
     const struct submission_wish wish = world_two_waves(&world);
     char id[17];
-    json_t *answer;
+    json_t *answer, *info;
 
     world_add_hosts(&world, 2);
     answer = world_ask(&world, json_pack("{s:s, s:s}", "verb", "freeze", "reason", "year's end"));
@@ -47,6 +47,9 @@ static void test_nothing_starts_until_it_is_taken_back(void **state)
     answer = world_ask_verb(&world, "status");
     assert_string_equal(json_word(answer, "state"), "staging");
     assert_string_equal(first_hold(answer, "code"), "freeze");
+    info = world_ask_verb(&world, "info");
+    assert_string_equal(json_word(json_object_get(info, "freeze"), "reason"), "year's end");
+    json_decref(info);
     assert_non_null(strstr(first_hold(answer, "reason"), "year's end"));
     assert_true(json_is_null(json_object_get(answer, "exit_code"))); /* nobody is asked */
     assert_true(json_is_object(json_object_get(answer, "freeze")));
