@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of failure modes in docs/faults.md and of threats in docs/threats.md, held against the tests that they name.
+"""The tables of failure modes (docs/faults.md), threats (docs/threats.md) and rules (docs/rules.md), held against the tests that they name.
 
 usage: matrix.py [LAB-LOG MESON-LOG]
 
-Without logs: every test that is named must exist, and every row must name one, say what was not shown yet, or which part
-of belay that is not built yet answers it. With the logs of a whole run: prints each row with its tests and how they ended,
+Without logs: every test that is named must exist, and every row must name one, say what was not shown yet, which part
+of belay that is not built yet answers it, or why it is not followed. With the logs of a whole run: prints each row with its tests and how they ended,
 and fails when one of them did not pass.
 """
 import pathlib
@@ -13,12 +13,12 @@ import re
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
-TABLES = {"docs/faults.md": {"F": 45}, "docs/threats.md": {"A": 20, "C": 16, "Z": 13}}
+TABLES = {"docs/faults.md": {"F": 45}, "docs/threats.md": {"A": 20, "C": 16, "Z": 13}, "docs/rules.md": {"P": 25}}
 """The letters of each table's rows, and how many there are of each."""
 ROW = re.compile(r"^\| ([A-Z]\d+) \| (.+) \| (.+) \|$")
 LAB = re.compile(r"`(test_\w+\.py)::(test_\w+)`")
 UNIT = re.compile(r"`unit/([\w-]+)`")
-OPEN = re.compile(r"^not (built|shown) yet: .+")
+OPEN = re.compile(r"^not ((built|shown) yet|followed): .+")
 
 
 def rows(table):

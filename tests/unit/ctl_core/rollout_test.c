@@ -233,6 +233,20 @@ static void a_rollout_of_the_largest_size_fits(void **state)
     assert_int_equal(rollout.state, CTL_ROLLOUT_HALTED);
 }
 
+/* Whoever is woken by a rollout that stands still reads why, and what to type. */
+static void every_hold_says_why_and_what_comes_next(void **state)
+{
+    for (uint32_t i = 0; i < CTL_HOLD_COUNT; i++) {
+        const enum ctl_hold hold = (enum ctl_hold)(1U << i);
+
+        assert_true(ctl_hold_code(hold)[0] != '\0');
+        assert_true(strchr(ctl_hold_reason(hold), ' ') != NULL);
+        assert_memory_equal(ctl_hold_command(hold), "belay ", strlen("belay "));
+        for (uint32_t j = 0; j < i; j++) /* no two are told alike */
+            assert_string_not_equal(ctl_hold_code(hold), ctl_hold_code((enum ctl_hold)(1U << j)));
+    }
+}
+
 static void names_are_stable(void **state)
 {
     assert_string_equal(ctl_rollout_state_name(CTL_ROLLOUT_ROLLBACK_INCOMPLETE),
@@ -258,6 +272,7 @@ int main(void)
         cmocka_unit_test(who_went_back_is_known_no_more),
         cmocka_unit_test(who_went_back_before_its_start_begins_anew),
         cmocka_unit_test(a_rollout_of_the_largest_size_fits),
+        cmocka_unit_test(every_hold_says_why_and_what_comes_next),
         cmocka_unit_test(names_are_stable),
     };
 
