@@ -440,6 +440,9 @@ static void follow_clock(struct ctl_rollout *rollout, const struct ctl_rollout_e
     const struct ctl_moment *last = &rollout->last;
     int64_t set_ms = (event->wall.ms - last->wall.ms) - (event->now.ms - last->now.ms);
 
+    /* In another boot the two clocks are told anew, so that from then on it is seen again. */
+    if (rollout->submitted && event->boot != last->boot)
+        effects->changed = true;
     if (!rollout->submitted || event->boot != last->boot ||
         (set_ms > -CLOCK_SET_MS && set_ms < CLOCK_SET_MS))
         return;

@@ -346,8 +346,8 @@ void ctl_host_report(struct ctl_rollout *rollout, const struct ctl_rollout_event
     if (to == CTL_HOST_PROBATION && host->state == CTL_HOST_PROBATION && event->nonce != 0) {
         is_news = is_news || host->nonce != event->nonce;
         host->nonce = event->nonce;
-        /* What says so severe a thing in the same breath is not told to stay. */
-        if (event->grade < PROTO_GRADE_SEVERE)
+        /* Who tells a failure in the same breath is not told to stay. */
+        if (event->grade < PROTO_GRADE_FUNCTIONAL)
             ctl_host_emit(effects, CTL_ROLLOUT_SEND_COMMIT, event->host)->nonce = host->nonce;
     }
     effects->changed = effects->changed || is_news;

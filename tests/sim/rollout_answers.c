@@ -7,7 +7,7 @@ uint32_t world_count_approvals(const struct world *w, uint32_t wave)
     uint32_t count = 0;
 
     for (uint32_t person = 0; person < PEOPLE; person++)
-        count += w->approved_until_ms[wave][person] > w->now_ms ? 1 : 0;
+        count += w->approved_until_ms[wave][person] > world_wall_ms(w) ? 1 : 0;
 
     return count;
 }
@@ -21,7 +21,7 @@ void world_observe_alarm(struct world *w, const struct ctl_alarm *before,
 {
     const struct ctl_alarm *alarm = &w->live.alarm;
     bool is_new = alarm->number != before->number;
-    bool is_over, is_answered, goes_back;
+    bool is_over, is_answered, goes_back, is_by_condition;
 
     if (is_new) {
         SIM_CHECK(&w->chance, !before->is_open && alarm->number == before->number + 1);
@@ -32,7 +32,9 @@ void world_observe_alarm(struct world *w, const struct ctl_alarm *before,
     is_answered = event->type == CTL_ROLLOUT_ANSWER && event->number == before->number;
     if (alarm->is_open)
         SIM_CHECK(&w->chance, !is_over);
-    if (alarm->is_open || (!is_new && !before->is_open) || event->type == CTL_ROLLOUT_ROLLBACK)
+    is_by_condition = event->type == CTL_ROLLOUT_GATE && alarm->answer == CTL_ANSWER_CONDITION;
+    if (alarm->is_open || (!is_new && !before->is_open) || event->type == CTL_ROLLOUT_ROLLBACK ||
+        is_by_condition)
         return;
 
     SIM_CHECK(&w->chance, is_over || is_answered);

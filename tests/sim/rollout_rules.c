@@ -20,6 +20,13 @@ void world_check_same(const struct world *w, const struct ctl_rollout *a,
               a->alarm.number == b->alarm.number && a->alarm.is_open == b->alarm.is_open);
     SIM_CHECK(&w->chance,
               a->alarm.deadline.ms == b->alarm.deadline.ms && a->alarm.answer == b->alarm.answer);
+    SIM_CHECK(&w->chance, a->alarm.until.ms == b->alarm.until.ms);
+    SIM_CHECK(&w->chance,
+              a->gates.held_by == b->gates.held_by && a->gates.waived == b->gates.waived);
+    SIM_CHECK(&w->chance,
+              a->gates.waits == b->gates.waits && a->gates.took_back == b->gates.took_back);
+    SIM_CHECK(&w->chance,
+              memcmp(a->gates.verdicts, b->gates.verdicts, sizeof(a->gates.verdicts)) == 0);
     SIM_CHECK(&w->chance, a->approvals_count == b->approvals_count);
     for (uint32_t i = 0; i < a->approvals_count; i++) {
         SIM_CHECK(&w->chance, a->approvals[i].wave == b->approvals[i].wave &&
@@ -54,7 +61,7 @@ static void check_start(struct world *w, uint32_t index)
 
     SIM_CHECK(&w->chance, !w->is_paused && !w->is_stopped && wave == w->live.wave);
     SIM_CHECK(&w->chance, wave + 1 >= w->wave_started && !w->hosts[index].was_called_back);
-    SIM_CHECK(&w->chance, !w->is_severe);
+    SIM_CHECK(&w->chance, !w->is_severe && !w->is_gate_held);
     for (uint32_t v = 0; v <= wave; v++) {
         uint32_t failed = 0;
 
@@ -98,7 +105,7 @@ static void check_budget(struct world *w, uint32_t index)
 static bool is_in_window(const struct world *w)
 {
     const struct ctl_window *window = &w->limits.windows[0];
-    const int64_t day_ms = 24 * 3600 * 1000, since_monday_ms = w->now_ms + 3 * day_ms;
+    const int64_t day_ms = 24 * 3600 * 1000, since_monday_ms = world_wall_ms(w) + 3 * day_ms;
 
     for (int64_t day = 0; day < 14; day++) {
         int64_t begin_ms = since_monday_ms / (7 * day_ms) * 7 * day_ms + (day - 7) * day_ms +
@@ -116,7 +123,8 @@ static bool is_in_window(const struct world *w)
 /* Not in a freeze, nor with less than a whole job left of the window. */
 static void check_clock(const struct world *w)
 {
-    bool is_frozen = w->is_frozen && (w->frozen_until_ms == 0 || w->now_ms < w->frozen_until_ms);
+    bool is_frozen =
+        w->is_frozen && (w->frozen_until_ms == 0 || world_wall_ms(w) < w->frozen_until_ms);
 
     SIM_CHECK(&w->chance, !is_frozen);
     SIM_CHECK(&w->chance, w->limits.windows_count == 0 || is_in_window(w));
@@ -128,9 +136,9 @@ static void check_cancel(struct world *w, uint32_t index)
     const struct ctl_rollout_host *known = &w->live_hosts[index];
     bool is_out = known->lost || ctl_host_state_is_final(known->state);
 
-    SIM_CHECK(&w->chance,
-              is_out || (w->hosts[index].was_started && !ctl_rollout_is_going(&w->live) &&
-                         (known->job_state <= PROTO_JOB_READY || w->hosts[index].lies)));
+    SIM_CHECK(&w->chance, is_out || w->hosts[index].lies ||
+                              (known->started && !ctl_rollout_is_going(&w->live) &&
+                               known->job_state <= PROTO_JOB_READY));
     if (w->hosts[index].was_started && !is_out)
         w->hosts[index].was_called_back = true;
 }

@@ -28,7 +28,7 @@ static void note_stored(struct world *w, const struct ctl_rollout_event *event)
         w->is_stopped = true;
     if (event->type == CTL_ROLLOUT_APPROVE &&
         w->approved_until_ms[event->wave][event->nonce] < event->until.ms &&
-        event->until.ms > w->now_ms)
+        event->until.ms > world_wall_ms(w))
         w->approved_until_ms[event->wave][event->nonce] = event->until.ms;
     if (event->type == CTL_ROLLOUT_ROLLBACK) {
         for (uint32_t i = 0; i < w->host_count; i++) {
@@ -45,6 +45,8 @@ static void note_stored(struct world *w, const struct ctl_rollout_event *event)
 
 static void deliver(struct world *w, struct ctl_rollout_event event);
 
+static const int64_t allowed_ms[CTL_PROMISE_COUNT] = {3600000, 3600000, 3600000};
+
 static void replay(struct world *w)
 {
     struct ctl_rollout_effect list[EFFECTS_MAX];
@@ -54,8 +56,11 @@ static void replay(struct world *w)
         w->replayed_hosts[i].wave = w->live_hosts[i].wave;
     ctl_rollout_init(&w->replayed, &w->limits, w->waves, w->wave_count, w->replayed_hosts,
                      w->host_count);
-    for (uint32_t i = 0; i < w->stored_count; i++)
+    ctl_promises_init(&w->promises, allowed_ms, w->promise_hosts, w->host_count);
+    for (uint32_t i = 0; i < w->stored_count; i++) {
         ctl_rollout_step(&w->replayed, &w->stored[i], &effects);
+        ctl_promises_note(&w->promises, &w->replayed, &w->stored[i], &effects);
+    }
     ctl_rollout_check(&w->replayed);
 }
 
@@ -67,6 +72,8 @@ static void crash(struct world *w)
     w->live.hosts = w->live_hosts;
     w->wake_ms = SIM_NEVER;
     w->now_ms += 1 + sim_below(&w->chance, 20000);
+    if (sim_percent(&w->chance, 50))
+        world_boot(w);
     if (w->live.state == CTL_ROLLOUT_SOAKING)
         w->watched_ms = w->now_ms; /* nobody watched meanwhile */
     world_observe(w);
@@ -107,9 +114,11 @@ static bool take_event(struct world *w, struct ctl_rollout_event event)
     struct ctl_rollout_effects effects = {.capacity = EFFECTS_MAX, .list = list};
     struct ctl_rollout_host hosts_before[HOSTS_MAX];
     struct ctl_rollout before = w->live;
+    const struct ctl_moment now = world_moment(w);
 
-    event.now = (struct bl_mono){.ms = w->now_ms};
-    event.wall = (struct bl_wall){.ms = w->now_ms};
+    event.now = now.now;
+    event.wall = now.wall;
+    event.boot = now.boot;
     memcpy(hosts_before, w->live_hosts, sizeof(hosts_before));
     before.hosts = hosts_before;
     ctl_rollout_step(&w->live, &event, &effects);
@@ -126,8 +135,12 @@ static bool take_event(struct world *w, struct ctl_rollout_event event)
     if (effects.changed) {
         SIM_CHECK(&w->chance, w->stored_count < STORED_MAX);
         w->stored[w->stored_count++] = event;
+        ctl_promises_note(&w->promises, &w->live, &event, &effects);
+        w->is_clock_untold = false;
     }
     note_stored(w, &event);
+    world_observe_clocks(w);
+    world_observe_gates(w, &before, &event);
     world_observe_alarm(w, &before.alarm, &event);
     /* When it is decided: the order itself may have to be repeated after they are over. */
     if (before.state == CTL_ROLLOUT_STAGING && w->live.state == CTL_ROLLOUT_RUNNING &&
@@ -138,8 +151,9 @@ static bool take_event(struct world *w, struct ctl_rollout_event event)
     world_observe(w);
     for (uint32_t i = 0; i < effects.count; i++) {
         if (effects.list[i].type == CTL_ROLLOUT_WAKE) {
-            w->wake_ms =
-                effects.list[i].wake_at.ms < w->wake_ms ? effects.list[i].wake_at.ms : w->wake_ms;
+            const int64_t wake_ms = effects.list[i].wake_at.ms + w->boot_ms;
+
+            w->wake_ms = wake_ms < w->wake_ms ? wake_ms : w->wake_ms;
         }
         if (effects.list[i].host >= w->host_count)
             continue;
@@ -206,12 +220,12 @@ static void people_act(struct world *w)
     if (event.type == CTL_ROLLOUT_FREEZE && sim_percent(&w->chance, 50)) {
         event.yes = true;
         event.until.ms =
-            sim_percent(&w->chance, 50) ? 0 : w->now_ms + 1 + sim_below(&w->chance, 100000);
+            sim_percent(&w->chance, 50) ? 0 : world_wall_ms(w) + 1 + sim_below(&w->chance, 100000);
     }
     if (event.type == CTL_ROLLOUT_APPROVE) {
         event.wave = sim_below(&w->chance, w->wave_count);
         event.nonce = sim_below(&w->chance, PEOPLE);
-        event.until = (struct bl_wall){w->now_ms + sim_below(&w->chance, 200000)};
+        event.until = (struct bl_wall){world_wall_ms(w) + sim_below(&w->chance, 200000)};
     }
     if (event.type == CTL_ROLLOUT_ROLLBACK && sim_percent(&w->chance, 40)) {
         event.host = sim_below(&w->chance, w->host_count);
@@ -227,8 +241,27 @@ static void everybody_approves(struct world *w)
         deliver(w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_APPROVE,
                                               .wave = w->live.wave,
                                               .nonce = person,
-                                              .until = {w->now_ms + 3600000}});
+                                              .until = {world_wall_ms(w) + 3600000}});
     }
+}
+
+/* belayd looks at its clocks each second; other events may come before. */
+static void clock_is_set(struct world *w)
+{
+    world_set_clock(w);
+    if (sim_percent(&w->chance, 50))
+        deliver(w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_HOST_SEEN,
+                                              .host = sim_below(&w->chance, w->host_count)});
+    while (w->is_clock_untold && w->live.submitted)
+        deliver(w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_TIME});
+    deliver(w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_TIME});
+}
+
+static void all_gates_are_good(struct world *w)
+{
+    for (uint32_t i = 0; i < w->limits.gate_count; i++)
+        deliver(w, (struct ctl_rollout_event){
+                       .type = CTL_ROLLOUT_GATE, .number = i, .verdict = CTL_GATE_GOOD});
 }
 
 static void lie(struct world *w)
@@ -353,7 +386,9 @@ static void choose_fates(struct world *w)
         .otherwise = 1 + sim_below(&w->chance, CTL_OTHERWISE_ROLLBACK),
         .budget = sim_percent(&w->chance, 40) ? 0 : 1 + sim_below(&w->chance, 5),
         .first_alone = sim_percent(&w->chance, 40),
+        .gate_count = sim_percent(&w->chance, 50) ? 0 : 1 + sim_below(&w->chance, 3),
     };
+    w->limits.gates_rollback = sim_below(&w->chance, 1U << w->limits.gate_count);
     if (sim_percent(&w->chance, 30)) {
         w->limits.windows_count = 1;
         w->limits.windows[0] =
@@ -436,10 +471,16 @@ static void run_seed(uint64_t seed)
     w.wake_ms = SIM_NEVER;
     choose_fates(&w);
     ctl_rollout_init(&w.live, &w.limits, w.waves, w.wave_count, w.live_hosts, w.host_count);
+    ctl_promises_init(&w.promises, allowed_ms, w.promise_hosts, w.host_count);
     deliver(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_SUBMIT});
 
     while (goes_on && w.events < EVENTS_MAX) {
         uint32_t people_pct = w.is_calm ? 0 : 2;
+
+        if (!w.is_calm && w.limits.gate_count > 0 && sim_percent(&w.chance, 5))
+            deliver(&w, world_draw_gate(&w));
+        if (!w.is_calm && sim_percent(&w.chance, 1))
+            clock_is_set(&w);
 
         if (sim_percent(&w.chance, people_pct))
             people_act(&w);
@@ -447,14 +488,18 @@ static void run_seed(uint64_t seed)
             lie(&w);
         if (!w.is_calm && sim_percent(&w.chance, 1))
             go_back(&w);
-        if (w.is_calm && (w.live.holds & CTL_HOLD_PERSON) != 0)
+        if (w.is_calm && (w.live.holds & (CTL_HOLD_PERSON | CTL_HOLD_GATE)) != 0)
             deliver(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_RESUME});
         if (w.is_calm && (w.live.holds & CTL_HOLD_FREEZE) != 0)
             deliver(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_FREEZE});
-        if (w.is_calm && (w.live.holds & CTL_HOLD_APPROVAL) != 0)
-            everybody_approves(&w);
+        if (w.is_calm &&
+            (w.live.holds & (CTL_HOLD_APPROVAL | CTL_HOLD_WINDOW)) == CTL_HOLD_APPROVAL)
+            everybody_approves(&w); /* in the window: what they give ends within the hour */
+        if (w.is_calm && w.live.gates.waits)
+            all_gates_are_good(&w);
         goes_on = pass_time(&w);
         w.is_calm = w.is_calm || !goes_on;
+        goes_on = goes_on || w.live.gates.waits;
         goes_on = goes_on || w.live.holds != 0; /* nothing happens until a person resumes */
     }
 

@@ -2,7 +2,7 @@
 #ifndef TESTS_SIM_ROLLOUT_WORLD_H
 #define TESTS_SIM_ROLLOUT_WORLD_H
 
-#include "controller/core/rollout.h"
+#include "controller/core/promise.h"
 #include "tests/sim/sim.h"
 
 /* The made-up fleet of rollout_sim.c. */
@@ -52,6 +52,8 @@ struct host {
     bool was_started, was_told_back, is_known_failed, is_known_final;
     bool was_called_back; /* CANCEL left after START, before it was known to have begun */
     bool has_changed;     /* and it said so */
+    bool is_down;
+    int64_t down_since_ms, down_ms; /* by the time that really passed */
 };
 
 struct world {
@@ -77,11 +79,33 @@ struct world {
     int64_t asked_ms;      /* since when people are asked about it */
     int64_t approved_until_ms[WAVES_MAX][PEOPLE];
     bool is_proven; /* a host was committed */
-    bool is_frozen; /* until then; 0: for good */
+    bool is_frozen; /* until then by the wall clock; 0: for good */
     int64_t frozen_until_ms;
+
+    int64_t boot_ms, wall_shift_ms;
+    uint64_t boots;
+    bool is_clock_untold; /* it was set, and no event has come since */
+    struct ctl_promises promises;
+    struct ctl_promise_host promise_hosts[HOSTS_MAX];
+    uint32_t gates_told[CTL_GATES_MAX]; /* enum ctl_gate_verdict; 0 = nothing of this wave */
+    bool is_gate_held, is_waived, is_condition_bad;
 };
 
 bool world_is_final(uint32_t job_state);
+
+/* The clocks of the controller: as it reads them; its machine boots; somebody sets the wall clock. */
+struct ctl_moment world_moment(const struct world *w);
+int64_t world_wall_ms(const struct world *w);
+void world_boot(struct world *w);
+void world_set_clock(struct world *w);
+/* After an event that is stored: what is counted is the time that really passed. */
+void world_observe_clocks(struct world *w);
+
+/* Some verdict of some gate, perhaps of none that there is. */
+struct ctl_rollout_event world_draw_gate(struct world *w);
+/* After an event that is stored. */
+void world_observe_gates(struct world *w, const struct ctl_rollout *before,
+                         const struct ctl_rollout_event *event);
 
 /* Of different people, that are not over. */
 uint32_t world_count_approvals(const struct world *w, uint32_t wave);
