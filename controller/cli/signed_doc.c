@@ -189,10 +189,11 @@ static void print_signers(const struct ctl_signed_doc *doc, FILE *to)
 void ctl_signed_doc_print(const struct ctl_signed_doc *doc, FILE *to)
 {
     char rollout[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)], digest[BL_HEX_BYTES(PROTO_HASH_BYTES)];
-    char until[BL_WALL_TEXT_BYTES];
+    char from[BL_WALL_TEXT_BYTES], until[BL_WALL_TEXT_BYTES];
 
     bl_hex_encode(doc->manifest.rollout_id, PROTO_ROLLOUT_ID_BYTES, rollout);
     bl_hex_encode(doc->hash, sizeof(doc->hash), digest);
+    bl_wall_to_text((struct bl_wall){doc->manifest.not_before_ms}, from);
     bl_wall_to_text((struct bl_wall){doc->manifest.not_after_ms}, until);
     (void)fprintf(to, "rollout %s  plan ", rollout);
     ctl_out_put(to, doc->manifest.plan);
@@ -208,7 +209,7 @@ void ctl_signed_doc_print(const struct ctl_signed_doc *doc, FILE *to)
     ctl_signed_doc_put_manifest(&doc->manifest, to);
     ctl_signed_doc_put_waves(doc, to);
     ctl_signed_doc_put_policy(&doc->policy, to);
-    (void)fprintf(to, "  %-9s %s\n", "valid to", until);
+    (void)fprintf(to, "  %-9s %s to %s\n", "valid", from, until);
     print_signers(doc, to);
 }
 
