@@ -431,10 +431,10 @@ static void refresh_reason(struct ctl_rollout *rollout)
 }
 
 /*
- * Somebody set the wall clock: what is counted goes on by the other one, and that this event is stored
- * tells it to whoever counts over a boot.
+ * Whether somebody set the wall clock: what is counted goes on by the other one, and that this event
+ * is stored tells it to whoever counts over a boot.
  */
-static void follow_clock(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
+static bool follow_clock(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
                          struct ctl_rollout_effects *effects)
 {
     const struct ctl_moment *last = &rollout->last;
@@ -445,9 +445,11 @@ static void follow_clock(struct ctl_rollout *rollout, const struct ctl_rollout_e
         effects->changed = true;
     if (!rollout->submitted || event->boot != last->boot ||
         (set_ms > -CLOCK_SET_MS && set_ms < CLOCK_SET_MS))
-        return;
+        return false;
     ctl_alarm_shift(rollout, set_ms);
     effects->changed = true;
+
+    return true;
 }
 
 void ctl_rollout_step(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
@@ -461,7 +463,8 @@ void ctl_rollout_step(struct ctl_rollout *rollout, const struct ctl_rollout_even
 
     effects->count = 0;
     effects->changed = false;
-    follow_clock(rollout, event, effects);
+    /* What waits for an hour of the day was to be waked by the clock as it was. */
+    is_wake_spent = follow_clock(rollout, event, effects) || is_wake_spent;
     /* Before any order is repeated that the time outdates. */
     ctl_window_update(rollout, event->wall, effects);
     dispatch(rollout, event, effects);

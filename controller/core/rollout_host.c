@@ -282,6 +282,8 @@ static void begin_revert(struct ctl_rollout *rollout, uint32_t host_index, struc
 {
     if (rollout->hosts[host_index].state != CTL_HOST_REVERTING)
         move(rollout, host_index, CTL_HOST_REVERTING, effects);
+    else
+        (void)ctl_host_emit(effects, CTL_ROLLOUT_CHANGED, host_index); /* its time begins anew */
     ctl_host_renew_deadline(rollout, host_index, now);
     send_revert(rollout, host_index, effects);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "controller/daemon/ask.h"
 #include "controller/daemon/deny.h"
 #include "controller/daemon/freeze.h"
@@ -453,16 +454,30 @@ static int open_link(struct ctl_engine *engine, struct bl_error *err)
     return r;
 }
 
+/*
+ * belayd's unit shows it nothing of /proc but processes, and hands the id of the boot on instead. The
+ * manager writes it without the kernel's hyphens.
+ */
 static int read_boot(struct ctl_engine *engine, struct bl_error *err)
 {
+    const char *told = getenv("BELAY_BOOT_ID");
     uint8_t hash[crypto_generichash_BYTES];
-    char id[BL_BOOT_ID_BYTES];
-    int r;
+    char id[BL_BOOT_ID_BYTES] = "", digits[BL_BOOT_ID_BYTES] = "";
+    size_t count = 0;
 
-    r = bl_boot_id_read(id, err);
-    if (r < 0)
-        return r;
-    (void)crypto_generichash(hash, sizeof(hash), (const uint8_t *)id, strlen(id), NULL, 0);
+    if (told != NULL) {
+        bl_text_copy(id, sizeof(id), told);
+    } else {
+        int r = bl_boot_id_read(id, err);
+
+        if (r < 0)
+            return r;
+    }
+    for (const char *at = id; *at != '\0'; at++) {
+        if (*at != '-')
+            digits[count++] = *at;
+    }
+    (void)crypto_generichash(hash, sizeof(hash), (const uint8_t *)digits, count, NULL, 0);
     memcpy(&engine->boot, hash, sizeof(engine->boot));
 
     return 0;

@@ -121,9 +121,10 @@ int ctl_store_each_gate_sample(struct ctl_store *store, const uint8_t id[PROTO_R
 
 static void put_base(const struct ctl_gate_base *base, uint8_t *ret_data)
 {
-    for (unsigned i = 0; i < BASE_BYTES; i++)
-        ret_data[i] = i < BASE_SUM_BYTES ? (uint8_t)(base->sum >> 8 * i)
-                                         : (uint8_t)(base->count >> 8 * (i - BASE_SUM_BYTES));
+    for (unsigned i = 0; i < BASE_SUM_BYTES; i++)
+        ret_data[i] = (uint8_t)(base->sum >> 8 * i);
+    for (unsigned i = BASE_SUM_BYTES; i < BASE_BYTES; i++)
+        ret_data[i] = (uint8_t)(base->count >> 8 * (i - BASE_SUM_BYTES));
 }
 
 static struct ctl_gate_base get_base(const uint8_t *data)
