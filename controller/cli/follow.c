@@ -174,7 +174,8 @@ static int follow(struct session *session, struct bl_error *err)
 
         if (r >= 0)
             return r == 1 ? 0 : session->ended_by;
-        if (r != -ENOTCONN || session->last == NULL)
+        /* Who was let in knew the key to be right: one that is busy or full now is waited for. */
+        if ((r != -ENOTCONN && r != -EKEYREJECTED && r != -EBUSY) || session->last == NULL)
             return r;
         if (!is_away || session->documents_count != before) {
             tell_away(session);

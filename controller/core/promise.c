@@ -38,11 +38,12 @@ void ctl_promises_init(struct ctl_promises *promises, const int64_t allowed_ms[C
         hosts[i] = (struct ctl_promise_host){0};
 }
 
-/* It does not serve, or nobody can tell. */
+/* It does not serve, or nobody can tell. Whose START is held back has nothing to be down for. */
 static bool is_down(const struct ctl_rollout_host *host)
 {
-    return host->touched && (host->state == CTL_HOST_RUNNING || host->state == CTL_HOST_REVERTING ||
-                             host->state == CTL_HOST_REVERT_FAILED || host->state == CTL_HOST_LOST);
+    return host->touched && !host->start_owed &&
+           (host->state == CTL_HOST_RUNNING || host->state == CTL_HOST_REVERTING ||
+            host->state == CTL_HOST_REVERT_FAILED || host->state == CTL_HOST_LOST);
 }
 
 static bool is_bad(const struct ctl_rollout_host *host)

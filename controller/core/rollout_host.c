@@ -310,8 +310,9 @@ static void judge_grade(struct ctl_rollout *rollout, const struct ctl_rollout_ev
 static void note_said(struct ctl_rollout *rollout, const struct ctl_rollout_event *event)
 {
     struct ctl_rollout_host *host = &rollout->hosts[event->host];
+    /* In CHANGING it heeds CANCEL still, until its package run begins; its end tells which it was. */
     bool is_changed =
-        event->job_state > PROTO_JOB_ISOLATING && is_under_way(host_state_of[event->job_state]);
+        event->job_state > PROTO_JOB_CHANGING && is_under_way(host_state_of[event->job_state]);
 
     count_out(rollout, host);
     host->job_state = event->job_state;
@@ -388,6 +389,8 @@ void ctl_host_call_back(struct ctl_rollout *rollout, uint32_t host_index, struct
     if (!ctl_host_is_unbegun(host) || host->cancel_wanted)
         return;
 
+    if (host->start_owed) /* what it was not down for begins to count */
+        (void)ctl_host_emit(effects, CTL_ROLLOUT_CHANGED, host_index);
     count_out(rollout, host);
     host->cancel_wanted = true;
     host->start_owed = false;
@@ -474,7 +477,7 @@ void ctl_host_repeat_order(const struct ctl_rollout *rollout, uint32_t host_inde
             repeat_start(rollout, host_index, effects);
         break;
     case CTL_HOST_PROBATION:
-        if (host->nonce != 0)
+        if (host->nonce != 0 && host->grade < PROTO_GRADE_FUNCTIONAL)
             ctl_host_emit(effects, CTL_ROLLOUT_SEND_COMMIT, host_index)->nonce = host->nonce;
         break;
     case CTL_HOST_REVERTING:
@@ -542,6 +545,7 @@ bool ctl_host_release_starts(struct ctl_rollout *rollout, struct bl_mono now,
         count_out(rollout, host);
         host->start_owed = false;
         count_in(rollout, host);
+        (void)ctl_host_emit(effects, CTL_ROLLOUT_CHANGED, i); /* its downtime begins */
         ctl_host_renew_deadline(rollout, i, now);
         (void)ctl_host_emit(effects, CTL_ROLLOUT_SEND_START, i);
     }

@@ -63,22 +63,52 @@ static void end_turn(struct ctl_call *call, size_t answered_bytes)
                "the store failed: whether this was kept is seen when belayd is back");
 }
 
-/* What a desk may not ask for, and how often it may ask: a stolen key of one opens no more. */
-static bool is_open_to(struct ctl_call *call, const struct ctl_verb *verb)
+/* Refused ones count, too; and what was on its way when its desk was revoked is not heard any more. */
+static bool is_heard(struct ctl_call *call)
 {
-    if (call->desk == NULL)
+    struct ctl_desk *desk = call->client->desk;
+
+    if (desk == NULL)
         return true;
-    if (!verb->is_for_desks) {
-        ctl_refuse(call, "not_from_desk", "on the controller itself, without --desk",
-                   "'%s' can't be asked for from another desk", verb->name);
-        return false;
+    if (ctl_desk_is_admitted(desk)) {
+        if (ctl_desk_may_ask(desk, bl_mono_now()))
+            return true;
+        ctl_refuse(call, "too_many_requests", "", "this desk asks too often: wait a few seconds");
     }
-    if (ctl_desk_may_ask(call->client->desk, bl_mono_now()))
-        return true;
-    ctl_refuse(call, "too_many_requests", "", "this desk asks too often: wait a few seconds");
     call->client->closing = true;
 
     return false;
+}
+
+/* What a desk may not ask for: a stolen key of one opens no more. */
+static bool is_open_to(struct ctl_call *call, const struct ctl_verb *verb)
+{
+    if (call->desk == NULL || verb->is_for_desks)
+        return true;
+    ctl_refuse(call, "not_from_desk", "on the controller itself, without --desk",
+               "'%s' can't be asked for from another desk", verb->name);
+
+    return false;
+}
+
+static void run_verb(struct ctl_call *call, const struct ctl_verb *verb)
+{
+    struct ctl_client *client = call->client;
+    const struct bl_mono began = bl_mono_now();
+    size_t answered_bytes; /* before this request */
+
+    if (!is_open_to(call, verb) || !has_known_keys(call, verb) || !ctl_engine_begin(call->engine))
+        return;
+    answered_bytes = client->out.size_bytes;
+    call->engine->asking_desk = client->desk != NULL ? client->desk->row.id : NULL;
+    verb->run(call);
+    call->engine->asking_desk = NULL;
+    end_turn(call, answered_bytes);
+    if (client->desk != NULL) {
+        const struct bl_mono now = bl_mono_now();
+
+        ctl_desk_pay(client->desk, now, now.ms - began.ms);
+    }
 }
 
 void ctl_client_serve(struct ctl_client *client, const json_t *request)
@@ -92,25 +122,19 @@ void ctl_client_serve(struct ctl_client *client, const json_t *request)
         .desk = client->desk,
     };
     const char *name = json_string_value(json_object_get(request, "verb"));
-    size_t answered_bytes; /* before this request */
 
+    if (!is_heard(&call))
+        return;
     if (name == NULL) {
         ctl_refuse(&call, "bad_request", "", "a request is an object with the text 'verb'");
         client->closing = true;
         return;
     }
     for (size_t i = 0; i < ctl_verb_count; i++) {
-        if (strcmp(ctl_verbs[i].name, name) != 0)
-            continue;
-        if (!is_open_to(&call, &ctl_verbs[i]) || !has_known_keys(&call, &ctl_verbs[i]) ||
-            !ctl_engine_begin(call.engine))
+        if (strcmp(ctl_verbs[i].name, name) == 0) {
+            run_verb(&call, &ctl_verbs[i]);
             return;
-        answered_bytes = client->out.size_bytes;
-        call.engine->asking_desk = client->desk != NULL ? client->desk->row.id : NULL;
-        ctl_verbs[i].run(&call);
-        call.engine->asking_desk = NULL;
-        end_turn(&call, answered_bytes);
-        return;
+        }
     }
     ctl_refuse(&call, "unknown_verb", "", "there is no verb '%.64s'", name);
 }
@@ -234,7 +258,9 @@ static int join(struct ctl_control *control, struct ctl_client **place, int *fd,
     client->fd = -1;
     client->uid = uid;
     client->desk = desk;
-    if (sd_event_add_io(control->engine->event, &client->io, *fd, EPOLLIN, on_client, client) < 0) {
+    if (sd_event_add_io(control->engine->event, &client->io, *fd, EPOLLIN, on_client, client) < 0 ||
+        (desk != NULL && sd_event_source_set_priority(client->io, CTL_DESK_PRIORITY) < 0)) {
+        (void)sd_event_source_disable_unref(client->io);
         free(client);
         return -ENOMEM;
     }

@@ -2,6 +2,8 @@
 #ifndef CTL_DAEMON_DESK_H
 #define CTL_DAEMON_DESK_H
 
+#include <systemd/sd-event.h>
+
 #include "controller/daemon/control.h"
 #include "controller/daemon/desk_table.h"
 
@@ -13,6 +15,11 @@
  * link nothing.
  */
 struct ctl_desk_door;
+
+enum {
+    CTL_DESK_PRIORITY =
+        SD_EVENT_PRIORITY_NORMAL + 50, /* behind the hosts, the clock and the local socket */
+};
 
 /* `control` and `desks` are borrowed for the door's life. */
 int ctl_desk_door_open(struct ctl_control *control, struct ctl_desks *desks,

@@ -7,6 +7,7 @@
 #include "common/hex.h"
 
 enum {
+    TIME_COSTS = 3,        /* so many times as long as it held up the loop: hosts come first */
     PREFIX_DIGITS_MIN = 8, /* as of hosts: fewer would be guessed too easily */
 };
 
@@ -89,4 +90,11 @@ bool ctl_desk_may_ask(struct ctl_desk *desk, struct bl_mono now)
     desk->paid_until_ms = until_ms;
 
     return true;
+}
+
+void ctl_desk_pay(struct ctl_desk *desk, struct bl_mono now, int64_t took_ms)
+{
+    if (desk->paid_until_ms < now.ms)
+        desk->paid_until_ms = now.ms;
+    desk->paid_until_ms += TIME_COSTS * took_ms;
 }

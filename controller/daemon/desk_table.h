@@ -43,5 +43,7 @@ struct ctl_desk *ctl_desks_admit(struct ctl_desks *desks, struct ctl_store *stor
 
 /* Counts one request; false: it asks more often than it may. */
 bool ctl_desk_may_ask(struct ctl_desk *desk, struct bl_mono now);
+/* What it asked for held up the loop for so long, and with it the hosts. */
+void ctl_desk_pay(struct ctl_desk *desk, struct bl_mono now, int64_t took_ms);
 
 #endif

@@ -123,21 +123,45 @@ static int flush_in(struct ctl_desk_talk *talk)
     return 0;
 }
 
-/* 1: all is well; 0: the client is closed and all was read; below 0: the desk is gone. */
+enum {
+    LINE_IS_FULL = 2,
+};
+
+/* 1: all is well, or LINE_IS_FULL; 0: the client is closed and all was read; below 0: the desk is gone. */
 static int pass_on(struct ctl_desk_talk *talk)
 {
     uint8_t chunk[CTL_DESK_CHUNK_BYTES_MAX];
     size_t wanted_bytes = talk->credit_bytes < sizeof(chunk) ? talk->credit_bytes : sizeof(chunk);
-    ssize_t n = recv(talk->fd, chunk, wanted_bytes, MSG_DONTWAIT);
+    ssize_t n = recv(talk->fd, chunk, wanted_bytes, MSG_DONTWAIT | MSG_PEEK);
+    int r;
 
     if (n < 0)
         return errno == EAGAIN || errno == EINTR ? 1 : 0;
     if (n == 0)
         return 0;
+    r = send_message(talk, CTL_DESK_DATA, chunk, (size_t)n);
+    if (r < 0)
+        return r == -EAGAIN ? LINE_IS_FULL : -EHOSTUNREACH;
+    if (recv(talk->fd, chunk, (size_t)n, MSG_DONTWAIT) != n) /* what was looked at */
+        return -EHOSTUNREACH;
     talk->credit_bytes -= (size_t)n;
     talk->active = bl_mono_now();
 
-    return send_message(talk, CTL_DESK_DATA, chunk, (size_t)n) < 0 ? -EHOSTUNREACH : 1;
+    return 1;
+}
+
+/*
+ * That a client has ended is told for ever, and that its words wait, too: while nothing may be passed
+ * on nobody listens, until the desk gives credit or the tick looks again.
+ */
+static void watch(struct ctl_desk_talk *talk, bool is_full, bool has_ended)
+{
+    bool is_idle;
+
+    talk->is_closed = talk->is_closed || has_ended;
+    is_idle = is_full || (talk->is_closed && talk->credit_bytes == 0);
+    (void)sd_event_source_set_io_events(talk->io, wanted_events(talk));
+    (void)sd_event_source_set_enabled(talk->io, is_idle ? SD_EVENT_OFF : SD_EVENT_ON);
 }
 
 static int on_conversation(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -155,7 +179,7 @@ static int on_conversation(sd_event_source *source, int fd, uint32_t revents, vo
     else if (r < 0)
         ctl_desk_talk_free(talk);
     else
-        (void)sd_event_source_set_io_events(source, wanted_events(talk));
+        watch(talk, r == LINE_IS_FULL, (revents & (EPOLLHUP | EPOLLERR)) != 0);
 
     return 0;
 }
@@ -283,7 +307,7 @@ void ctl_desk_take(struct ctl_desk_door *door, const uint8_t sender[CTL_DESK_ID_
     else
         is_sound = data[0] == CTL_DESK_CREDIT && take_credit(talk, data + 1, size_bytes - 1);
     if (is_sound)
-        (void)sd_event_source_set_io_events(talk->io, wanted_events(talk));
+        watch(talk, false, false);
     else
         ctl_desk_talk_end(talk, "closed", "belayd has ended this conversation");
 }

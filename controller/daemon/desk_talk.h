@@ -11,8 +11,6 @@
 enum {
     CTL_DESK_TALKS_MAX = CTL_CONTROL_DESK_CLIENTS_MAX,
     CTL_DESK_CONNECTIONS_MAX = 512, /* those in the midst of a handshake included */
-    CTL_DESK_PRIORITY =
-        SD_EVENT_PRIORITY_NORMAL + 50, /* behind the hosts, the clock and the local socket */
     CTL_DESK_SOURCES = 3,
 };
 
@@ -22,6 +20,7 @@ struct ctl_desk_talk {
     struct ctl_link_peer peer;
     int fd; /* our end; the other is a client of the control socket */
     unsigned slot;
+    bool is_closed; /* the client has ended: its slot may be another's, its last words may wait */
     sd_event_source *io;
     uint8_t *in; /* from the desk, not yet taken by the client */
     size_t in_bytes;

@@ -34,9 +34,10 @@ int ctl_foreign_job_hello(struct ctl_engine *engine, struct ctl_fleet_host *host
 void ctl_foreign_job_report(struct ctl_fleet_host *host, const struct proto_report *report,
                             bool is_ours)
 {
-    if (is_ours) /* it is newer: a host begins a job when the one before has ended */
+    /* An open one is newer: a host begins a job when the one before has ended. An end may be an old one's. */
+    if (is_ours && !proto_job_state_is_final(report->state))
         host->foreign_job = (struct ctl_foreign_job){0};
-    else
+    else if (!is_ours)
         note(host, report->rollout_id, report->state);
 }
 

@@ -87,10 +87,18 @@ bool ctl_gate_host_is_upgraded(const struct ctl_rollout_host *host)
     return host->state == CTL_HOST_PROBATION || host->state == CTL_HOST_COMMITTED;
 }
 
-/* It told after the change what it found, or never will. */
-static bool is_verified(const struct ctl_rollout_host *host)
+/*
+ * It told after the change what it found. Who never came so far (it was called back, or its package
+ * run failed) says nothing of the change; of who is lost nobody knows.
+ */
+static bool is_verified(const struct ctl_gate_panel *panel, uint32_t index)
 {
-    return host->touched && host->state >= CTL_HOST_PROBATION;
+    const struct ctl_rollout_host *host = &panel->run->hosts[index];
+
+    if (host->state == CTL_HOST_LOST)
+        return host->touched;
+
+    return panel->run->members[index].verified && host->state >= CTL_HOST_PROBATION;
 }
 
 static enum look look_at_figure(const struct ctl_gate_panel *panel, uint32_t index,
@@ -124,7 +132,7 @@ static enum look look_at_findings(const struct ctl_gate_panel *panel, uint32_t i
     const char *wanted = panel->policy->query;
     bool is_found;
 
-    if (!is_verified(&panel->run->hosts[index]))
+    if (!is_verified(panel, index))
         return LOOK_NOT_MEANT;
     if (strcmp(wanted, PROTO_GATE_MINOR) == 0)
         is_found = member->found_minor;

@@ -10,6 +10,7 @@
 #include "controller/daemon/pace.h"
 #include "controller/daemon/run_people.h"
 #include "proto/finding.h"
+#include "proto/sample.h"
 
 enum {
     EFFECTS_BESIDE_HOSTS = 4, /* see struct ctl_rollout_effects */
@@ -119,6 +120,7 @@ void ctl_run_note_went_back(struct ctl_run *run, uint32_t index, uint32_t life)
     member->holds_ssh_lock = member->holds_quiesce = false;
     member->found = 0;
     member->found_minor = false;
+    member->upgraded = member->verified = false; /* as after a restart, which skips that life */
     forget_cause(member);
     run->changed = true;
 }
@@ -171,6 +173,8 @@ int ctl_run_note_report(struct ctl_run *run, uint32_t index, const struct proto_
     member->reports_count++;
     member->upgraded = member->upgraded || report->step == PROTO_STEP_UPGRADE ||
                        report->state == PROTO_JOB_VERIFYING ||
+                       report->state == PROTO_JOB_PROBATION || report->state == PROTO_JOB_COMMITTED;
+    member->verified = member->verified || report->state == PROTO_JOB_VERIFYING ||
                        report->state == PROTO_JOB_PROBATION || report->state == PROTO_JOB_COMMITTED;
     run->changed = true;
     note_lease(member, report);
@@ -302,6 +306,7 @@ static int take_host(void *userdata, uint32_t index, const struct ctl_store_roll
     run->hosts[index].wave = row->wave;
     run->members[index].host = host;
     run->members[index].kind = row->kind;
+    run->members[index].is_sampled = proto_sample_has(&run->manifest, row->id);
     memcpy(run->targets[index].host_id, row->id, PROTO_HOST_ID_BYTES);
     run->targets[index].kind = row->kind;
 

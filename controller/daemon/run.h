@@ -33,6 +33,8 @@ struct ctl_run_host {
     struct ctl_run_progress progress;
     uint32_t said_state;       /* enum proto_job_state of its last report of one; 0 = none */
     uint32_t reports_count;    /* that are stored */
+    bool is_sampled;           /* it is of the sample */
+    bool verified;             /* it came to VERIFY: what it found there is in `found` */
     bool upgraded;             /* its package run began */
     struct bl_wall changed_at; /* ms 0 = never */
     uint32_t life;    /* of the host, in which it went back in mid-rollout; 0 = it never did */

@@ -252,7 +252,9 @@ static void hash_row(const struct ctl_store_audit *row, const uint8_t former[PRO
     hash_text(&state, row->verb);
     hash_text(&state, row->subject);
     hash_text(&state, row->detail);
-    hash_text(&state, row->desk);
+    /* Rows from before there were desks had none; each text has its length in front. */
+    if (row->desk[0] != '\0')
+        hash_text(&state, row->desk);
     (void)crypto_generichash_final(&state, ret_hash, PROTO_HASH_BYTES);
 }
 

@@ -160,6 +160,12 @@ void ctl_verb_rollback(struct ctl_call *call)
 
     if (!ctl_call_run(call, &run))
         return;
+    /* What is under way is stopped by it; what has ended is not for a key that lies on a disk. */
+    if (call->desk != NULL && ctl_rollout_is_final(&run->rollout)) {
+        ctl_refuse(call, "not_from_desk", "on the controller itself, without --desk",
+                   "the rollout has ended: from another desk only what is under way is taken back");
+        return;
+    }
     if (has_host && has_wave) {
         ctl_refuse(call, "bad_request", "", "either a host or a wave");
         return;

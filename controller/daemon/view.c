@@ -11,7 +11,6 @@
 #include "controller/daemon/origin.h"
 #include "controller/daemon/view_next.h"
 #include "controller/daemon/view_people.h"
-#include "proto/sample.h"
 
 enum {
     NEXT_BYTES = 80,
@@ -306,8 +305,7 @@ static json_t *view_run_host(const struct ctl_run *run, uint32_t index)
         ctl_view_progress(member), "grade", state->grade != 0 ? proto_grade_name(state->grade) : "",
         "code", code, "reason", reason, "failed", state->failed, "connected",
         ctl_fleet_is_connected(member->host), "deadline", ctl_view_mono(state->deadline),
-        "changed_at", ctl_view_wall(member->changed_at), "sampled",
-        proto_sample_has(&run->manifest, member->host->id));
+        "changed_at", ctl_view_wall(member->changed_at), "sampled", member->is_sampled);
 }
 
 static json_t *view_signers(const struct ctl_engine *engine, const struct ctl_run *run)

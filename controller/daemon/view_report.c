@@ -6,7 +6,6 @@
 
 #include "common/hex.h"
 #include "controller/daemon/view.h"
-#include "proto/sample.h"
 
 struct host_story {
     json_t *states, *steps, *findings;
@@ -187,7 +186,7 @@ static json_t *view_story(const struct ctl_run *run, uint32_t index, const struc
                      member->host->clock_offset_known ? json_integer(member->host->clock_offset_ms)
                                                       : json_null(),
                      "states", host->states, "steps", host->steps, "findings", host->findings,
-                     "sampled", proto_sample_has(&run->manifest, member->host->id));
+                     "sampled", member->is_sampled);
 }
 
 int ctl_view_report(struct ctl_engine *engine, const struct ctl_run *run, json_t **ret_report,

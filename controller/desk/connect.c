@@ -325,7 +325,9 @@ static int shake_hands(const struct ctl_desk_line *line, const char *address, st
         }
         if (is_connected)
             return bl_fail(err, -EKEYREJECTED,
-                           "who answers at '%.120s' does not have the controller's key", address);
+                           "who answers at '%.120s' does not have the controller's key, or has no "
+                           "time or room for another desk: ask again first",
+                           address);
 
         return bl_fail(err, -ENOTCONN, "cannot reach the controller at '%.120s'", address);
     }

@@ -148,6 +148,7 @@ class TakenOver:
         with _network_of(ctl):
             self._context = zmq.Context()
             self._socket = self._context.socket(zmq.ROUTER)
+            self._socket.sndhwm = 0  # else a ROUTER drops, without a word, what does not fit
             self._socket.curve_server = True
             self._socket.curve_secretkey = z85.encode(secret)
             self._socket.curve_publickey = zmq.curve_public(z85.encode(secret))

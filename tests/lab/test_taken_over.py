@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 import taken_over
 from belaycli import CONTROLLER_UNIT, Exit, job_on, plan
 from harness.command import wait_for
@@ -56,6 +58,7 @@ def roll_out(lab: Fleet, version: str, *names: str) -> str:
     return rollout
 
 
+@pytest.mark.deadline(300)
 def test_no_order_that_people_did_not_sign_is_taken(fleet: MakeFleet) -> None:
     lab = fleet(hosts=2)
     h1, h2 = lab
@@ -118,6 +121,7 @@ def told_again(eve: TakenOver, name: str, order: Order) -> bool:
     return False
 
 
+@pytest.mark.deadline(300)
 def test_no_word_of_it_begins_anything(fleet: MakeFleet) -> None:
     """Every kind of message with every version, well formed and not, and orders about jobs that are over or never were."""
     lab = fleet(hosts=1)

@@ -34,8 +34,9 @@ void world_set_clock(struct world *w)
 
 static bool is_down(const struct ctl_rollout_host *host)
 {
-    return host->touched && (host->state == CTL_HOST_RUNNING || host->state == CTL_HOST_REVERTING ||
-                             host->state == CTL_HOST_REVERT_FAILED || host->state == CTL_HOST_LOST);
+    return host->touched && !host->start_owed &&
+           (host->state == CTL_HOST_RUNNING || host->state == CTL_HOST_REVERTING ||
+            host->state == CTL_HOST_REVERT_FAILED || host->state == CTL_HOST_LOST);
 }
 
 void world_observe_clocks(struct world *w)

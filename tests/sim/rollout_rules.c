@@ -200,7 +200,7 @@ void world_observe(struct world *w)
             host->was_told_back = said == PROTO_JOB_COMMITTED;
         }
         host->has_changed =
-            host->has_changed || (said > PROTO_JOB_ISOLATING && said <= PROTO_JOB_COMMITTED);
+            host->has_changed || (said > PROTO_JOB_CHANGING && said <= PROTO_JOB_COMMITTED);
         /* Who gives back what it switched off, called back in time, says at its end that it did. */
         if ((said == PROTO_JOB_REVERTED ||
              (said == PROTO_JOB_REVERTING && (!host->was_called_back || host->has_changed))) &&

@@ -22,6 +22,7 @@ at 10s: h2 says reverting severe
     h2 reverting, failed
     h3 cancelled
     cancel h3
+    h2 reverting, failed
     revert h2
     h1 reverting
     revert h1

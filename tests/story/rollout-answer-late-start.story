@@ -21,6 +21,7 @@ at 10s: h2 says reverting severe
     rollout stopping, paused [severe_failure] wave 1 of 1: a host failed severely; 2 hosts are changed; without an answer within 150 s all of them are taken back
     wake at 2m40s
 at 10m: restart
+    h2 reverting, failed
     revert h2
     h1 reverting
     revert h1

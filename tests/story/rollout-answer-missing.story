@@ -47,6 +47,7 @@ exit code?
 at 2m39s: time
     wake at 2m40s
 at 2m40s: time
+    h3 reverting, failed
     revert h3
     h1 reverting
     revert h1

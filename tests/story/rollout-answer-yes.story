@@ -22,6 +22,7 @@ at 10s: h2 says reverting severe
     wake at 2m40s
 at 11s: answer 2 yes
 at 12s: answer 1 yes
+    h2 reverting, failed
     revert h2
     h1 reverting
     revert h1

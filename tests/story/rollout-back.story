@@ -26,6 +26,7 @@ at 2s: h1 says committed
 at 3s: h3 says reverting functional
     h3 reverting, failed
 at 4s: rollback
+    h3 reverting, failed
     revert h3
     h1 reverting
     revert h1

@@ -153,7 +153,7 @@ class Repository:
             lines = run([*self._gpg(), "--list-keys", "--with-colons"]).out.splitlines()
             return any(line.startswith("pub:e:") for line in lines)
 
-        wait_for("the key to expire", is_expired, 10)
+        wait_for("the key to expire", is_expired, 30)
 
     def public_key(self) -> bytes:
         """As hosts are given it."""

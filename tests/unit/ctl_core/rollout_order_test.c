@@ -140,6 +140,7 @@ static void who_had_just_begun_has_not_failed_either(void **state)
     begin((struct ctl_rollout_limits){0});
     order(20, CTL_ROLLOUT_ABORT);
     say(30, 0, PROTO_JOB_ISOLATING);
+    say(35, 0, PROTO_JOB_CHANGING); /* CANCEL is heeded until the package run begins */
     say(40, 0, PROTO_JOB_REVERTING);
     assert_false(hosts[0].failed);
     say(50, 0, PROTO_JOB_CANCELLED);
@@ -155,6 +156,7 @@ static void who_went_on_is_judged_as_ever(void **state)
     see(40, 0);
     assert_int_equal(effects.count, 0);
     say(50, 0, PROTO_JOB_REVERTING);
+    say(60, 0, PROTO_JOB_REVERTED); /* its change had begun: it was not cancelled */
     assert_true(hosts[0].failed);
 }
 
