@@ -70,7 +70,8 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
         if (one->desk == NULL)
             continue;
         if (one->io != NULL && (!one->is_closed || one->credit_bytes > 0))
-            (void)sd_event_source_set_enabled(one->io, SD_EVENT_ON); /* its line may have room again */
+            (void)sd_event_source_set_enabled(one->io,
+                                              SD_EVENT_ON); /* its line may have room again */
         if (!one->is_closed && ctl_control_desk_streams(door->control, one->slot))
             one->active = now; /* what the stream said last must still get out when it ends */
         else if (now.ms - one->active.ms > CTL_DESK_IDLE_MS_MAX)
