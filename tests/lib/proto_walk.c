@@ -171,7 +171,7 @@ static bool bytes_are_equal(const uint8_t *place_a, const uint8_t *place_b)
     memcpy(&bytes_b, place_b, sizeof(bytes_b));
 
     return bytes_a.size_bytes == bytes_b.size_bytes &&
-           memcmp(bytes_a.data, bytes_b.data, bytes_a.size_bytes) == 0;
+           (bytes_a.size_bytes == 0 || memcmp(bytes_a.data, bytes_b.data, bytes_a.size_bytes) == 0);
 }
 
 static void assert_field(const char *schema_name, const struct proto_field *field, const uint8_t *a,
