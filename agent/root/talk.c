@@ -351,8 +351,23 @@ static void on_start(struct agent_talk *talk, const struct proto_message *messag
     tell_job(talk, message->order.rollout_id, (struct agent_job_event){.type = AGENT_JOB_START});
 }
 
+/* A controller that repeats it has not heard of the end: an acknowledgement may have been forged. */
+static void tell_end_again(struct agent_talk *talk, const uint8_t *rollout_id)
+{
+    const struct agent_work *work = agent_jobs_work(talk->jobs);
+    struct bl_error err = {0};
+
+    if (work == NULL || memcmp(work->rollout_id, rollout_id, PROTO_ROLLOUT_ID_BYTES) != 0 ||
+        agent_jobs_is_open(talk->jobs) || !may_record_refusal(talk))
+        return;
+    if (agent_jobs_repeat(talk->jobs, work->id, &err) < 0)
+        tell_trouble(talk, "A former job cannot be read", &err);
+    agent_talk_flush(talk);
+}
+
 static void on_cancel(struct agent_talk *talk, const struct proto_message *message)
 {
+    tell_end_again(talk, message->order.rollout_id);
     tell_job(talk, message->order.rollout_id,
              (struct agent_job_event){.type = AGENT_JOB_CANCEL,
                                       .code = "cancel_by_controller",

@@ -477,7 +477,8 @@ void ctl_host_repeat_order(const struct ctl_rollout *rollout, uint32_t host_inde
             repeat_start(rollout, host_index, effects);
         break;
     case CTL_HOST_PROBATION:
-        if (host->nonce != 0 && host->grade < PROTO_GRADE_FUNCTIONAL)
+        /* Also to one that told a failure since: it heeds that no more, and answers with what became of it. */
+        if (host->nonce != 0)
             ctl_host_emit(effects, CTL_ROLLOUT_SEND_COMMIT, host_index)->nonce = host->nonce;
         break;
     case CTL_HOST_REVERTING:
