@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Self
 
 from harness.command import LabError
 from harness.host import Host
@@ -63,10 +64,15 @@ class Table:
         self.where[where] += 1
         self.ends[end] += 1
 
-    def close(self) -> None:
-        """Print, and fail when anything went wrong."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Print, and fail when anything went wrong; what broke the sweep off may follow from that, so it is told along."""
         for title, counts in (("hit at", self.where), ("ended as", self.ends)):
             told = ", ".join(f"{name}: {count}" for name, count in sorted(counts.items()))
             print(f"{self.name}: {title}: {told}")
         if self.wrong:
-            raise LabError(f"{self.name}: {len(self.wrong)} of {sum(self.ends.values())} points:\n" + "\n".join(self.wrong))
+            wrong = f"{len(self.wrong)} of {sum(self.ends.values())} points"
+            broken_off = f"\nbroken off: {error}" if error else ""
+            raise LabError(f"{self.name}: {wrong}:\n" + "\n".join(self.wrong) + broken_off) from error

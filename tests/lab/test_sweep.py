@@ -77,10 +77,19 @@ class PackageHost:
         self.host.path(f"{FOLDER}/upgrade.log").unlink(missing_ok=True)
         self.job.start("upgrade", pins=self.pins)
 
+    def wait_for_change(self) -> None:
+        """An upgrade that nothing disturbs yet comes so far: one that ended before says what stood in its way."""
+
+        def changes_or_ended() -> bool:
+            return self.is_changing() or self.host.path(f"{FOLDER}/upgrade.result").exists()
+
+        wait_for("the change to begin", changes_or_ended, 60, every=0.002)
+        assert self.is_changing(), (self.job.wait("upgrade"), self.job.log("upgrade"))
+
     def measure(self) -> tuple[float, float]:
         """Seconds until an upgrade changes something, and from there to its end."""
         quiet = took(self.start)
-        quiet += took(lambda: wait_for("the change to begin", self.is_changing, 60, every=0.002))
+        quiet += took(self.wait_for_change)
         ended: list[Result | None] = []
         busy = took(lambda: ended.append(self.job.wait("upgrade")))
         assert ended[0] is not None and ended[0].ok, ended
@@ -92,7 +101,7 @@ class PackageHost:
         if fraction < BEFORE_IT_CHANGES:
             let_it_run(fraction / BEFORE_IT_CHANGES * quiet)
             return
-        wait_for("the change to begin", self.is_changing, 60, every=0.002)
+        self.wait_for_change()
         let_it_run((fraction - BEFORE_IT_CHANGES) / (1 - BEFORE_IT_CHANGES) * busy)
 
     def restore(self) -> Result:
@@ -140,14 +149,13 @@ def test_death_at_any_point_of_a_package_run(request: pytest.FixtureRequest, man
     """F1, F3, F10: killed is whoever takes part, or the whole host."""
     on = make_host(request, manager)
     quiet, busy = on.measure()
-    table = Table(f"{manager}, death")
-    for number, fraction in fractions(points(12), shard, SHARDS):
-        victim = VICTIMS[manager][number % len(VICTIMS[manager])]
-        on.start()
-        on.wait_for_place(fraction, quiet, busy)
-        on.strike(victim)
-        on.judge(table, number, victim, on.job.wait("upgrade"))
-    table.close()
+    with Table(f"{manager}, death") as table:
+        for number, fraction in fractions(points(12), shard, SHARDS):
+            victim = VICTIMS[manager][number % len(VICTIMS[manager])]
+            on.start()
+            on.wait_for_place(fraction, quiet, busy)
+            on.strike(victim)
+            on.judge(table, number, victim, on.job.wait("upgrade"))
 
 
 # ---- a disk that is full ----
@@ -187,16 +195,15 @@ def test_a_full_disk_at_any_point_of_a_package_run(request: pytest.FixtureReques
     on = make_host(request, manager)
     put_var_on_a_small_disk(on)
     highest = need_kib(on)
-    table = Table(f"{manager}, disk full")
-    for number, fraction in fractions(points(6)):
-        # Most of what happens happens with little left; the task itself still has room.
-        left_kib = TASK_KIB + int(fraction**2 * highest)
-        fill(on.host, left_kib)
-        on.start()
-        upgrade = on.job.wait("upgrade")
-        on.host.shell("rm -f /var/lib/belay/agent/ballast")  # as the agent does before its next record
-        on.judge(table, number, f"{left_kib} KiB left", upgrade)
-    table.close()
+    with Table(f"{manager}, disk full") as table:
+        for number, fraction in fractions(points(6)):
+            # Most of what happens happens with little left; the task itself still has room.
+            left_kib = TASK_KIB + int(fraction**2 * highest)
+            fill(on.host, left_kib)
+            on.start()
+            upgrade = on.job.wait("upgrade")
+            on.host.shell("rm -f /var/lib/belay/agent/ballast")  # as the agent does before its next record
+            on.judge(table, number, f"{left_kib} KiB left", upgrade)
 
 
 # ---- a whole job ----
@@ -246,18 +253,17 @@ def test_death_at_any_point_of_a_job(fleet: MakeFleet) -> None:
     text = plan("demo=2.0", waves=["100%"])
     rollouts: list[str] = []
     seconds = took(lambda: rollouts.append(lab.belay.roll_out(text)[1]["rollout"]))
-    table = Table("a job, death")
-    for number, fraction in fractions(points(len(KILLED))):
-        if host.dpkg("demo") == "ii 2.0":
-            assert lab.belay("rollback", rollouts[-1]).ok
-            assert lab.belay.wait(rollouts[-1]) == Exit.ROLLED_BACK
-        assert host.state() == before
-        what = KILLED[number % len(KILLED)]
-        rollouts.append(lab.belay.start(text))
-        let_it_run(fraction * seconds)
-        strike_job(lab, what)
-        state, wrong = judge_job(lab, before, rollouts[-1])
-        table.add(what, state)
-        table.wrong += [f"point {number} ({what}, {fraction:.2f}): {each}" for each in wrong]
-        lab.belay.wait_connected(lab.hosts)
-    table.close()
+    with Table("a job, death") as table:
+        for number, fraction in fractions(points(len(KILLED))):
+            if host.dpkg("demo") == "ii 2.0":
+                assert lab.belay("rollback", rollouts[-1]).ok
+                assert lab.belay.wait(rollouts[-1]) == Exit.ROLLED_BACK
+            assert host.state() == before
+            what = KILLED[number % len(KILLED)]
+            rollouts.append(lab.belay.start(text))
+            let_it_run(fraction * seconds)
+            strike_job(lab, what)
+            state, wrong = judge_job(lab, before, rollouts[-1])
+            table.add(what, state)
+            table.wrong += [f"point {number} ({what}, {fraction:.2f}): {each}" for each in wrong]
+            lab.belay.wait_connected(lab.hosts)

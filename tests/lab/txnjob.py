@@ -142,7 +142,10 @@ class Job:
         """When the unit has ended: its result, or None when it left none."""
 
         def ended() -> bool:
-            return self.host.unit_state(self.unit(phase)) in ("inactive", "failed")
+            """One that was only asked for is inactive, too, but a job for it waits."""
+            lines = self.host.run("systemctl", "show", "--property=ActiveState,Job", self.unit(phase)).out.splitlines()
+            shown = dict(line.split("=", 1) for line in lines)
+            return shown["ActiveState"] in ("inactive", "failed") and shown.get("Job", "") in ("", "0")
 
         wait_for(f"{phase} on {self.host.name} to end", ended, timeout)
         path = self.host.path(f"{FOLDER}/{phase}.result")
