@@ -60,7 +60,7 @@ static void print_excluded(const struct ctl_plan *plan)
 {
     const struct ctl_plan_texts *exclude = &plan->hosts.exclude;
 
-    for (uint32_t i = 0; !ctl_plan_matches(plan) && i < exclude->count; i++) {
+    for (uint32_t i = 0; !ctl_plan_matches(&plan->hosts) && i < exclude->count; i++) {
         if (!is_listed(&plan->hosts.list, exclude->items[i]))
             (void)printf("\nnote: '%s' of hosts.exclude is not in hosts.list\n", exclude->items[i]);
     }

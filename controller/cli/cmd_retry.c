@@ -58,24 +58,33 @@ static void print_failed(const json_t *status, const json_t *failed)
     (void)fputc('\n', stderr);
 }
 
-/* The plan's own hosts were frozen when it was signed: these are some of them, by id. */
-static int narrow(struct ctl_plan *plan, const json_t *failed, struct bl_error *err)
+static int take_ids(const json_t *hosts, struct ctl_plan_texts *ret_ids, struct bl_error *err)
 {
-    struct ctl_plan_hosts *hosts = &plan->hosts;
-    size_t count = json_array_size(failed);
+    size_t count = json_array_size(hosts);
     const char **ids = calloc(count + 1, sizeof(*ids));
 
     if (ids == NULL)
         return bl_fail(err, -ENOMEM, "out of memory for the plan");
     for (size_t i = 0; i < count; i++)
-        ids[i] = ctl_json_text(json_array_get(failed, i), "id");
-    free(hosts->list.owned);
-    free(hosts->exclude.owned);
-    plan->is_retry = true;
-    *hosts =
-        (struct ctl_plan_hosts){.list = {.items = ids, .count = (uint32_t)count, .owned = ids}};
+        ids[i] = ctl_json_text(json_array_get(hosts, i), "id");
+    *ret_ids = (struct ctl_plan_texts){.items = ids, .count = (uint32_t)count, .owned = ids};
 
     return 0;
+}
+
+/*
+ * The plan's own hosts were frozen when it was signed: these are some of them, by id. Whom it means
+ * besides is kept, since they serve while these change.
+ */
+static int narrow(struct ctl_plan *plan, const json_t *status, const json_t *failed,
+                  struct bl_error *err)
+{
+    plan->meant = (struct ctl_plan_meant){.is_set = true, .hosts = plan->hosts};
+    plan->hosts = (struct ctl_plan_hosts){0};
+    if (take_ids(json_object_get(status, "hosts"), &plan->meant.rollout, err) < 0)
+        return -ENOMEM;
+
+    return take_ids(failed, &plan->hosts.list, err);
 }
 
 static int ask(struct ctl_cli_globals *globals, const char *rollout, json_t **ret_status,
@@ -150,7 +159,7 @@ static int retry(struct ctl_cli_globals *globals, struct ctl_run_wishes *wishes,
         return ctl_cli_say_failure(globals, &err);
     print_failed(status, failed);
     if (ctl_plan_file_take("stored plan", ctl_json_text(plan, "plan_text"), &file, &err) < 0 ||
-        narrow(file.plan, failed, &err) < 0)
+        narrow(file.plan, status, failed, &err) < 0)
         return ctl_cli_say_error(CTL_CLI_ERROR, &err);
     wishes->retry_of = ctl_json_text(status, "rollout");
 

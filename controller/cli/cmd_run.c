@@ -166,7 +166,7 @@ static int add_origin(const struct ctl_plan *plan, const struct ctl_run_wishes *
                       json_t *request, struct bl_error *err)
 {
     char targets[CTL_SELECT_TEXT_BYTES_MAX];
-    int r = ctl_plan_targets(plan, false, targets, sizeof(targets), err);
+    int r = ctl_plan_targets(&plan->hosts, false, targets, sizeof(targets), err);
 
     if (r < 0)
         return r;

@@ -22,6 +22,7 @@ void ctl_preview_release(struct ctl_preview *preview)
     free(preview->kinds);
     json_decref(preview->answers);
     json_decref(preview->fleet);
+    json_decref(preview->meant);
     json_decref(preview->durations);
     json_decref(preview->freeze);
     *preview = (struct ctl_preview){0};

@@ -47,6 +47,7 @@ struct ctl_preview {
     uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES]; /* all zeros before it is made: a new one */
     json_t *answers;                            /* owns names, ids and reasons */
     json_t *fleet;     /* all enrolled hosts, as hosts.list tells of them; NULL = not asked */
+    json_t *meant;     /* of a retry with `spread`: ids of all that serve beside; else NULL */
     json_t *freeze;    /* a change freeze as `info` tells it; NULL or null = none */
     json_t *durations; /* of former jobs, as the verb of that name answers; NULL = not asked */
     struct ctl_preview_host *hosts;
@@ -88,7 +89,10 @@ int ctl_preview_put_spread(const struct ctl_plan *plan, const struct ctl_preview
 /* How many hosts of each value a wave takes: value -> number; NULL without `spread`. */
 json_t *ctl_preview_spread_of(const struct ctl_preview *preview, uint32_t wave);
 
-/* The half that needs no controller: `preview->fleet` is set for `spread`, `answers` are the "host" objects of query frames; taken over. */
+/*
+ * The half that needs no controller: for `spread`, `fleet` of the preview is set, and `meant` for a
+ * retry. `answers` are the "host" objects of query frames; taken over.
+ */
 int ctl_preview_make(const struct ctl_plan *plan, json_t *answers, struct ctl_preview *preview,
                      struct bl_error *err) BL_CHECKED;
 

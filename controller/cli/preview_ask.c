@@ -113,8 +113,8 @@ static int look_for_excluded(struct ctl_cli_link *link, const struct ctl_plan *p
     return r;
 }
 
-/* Adds the ids of one hosts.list answer to `ids`, each once, without the excluded. */
-static int add_hosts(struct ctl_cli_link *link, const struct ctl_plan *plan, json_t *request,
+/* Adds the ids of one hosts.list answer to `ids`, each once, without those that are excluded by name. */
+static int add_hosts(struct ctl_cli_link *link, const struct ctl_plan_hosts *hosts, json_t *request,
                      json_t *ids, struct bl_error *err)
 {
     CTL_AUTO_JSON *answer = NULL;
@@ -129,7 +129,7 @@ static int add_hosts(struct ctl_cli_link *link, const struct ctl_plan *plan, jso
     if (r < 0)
         return r;
     json_array_foreach (json_object_get(answer, "hosts"), i, host) {
-        if (!is_named(host, &plan->hosts.exclude))
+        if (!is_named(host, &hosts->exclude))
             (void)json_object_set_new(ids, ctl_json_text(host, "id"), json_true());
     }
 
@@ -146,39 +146,73 @@ static json_t *texts_to_json(const struct ctl_plan_texts *texts)
     return list;
 }
 
-/* The ids of all hosts that the plan names, as the keys of *ret_ids. */
-static int find_hosts(struct ctl_cli_link *link, const struct ctl_plan *plan, json_t *ret_ids,
+/* The ids of all hosts that are meant, as keys that are added to `ids`. */
+static int find_hosts(struct ctl_cli_link *link, const struct ctl_plan_hosts *hosts, json_t *ids,
                       struct bl_error *err)
 {
     char match[CTL_SELECT_TEXT_BYTES_MAX], left[CTL_SELECT_TEXT_BYTES_MAX];
     int r;
 
-    r = check_slips(link, plan, err);
+    r = ctl_plan_targets(hosts, false, match, sizeof(match), err);
     if (r >= 0)
-        r = ctl_plan_targets(plan, false, match, sizeof(match), err);
-    if (r >= 0)
-        r = ctl_plan_targets(plan, true, left, sizeof(left), err);
+        r = ctl_plan_targets(hosts, true, left, sizeof(left), err);
     if (r >= 0 && match[0] != '\0') {
         r = add_hosts(
-            link, plan,
+            link, hosts,
             json_pack("{s:s, s:s, s:s}", "verb", "hosts.list", "state", "enrolled", "match", match),
-            ret_ids, err);
+            ids, err);
     }
     /* Who is named and not enrolled stands in the way, rather than be left out in silence. */
-    if (r >= 0 && plan->hosts.list.count > 0) {
-        json_t *request = json_pack("{s:s, s:o}", "verb", "hosts.list", "hosts",
-                                    texts_to_json(&plan->hosts.list));
+    if (r >= 0 && hosts->list.count > 0) {
+        json_t *request =
+            json_pack("{s:s, s:o}", "verb", "hosts.list", "hosts", texts_to_json(&hosts->list));
 
         if (left[0] != '\0')
             (void)json_object_set_new(request, "match", json_string(left));
-        r = add_hosts(link, plan, request, ret_ids, err);
+        r = add_hosts(link, hosts, request, ids, err);
     }
-    if (r >= 0 && json_object_size(ret_ids) == 0) {
+
+    return r;
+}
+
+static int find_targets(struct ctl_cli_link *link, const struct ctl_plan *plan, json_t *ids,
+                        struct bl_error *err)
+{
+    int r = check_slips(link, plan, err);
+
+    if (r >= 0)
+        r = find_hosts(link, &plan->hosts, ids, err);
+    if (r >= 0 && json_object_size(ids) == 0) {
         return bl_fail(err, -ENODATA,
                        "the plan's 'hosts' name no enrolled host: 'belay hosts list'");
     }
 
     return r;
+}
+
+/*
+ * Of a retry with `spread`: whom the plan means now, and whom the rollout had: a host that got what
+ * it should may not be what the plan's expression is true of any more.
+ */
+static int find_meant(struct ctl_cli_link *link, const struct ctl_plan *plan, json_t **ret_ids,
+                      struct bl_error *err)
+{
+    CTL_AUTO_JSON *ids = NULL;
+    int r;
+
+    if (!plan->meant.is_set || plan->spread == NULL)
+        return 0;
+    ids = json_object();
+    if (ids == NULL)
+        return bl_fail(err, -ENOMEM, "out of memory for the preview");
+    r = find_hosts(link, &plan->meant.hosts, ids, err);
+    if (r < 0)
+        return r;
+    for (uint32_t i = 0; i < plan->meant.rollout.count; i++)
+        (void)json_object_set_new(ids, plan->meant.rollout.items[i], json_true());
+    *ret_ids = BL_TAKE_PTR(ids);
+
+    return 0;
 }
 
 static json_t *query_request(const struct ctl_plan *plan, json_t *ids)
@@ -231,7 +265,9 @@ int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan
     r = ctl_cli_link_open(globals, &link, err);
     if (r < 0)
         return r;
-    r = find_hosts(&link, plan, ids, err);
+    r = find_targets(&link, plan, ids, err);
+    if (r >= 0)
+        r = find_meant(&link, plan, &preview->meant, err);
     if (r >= 0)
         r = look_for_excluded(&link, plan, &excludes_nobody, err);
     if (r < 0)

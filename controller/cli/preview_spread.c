@@ -65,22 +65,27 @@ static int add_values(const struct ctl_plan *plan, struct ctl_preview *preview, 
     return 0;
 }
 
-/* A retry is of the hosts that failed: all others of their values serve, so these are counted, too. */
-static void count_values(const struct ctl_plan *plan, struct ctl_preview *preview,
-                         const json_t *by_id)
+static void count_value(struct ctl_preview *preview, const json_t *by_id, const char *id)
 {
-    const uint32_t count =
-        plan->is_retry ? (uint32_t)json_array_size(preview->fleet) : preview->host_count;
+    const char *value = json_string_value(json_object_get(by_id, id));
+    struct ctl_preview_value *found = value == NULL ? NULL : find_value(preview, value);
 
-    for (uint32_t i = 0; i < count; i++) {
-        const char *id = plan->is_retry ? ctl_json_text(json_array_get(preview->fleet, i), "id")
-                                        : preview->hosts[i].id;
-        const char *value = json_string_value(json_object_get(by_id, id));
-        struct ctl_preview_value *found = value == NULL ? NULL : find_value(preview, value);
+    if (found != NULL)
+        found->host_count++;
+}
 
-        if (found != NULL)
-            found->host_count++;
+static void count_values(struct ctl_preview *preview, const json_t *by_id)
+{
+    const char *id;
+    json_t *ignored;
+
+    for (uint32_t i = 0; i < preview->host_count; i++) {
+        /* Of a retry these are among those that the plan means. */
+        if (preview->meant == NULL)
+            count_value(preview, by_id, preview->hosts[i].id);
     }
+    json_object_foreach (preview->meant, id, ignored)
+        count_value(preview, by_id, id);
     for (uint32_t i = 0; i < preview->target_count; i++) {
         const char *value = json_string_value(json_object_get(by_id, preview->hosts[i].id));
         struct ctl_preview_value *found = value == NULL ? NULL : find_value(preview, value);
@@ -105,7 +110,7 @@ int ctl_preview_find_values(const struct ctl_plan *plan, struct ctl_preview *pre
         return bl_fail(err, -ENOMEM, "out of memory for the preview");
     r = add_values(plan, preview, by_id, err);
     if (r >= 0)
-        count_values(plan, preview, by_id);
+        count_values(preview, by_id);
 
     return r;
 }

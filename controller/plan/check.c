@@ -187,7 +187,7 @@ void ctl_plan_check_whole(const struct ctl_plan *plan, struct ctl_plan_problems 
         bl_yaml_find(hosts, "list") == NULL)
         problem(plan, problems, "hosts", "names no hosts: needs 'match' or 'list'");
     if (bl_yaml_find(plan->yaml->root, "hosts") != NULL && problems->count == 0 &&
-        !ctl_plan_matches(plan) && plan->hosts.list.count == 0)
+        !ctl_plan_matches(&plan->hosts) && plan->hosts.list.count == 0)
         problem(plan, problems, "hosts.list", "is empty: nothing to upgrade");
     if (plan->ssh.lock && keep_is_given && plan->ssh.keep_groups.count == 0 &&
         plan->ssh.keep_from.count == 0 && problems->count == 0) {

@@ -113,6 +113,13 @@ struct ctl_plan_hosts {
     struct ctl_plan_texts list, exclude;
 };
 
+/* Of a retry: whom the plan itself means, besides the hosts that are done again. */
+struct ctl_plan_meant {
+    bool is_set;
+    struct ctl_plan_hosts hosts;   /* as people wrote them */
+    struct ctl_plan_texts rollout; /* all hosts of the rollout that is done again, by id */
+};
+
 struct ctl_plan_quiesce {
     struct ctl_plan_texts units, timers, backups;
     int64_t wait_ms;
@@ -171,6 +178,7 @@ struct ctl_plan {
     const char *name;
     uint32_t risk; /* enum proto_risk */
     struct ctl_plan_hosts hosts;
+    struct ctl_plan_meant meant;       /* unset but in a retry */
     uint32_t package_set;              /* enum proto_package_set */
     struct ctl_plan_package *packages; /* of SET_NAMED */
     uint32_t packages_count;
@@ -187,7 +195,6 @@ struct ctl_plan {
     struct ctl_plan_share waves[CTL_PLAN_WAVES_MAX];
     uint32_t waves_count;
     const char *spread; /* label that waves are spread over; NULL = none */
-    bool is_retry;      /* of some hosts of a rollout: the others of their values serve */
     int64_t soak_ms;
     struct ctl_plan_share failures_allowed;
     struct ctl_plan_share budget; /* 0 = no limit but the wave */
@@ -289,15 +296,15 @@ struct ctl_plan_wave {
     bool rounded_to_zero; /* a share above nothing, but less than one host of this wave */
 };
 
-/* The plan has a `match`, in either form. */
-bool ctl_plan_matches(const struct ctl_plan *plan);
+/* There is a `match`, in either form. */
+bool ctl_plan_matches(const struct ctl_plan_hosts *hosts);
 
 /*
  * What `match` means and an expression in `exclude` does not, as one expression of
  * controller/select; "" without `match`. With `only_exclude` what is left of any host. Hosts that
  * `exclude` names stay in it. -EMSGSIZE when it does not fit.
  */
-int ctl_plan_targets(const struct ctl_plan *plan, bool only_exclude, char *ret_text,
+int ctl_plan_targets(const struct ctl_plan_hosts *hosts, bool only_exclude, char *ret_text,
                      size_t text_bytes, struct bl_error *err) BL_CHECKED;
 
 /* "mon, tue from 22:00 UTC for 4h"; by a clock ahead of UTC: "tue, wed from 00:00 UTC+02:00 for 4h". */

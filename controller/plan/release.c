@@ -13,13 +13,30 @@ static void release_texts(struct ctl_plan_texts *texts)
 void ctl_plan_release(struct ctl_plan *plan)
 {
     struct ctl_plan_texts *const lists[] = {
-        &plan->hosts.list,          &plan->hosts.exclude,     &plan->quiesce.units,
-        &plan->quiesce.timers,      &plan->quiesce.backups,   &plan->ssh.keep_groups,
-        &plan->ssh.keep_from,       &plan->verify.units,      &plan->witnesses,
-        &plan->revert_paths,        &plan->exclude,           &plan->verify.names,
-        &plan->verify.tcp,          &plan->precheck.units,    &plan->precheck.containers,
-        &plan->precheck.hooks,      &plan->verify.hooks,      &plan->verify.kernel_ignore,
-        &plan->sample.verify.units, &plan->sample.verify.tcp, &plan->sample.verify.hooks,
+        &plan->hosts.list,
+        &plan->hosts.exclude,
+        &plan->quiesce.units,
+        &plan->quiesce.timers,
+        &plan->quiesce.backups,
+        &plan->ssh.keep_groups,
+        &plan->ssh.keep_from,
+        &plan->verify.units,
+        &plan->witnesses,
+        &plan->revert_paths,
+        &plan->exclude,
+        &plan->verify.names,
+        &plan->verify.tcp,
+        &plan->precheck.units,
+        &plan->precheck.containers,
+        &plan->precheck.hooks,
+        &plan->verify.hooks,
+        &plan->verify.kernel_ignore,
+        &plan->sample.verify.units,
+        &plan->sample.verify.tcp,
+        &plan->sample.verify.hooks,
+        &plan->meant.hosts.list,
+        &plan->meant.hosts.exclude,
+        &plan->meant.rollout,
     };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)

@@ -24,9 +24,9 @@ int ctl_plan_read_expression(const struct bl_yaml_node *node, const char **ret_t
     return 0;
 }
 
-bool ctl_plan_matches(const struct ctl_plan *plan)
+bool ctl_plan_matches(const struct ctl_plan_hosts *hosts)
 {
-    return plan->hosts.match_count > 0 || plan->hosts.expression != NULL;
+    return hosts->match_count > 0 || hosts->expression != NULL;
 }
 
 static void add_match(const struct ctl_plan_hosts *hosts, struct bl_text *text)
@@ -44,14 +44,13 @@ static void add_match(const struct ctl_plan_hosts *hosts, struct bl_text *text)
     }
 }
 
-int ctl_plan_targets(const struct ctl_plan *plan, bool only_exclude, char *ret_text,
+int ctl_plan_targets(const struct ctl_plan_hosts *hosts, bool only_exclude, char *ret_text,
                      size_t text_bytes, struct bl_error *err)
 {
-    const struct ctl_plan_hosts *hosts = &plan->hosts;
     struct bl_text text;
 
     bl_text_init(&text, ret_text, text_bytes);
-    if (!only_exclude && !ctl_plan_matches(plan))
+    if (!only_exclude && !ctl_plan_matches(hosts))
         return 0;
     if (!only_exclude)
         add_match(hosts, &text);

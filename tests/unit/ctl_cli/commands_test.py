@@ -109,8 +109,8 @@ class Desk(unittest.TestCase):
         self.expect(0, "keys", "new", "alice", "--role", "operator", "--kdf", "interactive")
         return self.expect(0, "keys", "trust", "--kdf", "interactive")
 
-    def set_up_fleet(self, *answers):
-        self.daemon.answer("hosts.list", good(hosts=[host(answer["name"]) for answer in answers]))
+    def set_up_fleet(self, *answers, **fields):
+        self.daemon.answer("hosts.list", good(hosts=[host(answer["name"], **fields) for answer in answers]))
         self.daemon.answer("query", *[good(host=answer) for answer in answers], good(end=True))
         self.daemon.answer("deny.list", good(denied=[]))
         self.daemon.answer("durations", good(steps={}, stage=None, change=None))
@@ -560,11 +560,11 @@ class Run(Desk):
         self.expect(0, "run", plan, "--yes", "--as-previewed", str(saved))
         self.assertEqual({host["id"]: host["wave"] for host in self.daemon.seen("submit")[0]["hosts"]}, waves)
 
-    def signed_request(self, *answers):
+    def signed_request(self, *answers, plan=PLAN, **fields):
         """What a person has signed at this desk, and its rollout."""
-        self.set_up_fleet(*answers)
+        self.set_up_fleet(*answers, **fields)
         path = self.home / "signed-before"
-        self.expect(0, "run", self.write_plan(), "--yes", "--key", "alice", "--request", str(path))
+        self.expect(0, "run", self.write_plan(plan), "--yes", "--key", "alice", "--request", str(path))
         rollout = json.loads(self.expect(0, "--json", "sign", str(path), "--yes", "--key", "bob").stdout)["rollout"]
         for verb in ("hosts.list", "query", "deny.list", "durations", "info"):
             self.daemon._answers.pop(verb)
@@ -595,6 +595,37 @@ class Run(Desk):
                          [{"verb": "hosts.list", "hosts": [host_id("b"), host_id("d")]}])
         submitted = self.daemon.seen("submit")[0]
         self.assertEqual((submitted["retry_of"], submitted["plan_text"]), (rollout, PLAN))
+
+    def test_a_retry_counts_whom_the_plan_means_for_its_spread(self):
+        """Two of a zone are done again at once: only those serve meanwhile that the plan means, or that it upgraded before."""
+        self.set_up_trust()
+        self.expect(0, "keys", "new", "bob", "--role", "commander", "--kdf", "interactive")
+        plan = PLAN.replace("[ 1, rest ]", "[ 2, rest ]") + "spread: zone\n"
+        labels = {"role": "web", "zone": "a"}
+        fleet = [host(f"web-{letter}", labels=labels) for letter in "abcde"]
+        rollout, request = self.signed_request(*(upgrade(f"web-{letter}") for letter in "abcde"), plan=plan, labels=labels)
+        signed = {key: request[key] for key in ("manifest", "policy", "signatures")}
+        failed = fleet[1:3]
+
+        def retry(expected, meant, others=()):
+            hosts = [{"id": each["id"], "name": each["name"], "state": state, "reason": ""}
+                     for state, some in (("lost", failed), ("committed", others)) for each in some]
+            self.set_up_fleet(*(upgrade(each["name"]) for each in failed))
+            self.daemon._answers.update({
+                "status": [[status("halted", hosts, final=True, rollout=rollout)]],
+                "plan": [[good(rollout=rollout, plan="demo", plan_text=plan)]],
+                "manifest": [[good(rollout=rollout, **signed)]],
+                "hosts.list": [[good(hosts=each)] for each in (failed, meant, fleet)]})
+            done = self.expect(expected, "retry", "--yes", "--key", "alice").stderr
+            self.assertEqual(self.daemon.seen("hosts.list")[-2],
+                             {"verb": "hosts.list", "state": "enrolled", "match": "label.role=web"})
+            return done
+
+        self.daemon.answer("submit", good(rollout=ROLLOUT, hosts_count=2))
+        self.assertIn("would take all 2 hosts of zone=a at once", retry(1, meant=failed))
+        self.assertEqual(self.daemon.seen("submit"), [])
+        retry(0, meant=fleet)
+        retry(0, meant=failed, others=fleet[:1])
 
     def test_retries_no_plan_that_nobody_signed(self):
         self.set_up_trust()

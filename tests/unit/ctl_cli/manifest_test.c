@@ -242,6 +242,40 @@ static void a_wave_that_takes_a_whole_zone_is_refused(void **state)
     json_decref(two_in_west);
 }
 
+/* A retry is of a and c, both in west, one after the other or not: others that the plan means serve. */
+static void a_retry_counts_whom_the_plan_means(void **state)
+{
+    static const struct {
+        const char *meant; /* letters; fleet: a, c, d are in west, b in east */
+        uint64_t west;
+        bool is_refused;
+    } rows[] = {{"ac", 2, true}, {"abc", 2, true}, {"acd", 3, false}, {"acz", 2, true}};
+    struct ctl_plan plan = ((const struct fixture *)*state)->plan;
+
+    plan.spread = "zone";
+    plan.waves_count = 1;
+    plan.waves[0] = (struct ctl_plan_share){.value = 10000, .is_percent = true};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        json_t *answers = json_array();
+        struct ctl_preview preview = {.fleet = zones(), .meant = json_object()};
+        struct bl_error err = {0};
+
+        (void)json_array_append_new(answers, answer('a', "1.0-1", "3.0-1"));
+        (void)json_array_append_new(answers, answer('c', "1.0-1", "3.0-1"));
+        for (const char *letter = rows[i].meant; *letter != '\0'; letter++) {
+            CTL_AUTO_JSON *host = answer(*letter, "", "");
+
+            (void)json_object_set_new(preview.meant, ctl_json_text(host, "id"), json_true());
+        }
+        assert_int_equal(ctl_preview_make(&plan, answers, &preview, &err) < 0, rows[i].is_refused);
+        assert_int_equal(preview.value_count, 1);
+        assert_int_equal(preview.values[0].host_count, rows[i].west);
+        if (rows[i].is_refused)
+            assert_non_null(strstr(err.text, "all 2 hosts of zone=west at once"));
+        ctl_preview_release(&preview);
+    }
+}
+
 static void a_label_that_no_host_has_is_refused(void **state)
 {
     struct ctl_preview preview = {0};
@@ -486,6 +520,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sorts_hosts_by_what_they_would_do, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_only_goes_one_way_must_be_accepted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(waves_are_spread_over_a_label, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_retry_counts_whom_the_plan_means, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_wave_that_takes_a_whole_zone_is_refused, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_label_that_no_host_has_is_refused, set_up, tear_down),

@@ -371,12 +371,15 @@ static void tells_its_targets_as_one_expression(void **state)
                        "plan: p\nrisk: low\nhosts: %s\nchange: { packages: [ a ] }\n", rows[i][0]);
         reading = read_text(text);
         assert_int_equal(reading->result, 0);
-        assert_true(ctl_plan_targets(&reading->plan, false, targets, sizeof(targets), &err) >= 0);
+        assert_true(ctl_plan_targets(&reading->plan.hosts, false, targets, sizeof(targets), &err) >=
+                    0);
         assert_string_equal(targets, rows[i][1]);
-        assert_true(ctl_plan_targets(&reading->plan, true, targets, sizeof(targets), &err) >= 0);
+        assert_true(ctl_plan_targets(&reading->plan.hosts, true, targets, sizeof(targets), &err) >=
+                    0);
         assert_string_equal(targets, rows[i][2]);
         if (rows[i][1][0] != '\0')
-            assert_int_equal(ctl_plan_targets(&reading->plan, false, targets, 12, &err), -EMSGSIZE);
+            assert_int_equal(ctl_plan_targets(&reading->plan.hosts, false, targets, 12, &err),
+                             -EMSGSIZE);
         end_reading(reading);
     }
 }
