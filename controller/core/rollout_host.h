@@ -47,7 +47,10 @@ void ctl_host_go_back(struct ctl_rollout *rollout, uint32_t host, struct bl_mono
 void ctl_host_repeat_order(const struct ctl_rollout *rollout, uint32_t host,
                            struct ctl_rollout_effects *effects);
 
-/* It connected: the same, and a START that is held back for now is owed to it. */
+/*
+ * It connected: repeats the order, too. START, while something holds the rollout, is not repeated but
+ * noted in `start_owed`: ctl_host_release_starts() sends it as soon as nothing does.
+ */
 void ctl_host_seen(struct ctl_rollout *rollout, uint32_t host, struct ctl_rollout_effects *effects);
 
 /* Repeats each START that is owed, once nothing holds the rollout; whether there was any. */
