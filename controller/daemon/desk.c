@@ -11,6 +11,7 @@
 #include "controller/daemon/desk_talk.h"
 #include "controller/daemon/log.h"
 #include "controller/daemon/setup.h"
+#include "controller/daemon/socket.h"
 #include "controller/desk/wire.h"
 
 enum {
@@ -82,33 +83,15 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
     return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-static void drain_frames(void *socket)
-{
-    size_t more_bytes = sizeof(int);
-    uint8_t byte;
-    int more = 0;
-
-    while (zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &more_bytes) == 0 && more != 0 &&
-           zmq_recv(socket, &byte, sizeof(byte), ZMQ_DONTWAIT) >= 0)
-        continue;
-}
-
 /* False: nothing waits. */
 static bool read_monitor(struct ctl_desk_door *door)
 {
-    uint8_t frame[6];
     struct ctl_desk_talk *talk;
     uint16_t event;
-    int32_t fd;
-    int size_bytes = zmq_recv(door->monitor, frame, sizeof(frame), ZMQ_DONTWAIT);
+    int fd;
 
-    if (size_bytes < 0)
+    if (!ctl_socket_read_event(door->monitor, &event, &fd))
         return false;
-    drain_frames(door->monitor);
-    if (size_bytes != (int)sizeof(frame))
-        return true;
-    memcpy(&event, frame, sizeof(event));
-    memcpy(&fd, frame + sizeof(event), sizeof(fd));
     if (event == ZMQ_EVENT_ACCEPTED)
         add_connection(door, fd);
     if (event != ZMQ_EVENT_DISCONNECTED)
@@ -142,7 +125,7 @@ static bool receive_one(struct ctl_desk_door *door)
         if (user_id != NULL && bl_hex_decode(user_id, sender, sizeof(sender), &err) >= 0)
             ctl_desk_take(door, sender, &peer, zmq_msg_data(&body), zmq_msg_size(&body));
     } else {
-        drain_frames(door->router);
+        ctl_socket_drain(door->router);
     }
     (void)zmq_msg_close(&body);
 
@@ -176,22 +159,13 @@ static int on_pump(sd_event_source *source, void *userdata)
     return 0;
 }
 
-static bool is_readable(void *socket)
-{
-    int events = 0;
-    size_t events_bytes = sizeof(events);
-
-    return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &events_bytes) == 0 &&
-           (events & ZMQ_POLLIN) != 0;
-}
-
-/* ZMQ_FD speaks of changes only: before each sleep the sockets themselves are asked. */
+/* As ctl_socket_watch() wants it: before each sleep the sockets themselves are asked. */
 static int before_sleep(sd_event_source *source, void *userdata)
 {
     struct ctl_desk_door *door = userdata;
 
-    if (!is_readable(ctl_zap_socket(door->zap)) && !is_readable(door->monitor) &&
-        !is_readable(door->router))
+    if (!ctl_socket_is_readable(ctl_zap_socket(door->zap)) &&
+        !ctl_socket_is_readable(door->monitor) && !ctl_socket_is_readable(door->router))
         return 0;
 
     return sd_event_source_set_enabled(door->pump, SD_EVENT_ONESHOT);
@@ -232,7 +206,6 @@ static int open_sockets(struct ctl_desk_door *door, struct bl_error *err)
     const struct ctl_zap_handler zap_handler = {
         .userdata = door, .domain = CTL_ZAP_DOMAIN_DESK, .admits = admits, .refused = tell_refused};
     struct ctl_link_config config = {0};
-    const int none = 0;
     int r;
 
     r = ctl_zap_open(door->context, &zap_handler, &door->zap, err);
@@ -242,20 +215,18 @@ static int open_sockets(struct ctl_desk_door *door, struct bl_error *err)
     if (r < 0)
         return r;
     door->router = zmq_socket(door->context, ZMQ_ROUTER);
-    door->monitor = zmq_socket(door->context, ZMQ_PAIR);
-    if (door->router == NULL || door->monitor == NULL)
+    if (door->router == NULL)
         r = bl_fail(err, -errno, "admin endpoint: %s", zmq_strerror(errno));
     if (r >= 0)
         r = ctl_link_configure(door->router, &config, CTL_LINK_DESK, err);
     sodium_memzero(&config, sizeof(config));
     if (r < 0)
         return r;
-    if (zmq_socket_monitor(door->router, MONITOR_ADDRESS,
-                           ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED) < 0 ||
-        zmq_setsockopt(door->monitor, ZMQ_RCVHWM, &none, sizeof(none)) < 0 ||
-        zmq_setsockopt(door->monitor, ZMQ_LINGER, &none, sizeof(none)) < 0 ||
-        zmq_connect(door->monitor, MONITOR_ADDRESS) < 0)
-        return bl_fail(err, -errno, "monitor of the admin endpoint: %s", zmq_strerror(errno));
+    r = ctl_socket_monitor(door->context, door->router, MONITOR_ADDRESS,
+                           ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED, "admin endpoint",
+                           &door->monitor, err);
+    if (r < 0)
+        return r;
     if (zmq_bind(door->router, engine->config.admin_listen) < 0)
         return bl_fail(err, -errno, "listen on %s: %s", engine->config.admin_listen,
                        zmq_strerror(errno));
@@ -275,14 +246,10 @@ static int watch(struct ctl_desk_door *door, struct bl_error *err)
     int r = 0;
 
     for (size_t i = 0; i < CTL_DESK_SOURCES && r >= 0; i++) {
-        int fd = -1;
-        size_t fd_bytes = sizeof(fd);
-
-        if (zmq_getsockopt(sockets[i], ZMQ_FD, &fd, &fd_bytes) < 0)
-            return bl_fail(err, -errno, "ZMQ_FD: %s", zmq_strerror(errno));
-        r = sd_event_add_io(event, &door->io[i], fd, EPOLLIN, on_io, door);
-        if (r >= 0)
-            r = sd_event_source_set_priority(door->io[i], CTL_DESK_PRIORITY);
+        r = ctl_socket_watch(sockets[i], event, on_io, door, &door->io[i], err);
+        if (r < 0)
+            return r;
+        r = sd_event_source_set_priority(door->io[i], CTL_DESK_PRIORITY);
     }
     if (r >= 0)
         r = sd_event_add_defer(event, &door->pump, on_pump, door);

@@ -8,6 +8,7 @@
 
 #include "common/hex.h"
 #include "common/text.h"
+#include "controller/daemon/socket.h"
 #include "controller/daemon/zap.h"
 #include "proto/message.h"
 
@@ -38,22 +39,6 @@ struct ctl_link {
 };
 
 /* ---- receiving ---- */
-
-static bool more_follows(void *socket)
-{
-    int more = 0;
-    size_t more_bytes = sizeof(more);
-
-    return zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &more_bytes) == 0 && more != 0;
-}
-
-static void drain_frames(void *socket)
-{
-    uint8_t byte;
-
-    while (more_follows(socket) && zmq_recv(socket, &byte, sizeof(byte), ZMQ_DONTWAIT) >= 0)
-        continue;
-}
 
 /* The descriptor that the message came in on; libzmq calls the property deprecated but has it. */
 static int source_fd(zmq_msg_t *message)
@@ -98,46 +83,29 @@ static bool receive_one(struct ctl_link *link, enum ctl_link_door door)
         return false;
     peer.routing_id_bytes = (size_t)size_bytes;
     (void)zmq_msg_init(&body);
-    if (peer.routing_id_bytes <= sizeof(peer.routing_id) && more_follows(socket) &&
+    if (peer.routing_id_bytes <= sizeof(peer.routing_id) && ctl_socket_more_follows(socket) &&
         zmq_msg_recv(&body, socket, ZMQ_DONTWAIT) >= 0 && !zmq_msg_more(&body)) {
         hand_over(link, door, &peer, &body);
     } else {
         link->dropped_count++;
-        drain_frames(socket);
+        ctl_socket_drain(socket);
     }
     (void)zmq_msg_close(&body);
 
     return true;
 }
 
-/* One event is two frames: number and value, then the address. */
 static bool read_monitor(struct ctl_link *link)
 {
-    uint8_t frame[6];
     uint16_t event;
-    int32_t value;
-    int size_bytes = zmq_recv(link->monitor, frame, sizeof(frame), ZMQ_DONTWAIT);
+    int fd;
 
-    if (size_bytes < 0)
+    if (!ctl_socket_read_event(link->monitor, &event, &fd))
         return false;
-    drain_frames(link->monitor);
-    if (size_bytes != (int)sizeof(frame))
-        return true;
-    memcpy(&event, frame, sizeof(event));
-    memcpy(&value, frame + sizeof(event), sizeof(value));
     if (event == ZMQ_EVENT_DISCONNECTED)
-        link->handler->gone(link->handler->userdata, value);
+        link->handler->gone(link->handler->userdata, fd);
 
     return true;
-}
-
-static bool is_readable(void *socket)
-{
-    int events = 0;
-    size_t events_bytes = sizeof(events);
-
-    return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &events_bytes) == 0 &&
-           (events & ZMQ_POLLIN) != 0;
 }
 
 /*
@@ -151,7 +119,7 @@ static void pump(struct ctl_link *link)
     while (read_monitor(link))
         continue;
     (void)ctl_zap_pump(link->zap);
-    if (!is_readable(link->fleet) && !is_readable(link->enroll))
+    if (!ctl_socket_is_readable(link->fleet) && !ctl_socket_is_readable(link->enroll))
         return;
     link->handler->turn_begin(link->handler->userdata);
     while (budget > 0 && receive_one(link, CTL_LINK_FLEET))
@@ -175,16 +143,14 @@ static int on_pump(sd_event_source *source, void *userdata)
     return 0;
 }
 
-/*
- * ZMQ_FD speaks of changes only, and any send or receive may swallow one. So before each sleep the
- * sockets themselves are asked.
- */
+/* As ctl_socket_watch() wants it: before each sleep the sockets themselves are asked. */
 static int before_sleep(sd_event_source *source, void *userdata)
 {
     struct ctl_link *link = userdata;
 
-    if (!is_readable(ctl_zap_socket(link->zap)) && !is_readable(link->monitor) &&
-        !is_readable(link->fleet) && !is_readable(link->enroll))
+    if (!ctl_socket_is_readable(ctl_zap_socket(link->zap)) &&
+        !ctl_socket_is_readable(link->monitor) && !ctl_socket_is_readable(link->fleet) &&
+        !ctl_socket_is_readable(link->enroll))
         return 0;
 
     return sd_event_source_set_enabled(link->pump, SD_EVENT_ONESHOT);
@@ -219,23 +185,6 @@ uint64_t ctl_link_dropped_count(const struct ctl_link *link)
 
 /* ---- opening ---- */
 
-static int open_monitor(struct ctl_link *link, struct bl_error *err)
-{
-    const int none = 0;
-
-    link->monitor = zmq_socket(link->context, ZMQ_PAIR);
-    if (link->monitor == NULL ||
-        zmq_socket_monitor(link->fleet, MONITOR_ADDRESS, ZMQ_EVENT_DISCONNECTED) < 0)
-        return bl_fail(err, -errno, "monitor of the fleet link: %s", zmq_strerror(errno));
-    /* No limit: an end that was lost would show a host as connected for ever. */
-    if (zmq_setsockopt(link->monitor, ZMQ_RCVHWM, &none, sizeof(none)) < 0 ||
-        zmq_setsockopt(link->monitor, ZMQ_LINGER, &none, sizeof(none)) < 0 ||
-        zmq_connect(link->monitor, MONITOR_ADDRESS) < 0)
-        return bl_fail(err, -errno, "monitor of the fleet link: %s", zmq_strerror(errno));
-
-    return 0;
-}
-
 static bool asks_for_any_port(const char *listen)
 {
     const char *colon = strrchr(listen, ':');
@@ -256,7 +205,8 @@ static int open_door(struct ctl_link *link, const struct ctl_link_config *config
         return bl_fail(err, -errno, "socket: %s", zmq_strerror(errno));
     r = ctl_link_configure(*socket, config, door, err);
     if (r >= 0 && door == CTL_LINK_FLEET)
-        r = open_monitor(link, err);
+        r = ctl_socket_monitor(link->context, link->fleet, MONITOR_ADDRESS, ZMQ_EVENT_DISCONNECTED,
+                               "fleet link", &link->monitor, err);
     if (r < 0)
         return r;
     if (zmq_bind(*socket, listen) < 0)
@@ -280,16 +230,12 @@ static int watch(struct ctl_link *link, sd_event *event, struct bl_error *err)
     };
     int r = 0;
 
-    for (size_t i = 0; i < SOURCE_COUNT && r >= 0; i++) {
-        int fd = -1;
-        size_t fd_bytes = sizeof(fd);
-
-        if (zmq_getsockopt(sockets[i], ZMQ_FD, &fd, &fd_bytes) < 0)
-            return bl_fail(err, -errno, "ZMQ_FD: %s", zmq_strerror(errno));
-        r = sd_event_add_io(event, &link->io[i], fd, EPOLLIN, on_io, link);
+    for (size_t i = 0; i < SOURCE_COUNT; i++) {
+        r = ctl_socket_watch(sockets[i], event, on_io, link, &link->io[i], err);
+        if (r < 0)
+            return r;
     }
-    if (r >= 0)
-        r = sd_event_add_defer(event, &link->pump, on_pump, link);
+    r = sd_event_add_defer(event, &link->pump, on_pump, link);
     if (r >= 0)
         r = sd_event_source_set_enabled(link->pump, SD_EVENT_ONESHOT);
     if (r >= 0)
