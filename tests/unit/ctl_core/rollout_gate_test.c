@@ -2,39 +2,11 @@
 /* What verdicts of gates do to a rollout. Gates 0 and 1 are of `gates`, gate 2 of `rollback_when`. */
 #include <string.h>
 
-#include "controller/core/rollout.h"
-#include "tests/lib/unit.h"
+#include "tests/unit/ctl_core/rollout_of_two.h"
 
 enum {
-    HOSTS = 2,
     SOAK_MS = 1000,
 };
-
-static struct ctl_rollout rollout;
-static struct ctl_rollout_host hosts[HOSTS];
-static struct ctl_rollout_effect list[4 + 4 * HOSTS];
-static struct ctl_rollout_effects effects;
-
-static void give(int64_t now_ms, struct ctl_rollout_event event)
-{
-    event.now.ms = now_ms;
-    event.wall.ms = now_ms;
-    effects = (struct ctl_rollout_effects){.capacity = 4 + 4 * HOSTS, .list = list};
-    ctl_rollout_step(&rollout, &event, &effects);
-    ctl_rollout_check(&rollout);
-}
-
-static void say(int64_t now_ms, uint32_t host, enum proto_job_state job_state)
-{
-    give(now_ms, (struct ctl_rollout_event){
-                     .type = CTL_ROLLOUT_HOST_REPORT, .host = host, .job_state = job_state});
-}
-
-static void order(int64_t now_ms, enum ctl_rollout_event_type type)
-{
-    give(now_ms, (struct ctl_rollout_event){
-                     .type = type, .host = CTL_ROLLOUT_ALL, .wave = CTL_ROLLOUT_ALL});
-}
 
 static void judge(int64_t now_ms, uint32_t gate, enum ctl_gate_verdict verdict)
 {

@@ -4,35 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "controller/plan/plan.h"
 #include "proto/policy.h"
 #include "proto/trust.h"
-#include "tests/lib/unit.h"
-
-/* One reading of a plan, on the heap as plan.h asks. */
-struct reading {
-    struct ctl_plan plan;
-    struct ctl_plan_problems problems;
-    struct bl_error err;
-    int result;
-};
-
-static struct reading *read_text(const char *text)
-{
-    struct reading *reading = calloc(1, sizeof(*reading));
-
-    assert_non_null(reading);
-    reading->result = ctl_plan_read("p.yaml", text, strlen(text), &reading->plan,
-                                    &reading->problems, &reading->err);
-
-    return reading;
-}
-
-static void end_reading(struct reading *reading)
-{
-    ctl_plan_release(&reading->plan);
-    free(reading);
-}
+#include "tests/unit/ctl_plan/reading.h"
 
 /* Four lines that are right, for the cases to stand behind. */
 #define GOOD                            \
