@@ -152,6 +152,19 @@ static void expect_end(struct desk *desk, char ret_text[CTL_DESK_END_TEXT_BYTES]
     ctl_desk_line_end(desk->line, ret_text);
 }
 
+/* A rollout that stays open however long desks take to come: it soaks for a day. */
+static void start_and_soak(char ret_id[17])
+{
+    struct submission_wish wish;
+
+    world_set_trust(&world, 1);
+    world_add_hosts(&world, 2);
+    wish = world_two_waves(&world);
+    wish.soak_ms = 24 * 60 * 60 * 1000;
+    world_submit(&world, &wish, ret_id);
+    json_decref(world_wait_state(&world, "soaking"));
+}
+
 static void test_only_admitted_desks_come_in(void **state)
 {
     json_t *answer;
@@ -210,16 +223,12 @@ static void test_a_revoked_desk_is_cut_off_and_never_comes_back(void **state)
 
 static void test_a_message_after_the_revocation_does_nothing(void **state)
 {
-    struct submission_wish wish;
     char id[17], text[64];
     bool is_revoked = false;
     uint8_t head[4] = {0};
     json_t *answer;
 
-    world_set_trust(&world, 1);
-    world_add_hosts(&world, 2);
-    wish = world_two_waves(&world);
-    world_submit(&world, &wish, id);
+    start_and_soak(id);
     admit(&anna, "anna");
     assert_int_equal(come_in(&anna), 0);
     expect(ask_verb(&anna, "info"), "");
@@ -262,15 +271,11 @@ static void test_the_list_of_verbs_is_closed(void **state)
 
 static void test_what_a_desk_changes_is_in_the_audit(void **state)
 {
-    struct submission_wish wish;
     json_t *answer, *row = NULL;
     const json_t *rows;
     char id[17];
 
-    world_set_trust(&world, 1);
-    world_add_hosts(&world, 2);
-    wish = world_two_waves(&world);
-    world_submit(&world, &wish, id);
+    start_and_soak(id);
     admit(&anna, "anna");
     assert_int_equal(come_in(&anna), 0);
     answer = ask(&anna, json_pack("{s:s, s:s}", "verb", "pause", "rollout", id));
@@ -389,13 +394,9 @@ static void test_a_desk_has_so_many_conversations(void **state)
 static void test_an_idle_conversation_is_ended_but_no_stream(void **state)
 {
     char why[CTL_DESK_END_TEXT_BYTES], id[17];
-    struct submission_wish wish;
     uint8_t byte;
 
-    world_set_trust(&world, 1);
-    world_add_hosts(&world, 2);
-    wish = world_two_waves(&world);
-    world_submit(&world, &wish, id);
+    start_and_soak(id);
     admit(&anna, "anna");
     admit(&other, "other");
     assert_int_equal(come_in(&anna), 0);

@@ -16,7 +16,7 @@
  */
 enum {
     WORLD_HOSTS_MAX = 8,
-    WORLD_WAIT_MS = 10 * 1000,
+    WORLD_WAIT_MS = 60 * 1000,
 };
 
 struct person {
