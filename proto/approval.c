@@ -62,6 +62,16 @@ int proto_approval_seal(const struct proto_approval *approval, const uint8_t key
                         const uint8_t secret[64], struct proto_buffer *ret_file,
                         struct bl_error *err)
 {
+    struct proto_signer signer = {.secret = secret};
+
+    memcpy(signer.key, key, sizeof(signer.key));
+
+    return proto_approval_seal_by(approval, &signer, ret_file, err);
+}
+
+int proto_approval_seal_by(const struct proto_approval *approval, const struct proto_signer *signer,
+                           struct proto_buffer *ret_file, struct bl_error *err)
+{
     PROTO_AUTO_BUFFER body = {0};
     struct proto_approval_file file = {0};
     struct proto_signature signature;
@@ -71,13 +81,8 @@ int proto_approval_seal(const struct proto_approval *approval, const uint8_t key
     if (r >= 0)
         r = proto_encode(&proto_approval_schema, approval, &body, err);
     if (r >= 0)
-        r = proto_sign(PROTO_APPROVAL_DOMAIN, body.data, body.size_bytes, secret,
-                       signature.signature, err);
-    if (r < 0)
-        return r;
-    memcpy(signature.key, key, sizeof(signature.key));
-    /* In pairs: what leaves this desk is what the controller would accept. */
-    r = proto_verify(PROTO_APPROVAL_DOMAIN, body.data, body.size_bytes, &signature, err);
+        r = proto_sign_by(signer, PROTO_APPROVAL_DOMAIN, body.data, body.size_bytes, &signature,
+                          err);
     if (r < 0)
         return r;
     file.body = (struct proto_bytes){.data = body.data, .size_bytes = body.size_bytes};

@@ -55,6 +55,10 @@ int proto_approval_seal(const struct proto_approval *approval, const uint8_t key
                         const uint8_t secret[64], struct proto_buffer *ret_file,
                         struct bl_error *err) BL_CHECKED;
 
+/* The same, for a secret that may be out of reach. */
+int proto_approval_seal_by(const struct proto_approval *approval, const struct proto_signer *signer,
+                           struct proto_buffer *ret_file, struct bl_error *err) BL_CHECKED;
+
 /*
  * The signature is checked over the bytes as they came, before the body is decoded. Whose key it is
  * and whether it is too old is not looked at. -EBADMSG, -EMSGSIZE, -EKEYREJECTED, -EPROTO.

@@ -324,6 +324,24 @@ int proto_init(struct bl_error *err) BL_CHECKED;
 int proto_sign(const char *domain, const void *data, size_t size_bytes, const uint8_t secret[64],
                uint8_t ret_signature[PROTO_SIGNATURE_BYTES], struct bl_error *err) BL_CHECKED;
 
+/* Who signs, where the secret may be out of reach: `sign` is asked when `secret` is NULL. */
+struct proto_signer {
+    uint8_t key[PROTO_KEY_BYTES];
+    const uint8_t *secret; /* 64 bytes, as for proto_sign */
+    /* Signs the very bytes that it is given, as plain Ed25519. */
+    int (*sign)(void *userdata, const uint8_t *message, size_t message_bytes,
+                uint8_t ret_signature[PROTO_SIGNATURE_BYTES], struct bl_error *err);
+    void *userdata;
+};
+
+/*
+ * Signs domain + bytes, and verifies what came of it before anybody gets it: -EKEYREJECTED for a
+ * signature that hosts would refuse, whoever made it.
+ */
+int proto_sign_by(const struct proto_signer *signer, const char *domain, const void *data,
+                  size_t size_bytes, struct proto_signature *ret_signature, struct bl_error *err)
+    BL_CHECKED;
+
 /* 0 when the signature is good; -EKEYREJECTED otherwise. */
 int proto_verify(const char *domain, const void *data, size_t size_bytes,
                  const struct proto_signature *signature, struct bl_error *err) BL_CHECKED;

@@ -70,3 +70,28 @@ int proto_verify(const char *domain, const void *data, size_t size_bytes,
 
     return 0;
 }
+
+int proto_sign_by(const struct proto_signer *signer, const char *domain, const void *data,
+                  size_t size_bytes, struct proto_signature *ret_signature, struct bl_error *err)
+{
+    PROTO_AUTO_BUFFER buffer = {0};
+    struct proto_signature signature;
+    int r;
+
+    memcpy(signature.key, signer->key, sizeof(signature.key));
+    if (signer->secret != NULL) {
+        r = proto_sign(domain, data, size_bytes, signer->secret, signature.signature, err);
+    } else {
+        r = join(domain, data, size_bytes, &buffer, err);
+        if (r >= 0)
+            r = signer->sign(signer->userdata, buffer.data, buffer.size_bytes, signature.signature,
+                             err);
+    }
+    if (r >= 0)
+        r = proto_verify(domain, data, size_bytes, &signature, err);
+    if (r < 0)
+        return r;
+    *ret_signature = signature;
+
+    return 0;
+}

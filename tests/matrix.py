@@ -13,7 +13,7 @@ import re
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
-TABLES = {"docs/faults.md": {"F": 45}, "docs/threats.md": {"A": 20, "C": 16, "Z": 13}, "docs/rules.md": {"P": 25}}
+TABLES = {"docs/faults.md": {"F": 45}, "docs/threats.md": {"A": 21, "C": 16, "Z": 13}, "docs/rules.md": {"P": 25}}
 """The letters of each table's rows, and how many there are of each."""
 ROW = re.compile(r"^\| ([A-Z]\d+) \| (.+) \| (.+) \|$")
 LAB = re.compile(r"`(test_\w+\.py)::(test_\w+)`")

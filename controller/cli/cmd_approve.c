@@ -152,8 +152,8 @@ static int seal(const struct wishes *wishes, const struct ctl_signed_doc *doc,
         .given_ms = now_ms,
         .not_after_ms = now_ms + subject->good_for_ms,
     };
-    CTL_AUTO_SECRET secret = {0};
-    const struct ctl_key *key = NULL;
+    CTL_AUTO_SIGNER signer = {0};
+    struct proto_signer by;
     int r;
 
     if (list == NULL)
@@ -162,12 +162,12 @@ static int seal(const struct wishes *wishes, const struct ctl_signed_doc *doc,
     memcpy(approval.manifest_hash, doc->hash, sizeof(approval.manifest_hash));
     r = ctl_key_list_read(home_fd, list, err);
     if (r >= 0)
-        r = ctl_desk_unlock(home_fd, list, wishes->key, wishes->passphrase_file, &key, &secret,
-                            err);
+        r = ctl_desk_unlock(home_fd, list, wishes->key, wishes->passphrase_file, &signer, err);
     if (r < 0)
         return r;
+    by = ctl_signer_by(&signer);
 
-    return proto_approval_seal(&approval, key->public_key, secret.bytes, ret_file, err);
+    return proto_approval_seal_by(&approval, &by, ret_file, err);
 }
 
 static void say_next(const struct subject *subject, const char *rollout)

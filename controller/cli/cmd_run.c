@@ -43,19 +43,10 @@ static int sign_once(int home_fd, const struct ctl_key *key, const struct ctl_ru
                      const struct proto_buffer *manifest, struct proto_signature *ret_signature,
                      struct bl_error *err)
 {
-    CTL_AUTO_SECRET passphrase = {0}, secret = {0};
-    char purpose[96];
-    int r;
+    CTL_AUTO_SIGNER signer = {0};
+    int r = ctl_signer_open(home_fd, key, wishes->passphrase_file, &signer, err);
 
-    (void)snprintf(purpose, sizeof(purpose), "key '%s'", key->name);
-    r = ctl_passphrase_get(wishes->passphrase_file, purpose, false, &passphrase, err);
-    if (r < 0)
-        return r;
-    r = ctl_key_unlock(home_fd, key, &passphrase, &secret, err);
-    if (r < 0)
-        return r;
-
-    return ctl_manifest_sign(manifest, key, &secret, ret_signature, err);
+    return r < 0 ? r : ctl_manifest_sign(manifest, &signer, ret_signature, err);
 }
 
 static int choose_keys(const struct ctl_key_list *list, const struct ctl_cli_values *wanted,

@@ -34,9 +34,8 @@ static int sign(const char *path, const struct wishes *wishes, bool json, struct
     BL_AUTO_FREE struct ctl_key_list *list = calloc(1, sizeof(*list));
     CTL_AUTO_SIGNED_DOC doc = {0};
     CTL_AUTO_JSON *request = NULL;
-    CTL_AUTO_SECRET secret = {0};
+    CTL_AUTO_SIGNER signer = {0};
     BL_AUTO_FD int home_fd = -1;
-    const struct ctl_key *key = NULL;
     int r;
 
     if (list == NULL)
@@ -58,10 +57,9 @@ static int sign(const char *path, const struct wishes *wishes, bool json, struct
         return bl_fail(err, -ECANCELED, "nothing was signed");
     r = ctl_key_list_read(home_fd, list, err);
     if (r >= 0)
-        r = ctl_desk_unlock(home_fd, list, wishes->key, wishes->passphrase_file, &key, &secret,
-                            err);
+        r = ctl_desk_unlock(home_fd, list, wishes->key, wishes->passphrase_file, &signer, err);
     if (r >= 0)
-        r = ctl_request_sign(request, &doc, key, &secret, err);
+        r = ctl_request_sign(request, &doc, &signer, err);
 
     if (r >= 0)
         r = ctl_request_write(path, request, err);

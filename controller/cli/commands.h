@@ -9,6 +9,8 @@ int ctl_cmd_init(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_keys_new(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_keys_list(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_keys_import(struct ctl_cli_globals *globals, int argc, char **argv);
+int ctl_cmd_keys_export(struct ctl_cli_globals *globals, int argc, char **argv);
+int ctl_cmd_keys_passphrase(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_keys_trust(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_enroll_token(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_enroll_key(struct ctl_cli_globals *globals, int argc, char **argv);

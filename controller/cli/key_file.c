@@ -16,6 +16,7 @@ enum {
     PASSES_MAX = 16,
     HEX_BYTES_MAX = BL_HEX_BYTES(BOX_BYTES),
 };
+#define IN_AGENT         "belay_ssh_agent_key"
 #define MEMORY_BYTES_MAX (INT64_C(1) << 30)
 
 _Static_assert(CTL_KEY_SEED_BYTES == crypto_sign_SEEDBYTES, "an Ed25519 seed");
@@ -64,6 +65,11 @@ json_t *ctl_key_file_public(const struct ctl_key *key)
     return describe("belay_public_key", key);
 }
 
+json_t *ctl_key_file_in_agent(const struct ctl_key *key)
+{
+    return describe(IN_AGENT, key);
+}
+
 static int read_description(const json_t *object, const char *format, struct ctl_key *ret_key,
                             struct bl_error *err)
 {
@@ -94,6 +100,19 @@ int ctl_key_file_read_public(const char *text, size_t text_bytes, struct ctl_key
     CTL_AUTO_JSON *object = json_loadb(text, text_bytes, JSON_REJECT_DUPLICATES, NULL);
 
     return read_description(object, "belay_public_key", ret_key, err);
+}
+
+int ctl_key_file_is_in_agent(const char *text, size_t text_bytes, struct ctl_key *ret_key,
+                             struct bl_error *err)
+{
+    CTL_AUTO_JSON *object = json_loadb(text, text_bytes, JSON_REJECT_DUPLICATES, NULL);
+    int r;
+
+    if (json_object_get(object, IN_AGENT) == NULL)
+        return 0;
+    r = read_description(object, IN_AGENT, ret_key, err);
+
+    return r < 0 ? r : 1;
 }
 
 int ctl_key_file_peek(const char *text, size_t text_bytes, struct ctl_key *ret_key,

@@ -7,19 +7,24 @@
 #include "controller/cli/keyring.h"
 
 /*
- * The two JSON files of a key. Readers believe nothing: unknown formats, other lengths and costs
+ * The JSON files of a key. Readers believe nothing: unknown formats, other lengths and costs
  * beyond a limit are -EUCLEAN.
  *
  * {"belay_public_key": 1, "name", "role", "public"}
  * {"belay_secret_key": 1, "name", "role", "public", "kdf": "argon2id13", "passes", "memory_bytes",
  *  "salt", "nonce", "box"}   all hex; box = secretbox(seed) under
  *                            BLAKE2b(key: Argon2id(passphrase, salt), name NUL role public)
+ * {"belay_ssh_agent_key": 1, "name", "role", "public"}   instead of the second one
  */
 enum {
     CTL_KEY_FILE_BYTES_MAX = 4096,
 };
 
 json_t *ctl_key_file_public(const struct ctl_key *key);
+json_t *ctl_key_file_in_agent(const struct ctl_key *key);
+/* Says the file that ssh-agent holds the secret? Then *ret_key is the key. 1, 0, -EUCLEAN. */
+int ctl_key_file_is_in_agent(const char *text, size_t text_bytes, struct ctl_key *ret_key,
+                             struct bl_error *err) BL_CHECKED;
 int ctl_key_file_read_public(const char *text, size_t text_bytes, struct ctl_key *ret_key,
                              struct bl_error *err) BL_CHECKED;
 

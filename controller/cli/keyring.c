@@ -18,7 +18,8 @@
 #include "controller/outside/json.h"
 #include "proto/trust.h"
 
-#define ROOT_FILE "root.key"
+#define ROOT_FILE    "root.key"
+#define FILES_DIFFER "key '%.80s': its .key and .pub files differ"
 
 enum {
     FILE_NAME_BYTES = CTL_KEY_NAME_BYTES_MAX + 16,
@@ -135,9 +136,13 @@ int ctl_key_make(const char *name, uint32_t role, struct ctl_key *ret_key,
     return 0;
 }
 
+struct names {
+    char secret[FILE_NAME_BYTES], public[FILE_NAME_BYTES];
+};
+
 /* Opens the directory in which a key of this kind lies, and names its files. */
-static int locate(int home_fd, const struct ctl_key *key, char ret_secret_name[FILE_NAME_BYTES],
-                  char ret_public_name[FILE_NAME_BYTES], int *ret_dir_fd, struct bl_error *err)
+static int locate(int home_fd, const struct ctl_key *key, struct names *ret_names, int *ret_dir_fd,
+                  struct bl_error *err)
 {
     bool is_root = key->role == CTL_KEY_ROLE_ROOT;
     int r = bl_dir_open(home_fd, is_root ? "." : "keys", err);
@@ -145,12 +150,29 @@ static int locate(int home_fd, const struct ctl_key *key, char ret_secret_name[F
     if (r < 0)
         return bl_wrap(err, "the key directory");
     *ret_dir_fd = r;
-    (void)snprintf(ret_secret_name, FILE_NAME_BYTES, "%s.key", key->name);
-    (void)snprintf(ret_public_name, FILE_NAME_BYTES, "%s.pub", key->name);
+    (void)snprintf(ret_names->secret, FILE_NAME_BYTES, "%s.key", key->name);
+    (void)snprintf(ret_names->public, FILE_NAME_BYTES, "%s.pub", key->name);
     if (is_root)
-        (void)snprintf(ret_secret_name, FILE_NAME_BYTES, ROOT_FILE);
+        (void)snprintf(ret_names->secret, FILE_NAME_BYTES, ROOT_FILE);
 
     return 0;
+}
+
+/* The same for a key that must not be there yet. */
+static int locate_new(int home_fd, const struct ctl_key *key, struct names *ret_names,
+                      int *ret_dir_fd, struct bl_error *err)
+{
+    int r = locate(home_fd, key, ret_names, ret_dir_fd, err);
+
+    if (r >= 0)
+        r = bl_file_exists(*ret_dir_fd, ret_names->secret, err);
+    if (r == 0 && key->role != CTL_KEY_ROLE_ROOT)
+        r = bl_file_exists(*ret_dir_fd, ret_names->public, err); /* a colleague's */
+    if (r > 0)
+        r = bl_fail(err, -EEXIST, "there is a key '%.80s' already; it is never replaced",
+                    key->name);
+
+    return r;
 }
 
 static int write_json(int dir_fd, const char *name, json_t *object, struct bl_error *err)
@@ -164,50 +186,98 @@ static int write_json(int dir_fd, const char *name, json_t *object, struct bl_er
     return bl_file_replace(dir_fd, name, text, strlen(text), err);
 }
 
-int ctl_key_store(int home_fd, const struct ctl_key *key, const struct ctl_secret *secret,
-                  const struct ctl_secret *passphrase, enum ctl_key_kdf kdf, struct bl_error *err)
+/* The secret half first: a key without it would pass for a colleague's. */
+static int write_pair(int dir_fd, const struct ctl_key *key, const struct names *names,
+                      json_t *secret_half, struct bl_error *err)
 {
-    char secret_name[FILE_NAME_BYTES], public_name[FILE_NAME_BYTES];
-    CTL_AUTO_JSON *sealed = NULL;
-    BL_AUTO_FD int dir_fd = -1;
-    int r;
+    int r = write_json(dir_fd, names->secret, secret_half, err);
 
-    r = locate(home_fd, key, secret_name, public_name, &dir_fd, err);
-    if (r < 0)
-        return r;
-    r = bl_file_exists(dir_fd, secret_name, err);
-    if (r == 0 && key->role != CTL_KEY_ROLE_ROOT)
-        r = bl_file_exists(dir_fd, public_name, err); /* a colleague's */
-    if (r < 0)
-        return r;
-    if (r > 0) {
-        return bl_fail(err, -EEXIST, "there is a key '%.80s' already; it is never replaced",
-                       key->name);
-    }
-    sealed = ctl_key_file_seal(key, secret, passphrase, kdf, err);
-    if (sealed == NULL)
-        return err->code;
-    r = write_json(dir_fd, secret_name, BL_TAKE_PTR(sealed), err);
     if (r < 0 || key->role == CTL_KEY_ROLE_ROOT)
         return r;
 
-    return write_json(dir_fd, public_name, ctl_key_file_public(key), err);
+    return write_json(dir_fd, names->public, ctl_key_file_public(key), err);
+}
+
+int ctl_key_store(int home_fd, const struct ctl_key *key, const struct ctl_secret *secret,
+                  const struct ctl_secret *passphrase, enum ctl_key_kdf kdf, struct bl_error *err)
+{
+    BL_AUTO_FD int dir_fd = -1;
+    struct names names;
+    json_t *sealed;
+    int r;
+
+    r = locate_new(home_fd, key, &names, &dir_fd, err);
+    if (r < 0)
+        return r;
+    sealed = ctl_key_file_seal(key, secret, passphrase, kdf, err);
+
+    return sealed == NULL ? err->code : write_pair(dir_fd, key, &names, sealed, err);
+}
+
+int ctl_key_store_in_agent(int home_fd, const struct ctl_key *key, struct bl_error *err)
+{
+    BL_AUTO_FD int dir_fd = -1;
+    struct names names;
+    int r = locate_new(home_fd, key, &names, &dir_fd, err);
+
+    return r < 0 ? r : write_pair(dir_fd, key, &names, ctl_key_file_in_agent(key), err);
+}
+
+int ctl_key_is_in_agent(int home_fd, const struct ctl_key *key, struct bl_error *err)
+{
+    BL_AUTO_FREE char *text = NULL;
+    BL_AUTO_FD int dir_fd = -1;
+    struct ctl_key kept;
+    struct names names;
+    size_t text_bytes = 0;
+    int r;
+
+    r = locate(home_fd, key, &names, &dir_fd, err);
+    if (r >= 0)
+        r = bl_file_read(dir_fd, names.secret, CTL_KEY_FILE_BYTES_MAX, &text, &text_bytes, err);
+    if (r >= 0)
+        r = ctl_key_file_is_in_agent(text, text_bytes, &kept, err);
+    if (r < 0)
+        return bl_wrap(err, "key '%.80s'", key->name);
+    if (r > 0 && memcmp(kept.public_key, key->public_key, sizeof(kept.public_key)) != 0)
+        return bl_fail(err, -EUCLEAN, FILES_DIFFER, key->name);
+
+    return r;
+}
+
+int ctl_key_reseal(int home_fd, const struct ctl_key *key, const struct ctl_secret *former,
+                   const struct ctl_secret *passphrase, enum ctl_key_kdf kdf, struct bl_error *err)
+{
+    CTL_AUTO_SECRET secret = {0};
+    BL_AUTO_FD int dir_fd = -1;
+    struct names names;
+    json_t *sealed;
+    int r;
+
+    r = ctl_key_unlock(home_fd, key, former, &secret, err);
+    if (r >= 0)
+        r = locate(home_fd, key, &names, &dir_fd, err);
+    if (r < 0)
+        return r;
+    sealed = ctl_key_file_seal(key, &secret, passphrase, kdf, err);
+
+    return sealed == NULL ? err->code : write_json(dir_fd, names.secret, sealed, err);
 }
 
 int ctl_key_unlock(int home_fd, const struct ctl_key *key, const struct ctl_secret *passphrase,
                    struct ctl_secret *ret_secret, struct bl_error *err)
 {
-    char secret_name[FILE_NAME_BYTES], public_name[FILE_NAME_BYTES];
     BL_AUTO_FREE char *text = NULL;
     BL_AUTO_FD int dir_fd = -1;
     struct ctl_key opened;
+    struct names names;
     size_t text_bytes = 0;
     int r;
 
-    r = locate(home_fd, key, secret_name, public_name, &dir_fd, err);
+    r = locate(home_fd, key, &names, &dir_fd, err);
     if (r < 0)
         return r;
-    r = bl_file_read(dir_fd, secret_name, CTL_KEY_FILE_BYTES_MAX, &text, &text_bytes, err);
+    r = bl_file_read(dir_fd, names.secret, CTL_KEY_FILE_BYTES_MAX, &text, &text_bytes, err);
     if (r < 0)
         return r;
     r = ctl_key_file_open(text, text_bytes, passphrase, &opened, ret_secret, err);
@@ -216,7 +286,7 @@ int ctl_key_unlock(int home_fd, const struct ctl_key *key, const struct ctl_secr
     /* The signer that is shown and the one that signs are the same, whatever the files say. */
     if (memcmp(opened.public_key, key->public_key, sizeof(opened.public_key)) != 0) {
         ctl_secret_release(ret_secret);
-        return bl_fail(err, -EUCLEAN, "key '%.80s': its .key and .pub files differ", key->name);
+        return bl_fail(err, -EUCLEAN, FILES_DIFFER, key->name);
     }
 
     return 0;
@@ -321,6 +391,10 @@ int ctl_key_list_read(int home_fd, struct ctl_key_list *ret_list, struct bl_erro
         if (r < 0)
             return r;
         ret_list->own[i] = r > 0;
+        r = r > 0 ? ctl_key_is_in_agent(home_fd, &ret_list->keys[i], err) : 0;
+        if (r < 0)
+            return r;
+        ret_list->in_agent[i] = r > 0;
     }
 
     return 0;

@@ -14,6 +14,7 @@
  * A person's keys: Ed25519, in $BELAY_HOME, else $XDG_CONFIG_HOME/belay, else ~/.config/belay.
  *
  *   keys/NAME.key   the secret, encrypted with the passphrase (Argon2id, then XSalsa20-Poly1305)
+ *                   or, for a key that ssh-agent holds, only that it does
  *   keys/NAME.pub   name, role and public key: what a colleague sends to be trusted
  *   root.key        signs trust files
  *   trust           the newest trust file of this desk
@@ -63,6 +64,20 @@ int ctl_key_store(int home_fd, const struct ctl_key *key, const struct ctl_secre
 int ctl_key_unlock(int home_fd, const struct ctl_key *key, const struct ctl_secret *passphrase,
                    struct ctl_secret *ret_secret, struct bl_error *err) BL_CHECKED;
 
+/*
+ * Encrypts the key's file anew, with another passphrase. It is replaced as a whole: either opens
+ * with the former passphrase or with the new one. -EKEYREJECTED: the former one is wrong.
+ */
+int ctl_key_reseal(int home_fd, const struct ctl_key *key, const struct ctl_secret *former,
+                   const struct ctl_secret *passphrase, enum ctl_key_kdf kdf, struct bl_error *err)
+    BL_CHECKED;
+
+/* Writes down that the ssh-agent of this desk holds the key: NAME.key without a secret, NAME.pub. */
+int ctl_key_store_in_agent(int home_fd, const struct ctl_key *key, struct bl_error *err) BL_CHECKED;
+
+/* 1: ssh-agent holds the secret of this own key; 0: its file does. */
+int ctl_key_is_in_agent(int home_fd, const struct ctl_key *key, struct bl_error *err) BL_CHECKED;
+
 /* Reads the public half of root.key; -ENOENT when there is none. */
 int ctl_key_read_root(int home_fd, struct ctl_key *ret_key, struct bl_error *err) BL_CHECKED;
 
@@ -70,6 +85,7 @@ int ctl_key_read_root(int home_fd, struct ctl_key *ret_key, struct bl_error *err
 struct ctl_key_list {
     struct ctl_key keys[CTL_KEYS_MAX];
     bool own[CTL_KEYS_MAX];
+    bool in_agent[CTL_KEYS_MAX]; /* own, and ssh-agent has the secret */
     uint32_t count;
 };
 int ctl_key_list_read(int home_fd, struct ctl_key_list *ret_list, struct bl_error *err) BL_CHECKED;

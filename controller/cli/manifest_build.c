@@ -361,21 +361,13 @@ void ctl_bundle_release(struct ctl_bundle *bundle)
     proto_buffer_release(&bundle->policy);
 }
 
-int ctl_manifest_sign(const struct proto_buffer *manifest, const struct ctl_key *key,
-                      const struct ctl_secret *secret, struct proto_signature *ret_signature,
-                      struct bl_error *err)
+int ctl_manifest_sign(const struct proto_buffer *manifest, struct ctl_signer *signer,
+                      struct proto_signature *ret_signature, struct bl_error *err)
 {
-    int r;
+    const struct proto_signer by = ctl_signer_by(signer);
 
-    memcpy(ret_signature->key, key->public_key, sizeof(ret_signature->key));
-    r = proto_sign(PROTO_MANIFEST_DOMAIN, manifest->data, manifest->size_bytes, secret->bytes,
-                   ret_signature->signature, err);
-    if (r < 0)
-        return r;
-
-    /* In pairs: what leaves this desk is what a host would accept. */
-    return proto_verify(PROTO_MANIFEST_DOMAIN, manifest->data, manifest->size_bytes, ret_signature,
-                        err);
+    return proto_sign_by(&by, PROTO_MANIFEST_DOMAIN, manifest->data, manifest->size_bytes,
+                         ret_signature, err);
 }
 
 int ctl_counter_next(int home_fd, struct bl_wall now, uint64_t *ret_counter, struct bl_error *err)

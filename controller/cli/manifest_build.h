@@ -3,9 +3,9 @@
 #define CTL_CLI_MANIFEST_BUILD_H
 
 #include "common/clock.h"
-#include "controller/cli/keyring.h"
 #include "controller/cli/policy_build.h"
 #include "controller/cli/preview.h"
+#include "controller/cli/signer.h"
 #include "proto/manifest.h"
 #include "proto/policy.h"
 
@@ -28,9 +28,8 @@ int ctl_manifest_build(const struct ctl_plan *plan, const struct ctl_preview *pr
                        struct bl_error *err) BL_CHECKED;
 
 /* One person's signature over the encoded manifest. */
-int ctl_manifest_sign(const struct proto_buffer *manifest, const struct ctl_key *key,
-                      const struct ctl_secret *secret, struct proto_signature *ret_signature,
-                      struct bl_error *err) BL_CHECKED;
+int ctl_manifest_sign(const struct proto_buffer *manifest, struct ctl_signer *signer,
+                      struct proto_signature *ret_signature, struct bl_error *err) BL_CHECKED;
 
 /*
  * The next counter of this desk: above all it gave out before, and not below the time, so that a

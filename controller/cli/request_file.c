@@ -119,26 +119,23 @@ int ctl_request_read(const char *path, int home_fd, json_t **ret_request,
     return 0;
 }
 
-int ctl_request_sign(json_t *request, const struct ctl_signed_doc *doc, const struct ctl_key *key,
-                     const struct ctl_secret *secret, struct bl_error *err)
+int ctl_request_sign(json_t *request, const struct ctl_signed_doc *doc, struct ctl_signer *signer,
+                     struct bl_error *err)
 {
+    const struct proto_signer by = ctl_signer_by(signer);
     struct proto_signature signature;
     char key_text[BL_HEX_BYTES(PROTO_KEY_BYTES)];
     char signature_text[BL_HEX_BYTES(PROTO_SIGNATURE_BYTES)];
     int r;
 
     for (uint32_t i = 0; i < doc->signatures_count; i++) {
-        if (memcmp(doc->signatures[i].key, key->public_key, PROTO_KEY_BYTES) == 0)
-            return bl_fail(err, -EEXIST, "'%s' has signed it already", key->name);
+        if (memcmp(doc->signatures[i].key, by.key, PROTO_KEY_BYTES) == 0)
+            return bl_fail(err, -EEXIST, "'%s' has signed it already", signer->key.name);
     }
     if (doc->signatures_count == PROTO_SIGNATURES_MAX)
         return bl_fail(err, -EMSGSIZE, "it has %d signatures already", PROTO_SIGNATURES_MAX);
-    memcpy(signature.key, key->public_key, sizeof(signature.key));
-    r = proto_sign(PROTO_MANIFEST_DOMAIN, doc->manifest_data, doc->manifest_bytes, secret->bytes,
-                   signature.signature, err);
-    if (r >= 0)
-        r = proto_verify(PROTO_MANIFEST_DOMAIN, doc->manifest_data, doc->manifest_bytes, &signature,
-                         err);
+    r = proto_sign_by(&by, PROTO_MANIFEST_DOMAIN, doc->manifest_data, doc->manifest_bytes,
+                      &signature, err);
     if (r < 0)
         return r;
     bl_hex_encode(signature.key, sizeof(signature.key), key_text);

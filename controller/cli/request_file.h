@@ -24,7 +24,7 @@ int ctl_request_read(const char *path, int home_fd, json_t **ret_request,
                      struct ctl_signed_doc *ret_doc, struct bl_error *err) BL_CHECKED;
 
 /* Adds one person's signature to the request. -EEXIST when that key has signed. */
-int ctl_request_sign(json_t *request, const struct ctl_signed_doc *doc, const struct ctl_key *key,
-                     const struct ctl_secret *secret, struct bl_error *err) BL_CHECKED;
+int ctl_request_sign(json_t *request, const struct ctl_signed_doc *doc, struct ctl_signer *signer,
+                     struct bl_error *err) BL_CHECKED;
 
 #endif

@@ -192,11 +192,11 @@ static int read_from_terminal(const char *purpose, bool is_new, struct ctl_secre
     return 0;
 }
 
-int ctl_passphrase_get(const char *file, const char *purpose, bool is_new,
-                       struct ctl_secret *ret_secret, struct bl_error *err)
+/* `value` is that of the environment; NULL = it is not looked at. */
+static int get(const char *file, const char *value, const char *purpose, bool is_new,
+               struct ctl_secret *ret_secret, struct bl_error *err)
 {
     CTL_AUTO_SECRET line = {0};
-    const char *value = getenv("BELAY_PASSPHRASE");
     int r;
 
     r = ctl_secret_make(PASSPHRASE_BYTES_MAX, &line, err);
@@ -215,4 +215,16 @@ int ctl_passphrase_get(const char *file, const char *purpose, bool is_new,
     *ret_secret = line;
     line = (struct ctl_secret){0};
     return 0;
+}
+
+int ctl_passphrase_get(const char *file, const char *purpose, bool is_new,
+                       struct ctl_secret *ret_secret, struct bl_error *err)
+{
+    return get(file, getenv("BELAY_PASSPHRASE"), purpose, is_new, ret_secret, err);
+}
+
+int ctl_passphrase_get_next(const char *file, const char *purpose, struct ctl_secret *ret_secret,
+                            struct bl_error *err)
+{
+    return get(file, NULL, purpose, true, ret_secret, err);
 }

@@ -29,4 +29,8 @@ void ctl_secret_release(struct ctl_secret *secret);
 int ctl_passphrase_get(const char *file, const char *purpose, bool is_new,
                        struct ctl_secret *ret_secret, struct bl_error *err) BL_CHECKED;
 
+/* What takes the place of a passphrase. Never from the environment, which has the former one. */
+int ctl_passphrase_get_next(const char *file, const char *purpose, struct ctl_secret *ret_secret,
+                            struct bl_error *err) BL_CHECKED;
+
 #endif

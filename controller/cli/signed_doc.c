@@ -216,22 +216,13 @@ void ctl_signed_doc_print(const struct ctl_signed_doc *doc, FILE *to)
 /* ---- the person ---- */
 
 int ctl_desk_unlock(int home_fd, const struct ctl_key_list *list, const char *name,
-                    const char *passphrase_file, const struct ctl_key **ret_key,
-                    struct ctl_secret *ret_secret, struct bl_error *err)
+                    const char *passphrase_file, struct ctl_signer *ret_signer,
+                    struct bl_error *err)
 {
-    CTL_AUTO_SECRET passphrase = {0};
-    char purpose[TEXT_BYTES];
-    int r;
+    const struct ctl_key *key = NULL;
+    int r = ctl_key_choose(list, name, &key, err);
 
-    r = ctl_key_choose(list, name, ret_key, err);
-    if (r < 0)
-        return r;
-    (void)snprintf(purpose, sizeof(purpose), "key '%s'", (*ret_key)->name);
-    r = ctl_passphrase_get(passphrase_file, purpose, false, &passphrase, err);
-    if (r < 0)
-        return r;
-
-    return ctl_key_unlock(home_fd, *ret_key, &passphrase, ret_secret, err);
+    return r < 0 ? r : ctl_signer_open(home_fd, key, passphrase_file, ret_signer, err);
 }
 
 int ctl_desk_ask(const char *question)

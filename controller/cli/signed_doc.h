@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "controller/cli/keyring.h"
+#include "controller/cli/signer.h"
 #include "proto/approval.h"
 #include "proto/policy.h"
 #include "proto/trust.h"
@@ -46,10 +46,10 @@ int ctl_signed_doc_check_vouched(const struct ctl_signed_doc *doc, struct bl_err
 /* All that the signed bytes say, whole, and who signed. */
 void ctl_signed_doc_print(const struct ctl_signed_doc *doc, FILE *to);
 
-/* Unlocks the key that was chosen, or the only one; *ret_key is within `list`. */
+/* Makes the key that was chosen, or the only one, ready to sign. */
 int ctl_desk_unlock(int home_fd, const struct ctl_key_list *list, const char *name,
-                    const char *passphrase_file, const struct ctl_key **ret_key,
-                    struct ctl_secret *ret_secret, struct bl_error *err) BL_CHECKED;
+                    const char *passphrase_file, struct ctl_signer *ret_signer,
+                    struct bl_error *err) BL_CHECKED;
 
 /* "QUESTION [y/N] " on the terminal. 1 yes, 0 no, -ENOTTY: there is nobody to ask. */
 int ctl_desk_ask(const char *question);

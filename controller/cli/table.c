@@ -20,13 +20,28 @@ static const struct ctl_cli_command commands[] = {
      "Never replaces a key. The enrolment port is the one after --listen unless given.\n",
      ctl_cmd_init},
     {"keys new", "make a key pair that signs changes",
-     "NAME --role operator|commander [--kdf moderate|interactive] [--passphrase-file FILE]",
+     "NAME --role operator|commander [--kdf moderate|interactive] [--passphrase-file FILE]\n"
+     "       belay keys new NAME --role operator|commander --ssh-key FILE.pub",
      "  --role ROLE             what this person may sign for\n"
+     "  --ssh-key FILE.pub      make none: the ssh-ed25519 key of FILE.pub, which ssh-agent holds, is\n"
+     "                          the person's; ssh-agent signs, and may ask for a confirmation\n"
      "  --kdf interactive       64 MiB instead of 256 MiB to derive the key: for rehearsals\n" PASSPHRASE_TEXT
      "Keys lie in $BELAY_HOME, else ~/.config/belay. Hosts believe a key after 'belay keys trust'.\n",
      ctl_cmd_keys_new},
     {"keys list", "show the keys of this desk", "",
-     "'own' keys can sign here; the others are public keys of colleagues.\n", ctl_cmd_keys_list},
+     "'own' keys can sign here, those of 'ssh-agent' while it holds them; the others are public keys\n"
+     "of colleagues.\n",
+     ctl_cmd_keys_list},
+    {"keys export", "print a public key, as a colleague imports it", "NAME",
+     "It holds no secret. 'belay keys import' takes it in at the desk that has root.key.\n",
+     ctl_cmd_keys_export},
+    {"keys passphrase", "change the passphrase of a key",
+     "[NAME] [--root] [--kdf moderate|interactive] [--passphrase-file FILE]\n"
+     "           [--new-passphrase-file FILE]",
+     "  --root                  of root.key, which signs trust files\n"
+     "  --new-passphrase-file FILE  the new one is its first line; else the terminal\n" PASSPHRASE_TEXT
+     "The key stays the same: copies of the former file still open with the former passphrase.\n",
+     ctl_cmd_keys_passphrase},
     {"keys import", "take in a colleague's public key", "FILE.pub",
      "Hosts believe it after 'belay keys trust'.\n", ctl_cmd_keys_import},
     {"keys trust", "write and sign the trust file that hosts get",

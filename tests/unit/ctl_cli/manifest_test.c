@@ -390,16 +390,16 @@ static void proves_each_target_and_nobody_else(void **state)
 static void signs_what_verifies(void **state)
 {
     const struct fixture *fixture = *state;
-    CTL_AUTO_SECRET secret = {0};
+    CTL_AUTO_SIGNER signer = {0};
     CTL_AUTO_BUNDLE bundle = {0};
     struct proto_signature signature;
     struct bl_error err = {0};
-    struct ctl_key key;
 
-    assert_int_equal(ctl_key_make("alice", PROTO_ROLE_OPERATOR, &key, &secret, &err), 0);
+    assert_int_equal(ctl_key_make("alice", PROTO_ROLE_OPERATOR, &signer.key, &signer.secret, &err),
+                     0);
     assert_int_equal(ctl_manifest_build(&fixture->plan, &fixture->preview, &issue, &bundle, &err),
                      0);
-    assert_int_equal(ctl_manifest_sign(&bundle.manifest, &key, &secret, &signature, &err), 0);
+    assert_int_equal(ctl_manifest_sign(&bundle.manifest, &signer, &signature, &err), 0);
     assert_int_equal(proto_verify(PROTO_MANIFEST_DOMAIN, bundle.manifest.data,
                                   bundle.manifest.size_bytes, &signature, &err),
                      0);

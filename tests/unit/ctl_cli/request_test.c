@@ -50,6 +50,7 @@ static void make_request(struct desk *desk, const struct ctl_secret *secret)
     BL_AUTO_FREE struct ctl_plan_problems *problems = calloc(1, sizeof(*problems));
     BL_AUTO_FREE struct ctl_plan *plan = calloc(1, sizeof(*plan));
     struct ctl_issue issue = {.now = bl_wall_now(), .counter = 1, .plan_text = plan_text};
+    struct ctl_signer signer = {.key = desk->key, .secret = *secret};
     struct proto_signature signature;
     CTL_AUTO_PREVIEW preview = {0};
     CTL_AUTO_BUNDLE bundle = {0};
@@ -59,7 +60,7 @@ static void make_request(struct desk *desk, const struct ctl_secret *secret)
     assert_int_equal(ctl_plan_read("p", plan_text, strlen(plan_text), plan, problems, &err), 0);
     assert_int_equal(ctl_preview_make(plan, fleet(), &preview, &err), 0);
     assert_int_equal(ctl_manifest_build(plan, &preview, &issue, &bundle, &err), 0);
-    assert_int_equal(ctl_manifest_sign(&bundle.manifest, &desk->key, secret, &signature, &err), 0);
+    assert_int_equal(ctl_manifest_sign(&bundle.manifest, &signer, &signature, &err), 0);
     desk->request = ctl_submission(plan->name, plan_text, &preview, &bundle, &signature, 1);
     assert_non_null(desk->request);
     ctl_plan_release(plan);
