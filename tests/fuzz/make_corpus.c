@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* make_corpus DIR: writes one valid input of each kind to DIR/message, DIR/manifest, DIR/policy, DIR/trust. */
+/* make_corpus DIR: writes one valid input of each kind to DIR/KIND. */
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/rescue/rescue.h"
+#include "agent/root/journal.h"
 #include "common/file.h"
 #include "common/text.h"
 #include "tests/lib/proto_walk.h"
@@ -131,6 +133,38 @@ static void save_approval(int dir_fd)
     save(dir_fd, "approval", "file", &file);
 }
 
+static void save_rescue(int dir_fd)
+{
+    for (uint32_t verb = 1; verb <= AGENT_RESCUE_VERB_LAST; verb++) {
+        const struct agent_rescue_request request = {AGENT_RESCUE_FORMAT, verb};
+        PROTO_AUTO_BUFFER buffer = {0};
+        struct bl_error err = {0};
+
+        must(proto_encode(&agent_rescue_request_schema, &request, &buffer, &err), &err);
+        save(dir_fd, "rescue", agent_rescue_verb_name(verb), &buffer);
+    }
+}
+
+/* One with rows; its job and reports come with the agent. */
+static void save_journal(int dir_fd, const char *top)
+{
+    AGENT_AUTO_JOURNAL *journal = NULL;
+    const struct agent_journal_row row = {.wall_ms = 1795000000000,
+                                          .boot_id = "boot-1",
+                                          .what = "refused",
+                                          .who = "uid 0",
+                                          .code = "a_code",
+                                          .reason = "because"};
+    struct bl_error err = {0};
+    char path[512];
+
+    must(bl_dir_make(dir_fd, "journal", 0755, &err), &err);
+    must(bl_text_format(path, sizeof(path), "%s/journal/sample", top), &err);
+    must(agent_journal_open(path, &journal, &err), &err);
+    for (int i = 0; i < 3; i++)
+        must(agent_journal_note(journal, &row, &err), &err);
+}
+
 int main(int argc, char **argv)
 {
     BL_AUTO_FD int dir_fd = -1;
@@ -148,6 +182,8 @@ int main(int argc, char **argv)
     save_policy(dir_fd);
     save_trust(dir_fd);
     save_approval(dir_fd);
+    save_rescue(dir_fd);
+    save_journal(dir_fd, argv[1]);
 
     return 0;
 }
