@@ -431,8 +431,9 @@ static void refresh_reason(struct ctl_rollout *rollout)
 }
 
 /*
- * Whether somebody set the wall clock: what is counted goes on by the other one, and that this event
- * is stored tells it to whoever counts over a boot.
+ * Whether the instant that was asked for last says nothing any more: somebody set the wall clock, or it
+ * was one of another boot (an ended rollout is told of no RESTART). What is counted goes on by the
+ * other clock, and that this event is stored tells it to whoever counts over a boot.
  */
 static bool follow_clock(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
                          struct ctl_rollout_effects *effects)
@@ -440,11 +441,14 @@ static bool follow_clock(struct ctl_rollout *rollout, const struct ctl_rollout_e
     const struct ctl_moment *last = &rollout->last;
     int64_t set_ms = (event->wall.ms - last->wall.ms) - (event->now.ms - last->now.ms);
 
+    if (!rollout->submitted)
+        return false;
     /* In another boot the two clocks are told anew, so that from then on it is seen again. */
-    if (rollout->submitted && event->boot != last->boot)
+    if (event->boot != last->boot) {
         effects->changed = true;
-    if (!rollout->submitted || event->boot != last->boot ||
-        (set_ms > -CLOCK_SET_MS && set_ms < CLOCK_SET_MS))
+        return true;
+    }
+    if (set_ms > -CLOCK_SET_MS && set_ms < CLOCK_SET_MS)
         return false;
     ctl_alarm_shift(rollout, set_ms);
     effects->changed = true;

@@ -107,13 +107,48 @@ static void test_a_freeze_ends_when_somebody_wants_that(void **state)
     start(0);
 }
 
+static void tell_held(uint32_t holds)
+{
+    const struct ctl_rollout told = {.state = CTL_ROLLOUT_STAGING,
+                                     .holds = holds,
+                                     .wave_count = 2,
+                                     .host_count = HOSTS,
+                                     .code = "staging"};
+
+    sim_law_rollout_state(rollout, &told);
+}
+
 static void test_no_start_after_a_version_was_denied(void **state)
 {
     stage_all();
-    tell_state(CTL_ROLLOUT_STAGING, "staging", HOSTS);
+    tell_held(CTL_HOLD_PERSON);
     sim_law_all_paused();
     pass(1);
     BREAKS("paused since", start(0));
+}
+
+static void test_what_installs_a_denied_version_is_held(void **state)
+{
+    stage_all();
+    tell_held(0);
+    BREAKS("its version was denied, and it goes on", sim_law_all_paused());
+}
+
+static void test_what_comes_in_a_freeze_is_held(void **state)
+{
+    sim_law_frozen(0);
+    tell_held(CTL_HOLD_FREEZE);
+    sim_law_taken_in(rollout);
+    tell_held(CTL_HOLD_WINDOW);
+    BREAKS("came in a freeze", sim_law_taken_in(rollout));
+}
+
+static void test_a_freeze_that_is_over_holds_nothing(void **state)
+{
+    sim_law_frozen(facts_world.now_ms + facts_world.wall_ms + 1);
+    pass(1);
+    tell_held(0);
+    sim_law_taken_in(rollout);
 }
 
 /* ---- approvals ---- */
@@ -311,6 +346,9 @@ int main(void)
         LAW(a_freeze_ends_by_the_clock, setup),
         LAW(a_freeze_ends_when_somebody_wants_that, setup),
         LAW(no_start_after_a_version_was_denied, setup),
+        LAW(what_installs_a_denied_version_is_held, setup),
+        LAW(what_comes_in_a_freeze_is_held, setup),
+        LAW(a_freeze_that_is_over_holds_nothing, setup),
         LAW(the_first_wave_needs_no_approval, setup_approvals),
         LAW(two_people_approve, setup_approvals),
         LAW(one_person_counts_once, setup_approvals),

@@ -117,6 +117,9 @@ void __wrap_ctl_run_step(struct ctl_run *run, const struct ctl_rollout_event *ev
     /* That a host counts as failed shows in it without a change of its state. */
     for (uint32_t i = 0; event->type == CTL_ROLLOUT_ROLLBACK && i < run->rollout.host_count; i++)
         note(run, i);
+    /* Nor that its START waits until it may be sent once more. */
+    if (event->type == CTL_ROLLOUT_HOST_SEEN)
+        note(run, event->host);
     note(run, CTL_ROLLOUT_ALL);
 }
 

@@ -7,6 +7,8 @@
 
 enum {
     RATE_UNIT = 1000 * 1000, /* rates are in millionths of an opportunity */
+    RULES_WORLDS_PCT = 25,
+    RULES_KINDS_PCT = 70,
 };
 
 /* The usual rate of a fault at one opportunity, in millionths; what has none here cannot happen. */
@@ -80,11 +82,13 @@ static const uint32_t usual[SIM_FAULT_COUNT] = {
     [SIM_FAULT_PERSON_DENIES] = 2000,
     [SIM_FAULT_CHANGE_BREAKS_MORE] = 200000,
     [SIM_FAULT_PLAN_GATES] = 500000,
-    [SIM_FAULT_GATE_BAD] = 40000,
-    [SIM_FAULT_GATE_UNSURE] = 60000,
-    [SIM_FAULT_GATE_STALE] = 80000,
-    [SIM_FAULT_GATE_FAILS] = 80000,
+    [SIM_FAULT_GATE_BAD] = 100000,
+    [SIM_FAULT_GATE_UNSURE] = 120000,
+    [SIM_FAULT_GATE_STALE] = 250000,
+    [SIM_FAULT_GATE_FAILS] = 250000,
     [SIM_FAULT_GATE_SLOW] = 40000,
+    [SIM_FAULT_PERSON_ANSWERS_SOON] = 1000000,
+    [SIM_FAULT_WORD_NEARLY_FITS] = 1000000,
 };
 
 static const char *const names[SIM_FAULT_COUNT] = {
@@ -100,6 +104,27 @@ static struct {
     struct sim_fault_done *done;
     uint32_t done_count, done_capacity;
 } faults;
+
+/* What is asked of people and gates, what they say, and what makes that matter. */
+static bool is_of_rules(uint32_t fault)
+{
+    return fault == SIM_FAULT_CHANGE_BREAKS_SERVICE ||
+           (fault >= SIM_FAULT_SERVICE_BREAKS_LATE && fault <= SIM_FAULT_PLAN_ASKS) ||
+           fault >= SIM_FAULT_PERSON_APPROVES;
+}
+
+/*
+ * Where machines and networks fail, hardly a rollout comes so far that people are asked. In these
+ * worlds nothing else fails.
+ */
+static void draw_rules_only(uint32_t kinds)
+{
+    for (uint32_t i = 0; i < kinds; i++) {
+        const bool is_on = sim_draw_percent(SIM_DRAW_LATER, SIM_CONTROLLER, RULES_KINDS_PCT);
+
+        faults.rates[i] = is_of_rules(i) && is_on ? usual[i] : 0;
+    }
+}
 
 /* Most worlds have a handful of kinds, some have all: rare pairs need both. */
 void sim_faults_open(uint32_t hosts)
@@ -119,6 +144,9 @@ void sim_faults_open(uint32_t hosts)
         if (sim_draw_percent(what, SIM_CONTROLLER, kinds_pct))
             faults.rates[i] = usual[i] / 8 * eighths;
     }
+    if (kinds > SIM_FAULT_WORD_NEARLY_FITS &&
+        sim_draw_percent(SIM_DRAW_LATER, SIM_CONTROLLER, RULES_WORLDS_PCT))
+        draw_rules_only(kinds);
     if (sim_options()->is_calm)
         memset(faults.rates, 0, sizeof(faults.rates));
 }

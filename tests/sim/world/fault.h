@@ -84,7 +84,9 @@
     X(GATE_UNSURE, "measurement is neither good nor bad")                        \
     X(GATE_STALE, "measurement is missing or old")                               \
     X(GATE_FAILS, "who measures dies, answers twice or nonsense")                \
-    X(GATE_SLOW, "who measures does not end in time")
+    X(GATE_SLOW, "who measures does not end in time")                            \
+    X(PERSON_ANSWERS_SOON, "person does soon what is waited for")                \
+    X(WORD_NEARLY_FITS, "word of somebody who nearly may say it")
 
 enum sim_fault {
 #define X(name, text) SIM_FAULT_##name,

@@ -43,6 +43,8 @@ void sim_laws_close(void);
 
 /* ---- the controller and people ---- */
 void sim_law_submitted(const struct sim_law_rollout *rollout);
+/* Confirmed: belayd has it, and what holds everything up holds this up, too. */
+void sim_law_taken_in(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES]);
 /*
  * A person is about to give this order: from now on the controller may obey it, whether it ever
  * confirms it or dies in between.

@@ -345,11 +345,13 @@ static void renew_promise(struct law_member *member, const struct ctl_rollout_ho
         belief->state == CTL_HOST_REVERTING &&
         (former->state != CTL_HOST_REVERTING || (belief->revert_wanted && !former->revert_wanted));
 
-    if (ctl_host_state_is_final(belief->state) || belief->state == CTL_HOST_READY) {
+    /* Nobody waits for a host whose START is held back until that may be sent once more. */
+    if (ctl_host_state_is_final(belief->state) || belief->state == CTL_HOST_READY ||
+        belief->start_owed) {
         member->promise_ms = SIM_NEVER;
     } else if (is_back_new) {
         promise(member, limits->revert_ms);
-    } else if (belief->started && !former->started) {
+    } else if ((belief->started && !former->started) || former->start_owed) {
         promise(member, limits->job_ms);
     } else if (member->promise_ms == SIM_NEVER) {
         promise(member, is_unready ? limits->stage_ms : limits->job_ms);

@@ -86,9 +86,25 @@ void sim_law_all_paused(void)
     for (uint32_t i = 0; i < law_books.rollouts_count; i++) {
         struct law_rollout *rollout = law_books.rollouts[i];
 
-        if (rollout->state >= CTL_ROLLOUT_STAGING && rollout->state <= CTL_ROLLOUT_SOAKING)
-            rollout->paused_ms = sim_now_ms();
+        if (rollout->state < CTL_ROLLOUT_STAGING || rollout->state > CTL_ROLLOUT_SOAKING)
+            continue;
+        rollout->paused_ms = sim_now_ms();
+        SIM_LAW((rollout->told_holds & CTL_HOLD_PERSON) != 0,
+                "rollout %u: its version was denied, and it goes on", rollout->number);
     }
+}
+
+void sim_law_taken_in(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES])
+{
+    const struct law_freeze *freeze = &law_books.freeze;
+    const struct law_rollout *rollout = law_find(rollout_id);
+
+    law_settle();
+    SIM_LAW(rollout != NULL, "a rollout was taken in that nobody submitted");
+    SIM_LAW(!freeze->is_on || (rollout->told_holds & CTL_HOLD_FREEZE) != 0 ||
+                (freeze->until_wall_ms != 0 && sim_controller_wall_ms() >= freeze->until_wall_ms),
+            "rollout %u: came in a freeze that was confirmed at %" PRId64 " ms, and is not held",
+            rollout->number, freeze->since_ms);
 }
 
 /* ---- approvals ---- */

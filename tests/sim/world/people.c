@@ -134,12 +134,20 @@ static void lift_all(void)
     json_decref(list);
 }
 
+/* What became of hosts, keys and versions meanwhile; the plan itself is as belay makes it. */
+static bool is_due_to_others(const char *code)
+{
+    return code[0] != '\0' &&
+           strstr("denied exists expired host_busy not_found unknown_signer", code) != NULL;
+}
+
 static void take_answer(struct desk *desk, const json_t *answer)
 {
     const char *code = code_of(answer);
 
     if (is_ok(answer)) {
         desk->state = DESK_TAKEN;
+        sim_law_taken_in(desk->plan.rollout.id);
         if (sim_fault(SIM_FAULT_PERSON_SUBMITS_TWICE, SIM_CONTROLLER))
             submit_twice(desk);
         return;
@@ -165,6 +173,8 @@ static void take_answer(struct desk *desk, const json_t *answer)
         submit_after(desk, draw_log(1000, LOOK_MS));
         return;
     }
+    SIM_LAW(is_due_to_others(code), "plan %u was refused, and it is as people make them: %s",
+            desk->plan.rollout.id[0], code);
     desk->state = DESK_REFUSED;
 }
 
@@ -254,6 +264,8 @@ static bool is_at_rest(const struct ctl_rollout *rollout)
 void sim_people_note(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
                      const struct ctl_rollout *rollout)
 {
+    struct sim_seen former;
+
     for (uint32_t i = 0; i < people.desk_count; i++) {
         struct desk *desk = &people.desks[i];
 
@@ -262,6 +274,7 @@ void sim_people_note(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
         desk->is_at_rest = is_at_rest(rollout);
         desk->is_paused = (rollout->holds & (CTL_HOLD_PERSON | CTL_HOLD_GATE)) != 0;
         desk->is_ended = ctl_rollout_is_final(rollout);
+        former = desk->seen;
         desk->seen = (struct sim_seen){
             .state = rollout->state,
             .wave = rollout->wave,
@@ -269,6 +282,7 @@ void sim_people_note(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
             .is_asked = rollout->alarm.is_open,
             .question = rollout->alarm.number,
         };
+        sim_sayings_note(i, &former, &desk->seen);
     }
 }
 

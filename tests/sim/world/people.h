@@ -107,6 +107,8 @@ const struct sim_seen *sim_people_seen(uint32_t number);
 
 /* PERSON_FREEZES, PERSON_UNFREEZES, PERSON_APPROVES, PERSON_ANSWERS, FORGED_APPROVAL, PERSON_DENIES. */
 void sim_sayings_press(enum sim_fault button);
+/* What people see of the n-th plan has changed: who is waited for may come soon, and who may not. */
+void sim_sayings_note(uint32_t number, const struct sim_seen *former, const struct sim_seen *seen);
 /* In the calm people do what rollouts wait for. True: nobody can, so it is to be aborted. */
 bool sim_sayings_help(uint32_t number, uint32_t times);
 

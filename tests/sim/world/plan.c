@@ -45,6 +45,12 @@ static bool draw_percent(uint32_t percent)
 
 /* ---- who, and when ---- */
 
+static int by_id(const void *a, const void *b)
+{
+    return memcmp(((const struct proto_target *)a)->host_id,
+                  ((const struct proto_target *)b)->host_id, PROTO_HOST_ID_BYTES);
+}
+
 static void draw_hosts(struct sim_plan *plan, bool (*may_take)(uint32_t host))
 {
     const uint32_t percent = draw_percent(40) ? 100 : 20 + draw_below(80);
@@ -58,6 +64,8 @@ static void draw_hosts(struct sim_plan *plan, bool (*may_take)(uint32_t host))
                PROTO_HOST_ID_BYTES);
         plan->targets[plan->rollout.hosts_count++].kind = draw_below(KINDS);
     }
+    /* As their root will have them: waves are dealt to places in this order. */
+    qsort(plan->targets, plan->rollout.hosts_count, sizeof(*plan->targets), by_id);
 }
 
 /* Hosts fill the waves in the order that is signed. */

@@ -13,6 +13,8 @@ enum {
     MINUTE_MS = 60 * 1000,
     FREEZE_MS_MAX = 6 * 3600 * 1000,
     TEXT_BYTES = 2 * PROTO_APPROVAL_BYTES_MAX,
+    SOON_MS_MIN = 2000,
+    SOON_MS_MAX = 5 * MINUTE_MS,
     ABORT_AFTER_LOOKS = 10, /* that brought nothing: of those who may approve too few are left */
 };
 
@@ -218,6 +220,79 @@ static void press_answer(bool is_flawed)
     say(&saying);
     if (draw_below(4) == 0)
         say(&saying);
+}
+
+/* ---- in time ---- */
+
+/* Somebody who may say it, or all but may; `is_flawed` is of that moment. */
+static uint32_t choose(const struct sim_plan *plan, uint32_t about, bool is_flawed)
+{
+    const uint32_t first = sim_draw_below(SIM_DRAW_LATER, SIM_CONTROLLER, SIM_PEOPLE);
+    struct saying saying = begin(plan, about, 1);
+
+    for (uint32_t i = 0; i < SIM_PEOPLE; i++) {
+        saying.person = (first + i) % SIM_PEOPLE;
+        if (is_good(&saying) != is_flawed)
+            return saying.person;
+    }
+
+    return first;
+}
+
+/* Everything fits but one thing: who says it, or what is wrong with it. */
+static void come_near(struct saying *saying)
+{
+    const bool is_person = sim_draw_below(SIM_DRAW_LATER, SIM_CONTROLLER, 2) == 0;
+
+    saying->person = choose(saying->plan, saying->about, is_person);
+    if (!is_person)
+        make_flaw(saying);
+}
+
+static uint64_t note_of(uint32_t number, bool is_flawed)
+{
+    return (uint64_t)number << 1 | (is_flawed ? 1 : 0);
+}
+
+static void on_soon(void *userdata, uint64_t note)
+{
+    const uint32_t number = (uint32_t)(note >> 1);
+    const struct sim_seen *seen = sim_people_seen(number);
+    const bool is_flawed = (note & 1) != 0;
+    uint32_t about = PROTO_APPROVAL_WAVE;
+    struct saying saying;
+
+    if (seen == NULL || (!seen->is_asked && (seen->holds & CTL_HOLD_APPROVAL) == 0))
+        return;
+    if (seen->is_asked)
+        about = sim_draw_below(SIM_DRAW_LATER, SIM_CONTROLLER, 2) == 0 ? PROTO_APPROVAL_ROLLBACK
+                                                                       : PROTO_APPROVAL_NO_ROLLBACK;
+    saying =
+        begin(sim_people_plan(number), about, seen->is_asked ? seen->question : seen->wave + 1);
+    if (is_flawed)
+        come_near(&saying);
+    else
+        saying.person = choose(saying.plan, about, false);
+    say(&saying);
+    if (sim_draw_below(SIM_DRAW_LATER, SIM_CONTROLLER, 2) == 0)
+        (void)sim_after(sim_draw_log(SIM_DRAW_LATER, SIM_CONTROLLER, 1, SOON_MS_MAX), on_soon, NULL,
+                        note);
+}
+
+void sim_sayings_note(uint32_t number, const struct sim_seen *former, const struct sim_seen *seen)
+{
+    const bool waits = (seen->holds & CTL_HOLD_APPROVAL) != 0;
+    const bool is_new = (seen->is_asked && seen->question != former->question) ||
+                        (waits && (former->holds & CTL_HOLD_APPROVAL) == 0);
+
+    if (!is_new)
+        return;
+    if (sim_fault(SIM_FAULT_PERSON_ANSWERS_SOON, SIM_CONTROLLER))
+        (void)sim_after(sim_draw_log(SIM_DRAW_LATER, SIM_CONTROLLER, SOON_MS_MIN, SOON_MS_MAX),
+                        on_soon, NULL, note_of(number, false));
+    if (sim_fault(SIM_FAULT_WORD_NEARLY_FITS, SIM_CONTROLLER))
+        (void)sim_after(sim_draw_log(SIM_DRAW_LATER, SIM_CONTROLLER, 1, SOON_MS_MIN), on_soon, NULL,
+                        note_of(number, true));
 }
 
 /* ---- the controller as a whole ---- */

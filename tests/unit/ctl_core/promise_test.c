@@ -274,6 +274,33 @@ static void a_clock_that_is_set_gives_people_the_same_time(void **state)
     }
 }
 
+/* An ended rollout hears of no RESTART: what it was to be waked at is an instant of the boot before. */
+static void an_order_in_another_boot_is_waked_for_anew(void **state)
+{
+    struct ctl_rollout_effects effects = {.capacity = 4 + 4 * HOSTS};
+    struct ctl_rollout_event back = {.type = CTL_ROLLOUT_ROLLBACK, .boot = 1};
+    struct watched w;
+    bool is_waked = false;
+
+    begin(&w, 0);
+    start_all(&w);
+    for (uint32_t i = 0; i < HOSTS; i++) {
+        say(&w, i, PROTO_JOB_PROBATION, 0);
+        say(&w, i, PROTO_JOB_COMMITTED, 0);
+    }
+    /* One that is good for less than a way back may take. */
+    w.rollout.approvals[0] = (struct ctl_approval){1, 7, {w.now_ms + 30 * MINUTE}};
+    w.rollout.approvals_count = 1;
+    back.now.ms = 7;
+    back.wall.ms = w.now_ms;
+    effects.list = w.list;
+    ctl_rollout_step(&w.rollout, &back, &effects);
+    for (uint32_t i = 0; i < effects.count; i++)
+        is_waked = is_waked || effects.list[i].type == CTL_ROLLOUT_WAKE;
+    assert_int_equal(w.hosts[0].state, CTL_HOST_REVERTING);
+    assert_true(is_waked);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +312,7 @@ int main(void)
         cmocka_unit_test(a_clock_that_is_set_changes_nothing),
         cmocka_unit_test(a_clock_that_is_set_while_belayd_is_down_changes_nothing),
         cmocka_unit_test(a_clock_that_is_set_gives_people_the_same_time),
+        cmocka_unit_test(an_order_in_another_boot_is_waked_for_anew),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
