@@ -17,7 +17,7 @@
 
 /* A controller (ROUTER with CURVE) and an agent (SEQPACKET) around a real courier, in one thread. */
 enum {
-    WAIT_MS_MAX = 15 * 1000,
+    WAIT_MS_MAX = 60 * 1000,
 };
 
 struct world {

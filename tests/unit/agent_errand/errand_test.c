@@ -213,11 +213,14 @@ static void test_a_signal_and_a_passed_time_limit_are_told(void **state)
     put(room, "etc/hooks.d/h", "#!/bin/sh\necho waiting\nexec cat \"${0%/*}/link\"\n", 0755);
     assert_int_equal(mkfifoat(room->root_fd, "etc/hooks.d/link", 0600), 0);
     task.timeout_ms = 300;
-    run(room, &task);
-    fd = openat(room->root_fd, "etc/hooks.d/link", O_WRONLY | O_CLOEXEC);
-    assert_true(fd >= 0);
-    (void)close(fd);
-    assert_int_equal(room->result.end, AGENT_ERRAND_TIMED_OUT);
+    do { /* longer where its start alone takes as long */
+        run(room, &task);
+        fd = openat(room->root_fd, "etc/hooks.d/link", O_WRONLY | O_CLOEXEC);
+        assert_true(fd >= 0);
+        (void)close(fd);
+        assert_int_equal(room->result.end, AGENT_ERRAND_TIMED_OUT);
+        task.timeout_ms *= 4;
+    } while (room->result.line[0] == '\0' && task.timeout_ms < 60000);
     assert_string_equal(room->result.line, "waiting");
 }
 

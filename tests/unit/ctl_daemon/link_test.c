@@ -12,7 +12,7 @@
 #include "tests/lib/unit.h"
 
 enum {
-    WAIT_MS = 5000,
+    WAIT_MS = 60 * 1000,
     REFUSED_WAIT_MS = 400,
     TURN_US = 20 * 1000,
 };
