@@ -418,8 +418,8 @@ WORLD = [
     ("every host gets the papers of the first", "controller/daemon/outbound.c",
      "        .index = order->index,", "        .index = 0,"),
 
-    ("rules: a service that fails counts as the table says", "agent/root/ops/verify.c",
-     "    struct agent_findings found = {.manifest = manifest};", "    struct agent_findings found = {0};"),
+    ("rules: a service that fails counts as the table says", "agent/root/ops/findings.c",
+     "    struct agent_findings found = {.manifest = findings->manifest,", "    struct agent_findings found = {.manifest = NULL,"),
 
     # ---- belayd: the rules of plans, and what people say ----
     ("rules: the windows are not handed on", "controller/daemon/pace.c",

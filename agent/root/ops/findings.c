@@ -99,6 +99,18 @@ void agent_findings_answer(struct agent_findings *findings, const char *code, co
     list(findings, 0, code, line);
 }
 
+bool agent_findings_end_by_unit(struct agent_findings *findings, const char *name)
+{
+    struct agent_findings found = {.manifest = findings->manifest, .restored = findings->restored};
+
+    agent_findings_found(&found, "unit_failed", "%s of the plan failed", name);
+    if (found.grade <= PROTO_GRADE_MINOR)
+        return false;
+    agent_findings_join(findings, &found);
+
+    return true;
+}
+
 void agent_findings_join(struct agent_findings *findings, const struct agent_findings *more)
 {
     for (uint32_t i = 0; i < more->list_count; i++) {

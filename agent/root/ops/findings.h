@@ -44,6 +44,12 @@ void agent_findings_found(struct agent_findings *findings, const char *code, con
 void agent_findings_answer(struct agent_findings *findings, const char *code, const char *fmt, ...)
     BL_PRINTF(3, 4);
 
+/*
+ * Whether a look ends here since this unit of the plan failed: then that is found. What the plan takes
+ * for harmless is told with all the rest, which must not be left out for it.
+ */
+bool agent_findings_end_by_unit(struct agent_findings *findings, const char *name);
+
 /* Puts all of `more` behind what is there. */
 void agent_findings_join(struct agent_findings *findings, const struct agent_findings *more);
 

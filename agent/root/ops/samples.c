@@ -458,21 +458,34 @@ struct agent_samples_seen agent_samples_see(const struct agent_unit *unit)
     };
 }
 
+const char *agent_samples_fault_of(const struct agent_unit *unit,
+                                   const struct agent_samples_seen *seen)
+{
+    if (unit != NULL && unit->state == AGENT_UNIT_FAILED)
+        return "unit_failed"; /* as everywhere: the plan's grade of it counts here, too */
+    if (unit == NULL || unit->state != AGENT_UNIT_ACTIVE)
+        return "unit_not_up";
+    if (seen != NULL &&
+        (unit->restarts > seen->restarts || (seen->was_active && unit->main_pid != seen->main_pid)))
+        return "unit_restarts";
+
+    return NULL;
+}
+
 static void sample_unit(struct agent_samples *samples, uint32_t index, const char *name,
                         const struct agent_unit *unit)
 {
     struct agent_samples_seen *seen = &samples->seen[index];
     struct check *check = &samples->units[index];
+    const char *fault = agent_samples_fault_of(unit, samples->has_seen ? seen : NULL);
 
-    if (unit == NULL || unit->state != AGENT_UNIT_ACTIVE) {
-        sample(samples, check, false, "unit_not_up", "%s of the plan is %s", name,
+    if (unit == NULL || unit->state != AGENT_UNIT_ACTIVE)
+        sample(samples, check, false, fault, "%s of the plan is %s", name,
                unit == NULL ? "inactive" : agent_unit_state_name(unit->state));
-    } else if (samples->has_seen && (unit->restarts > seen->restarts ||
-                                     (seen->was_active && unit->main_pid != seen->main_pid))) {
-        sample(samples, check, false, "unit_restarts", "%s of the plan did not stay up", name);
-    } else {
+    else if (fault != NULL)
+        sample(samples, check, false, fault, "%s of the plan did not stay up", name);
+    else
         sample(samples, check, true, "unit_not_up", "%s of the plan is active", name);
-    }
     *seen = agent_samples_see(unit);
 }
 

@@ -27,6 +27,13 @@ struct agent_samples_seen {
 struct agent_samples_seen agent_samples_see(const struct agent_unit *unit);
 
 /*
+ * The code of what is wrong with a unit of the plan (NULL: it is not loaded) as it is now, or since it
+ * was `seen`, unless that is NULL. NULL: nothing.
+ */
+const char *agent_samples_fault_of(const struct agent_unit *unit,
+                                   const struct agent_samples_seen *seen);
+
+/*
  * `seen`: of each unit of the plan, at the beginning of the settle time; NULL when restarts until now
  * are nobody's business. Borrows host and work until it is freed. `done` never comes from inside the
  * call.

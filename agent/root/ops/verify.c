@@ -104,23 +104,6 @@ static void on_samples(void *userdata, const struct agent_findings *findings, co
     begin_logs(run);
 }
 
-/*
- * Whether VERIFY ends here since a unit of the plan failed. What the plan takes for harmless is told
- * with all the rest by the samples and the look, which must not be left out for it.
- */
-static bool is_end(struct verify_state *state, const struct proto_manifest *manifest,
-                   const char *name)
-{
-    struct agent_findings found = {.manifest = manifest};
-
-    agent_findings_found(&found, "unit_failed", "%s of the plan failed", name);
-    if (found.grade <= PROTO_GRADE_MINOR)
-        return false;
-    agent_findings_join(&state->findings, &found);
-
-    return true;
-}
-
 /* The first sight of the units. */
 static void on_units(void *userdata, const struct agent_units_answer *answer)
 {
@@ -139,7 +122,7 @@ static void on_units(void *userdata, const struct agent_units_answer *answer)
         const struct agent_unit *unit = agent_units_find(answer->list, name);
 
         if (unit != NULL && unit->state == AGENT_UNIT_FAILED)
-            ends = is_end(state, manifest, name) || ends;
+            ends = agent_findings_end_by_unit(&state->findings, name) || ends;
         state->seen[i] = agent_samples_see(unit);
     }
     if (ends)
@@ -176,7 +159,8 @@ static void on_failed(void *userdata, const char *name)
     struct verify_state *state = run->state;
 
     for (uint32_t i = 0; i < manifest->verify_units_count; i++) {
-        if (strcmp(manifest->verify_units[i].text, name) == 0 && is_end(state, manifest, name)) {
+        if (strcmp(manifest->verify_units[i].text, name) == 0 &&
+            agent_findings_end_by_unit(&state->findings, name)) {
             end_by_findings(run, &state->findings);
             return;
         }

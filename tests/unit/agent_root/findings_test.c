@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/root/ops/samples.h"
 #include "tests/lib/unit.h"
 
 static void the_worst_leads_and_all_are_listed(void **state)
@@ -54,6 +55,45 @@ static void no_plan_overlooks_what_the_way_back_restores(void **state)
     assert_int_equal(findings.grade, PROTO_GRADE_FUNCTIONAL);
 }
 
+static void a_failed_unit_ends_the_look_unless_the_plan_takes_it_lightly(void **state)
+{
+    struct proto_grade_rule rules[] = {{"unit_failed", PROTO_GRADE_IGNORE}};
+    const struct proto_manifest manifest = {.verify_grades = rules, .verify_grades_count = 1};
+    struct agent_findings own = {0}, planned = {.manifest = &manifest};
+
+    assert_true(agent_findings_end_by_unit(&own, "demo.service"));
+    assert_int_equal(own.grade, PROTO_GRADE_FUNCTIONAL);
+    assert_string_equal(own.text, "demo.service of the plan failed");
+    /* What is found else is still to come, and so is this: nothing of it is kept yet. */
+    for (uint32_t grade = PROTO_GRADE_IGNORE; grade <= PROTO_GRADE_MINOR; grade++) {
+        rules[0].grade = grade;
+        assert_false(agent_findings_end_by_unit(&planned, "demo.service"));
+        assert_int_equal(planned.list_count, 0);
+    }
+    rules[0].grade = PROTO_GRADE_SEVERE;
+    assert_true(agent_findings_end_by_unit(&planned, "demo.service"));
+    assert_int_equal(planned.grade, PROTO_GRADE_SEVERE);
+}
+
+static void a_unit_of_the_plan_is_judged_by_what_became_of_it(void **state)
+{
+    struct agent_unit unit = {.state = AGENT_UNIT_ACTIVE, .main_pid = 7, .restarts = 1};
+    const struct agent_samples_seen same = agent_samples_see(&unit), none = agent_samples_see(NULL);
+
+    assert_null(agent_samples_fault_of(&unit, NULL));
+    assert_null(agent_samples_fault_of(&unit, &same));
+    unit.main_pid = 8;
+    assert_null(agent_samples_fault_of(&unit, NULL));
+    assert_string_equal(agent_samples_fault_of(&unit, &same), "unit_restarts");
+    unit.restarts = 0;
+    assert_null(agent_samples_fault_of(&unit, &none)); /* it was not up yet */
+    unit.state = AGENT_UNIT_FAILED;
+    assert_string_equal(agent_samples_fault_of(&unit, &same), "unit_failed");
+    unit.state = AGENT_UNIT_ACTIVATING;
+    assert_string_equal(agent_samples_fault_of(&unit, &same), "unit_not_up");
+    assert_string_equal(agent_samples_fault_of(NULL, &same), "unit_not_up");
+}
+
 static void more_than_fit_still_count(void **state)
 {
     struct agent_findings findings = {0}, all = {0};
@@ -76,6 +116,8 @@ int main(void)
         cmocka_unit_test(the_worst_leads_and_all_are_listed),
         cmocka_unit_test(the_plan_grades_otherwise),
         cmocka_unit_test(no_plan_overlooks_what_the_way_back_restores),
+        cmocka_unit_test(a_failed_unit_ends_the_look_unless_the_plan_takes_it_lightly),
+        cmocka_unit_test(a_unit_of_the_plan_is_judged_by_what_became_of_it),
         cmocka_unit_test(more_than_fit_still_count),
     };
 
