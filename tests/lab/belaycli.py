@@ -20,7 +20,9 @@ AGENT_UNITS = ("belay-agent.service", "belay-courier.service")
 CONTROLLER_UNIT = "belayd.service"
 CLI_GROUP = "belay"
 
-ROLLOUT_SECONDS = 90
+ROLLOUT_SECONDS = 150
+CONNECT_SECONDS = 90
+"""A courier's try may just have begun (15 s), and the next one waits for up to 30 s."""
 
 
 class Exit:
@@ -135,7 +137,7 @@ class Belay:
         """Names of the hosts that are connected, sorted."""
         return sorted(host["name"] for host in self.hosts() if host["connected"])
 
-    def wait_connected(self, hosts: Sequence[Host], timeout: float = 30) -> None:
+    def wait_connected(self, hosts: Sequence[Host], timeout: float = CONNECT_SECONDS) -> None:
         names = sorted(host.name for host in hosts)
         wait_for(f"{names} to be connected", lambda: set(names) <= set(self.connected()), timeout)
 
@@ -163,7 +165,7 @@ class Belay:
         command = ["belay-agent", "join", "--controller", f"tcp://{self._ctl.address}:{PORT}"]
         command += ["--controller-key", self.controller_key(), "--token", self.token(len(hosts), labels)]
         in_parallel(lambda host: host.unit(*command, timeout=60 + 2 * len(hosts)), hosts)
-        self.wait_connected(hosts, timeout=30 + len(hosts))
+        self.wait_connected(hosts, timeout=CONNECT_SECONDS + len(hosts))
 
 
 def job_on(host: Host) -> dict[str, Any]:

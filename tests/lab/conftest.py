@@ -14,7 +14,7 @@ import pytest
 from harness import command, images, vm_images
 from harness.fleet import Fleet
 
-TEST_SECONDS = 180
+TEST_SECONDS = 300
 
 FLEETS = pytest.StashKey[list[Fleet]]()
 

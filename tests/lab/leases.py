@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from harness import images
+from harness.command import wait_for
 from harness.fleet import Fleet
 from harness.host import Host
 
@@ -17,6 +19,9 @@ LOCK = "/etc/ssh/sshd_config.d/00-belay-lock.conf"
 MAIN = "/etc/ssh/sshd_config"
 LEASES = "/var/lib/belay/leases"
 LEASE, TRY = "/usr/libexec/belay/belay-lease", "/root/lease_try"
+
+LATEST_SECONDS = 5
+"""After its end, a lease is given back."""
 
 USERS = ("root", "ops", "medic")
 
@@ -58,6 +63,28 @@ def lock(
     host: Host, keep_from: str = "-", groups: str = "-", lease_ms: str = HOUR, sessions: str = KEEP_SESSIONS
 ) -> str:
     return try_lease(host, "lock", lease_ms, sessions, keep_from, groups)
+
+
+class Due:
+    """When a lease of so long must be given back that is taken right after this. A timer of systemd's own tells, set on the
+    same host for the same time: what the whole machine is late is no lateness of the lease."""
+
+    MARK = "/run/lease-is-due"
+
+    def __init__(self, host: Host, lease_ms: int) -> None:
+        self._host = host
+        host.path(self.MARK).unlink(missing_ok=True)
+        timer = ["--on-active", f"{lease_ms}ms", "--timer-property=AccuracySec=1ms"]
+        host.run("systemd-run", "--quiet", "--collect", *timer, "touch", self.MARK)
+
+    @property
+    def is_over(self) -> bool:
+        return self._host.path(self.MARK).exists()
+
+    def wait_for(self, what: str, good: Callable[[], bool]) -> None:
+        """It must become good within LATEST_SECONDS of that moment, as far as can be told by asking."""
+        wait_for(f"{what}, or its time to be over", lambda: good() or self.is_over)
+        wait_for(what, good, LATEST_SECONDS)
 
 
 def nothing_is_held(host: Host) -> bool:

@@ -116,7 +116,7 @@ class Connection:
         self._monitor = socket.get_monitor_socket()
         socket.connect(endpoint)
 
-    def handshake(self, timeout: float = 10) -> str:
+    def handshake(self, timeout: float = 30) -> str:
         """How the next handshake ends: succeeded, refused, failed; or none within the timeout."""
         ends = {
             zmq.Event.HANDSHAKE_SUCCEEDED: "succeeded",
@@ -142,7 +142,7 @@ class Connection:
         """What the controller said next, or None."""
         return self._socket.recv() if self._socket.poll(limited(timeout) * 1000) else None
 
-    def receive_kind(self, kind: int, timeout: float = 10) -> bytes:
+    def receive_kind(self, kind: int, timeout: float = 30) -> bytes:
         """The next message of this kind; others that come before it are dropped."""
         while True:
             data = self.receive(timeout)

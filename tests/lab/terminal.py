@@ -65,14 +65,14 @@ class Terminal:
     def text(self) -> str:
         return "\n".join(self.lines())
 
-    def wait(self, what: str, good: Callable[[], bool], timeout: float = 30) -> None:
+    def wait(self, what: str, good: Callable[[], bool], timeout: float = 60) -> None:
         """Take in what comes until it is good."""
         end = time.monotonic() + timeout
         while not good():
             if time.monotonic() > end or not self._take(end):
                 raise LabError(f"waited for {what}; the screen is:\n{self.text()}")
 
-    def end(self, timeout: float = 60) -> int:
+    def end(self, timeout: float = 150) -> int:
         """Wait for the program's end; returns its exit code."""
         end = time.monotonic() + timeout
         while self._take(end):

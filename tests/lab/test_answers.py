@@ -52,7 +52,7 @@ def serve_all(lab: Fleet, **severe: Any) -> str:
     rollout = lab.belay.start(text)
     for host in lab:
         lab.belay.wait_for_host(rollout, host.name, "probation")
-        wait_for("COMMIT", lambda host=host: "commit_seen" in host.run("belay-rescue", "log").out, 60)
+        wait_for("COMMIT", lambda host=host: "commit_seen" in host.run("belay-rescue", "log").out)
     return rollout
 
 
@@ -64,7 +64,7 @@ def break_one(lab: Fleet, rollout: str) -> dict[str, Any]:
         status = lab.belay.status(rollout)
         return status if (status["alarm"] or {}).get("open") else None
 
-    return wait_for("people to be asked", asked, 60)
+    return wait_for("people to be asked", asked)
 
 
 @pytest.mark.deadline(300)
@@ -80,7 +80,7 @@ def test_nobody_answers_a_severe_failure(fleet: MakeFleet) -> None:
     assert lab["h2"].dpkg("demo") == "ii 2.0"
     assert "left to answer" in lab.belay("status", rollout).out
     lab.ctl.kill9(CONTROLLER_UNIT)
-    assert wait_for("belayd", lambda: lab.belay("rollouts", check=False).rc != Exit.UNREACHABLE or None, 30)
+    assert wait_for("belayd", lambda: lab.belay("rollouts", check=False).rc != Exit.UNREACHABLE or None)
     assert lab.belay("status", rollout, "--wait", check=False).rc in (Exit.WAITS, Exit.ROLLED_BACK)
     wait_for("the end", lambda: lab.belay.status(rollout)["final"] or None, 120)
     report = lab.belay.report(rollout)

@@ -120,7 +120,7 @@ def test_a_damaged_store_is_refused_with_its_remedy(fleet: MakeFleet) -> None:
     ctl.shell(f"dd if=/dev/urandom of={STATE}/store.db bs=4096 seek=1 count=4 conv=notrunc status=none")
     before = ctl.run("sha256sum", f"{STATE}/store.db").out
     ctl.run("systemctl", "start", CONTROLLER_UNIT, check=False)
-    wait_for("the end of its tries", lambda: ctl.unit_state(CONTROLLER_UNIT) == "failed", 20)
+    wait_for("the end of its tries", lambda: ctl.unit_state(CONTROLLER_UNIT) == "failed")
     said = ctl.journal(CONTROLLER_UNIT)
     assert "store.db" in said and "belay restore FILE --replace" in said, said
     assert ctl.run("sha256sum", f"{STATE}/store.db").out == before
@@ -142,10 +142,10 @@ def test_a_controller_without_room_stops_and_goes_on(installed_fleet: MakeFleet)
     rollout = start_and_hold(lab)
     ctl.shell(f"dd if=/dev/zero of={STATE}/filler bs=1k status=none 2>/dev/null", check=False)
     host.path(DEMO_GO).write_text("")
-    wait_for("the daemon to say why", lambda: "giving up" in ctl.journal(CONTROLLER_UNIT), 60)
+    wait_for("the daemon to say why", lambda: "giving up" in ctl.journal(CONTROLLER_UNIT))
     assert "disk is full" in ctl.journal(CONTROLLER_UNIT)
     ctl.shell(f"rm {STATE}/filler")
-    wait_for("the daemon", lambda: ctl.unit_state(CONTROLLER_UNIT) == "active", 30)
+    wait_for("the daemon", lambda: ctl.unit_state(CONTROLLER_UNIT) == "active")
     assert lab.belay.wait(rollout) == Exit.DONE, lab.belay.report(rollout)["hosts"]
     ctl.run("systemctl", "stop", CONTROLLER_UNIT)
     assert "all is whole" in ctl.run(CHECK, "--check").out

@@ -45,7 +45,7 @@ def full_in_mid_upgrade(lab: Fleet, **changes: Any) -> str:
     lab.belay.wait_connected(lab.hosts)
     lab.repository.publish("1.0", "demo=2.7")
     rollout = lab.belay.start(plan("demo=2.7", waves=["100%"], **changes))
-    wait_for("the postinst", lambda: h1.exists(DEMO_WAITS), 60)
+    wait_for("the postinst", lambda: h1.exists(DEMO_WAITS))
     fill_the_disk(h1)
     return rollout
 
@@ -72,7 +72,7 @@ def test_without_room_the_agent_waits_and_goes_on(fleet: MakeFleet) -> None:
     fill_the_disk(h1)
     h1.write(DEMO_GO, "")
 
-    wait_for("the agent to see that it has no room", lambda: not status(h1)["journal_whole"], 20)
+    wait_for("the agent to see that it has no room", lambda: not status(h1)["journal_whole"])
     assert h1.dpkg("demo") == "ii 2.7"
     (told,) = lab.belay.status(rollout)["hosts"]
     told = told["state"], told["job_state"], told["step"]

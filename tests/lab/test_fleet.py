@@ -36,9 +36,10 @@ def test_a_dead_host_is_named_at_once_and_delays_no_one(fleet: MakeFleet) -> Non
     told = lab.belay("ping", "--json", check=False)
     assert told.rc == Exit.HOSTS_FAILED
     document = json.loads(told.out)
+    (rtt_ms,) = (host["rtt_ms"] for host in document["hosts"] if host["answered"])
     answered = {host["name"]: host["answered"] for host in document["hosts"]}
     assert answered == {"h1": True, "h2": False}
-    assert document["elapsed_ms"] < 1000
+    assert document["elapsed_ms"] < rtt_ms + 1000, document  # however long the other one took
 
 
 def test_a_stolen_token_is_worth_nothing_twice(installed_fleet: MakeFleet) -> None:

@@ -68,7 +68,7 @@ def wait_until_renewed(lab: Fleet, pids: dict[str, str]) -> None:
             return False
         return not set(pids.values()) & set(now.values()) and 0 not in links
 
-    wait_for("the new agent and courier", is_renewed, 30)
+    wait_for("the new agent and courier", is_renewed)
     lab.belay.wait_connected(lab.hosts)
 
 

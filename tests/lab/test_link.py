@@ -36,7 +36,8 @@ def lab(request: pytest.FixtureRequest) -> Fleet:
 
 def used_bytes(host: Host) -> int:
     """Of what the download may fill; file systems are shared with other hosts of the lab."""
-    return sum(int(line.split()[0]) for line in host.run("du", "-sb", "/var/cache", "/var/lib").out.splitlines())
+    shown = host.run("du", "-sb", "/var/cache", "/var/lib", check=False)  # files may go while it counts
+    return sum(int(line.split()[0]) for line in shown.out.splitlines())
 
 
 @pytest.mark.parametrize("lab", ["apt", "dnf"], indirect=True)
@@ -55,11 +56,18 @@ def test_a_download_that_does_not_end_ends_at_its_deadline(lab: Fleet, request: 
     assert not any(step["name"] == "ssh_lock" for step in told["steps"]), told
     assert used_bytes(h1) < used + BALLAST_BYTES + (16 << 20)
     # The end is told while what was ended still takes its leave.
-    wait_for("nobody to be left", lambda: not h1.run("pgrep", "-x", "apt-get|dnf|http|belay-txn", check=False).ok, 30)
-    wait_for("the host to be as before", lambda: h1.state() == before, 30)
+    wait_for("nobody to be left", lambda: not h1.run("pgrep", "-x", "apt-get|dnf|http|belay-txn", check=False).ok)
+    wait_for("the host to be as before", lambda: h1.state() == before)
 
 
 # ---- the doors ----
+
+
+def is_ended(door: socket.socket) -> bool:
+    try:
+        return door.recv(64) == b""
+    except ConnectionResetError:  # it was closed with something of ours still unread
+        return True
 
 
 def resident_bytes(lab: Fleet) -> int:
@@ -78,7 +86,7 @@ def test_a_frame_that_announces_too_much_ends_its_connection(fleet: MakeFleet, p
                 assert greeting, "the door closed before it said who it is"
             door.recv(64)
             door.sendall(b"\x06" + struct.pack(">Q", size) + b"\5HELLO")
-            assert door.recv(64) == b"", f"{size} bytes were not too much"
+            assert is_ended(door), f"{size} bytes were not too much"
     assert resident_bytes(lab) < before + (4 << 20)
     assert lab.belay("ping").ok
 
@@ -130,7 +138,7 @@ def test_who_listens_learns_neither_names_nor_orders(fleet: MakeFleet) -> None:
     lab.repository.publish("1.0", "demo=2.0")
     with everything_that_passes(h1.address) as frames:
         h1.run("systemctl", "restart", *AGENT_UNITS)
-        wait_for("the host to come anew", lambda: lab.belay("ping", check=False).ok, 45)
+        wait_for("the host to come anew", lambda: lab.belay("ping", check=False).ok)
         code, report = lab.belay.roll_out(plan("demo=2.0", plan="quiet-please", waves=["100%"]))
     assert code == Exit.DONE, report
     ours = b"".join(frame for frame in frames if is_of_ports(frame, FLEET_PORT))

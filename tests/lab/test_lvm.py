@@ -47,7 +47,7 @@ def settled(state: dict[str, Any]) -> dict[str, Any]:
 
 def assert_no_trace(host: Host) -> None:
     """The snapshots go when their job is over, and nothing is left of the going back."""
-    wait_for("the snapshots to be removed", lambda: not snapshots(host), 60)
+    wait_for("the snapshots to be removed", lambda: not snapshots(host))
     assert not host.shell("find / /var -xdev -name '.belay-*' -not -path '/proc/*'").out.split()
     assert host.run("lvs", "--noheadings", "--options=lv_name").out.split() == ["root", "var"]
 

@@ -39,7 +39,7 @@ def test_the_first_goes_alone_and_then_the_budget_holds(fleet: MakeFleet) -> Non
     lab.repository.publish("1.0", "demo=2.7")
     rollout = lab.belay.start(plan("demo=2.7", waves=["100%"], budget=2, first="alone"))
     hosts = list(lab)
-    (first,) = wait_for("the first host", lambda: [host for host in hosts if waiting(host)], 60)
+    (first,) = wait_for("the first host", lambda: [host for host in hosts if waiting(host)])
     states = lab.belay.host_states(rollout)
     assert sorted(states.values()) == ["ready", "ready", "ready", "running"], states
     status = lab.belay.status(rollout)

@@ -122,8 +122,8 @@ def test_warnings_do_not_block_and_a_hook_may_ask_to_wait(fleet: MakeFleet) -> N
     assert code == Exit.HOSTS_FAILED and "vendor (OE)" in text_of(findings(report, "functional"), "foreign_modules")
 
     rollout = lab.belay.start(plan(precheck={"containers": ["db"], "hooks": ["waits"]}, waves=["100%"]))
-    wait_for("the hook to be asked", lambda: h1.exists("/run/hook-asked"), 60)
-    wait_for("the agent to say so", lambda: "Hook waits asks to wait: not yet" in h1.journal("belay-agent.service"), 20)
+    wait_for("the hook to be asked", lambda: h1.exists("/run/hook-asked"))
+    wait_for("the agent to say so", lambda: "Hook waits asks to wait: not yet" in h1.journal("belay-agent.service"))
     assert lab.belay.host_states(rollout) == {"h1": "staging"}
     h1.write("/run/hook-go", "")
     assert lab.belay.wait(rollout) == Exit.DONE, lab.belay.report(rollout)
@@ -146,7 +146,7 @@ def test_a_disk_that_becomes_read_only_in_mid_change_is_told(fleet: MakeFleet) -
     h1 = lab["h1"]
     lab.repository.publish("1.0", "demo=2.7")
     rollout = lab.belay.start(plan("demo=2.7", waves=["100%"]))
-    wait_for("the postinst", lambda: h1.exists(DEMO_WAITS), 60)
+    wait_for("the postinst", lambda: h1.exists(DEMO_WAITS))
     mount_read_only(h1, "/var/lib/dpkg")
     h1.write(DEMO_GO, "")
 

@@ -23,7 +23,7 @@ def serve_with(lab: Fleet, watch: str = "3m", **verify: Any) -> str:
     """Upgrade, and wait until the host serves and the controller has confirmed it; only the watch is left."""
     rules = {"units": ["demo.service"], "settle": "1s", **verify}
     rollout = lab.belay.start(plan("demo=2.0", waves=["100%"], watch=watch, verify=rules))
-    wait_for("COMMIT", lambda: "commit_seen" in lab["h1"].run("belay-rescue", "log").out, 60)
+    wait_for("COMMIT", lambda: "commit_seen" in lab["h1"].run("belay-rescue", "log").out)
     assert job_on(lab["h1"])["state"] == "probation"
     return rollout
 
@@ -127,7 +127,7 @@ def test_a_figure_that_stays_bad_turns_back(fleet: MakeFleet) -> None:
     fill_boot(h1, 10)
     rollout = serve_with(lab, figures=[rule])
     fill_boot(h1, 90)
-    wait_for("some of the time to be counted", lambda: h1.exists("/run/belay/figures"), 20)
+    wait_for("some of the time to be counted", lambda: h1.exists("/run/belay/figures"))
     h1.kill9(AGENT)
     went_back(lab, rollout, "figure_bad")
 

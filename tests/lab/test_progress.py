@@ -54,18 +54,18 @@ def test_a_change_tells_how_far_it_is(lab: Fleet, request: pytest.FixtureRequest
         # dnf rounds what is to come.
         return progress if progress and 0 < progress["bytes_done"] <= progress["bytes_total"] else None
 
-    progress = wait_for("bytes to be told", downloads, 60)
+    progress = wait_for("bytes to be told", downloads)
     assert progress["packages_total"] == len(PACKAGES), progress
     assert in_words(lab, rollout).startswith("downloading ")
     lab.repository.let_go(FILES[manager])
 
-    wait_for("demo's script to wait", lambda: host.path(DEMO_WAITS).exists(), 60)
+    wait_for("demo's script to wait", lambda: host.path(DEMO_WAITS).exists())
 
     def is_at_demo() -> dict[str, Any] | None:
         progress = progress_of(lab, rollout)
         return progress if progress and progress["packages_total"] and progress["what"] == "demo" else None
 
-    progress = wait_for("the package to be named", is_at_demo, 20)
+    progress = wait_for("the package to be named", is_at_demo)
     assert progress["packages_total"] == len(PACKAGES) and progress["packages_done"] < len(PACKAGES), progress
     words = in_words(lab, rollout)
     assert words.startswith(f"upgrading {progress['packages_done']}/{len(PACKAGES)}, demo"), words
@@ -84,12 +84,12 @@ def test_a_restart_of_the_controller_forgets_it_and_hears_the_next(fleet: MakeFl
     host = lab["h1"]
     lab.repository.publish("1.0", "demo=2.7")
     rollout = lab.belay.start(plan("demo=2.7"))
-    wait_for("demo's script to wait", lambda: host.path(DEMO_WAITS).exists(), 60)
-    wait_for("progress to be told", lambda: progress_of(lab, rollout), 20)
+    wait_for("demo's script to wait", lambda: host.path(DEMO_WAITS).exists())
+    wait_for("progress to be told", lambda: progress_of(lab, rollout))
     lab.ctl.run("systemctl", "restart", "belayd.service")
     assert progress_of(lab, rollout) is None
     lab.belay.wait_connected([host])
-    progress = wait_for("progress to be told again", lambda: progress_of(lab, rollout), 20)
+    progress = wait_for("progress to be told again", lambda: progress_of(lab, rollout))
     assert progress["what"] == "demo"
     host.write(DEMO_GO, "")
     assert lab.belay.wait(rollout) == Exit.DONE

@@ -38,9 +38,9 @@ def make_deb(host: Host, name: str, **scripts: str) -> str:
 def kill_dpkg_in(host: Host, script: str, deb: str) -> None:
     """A person's dpkg dies by SIGKILL while its script waits, as in a power cut or by the OOM killer."""
     host.shell(f"rm -f {GO} {WAITS}; systemd-run --quiet --unit=by-hand dpkg -i {deb}")
-    wait_for(f"the {script}", lambda: host.exists(WAITS), 30)
+    wait_for(f"the {script}", lambda: host.exists(WAITS))
     host.run("systemctl", "kill", "--signal=KILL", "--kill-whom=all", "by-hand.service")
-    wait_for("dpkg to be gone", lambda: not host.run("pgrep", "-x", "dpkg", check=False).out, 20)
+    wait_for("dpkg to be gone", lambda: not host.run("pgrep", "-x", "dpkg", check=False).out)
     host.run("systemctl", "reset-failed", "by-hand.service", check=False)
 
 
@@ -116,7 +116,7 @@ def test_a_repair_that_is_killed_is_done_again_and_told_whole(fleet: MakeFleet) 
     h1.run("dpkg", "--unpack", make_deb(h1, "loose"))
     h1.run("rm", WAITS)
     rollout = lab.belay.start(plan(waves=["100%"], change={"packages": ["demo=2.0"], "repair": True}))
-    wait_for("the repair to wait in a script", lambda: h1.exists(WAITS), 60)
+    wait_for("the repair to wait in a script", lambda: h1.exists(WAITS))
     assert lab.belay.wait_for_host(rollout, "h1", "repair") == "repair"
     units = h1.run("systemctl", "list-units", "--plain", "--no-legend", "belay-txn@*").out.split()
     (unit,) = [word for word in units if word.endswith("-repair.service")]
@@ -136,14 +136,14 @@ def test_what_rpm_has_twice_is_repaired_when_people_signed_that(dnf_fleet: MakeF
     h1 = lab["h1"]
     lab.repository.publish("1.0", "2.0", "demo=2.7")
     h1.run("systemd-run", "--quiet", "--unit=by-hand", "dnf", "-y", "--setopt=metadata_expire=1", "upgrade", "demo", "bulk1")
-    wait_for("the script", lambda: h1.exists(DEMO_WAITS), 60)
+    wait_for("the script", lambda: h1.exists(DEMO_WAITS))
     h1.run("systemctl", "kill", "--signal=KILL", "--kill-whom=all", "by-hand.service")
     h1.run("systemctl", "reset-failed", "by-hand.service", check=False)
 
     def versions(name: str) -> list[str]:
         return sorted(h1.run("rpm", "-q", "--qf", "%{VERSION}\n", name, check=False).out.split())
 
-    wait_for("rpm to be free", lambda: not h1.run("pgrep", "-x", "dnf|rpm", check=False).out, 20)
+    wait_for("rpm to be free", lambda: not h1.run("pgrep", "-x", "dnf|rpm", check=False).out)
     assert versions("demo") == ["1.0", "2.7"]
     code, report = lab.belay.roll_out(plan(waves=["100%"], change={"packages": ["bulk5=2.0"]}))
     assert code == Exit.HOSTS_FAILED and report["hosts"][0]["cause"]["code"] == "package_database_broken", report

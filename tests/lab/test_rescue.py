@@ -25,7 +25,7 @@ def rescue_status(host: Host) -> dict[str, Any]:
 def in_mid_upgrade(lab: Fleet, **changes: object) -> str:
     lab.repository.publish("1.0", "demo=2.7")
     rollout = lab.belay.start(plan("demo=2.7", waves=["100%"], **changes))
-    wait_for("the postinst", lambda: lab["h1"].path(DEMO_WAITS).exists(), 60)
+    wait_for("the postinst", lambda: lab["h1"].path(DEMO_WAITS).exists())
     return rollout
 
 
@@ -55,8 +55,8 @@ def test_revert_with_the_controller_dead_and_the_repository_gone(fleet: MakeFlee
     lab.ctl.run("systemctl", "stop", "belayd.service")
     lab.repository.publish("demo=2.0")
     h1.run("belay-rescue", "revert")
-    wait_for("demo 1.0", lambda: h1.dpkg("demo") == "ii 1.0", 60)
-    wait_for("the end of the way back", lambda: rescue_status(h1)["job"]["state"] == "reverted", 60)
+    wait_for("demo 1.0", lambda: h1.dpkg("demo") == "ii 1.0")
+    wait_for("the end of the way back", lambda: rescue_status(h1)["job"]["state"] == "reverted")
     assert h1.state() == before
 
 
@@ -85,10 +85,10 @@ def test_a_way_back_that_failed_is_gone_once_more(fleet: MakeFleet, who: str) ->
     kept.write_bytes(content)
     if who == "host":
         h1.run("belay-rescue", "revert")
-        wait_for("the end of the way back", lambda: rescue_status(h1)["job"]["state"] == "reverted", 60)
+        wait_for("the end of the way back", lambda: rescue_status(h1)["job"]["state"] == "reverted")
     else:
         lab.belay("rollback", report["rollout"])
-    wait_for("belayd to hear", lambda: lab.belay.wait(report["rollout"]) == Exit.ROLLED_BACK, 30)
+    wait_for("belayd to hear", lambda: lab.belay.wait(report["rollout"]) == Exit.ROLLED_BACK)
     assert h1.state() == before
 
 
@@ -104,7 +104,7 @@ def test_leases_end_with_agent_and_controller_dead(fleet: MakeFleet) -> None:
     h1.run("systemctl", "mask", "--runtime", "belay-agent.service")
     h1.run("systemctl", "kill", "--signal=KILL", "--", "belay-agent.service")
     wait_for("SSH to open", h1.can_log_in, 90)
-    wait_for("cron to run", lambda: h1.unit_state("cron.service") == "active", 30)
+    wait_for("cron to run", lambda: h1.unit_state("cron.service") == "active")
 
 
 def test_without_an_agent_the_message_names_the_way(fleet: MakeFleet) -> None:

@@ -38,7 +38,7 @@ def wave_of(report: dict[str, Any], wave: int) -> list[dict[str, Any]]:
 
 
 def waiting_postinst(host: Host) -> None:
-    wait_for(f"the postinst on {host.name}", lambda: host.path(DEMO_WAITS).exists(), 60)
+    wait_for(f"the postinst on {host.name}", lambda: host.path(DEMO_WAITS).exists())
 
 
 def let_go(host: Host) -> None:
@@ -212,7 +212,7 @@ def test_abort_starts_nothing_new(fleet: MakeFleet) -> None:
     lab = fleet(hosts=2)
     lab.repository.publish("1.0", "demo=2.7")
     rollout = lab.belay.start(plan("demo=2.7", waves=[1, 1]))
-    first = wait_for("a postinst", lambda: [host for host in lab if host.path(DEMO_WAITS).exists()], 60)
+    first = wait_for("a postinst", lambda: [host for host in lab if host.path(DEMO_WAITS).exists()])
     lab.belay("abort", rollout)
     let_go(first[0])
     code = lab.belay.wait(rollout)
@@ -225,7 +225,7 @@ def test_pause_and_resume(fleet: MakeFleet) -> None:
     lab = fleet(hosts=2)
     lab.repository.publish("1.0", "demo=2.7")
     rollout = lab.belay.start(plan("demo=2.7", waves=[1, 1], soak="1s"))
-    (first,) = wait_for("a postinst", lambda: [host for host in lab if host.path(DEMO_WAITS).exists()], 60)
+    (first,) = wait_for("a postinst", lambda: [host for host in lab if host.path(DEMO_WAITS).exists()])
     (second,) = [host for host in lab if host is not first]
     lab.belay("pause", rollout)
     let_go(first)

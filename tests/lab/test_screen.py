@@ -28,7 +28,7 @@ def test_watch_on_a_terminal(fleet: MakeFleet) -> None:
     lab.repository.publish("1.0", "demo=2.7")
     rollout = lab.belay.start(plan("demo=2.7", waves=["100%"]))
     for host in lab:
-        wait_for(f"the postinst on {host.name}", lambda host=host: host.path(DEMO_WAITS).exists(), 60)
+        wait_for(f"the postinst on {host.name}", lambda host=host: host.path(DEMO_WAITS).exists())
     watch = Belay.command("watch", rollout)
     with Terminal(lab.ctl, *watch) as first, Terminal(lab.ctl, *watch, width=132, height=50) as second:
         first.wait("both hosts", lambda: "h1" in first.text() and "h2" in first.text())

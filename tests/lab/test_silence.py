@@ -19,7 +19,7 @@ CONFIRM = "1m"
 def in_mid_upgrade(lab: Fleet, confirm: str = CONFIRM) -> str:
     lab.repository.publish("1.0", "demo=2.7")
     rollout = lab.belay.start(plan("demo=2.7", waves=["100%"], confirm_within=confirm))
-    wait_for("the postinst", lambda: lab["h1"].path(DEMO_WAITS).exists(), 60)
+    wait_for("the postinst", lambda: lab["h1"].path(DEMO_WAITS).exists())
     return rollout
 
 
@@ -80,15 +80,15 @@ def test_a_courier_that_dies_again_and_again_holds_up_no_job(dnf_fleet: MakeFlee
     rollout = in_mid_upgrade(lab)
 
     def kill_courier() -> None:
-        wait_for("a courier", lambda: h1.pids("belay-courier.service"), 60)
+        wait_for("a courier", lambda: h1.pids("belay-courier.service"))
         (former,) = h1.pids("belay-courier.service")
         h1.kill9("belay-courier.service")
-        wait_for("the next courier", lambda: h1.pids("belay-courier.service") not in ([], [former]), 60)
+        wait_for("the next courier", lambda: h1.pids("belay-courier.service") not in ([], [former]))
 
     for _ in range(4):
         kill_courier()
     h1.path(DEMO_GO).write_text("")
-    wait_for("the change to end", lambda: job_on(h1)["state"] not in ("changing", "isolating"), 60)
+    wait_for("the change to end", lambda: job_on(h1)["state"] not in ("changing", "isolating"))
     for _ in range(3):
         kill_courier()
     assert lab.belay.wait(rollout) == Exit.DONE, lab.belay.report(rollout)

@@ -122,7 +122,7 @@ def snapshots(host: Host) -> list[str]:
 
 def assert_no_trace(host: Host) -> None:
     """The snapshot goes when its job is over, and nothing is left of the going back."""
-    wait_for("the snapshot to be removed", lambda: not snapshots(host), 20)
+    wait_for("the snapshot to be removed", lambda: not snapshots(host))
     left = run(["find", str(host.root), str(host.root / "var"), "-xdev", "-name", ".belay-*"]).out.split()
     assert not left
 
@@ -168,13 +168,13 @@ def test_a_power_cut_loses_nothing(request: pytest.FixtureRequest, when: str, ma
     publish(lab, Package("demo", "3.0", BROKEN, postinst=waits))
     before = whole(host)
     rollout = lab.belay.start(by_snapshot("demo=3.0"))
-    wait_for("the script", lambda: host.path(DEMO_WAITS).exists(), 60)
+    wait_for("the script", lambda: host.path(DEMO_WAITS).exists())
     if when == "in the change":
         host.power_cut()
     else:
         job = next(path.parent for path in (host.root / "var/lib/belay/jobs").glob("*/snapshot.record"))
         host.path(DEMO_GO).write_text("")
-        wait_for("files being put back", lambda: next(host.root.glob("var/lib/demo/many/.belay-back-*"), None), 60)
+        wait_for("files being put back", lambda: next(host.root.glob("var/lib/demo/many/.belay-back-*"), None))
         host.power_off_hard()
         assert not (job / "restore.result").exists()
         assert difference(before, whole(host))

@@ -71,7 +71,7 @@ def test_no_order_that_people_did_not_sign_is_taken(fleet: MakeFleet) -> None:
     def refused_as(host: Host, eve: TakenOver, order: Order, *codes: str) -> None:
         known = len(refusals(host))
         eve.say(host.name, order.encode())
-        (code,) = wait_for("the refusal", lambda: refusals(host)[known:], 20)
+        (code,) = wait_for("the refusal", lambda: refusals(host)[known:])
         assert code in codes
 
     with taken(lab) as eve:

@@ -63,7 +63,7 @@ def stranger(lab: Fleet) -> Peer:
 def in_mid_upgrade(lab: Fleet, **changes: Any) -> str:
     lab.repository.publish("1.0", "demo=2.7")
     rollout = lab.belay.start(plan("demo=2.7", waves=["100%"], **changes))
-    wait_for("the postinst", lambda: lab["h1"].path(DEMO_WAITS).exists(), 60)
+    wait_for("the postinst", lambda: lab["h1"].path(DEMO_WAITS).exists())
     return rollout
 
 
@@ -243,7 +243,7 @@ def test_a_revoked_host_is_cut_off_and_goes_back_by_itself(fleet: MakeFleet) -> 
 
     # What it says over the connection that it still has moves nothing; no new one is let in.
     h1.path(DEMO_GO).write_text("")
-    wait_for("it to be turned away", lambda: f"refused a message: host 'h1' ({former[:16]})" in controller_log(lab), 60)
+    wait_for("it to be turned away", lambda: f"refused a message: host 'h1' ({former[:16]})" in controller_log(lab))
     wait_for("the host to go back by itself", lambda: job_on(h1)["state"] == "reverted", 120)
     assert job_on(h1)["code"] == "link_broken"
     assert f"refused a connection from {h1.address}: host 'h1' ({former[:16]}) was revoked" in controller_log(lab)
@@ -283,7 +283,7 @@ def test_a_copied_key_gets_no_work_until_the_copy_has_its_own(installed_fleet: M
     def is_held() -> bool:
         return shown(lab, "h1")["held"] == "clone"
 
-    wait_for("both to be held", is_held, 30)
+    wait_for("both to be held", is_held)
     for _ in range(2):  # also when the copy has come anew
         (row,) = lab.belay("hosts", "list").out.splitlines()[1:]
         assert " clone " in row
@@ -293,7 +293,7 @@ def test_a_copied_key_gets_no_work_until_the_copy_has_its_own(installed_fleet: M
         assert tried(lab).rc == Exit.ERROR
         assert "clone" in tried(lab).err
         copy.run("systemctl", "restart", "belay-courier.service")
-        wait_for("both to be held again", is_held, 30)
+        wait_for("both to be held again", is_held)
     assert any(row["verb"] == "clone" for row in lab.belay.json("audit", "log")["rows"])
     assert (original.version("demo"), copy.version("demo")) == ("1.0", "1.0")
 

@@ -34,7 +34,7 @@ def roll_out(lab: Fleet, *breakage: str, **verify: Any) -> tuple[int, dict[str, 
     """Upgrade, and break h1 while the postinst runs; the exit code, the host's story, and VERIFY's findings by code."""
     h1 = lab["h1"]
     rollout = lab.belay.start(plan("demo=2.7", waves=["100%"], verify={"settle": "1s", **verify}))
-    wait_for("the postinst", lambda: h1.exists(DEMO_WAITS), 60)
+    wait_for("the postinst", lambda: h1.exists(DEMO_WAITS))
     for line in breakage:
         h1.shell(line)
     h1.write(DEMO_GO, "")
@@ -51,7 +51,7 @@ def set_up_network(host: Host) -> None:
     host.write("/root/name-server", NAME_SERVER, 0o755)
     host.run("systemd-run", "--unit=name-server.service", "--slice=system.slice", "/root/name-server")
     host.write("/etc/resolv.conf", "nameserver 127.0.0.1\n")
-    wait_for("the name server", lambda: NAME in host.run("getent", "hosts", NAME, check=False).out, 10)
+    wait_for("the name server", lambda: NAME in host.run("getent", "hosts", NAME, check=False).out)
 
 
 def test_what_a_change_breaks_is_found_thing_by_thing(fleet: MakeFleet) -> None:

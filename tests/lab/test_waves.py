@@ -49,7 +49,7 @@ def test_ten_thirty_sixty_stops_where_users_feel_it(fleet: MakeFleet) -> None:
     lab = watched_fleet(fleet, hosts=5)
     for host in lab:
         open_shop(host)
-    wait_for("a rate of requests", lambda: "=> 1 @" in ask(lab, SUCCESS), 60)
+    wait_for("a rate of requests", lambda: "=> 1 @" in ask(lab, SUCCESS))
     success = {
         "name": "success", "prometheus": SUCCESS, "good": ">= 0.999", "samples": "3 of 3", "every": "2s", "delay": "4s", "stale": "10s",
         "minimum": {"of": "sum(increase(shop_requests[10s]))", "least": 3000},
@@ -92,7 +92,7 @@ def test_a_host_starts_only_while_a_whole_job_is_left_of_a_window(fleet: MakeFle
         assert f"from {each['from']} UTC" in shown, shown
         rollout = lab.belay.start(text)
         lab.belay.wait_for_host(rollout, "h1", "ready")
-        hold = wait_for("the window to hold it", lambda: next(iter(lab.belay.status(rollout)["holds"]), None), 30)
+        hold = wait_for("the window to hold it", lambda: next(iter(lab.belay.status(rollout)["holds"]), None))
         assert hold["code"] == "window", hold
         assert lab["h1"].version("demo") == "1.0"
         assert lab.belay.host_states(rollout) == {"h1": "ready"}
@@ -113,12 +113,12 @@ def test_a_freeze_is_shown_before_and_after_signing_and_lifted(fleet: MakeFleet)
     assert lab.belay.json("preview", path)["freeze"]["reason"] == "the year ends"
     rollout = lab.belay.start(plan(waves=["100%"]))
     lab.belay.wait_for_host(rollout, "h1", "ready")
-    hold = wait_for("the freeze to hold it", lambda: next(iter(lab.belay.status(rollout)["holds"]), None), 30)
+    hold = wait_for("the freeze to hold it", lambda: next(iter(lab.belay.status(rollout)["holds"]), None))
     assert hold["code"] == "freeze", hold
     assert "the year ends" in lab.belay("status", rollout).out
     # It outlives belayd, like all that people ordered.
     lab.ctl.run("systemctl", "restart", "belayd.service")
-    wait_for("belayd", lambda: lab.belay("status", rollout, check=False).ok, 30)
+    wait_for("belayd", lambda: lab.belay("status", rollout, check=False).ok)
     assert [hold["code"] for hold in lab.belay.status(rollout)["holds"]] == ["freeze"]
     assert lab["h1"].version("demo") == "1.0"
     lab.belay("unfreeze")

@@ -100,7 +100,7 @@ def change_in_its_script(job: Job, lab: Fleet, keep: tuple[str, ...] = KEEP) -> 
     lab.repository.publish("1.0", "demo=2.7")
     pins = job.stage("demo", keep=keep)
     job.start("upgrade", pins=pins)
-    wait_for("the script", lambda: job.host.path(DEMO_WAITS).exists(), 60)
+    wait_for("the script", lambda: job.host.path(DEMO_WAITS).exists())
 
 
 def end_change(job: Job) -> None:
@@ -241,7 +241,7 @@ def test_a_plan_names_what_goes_back_too(kind: str, fleet: MakeFleet, dnf_fleet:
     assert (tree_of(host), settings_of(host)) == before
 
     rollout = lab.belay.start(plan(change={**change, "packages": ["demo=2.7"]}, waves=["100%"]))
-    wait_for("the script", lambda: host.path(DEMO_WAITS).exists(), 60)
+    wait_for("the script", lambda: host.path(DEMO_WAITS).exists())
     spoil_own_files(host)
     spoil_settings(host)
     host.path(DEMO_GO).write_text("")

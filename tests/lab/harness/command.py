@@ -17,6 +17,8 @@ from typing import TypeVar
 Answer = TypeVar("Answer")
 
 POLL_SECONDS = 0.05
+WAIT_SECONDS = 90
+"""For what comes when the machine has time for it. Only what is promised within some time has a shorter one."""
 SHOWN_CHARACTERS = 4000
 
 
@@ -121,12 +123,14 @@ def _kill(child: subprocess.Popen[str]) -> tuple[str, str]:
 
 
 def wait_for(
-    what: str, predicate: Callable[[], Answer], timeout: float = 10, every: float = POLL_SECONDS
+    what: str, predicate: Callable[[], Answer], timeout: float = WAIT_SECONDS, every: float = POLL_SECONDS
 ) -> Answer:
-    """Ask until the answer is true and return it. A LabError counts as "not yet"."""
+    """Ask until the answer is true and return it. A LabError counts as "not yet". After the end it is asked once more: who
+    asks may have stood still, too."""
     timeout = limited(timeout)
     deadline = time.monotonic() + timeout
     while True:
+        is_last = time.monotonic() >= deadline
         try:
             answer = predicate()
             if answer:
@@ -134,6 +138,6 @@ def wait_for(
             last = repr(answer)
         except LabError as error:
             last = str(error)
-        if time.monotonic() >= deadline:
+        if is_last:
             raise LabError(f"waited {timeout:g} s for: {what}; the last answer was {last}")
         time.sleep(every)

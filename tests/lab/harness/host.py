@@ -314,6 +314,11 @@ class Host:
     def console(self) -> str:
         return (self._folder / "console").read_text(errors="replace")
 
+    def descriptors(self, unit: str) -> int:
+        """How many the unit's only process has open."""
+        (pid,) = self.pids(unit)
+        return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+
     def pids(self, unit: str) -> list[int]:
         """A unit's processes, as the lab sees them."""
         group = self.unit_property(unit, "ControlGroup")
@@ -442,7 +447,7 @@ class Host:
             self._supervisor.join(timeout)
         if self.is_running():
             raise LabError(f"{self.name} did not go off within {timeout:g} s:\n{self.console()[-2000:]}")
-        wait_for(f"the last process of {self.name} is gone", self._is_cgroup_empty, timeout=5)
+        wait_for(f"the last process of {self.name} is gone", self._is_cgroup_empty)
 
     def _is_cgroup_empty(self) -> bool:
         return not self._cgroup.exists() or "populated 0" in (self._cgroup / "cgroup.events").read_text()
