@@ -231,9 +231,16 @@ static void test_the_files_that_a_host_stands_on_are_kept(void **state)
 
 #define LAW(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
+static void test_who_is_not_of_the_sample_does_not_look_closely(void **state)
+{
+    sim_law_looked_closely(0, rollout, false);
+    BREAKS("is not of the sample", sim_law_looked_closely(0, rollout, true));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {LAW(nobody_turns_back_over_a_link_that_is_open),
+    const struct CMUnitTest tests[] = {LAW(who_is_not_of_the_sample_does_not_look_closely),
+                                       LAW(nobody_turns_back_over_a_link_that_is_open),
                                        LAW(who_could_look_is_not_in_the_dark),
                                        LAW(a_change_that_has_ended_was_not_interrupted),
                                        LAW(nobody_cancels_unasked),

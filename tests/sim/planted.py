@@ -479,6 +479,14 @@ WORLD = [
     ("gates: rollback conditions are gates", "controller/daemon/pace.c",
      "(policy->gates[i].is_rollback ? UINT32_C(1) : 0) << i;", "(policy->gates[i].is_rollback ? UINT32_C(0) : 0) << i;"),
 
+    ("sample: its share is rounded down", "proto/sample.c",
+     "(share * hosts_count + PROTO_SAMPLE_SHARE_ALL - 1)", "(share * hosts_count)"),
+    ("sample: a host takes itself for one of others' hashes", "proto/sample.c",
+     "if (memcmp(hosts->data + at, order, PROTO_SAMPLE_HASH_BYTES) == 0)",
+     "if (memcmp(hosts->data + at, order, PROTO_SAMPLE_HASH_BYTES) > 0)"),
+    ("sample: no host looks closely", "proto/sample.c",
+     "    if (!proto_sample_has(m, host_id))\n", "    if (proto_sample_has(m, host_id))\n"),
+
     # ---- belayd: the store ----
     ("events are replayed from the last to the first", "controller/daemon/store_log.c",
      '" WHERE rollout=? ORDER BY number"', '" WHERE rollout=? ORDER BY number DESC"'),

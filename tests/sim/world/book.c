@@ -98,6 +98,7 @@ static void make_members(struct law_rollout *rollout, const struct sim_law_rollo
             .rollout = rollout,
             .host = told->hosts[i],
             .wave = told->waves[i],
+            .is_sample = told->samples != NULL && told->samples[i],
             .is_known = true,
             .is_ended = true,
             .commit_ms = SIM_NEVER,

@@ -44,6 +44,7 @@ struct law_member {
     bool is_disk_replaced; /* ever since it was taken */
     uint32_t copied_state; /* `job_state` in the snapshot */
     bool is_distrusted;    /* the host trusts nobody who signed this */
+    bool is_sample;        /* it is verified more closely */
     bool is_rescued;       /* a person at the host wanted it back */
     uint32_t rescues;      /* how often */
     bool is_severe;        /* it went back for something that the plan holds to be severe */

@@ -86,7 +86,8 @@
     X(GATE_FAILS, "who measures dies, answers twice or nonsense")                \
     X(GATE_SLOW, "who measures does not end in time")                            \
     X(PERSON_ANSWERS_SOON, "person does soon what is waited for")                \
-    X(WORD_NEARLY_FITS, "word of somebody who nearly may say it")
+    X(WORD_NEARLY_FITS, "word of somebody who nearly may say it")                \
+    X(PLAN_SAMPLE, "plan that verifies a part of each wave more closely")
 
 enum sim_fault {
 #define X(name, text) SIM_FAULT_##name,

@@ -2,6 +2,8 @@
 #ifndef TESTS_SIM_WORLD_HOST_H
 #define TESTS_SIM_WORLD_HOST_H
 
+#define SIM_SAMPLE_UNIT "exim4.service" /* hosts of a sample verify it besides */
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

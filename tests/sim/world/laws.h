@@ -34,6 +34,7 @@ struct sim_law_rollout {
     bool may_repair; /* people signed that a half done package database is repaired */
     const struct sim_law_gate *gates; /* borrowed */
     uint32_t gates_count;
+    const bool *samples;    /* borrowed: of each place, whether it is verified more closely */
     bool is_service_severe; /* they signed that a service that breaks is a severe failure */
     bool is_valid;          /* false: forged or unsigned; nothing may ever come of it */
 };
@@ -169,6 +170,9 @@ void sim_law_cancelled(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_
                        const char *code);
 /* VERIFY has looked at the host as it is in this boot. */
 void sim_law_looked(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES]);
+/* Whether it looked at what only hosts of the sample look at. */
+void sim_law_looked_closely(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                            bool is_close);
 /* A host that serves with this change got bad: its service broke. */
 void sim_law_got_bad(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES]);
 /* It is about to be told as committed; `figure_bad_ms` as in sim_law_turn. */

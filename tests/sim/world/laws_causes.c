@@ -124,6 +124,16 @@ void sim_law_cancelled(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_
 
 /* ---- looking before being content ---- */
 
+void sim_law_looked_closely(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
+                            bool is_close)
+{
+    const struct law_member *member = law_must_find(rollout_id, host, "VERIFY has looked");
+
+    SIM_LAW(is_close == member->is_sample, "host %u: is %sof the sample of rollout %u, and %s",
+            host, member->is_sample ? "" : "not ", member->rollout->number,
+            is_close ? "looks closely" : "does not look closely");
+}
+
 void sim_law_looked(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES])
 {
     struct law_member *member = law_must_find(rollout_id, host, "VERIFY has looked");

@@ -139,6 +139,17 @@ static void compare(const struct agent_look *look, struct agent_findings *findin
         agent_findings_found(findings, "file_changed", "a file has changed");
 }
 
+static bool is_close(const struct agent_look *look)
+{
+    const struct proto_manifest *manifest = &look->work->manifest;
+    bool is_found = false;
+
+    for (uint32_t i = 0; i < manifest->verify_units_count; i++)
+        is_found = is_found || strcmp(manifest->verify_units[i].text, SIM_SAMPLE_UNIT) == 0;
+
+    return is_found;
+}
+
 static int on_looked(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct agent_look *look = userdata;
@@ -146,8 +157,10 @@ static int on_looked(sd_event_source *source, uint64_t usec, void *userdata)
 
     if (!look->fails)
         compare(look, &findings);
-    if (!look->fails && !look->task.restored && !sim_current->is_dead)
+    if (!look->fails && !look->task.restored && !sim_current->is_dead) {
         sim_law_looked(look->host->index, look->work->rollout_id);
+        sim_law_looked_closely(look->host->index, look->work->rollout_id, is_close(look));
+    }
     look->caller.done(look->caller.userdata, &findings,
                       look->fails ? "the packages could not be looked at" : "");
     return 0;

@@ -64,6 +64,9 @@ struct sim_plan {
     struct proto_policy_gate gates[SIM_PLAN_GATES_MAX];
     char gate_names[SIM_PLAN_GATES_MAX][SIM_GATE_NAME_BYTES]; /* what is asked, too */
     struct sim_law_gate gate_rules[SIM_PLAN_GATES_MAX];
+    uint64_t sample_share; /* hundredths of a percent of each wave; 0: none */
+    bool *samples;         /* of each place, counted apart from proto/sample.c */
+    uint8_t *sample_hosts; /* as belay draws them */
 };
 
 /* Draws one by `what` for now, over hosts that `may_take`, and signs it. False when none may. */
@@ -75,6 +78,9 @@ void sim_rules_draw(struct sim_plan *plan, struct proto_manifest *manifest, uint
 /* `windows` is lent to the policy. */
 void sim_rules_encode(struct sim_plan *plan, struct proto_policy *policy,
                       struct proto_policy_window windows[CTL_WINDOWS_MAX]);
+/* The hosts of the sample, into plan and manifest; `policy` has the waves. */
+void sim_rules_put_sample(struct sim_plan *plan, struct proto_manifest *manifest,
+                          const struct proto_policy *policy);
 /* The request "submit"; a new reference. */
 json_t *sim_plan_request(const struct sim_plan *plan);
 /* The message OFFER for the target at this place. */

@@ -190,6 +190,7 @@ static void encode_policy(struct sim_plan *plan, struct proto_manifest *manifest
         waves[i] = (struct proto_policy_wave){plan->wave_limits[i].host_count,
                                               plan->wave_limits[i].failures_allowed};
     }
+    sim_rules_put_sample(plan, manifest, &policy);
     if (proto_policy_encode(&policy, &plan->policy, &err) < 0 ||
         proto_policy_hash(plan->policy.data, plan->policy.size_bytes, manifest->policy_hash, &err) <
             0)
@@ -297,6 +298,8 @@ void sim_plan_release(struct sim_plan *plan)
     free(plan->waves);
     free(plan->kinds);
     free(plan->targets);
+    free(plan->samples);
+    free(plan->sample_hosts);
     proto_buffer_release(&plan->manifest);
     proto_buffer_release(&plan->policy);
     *plan = (struct sim_plan){0};

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When a plan of this world may start hosts, who is asked, and by what it is measured: drawn apart. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "proto/place.h"
+#include "proto/sample.h"
+#include "tests/sim/world/host.h"
 #include "tests/sim/world/people.h"
 
 #define MINUTE_MS INT64_C(60000)
@@ -136,6 +141,16 @@ static void draw_gates(struct sim_plan *plan, uint32_t number)
     plan->rollout.gates_count = limits->gate_count;
 }
 
+static void draw_sample(struct sim_plan *plan)
+{
+    plan->samples = calloc(plan->rollout.hosts_count, sizeof(*plan->samples));
+    plan->sample_hosts = malloc(PROTO_SAMPLE_BYTES_MAX);
+    if (plan->samples == NULL || plan->sample_hosts == NULL)
+        sim_broken("no memory for a plan");
+    plan->sample_share =
+        draw_percent(20) ? PROTO_SAMPLE_SHARE_ALL : (uint64_t)draw_log(1, PROTO_SAMPLE_SHARE_ALL);
+}
+
 void sim_rules_draw(struct sim_plan *plan, struct proto_manifest *manifest, uint32_t number)
 {
     struct ctl_rollout_limits *limits = &plan->rollout.limits;
@@ -153,12 +168,57 @@ void sim_rules_draw(struct sim_plan *plan, struct proto_manifest *manifest, uint
         draw_approvals(plan);
         manifest->not_after_ms += DAY_MS;
     }
+    if (sim_fault(SIM_FAULT_PLAN_SAMPLE, SIM_CONTROLLER))
+        draw_sample(plan);
     if (sim_fault(SIM_FAULT_PLAN_ASKS, SIM_CONTROLLER))
         draw_answer(plan, manifest);
     if (number < SIM_PLANS_MAX && sim_fault(SIM_FAULT_PLAN_GATES, SIM_CONTROLLER)) {
         draw_gates(plan, number);
         manifest->not_after_ms += DAY_MS;
     }
+}
+
+/* ---- the sample ---- */
+
+/* The first ones of each wave, as many as the share, rounded up. */
+static void mark_samples(struct sim_plan *plan, const struct proto_place *places)
+{
+    uint32_t next = 0;
+
+    for (uint32_t wave = 0; wave < plan->rollout.waves_count; wave++) {
+        const uint32_t count = plan->wave_limits[wave].host_count;
+
+        for (uint32_t i = 0; i < count; i++, next++)
+            plan->samples[places[next].index] =
+                (uint64_t)i * PROTO_SAMPLE_SHARE_ALL < plan->sample_share * count;
+    }
+}
+
+void sim_rules_put_sample(struct sim_plan *plan, struct proto_manifest *manifest,
+                          const struct proto_policy *policy)
+{
+    static struct proto_text units[] = {{SIM_SAMPLE_UNIT}};
+    const uint32_t count = plan->rollout.hosts_count;
+    struct proto_place *places;
+
+    if (plan->sample_share == 0)
+        return;
+    places = calloc(count, sizeof(*places));
+    if (places == NULL)
+        sim_broken("no memory for a plan");
+    for (uint32_t i = 0; i < count; i++) {
+        memcpy(places[i].host_id, plan->targets[i].host_id, PROTO_HOST_ID_BYTES);
+        places[i].index = i;
+    }
+    proto_places_sort(places, count, plan->rollout.id);
+    mark_samples(plan, places);
+    manifest->sample_all = plan->sample_share == PROTO_SAMPLE_SHARE_ALL;
+    manifest->sample_hosts.data = plan->sample_hosts;
+    manifest->sample_hosts.size_bytes = proto_sample_draw(places, policy, plan->sample_hosts);
+    manifest->sample_units = units;
+    manifest->sample_units_count = 1;
+    plan->rollout.samples = plan->samples;
+    free(places);
 }
 
 void sim_rules_encode(struct sim_plan *plan, struct proto_policy *policy,
@@ -175,6 +235,7 @@ void sim_rules_encode(struct sim_plan *plan, struct proto_policy *policy,
     policy->windows_count = limits->windows_count;
     policy->approvals = limits->approvals;
     policy->approvals_by = plan->approvals_by;
+    policy->sample_share = plan->sample_share;
     policy->approval_ms = (uint64_t)plan->approval_ms;
     policy->answer_ms = (uint64_t)limits->answer_ms;
     policy->otherwise = limits->otherwise;
