@@ -50,6 +50,7 @@ static const struct proto_field query_result_fields[] = {
     TEXT_OPT(proto_query_result, reason, PROTO_REASON_BYTES_MAX),
     PROTO_FIELD_LIST(struct proto_query_result, changes, PROTO_PINS_MAX, &change_schema),
     PROTO_FIELD_LIST(struct proto_query_result, notes, PROTO_NOTES_MAX, &proto_text_schema),
+    PROTO_FIELD_LIST(struct proto_query_result, installed, PROTO_PINS_MAX, &proto_package_schema),
 };
 
 static const struct proto_field report_fields[] = {
@@ -127,6 +128,7 @@ static const struct proto_field query_fields[] = {
     PROTO_FIELD_BOOL(struct proto_query, allow_downgrade),
     PROTO_FIELD_BOOL(struct proto_query, allow_new),
     PROTO_FIELD_BOOL(struct proto_query, ignore_phasing),
+    PROTO_FIELD_BOOL(struct proto_query, only_installed),
 };
 
 static const struct proto_field offer_fields[] = {

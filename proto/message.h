@@ -76,6 +76,9 @@ struct proto_query_result {
     uint32_t changes_count;
     struct proto_text *notes; /* held packages, missing versions, ... */
     uint32_t notes_count;
+    struct proto_package
+        *installed; /* of a query that asks for just that; as often as it is there */
+    uint32_t installed_count;
 };
 
 struct proto_report {
@@ -154,6 +157,7 @@ struct proto_query { /* read-only: what would this host do? */
     struct proto_text *excludes;
     uint32_t excludes_count;
     bool allow_remove, allow_downgrade, allow_new, ignore_phasing;
+    bool only_installed; /* in which versions are `packages` installed? Nothing is resolved */
 };
 
 struct proto_offer {

@@ -86,6 +86,7 @@ const struct agent_packages_backend agent_packages_apt = {
     .rehearse = agent_packages_apt_rehearse,
     .apply = apply,
     .restore = restore,
+    .installed = agent_packages_apt_find_installed,
     .inspect = agent_packages_apt_inspect,
 };
 

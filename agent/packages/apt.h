@@ -152,6 +152,9 @@ int agent_packages_apt_collect(struct agent_packages_job *job, const struct agen
 int agent_packages_apt_rehearse(struct agent_packages_job *job,
                                 const struct agent_packages_way_back *way_back,
                                 struct bl_error *err) BL_CHECKED;
+int agent_packages_apt_find_installed(struct agent_packages_job *job,
+                                      const struct proto_package *names, uint32_t names_count,
+                                      struct bl_error *err) BL_CHECKED;
 int agent_packages_apt_inspect(struct agent_packages_job *job,
                                const struct agent_packages_changes *changes, bool verify_files,
                                struct bl_error *err) BL_CHECKED;

@@ -68,6 +68,9 @@ struct agent_packages_backend {
     /* The way back. Heals first; good only when everything is exactly as it was. */
     int (*restore)(struct agent_packages_job *job, const struct agent_packages_way_back *way_back,
                    struct bl_error *err);
+    /* What is installed of `names`, each version of it, into the inventory; no marks. */
+    int (*installed)(struct agent_packages_job *job, const struct proto_package *names,
+                     uint32_t names_count, struct bl_error *err);
     /* Inventory and configuration files of these packages into job->result. */
     int (*inspect)(struct agent_packages_job *job, const struct agent_packages_changes *changes,
                    bool verify_files, struct bl_error *err);

@@ -89,6 +89,7 @@ const struct agent_packages_backend agent_packages_dnf = {
     .rehearse = agent_packages_dnf_rehearse,
     .apply = apply,
     .restore = restore,
+    .installed = agent_packages_dnf_find_installed,
     .inspect = agent_packages_dnf_inspect,
 };
 

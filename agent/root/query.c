@@ -46,6 +46,9 @@ static void answer(struct agent_query *query, uint64_t query_id, const char *cod
 
 static void answer_with(struct agent_query *query, const struct agent_txn_result *result)
 {
+    const uint32_t installed_count = result->inventory_count;
+    BL_AUTO_FREE struct proto_package *installed =
+        calloc((size_t)installed_count + 1, sizeof(*installed));
     struct proto_query_result message = {
         .query_id = query->query_id,
         .result = result->result,
@@ -56,9 +59,18 @@ static void answer_with(struct agent_query *query, const struct agent_txn_result
         .notes = result->notes,
         .notes_count =
             result->notes_count < PROTO_NOTES_MAX ? result->notes_count : PROTO_NOTES_MAX,
+        .installed = installed,
+        .installed_count = installed_count,
     };
 
-    if (message.changes_count > PROTO_PINS_MAX) {
+    if (installed == NULL) {
+        answer(query, query->query_id, "query_failed", "out of memory for the answer");
+        return;
+    }
+    for (uint32_t i = 0; i < installed_count; i++)
+        installed[i] = (struct proto_package){.name = result->inventory[i].name,
+                                              .version = result->inventory[i].version};
+    if (message.changes_count > PROTO_PINS_MAX || installed_count > PROTO_PINS_MAX) {
         answer(query, query->query_id, "too_many_packages",
                "this change is larger than one manifest may be");
         return;
@@ -115,6 +127,7 @@ static int begin_first(struct agent_query *query, struct bl_error *err)
     task.allow_downgrade = message.query.allow_downgrade;
     task.allow_new = message.query.allow_new;
     task.ignore_phasing = message.query.ignore_phasing;
+    task.only_installed = message.query.only_installed;
     if (query->job.dir_fd < 0) {
         r = agent_txn_job_make(query->host->state_dir, QUERY_ID, &query->job.dir_fd, err);
         if (r < 0)

@@ -165,6 +165,23 @@ static bool note_holder(struct phase *p)
     return r == -EAGAIN;
 }
 
+/* Reads the package database as it is: whoever works on it, and whatever is half done. */
+static int run_installed(struct phase *p, struct bl_error *err)
+{
+    int r = check_request(p, err);
+
+    for (uint32_t i = 0; r >= 0 && i < p->task->packages_count; i++) {
+        if (!bl_text_is_package_name(p->task->packages[i].name))
+            r = agent_packages_fail(p->job, err, "bad_task", NULL, -EINVAL,
+                                    "packages[%u]: what is installed is asked for by whole names",
+                                    i);
+    }
+    if (r >= 0)
+        r = p->backend->installed(p->job, p->task->packages, p->task->packages_count, err);
+
+    return r;
+}
+
 static int run_query(struct phase *p, struct bl_error *err)
 {
     struct agent_packages_changes changes;
@@ -479,7 +496,7 @@ void agent_txn_phase_run(const struct agent_packages_backend *backend,
 
     switch ((enum agent_txn_phase)task->phase) {
     case AGENT_TXN_QUERY:
-        r = run_query(&p, &err);
+        r = task->only_installed ? run_installed(&p, &err) : run_query(&p, &err);
         break;
     case AGENT_TXN_STAGE:
         r = run_stage(&p, &err);

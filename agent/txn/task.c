@@ -62,6 +62,7 @@ static const struct proto_field task_fields[] = {
     PROTO_FIELD_BOOL(struct agent_txn_task, allow_downgrade),
     PROTO_FIELD_BOOL(struct agent_txn_task, allow_new),
     PROTO_FIELD_BOOL(struct agent_txn_task, ignore_phasing),
+    PROTO_FIELD_BOOL(struct agent_txn_task, only_installed),
     PROTO_FIELD_BOOL(struct agent_txn_task, replace_conffiles),
     PROTO_FIELD_U64(struct agent_txn_task, metadata_max_age_ms),
     PROTO_FIELD_LIST(struct agent_txn_task, keep, PROTO_UNITS_MAX, &proto_text_schema),

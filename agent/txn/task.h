@@ -52,7 +52,8 @@ struct agent_txn_task {
     struct proto_pin *pins; /* STAGE, UPGRADE: the signed set; INSPECT: which packages to look at */
     uint32_t pins_count;
     bool allow_remove, allow_downgrade, allow_new, ignore_phasing;
-    bool replace_conffiles;       /* STAGE, UPGRADE: also those that a person edited */
+    bool only_installed;    /* QUERY: fills the inventory with what is installed of `packages` */
+    bool replace_conffiles; /* STAGE, UPGRADE: also those that a person edited */
     uint64_t metadata_max_age_ms; /* STAGE: of the repositories' own dates; 0 = no limit */
     struct proto_text *keep; /* STAGE: paths that the way back puts back besides the packages */
     uint32_t keep_count;
@@ -123,7 +124,7 @@ struct agent_txn_result {
     /* UPGRADE, RESTORE: packages now at the version that was asked for; REPAIR: made whole */
     uint64_t packages_done;
     int64_t started_ms, ended_ms;     /* wall clock */
-    struct agent_txn_item *inventory; /* UPGRADE, RESTORE, INSPECT, STAGE: the packages concerned */
+    struct agent_txn_item *inventory; /* the packages concerned; of a QUERY only if asked */
     uint32_t inventory_count;
     struct agent_txn_conffile *conffiles; /* of the same packages, sorted by path */
     uint32_t conffiles_count;

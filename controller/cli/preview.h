@@ -14,6 +14,9 @@
  * would this change?", and the waves that follow. Nothing is changed anywhere.
  */
 
+/* The code of a blocker: it is not known whether the plan means the host at all. */
+#define CTL_PREVIEW_PACKAGES_UNKNOWN "packages_unknown"
+
 enum ctl_preview_standing {
     CTL_PREVIEW_TARGET = 1, /* has something to change */
     CTL_PREVIEW_CURRENT,    /* is already as the plan wants it: left out */
@@ -69,6 +72,13 @@ struct ctl_preview {
  */
 int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan,
                     struct ctl_preview *preview, struct bl_error *err) BL_CHECKED;
+
+/*
+ * Asks `hosts`, as hosts.list tells of them, for the packages in `expression`. Adds those that are
+ * meant to `ids` as keys, and to `unknown` an answer for each that did not tell.
+ */
+int ctl_preview_ask_packages(struct ctl_cli_link *link, const char *expression, const json_t *hosts,
+                             json_t *ids, json_t *unknown, struct bl_error *err) BL_CHECKED;
 
 /* With `spread`: the value of each host, from the fleet. -ENODATA: no target has the label. */
 int ctl_preview_find_values(const struct ctl_plan *plan, struct ctl_preview *preview,

@@ -101,39 +101,64 @@ static int look_for_excluded(struct ctl_cli_link *link, const struct ctl_plan *p
 
     if (plan->hosts.exclude_expression == NULL)
         return 0;
-    r = ctl_cli_link_send(
-        link,
-        json_pack("{s:s, s:s}", "verb", "hosts.list", "match", plan->hosts.exclude_expression),
-        err);
+    r = ctl_cli_link_send(link,
+                          json_pack("{s:s, s:s, s:b}", "verb", "hosts.list", "match",
+                                    plan->hosts.exclude_expression, "undecided", true),
+                          err);
     if (r >= 0)
         r = ctl_cli_link_receive(link, &answer, err);
     if (r >= 0)
-        *ret_excludes_nobody = json_array_size(json_object_get(answer, "hosts")) == 0;
+        *ret_excludes_nobody = json_array_size(json_object_get(answer, "hosts")) == 0 &&
+                               json_array_size(json_object_get(answer, "undecided")) == 0;
 
     return r;
 }
 
-/* Adds the ids of one hosts.list answer to `ids`, each once, without those that are excluded by name. */
-static int add_hosts(struct ctl_cli_link *link, const struct ctl_plan_hosts *hosts, json_t *request,
-                     json_t *ids, struct bl_error *err)
+struct found {
+    json_t *ids;     /* of hosts that are meant, as keys */
+    json_t *unknown; /* answers of hosts that do not tell what it hangs on */
+};
+
+/* Without those that are excluded by name. */
+static json_t *keep_named(const struct ctl_plan_hosts *hosts, const json_t *list)
 {
-    CTL_AUTO_JSON *answer = NULL;
+    json_t *kept = json_array(), *host;
+    size_t i;
+
+    json_array_foreach (list, i, host) {
+        if (!is_named(host, &hosts->exclude))
+            (void)json_array_append(kept, host);
+    }
+
+    return kept;
+}
+
+/* Adds the hosts of one hosts.list answer, each once, without those that are excluded by name. */
+static int add_hosts(struct ctl_cli_link *link, const struct ctl_plan_hosts *hosts, json_t *request,
+                     struct found *found, struct bl_error *err)
+{
+    BL_AUTO_FREE char *match = NULL;
+    CTL_AUTO_JSON *answer = NULL, *meant = NULL, *undecided = NULL;
     const json_t *host;
     size_t i;
     int r;
 
+    match = strdup(ctl_json_text(request, "match"));
+    (void)json_object_set_new(request, "undecided", json_true());
     r = ctl_cli_link_send(link, request, err);
     if (r < 0)
         return r;
     r = ctl_cli_link_receive(link, &answer, err);
     if (r < 0)
         return r;
-    json_array_foreach (json_object_get(answer, "hosts"), i, host) {
-        if (!is_named(host, &hosts->exclude))
-            (void)json_object_set_new(ids, ctl_json_text(host, "id"), json_true());
-    }
+    meant = keep_named(hosts, json_object_get(answer, "hosts"));
+    undecided = keep_named(hosts, json_object_get(answer, "undecided"));
+    if (match == NULL || meant == NULL || undecided == NULL)
+        return bl_fail(err, -ENOMEM, "out of memory for the preview");
+    json_array_foreach (meant, i, host)
+        (void)json_object_set_new(found->ids, ctl_json_text(host, "id"), json_true());
 
-    return 0;
+    return ctl_preview_ask_packages(link, match, undecided, found->ids, found->unknown, err);
 }
 
 static json_t *texts_to_json(const struct ctl_plan_texts *texts)
@@ -146,9 +171,8 @@ static json_t *texts_to_json(const struct ctl_plan_texts *texts)
     return list;
 }
 
-/* The ids of all hosts that are meant, as keys that are added to `ids`. */
-static int find_hosts(struct ctl_cli_link *link, const struct ctl_plan_hosts *hosts, json_t *ids,
-                      struct bl_error *err)
+static int find_hosts(struct ctl_cli_link *link, const struct ctl_plan_hosts *hosts,
+                      struct found *found, struct bl_error *err)
 {
     char match[CTL_SELECT_TEXT_BYTES_MAX], left[CTL_SELECT_TEXT_BYTES_MAX];
     int r;
@@ -160,7 +184,7 @@ static int find_hosts(struct ctl_cli_link *link, const struct ctl_plan_hosts *ho
         r = add_hosts(
             link, hosts,
             json_pack("{s:s, s:s, s:s}", "verb", "hosts.list", "state", "enrolled", "match", match),
-            ids, err);
+            found, err);
     }
     /* Who is named and not enrolled stands in the way, rather than be left out in silence. */
     if (r >= 0 && hosts->list.count > 0) {
@@ -169,20 +193,41 @@ static int find_hosts(struct ctl_cli_link *link, const struct ctl_plan_hosts *ho
 
         if (left[0] != '\0')
             (void)json_object_set_new(request, "match", json_string(left));
-        r = add_hosts(link, hosts, request, ids, err);
+        r = add_hosts(link, hosts, request, found, err);
     }
 
     return r;
 }
 
-static int find_targets(struct ctl_cli_link *link, const struct ctl_plan *plan, json_t *ids,
+/* A host of `list` may be one that matches, too, and be unknown twice, or meant by the other. */
+static void drop_doubles(struct found *found)
+{
+    CTL_AUTO_JSON *seen = json_object();
+    size_t i = 0;
+
+    while (i < json_array_size(found->unknown)) {
+        const char *id = ctl_json_text(json_array_get(found->unknown, i), "id");
+
+        if (json_object_get(found->ids, id) != NULL || json_object_get(seen, id) != NULL) {
+            (void)json_array_remove(found->unknown, i);
+            continue;
+        }
+        (void)json_object_set_new(seen, id, json_true());
+        i++;
+    }
+}
+
+static int find_targets(struct ctl_cli_link *link, const struct ctl_plan *plan, struct found *found,
                         struct bl_error *err)
 {
     int r = check_slips(link, plan, err);
 
     if (r >= 0)
-        r = find_hosts(link, &plan->hosts, ids, err);
-    if (r >= 0 && json_object_size(ids) == 0) {
+        r = find_hosts(link, &plan->hosts, found, err);
+    if (r < 0)
+        return r;
+    drop_doubles(found);
+    if (json_object_size(found->ids) == 0 && json_array_size(found->unknown) == 0) {
         return bl_fail(err, -ENODATA,
                        "the plan's 'hosts' name no enrolled host: 'belay hosts list'");
     }
@@ -197,15 +242,18 @@ static int find_targets(struct ctl_cli_link *link, const struct ctl_plan *plan, 
 static int find_meant(struct ctl_cli_link *link, const struct ctl_plan *plan, json_t **ret_ids,
                       struct bl_error *err)
 {
-    CTL_AUTO_JSON *ids = NULL;
+    CTL_AUTO_JSON *ids = NULL, *unknown = NULL;
+    struct found found;
     int r;
 
     if (!plan->meant.is_set || plan->spread == NULL)
         return 0;
     ids = json_object();
-    if (ids == NULL)
+    unknown = json_array();
+    if (ids == NULL || unknown == NULL)
         return bl_fail(err, -ENOMEM, "out of memory for the preview");
-    r = find_hosts(link, &plan->meant.hosts, ids, err);
+    found = (struct found){.ids = ids, .unknown = unknown}; /* who is not known does not count */
+    r = find_hosts(link, &plan->meant.hosts, &found, err);
     if (r < 0)
         return r;
     for (uint32_t i = 0; i < plan->meant.rollout.count; i++)
@@ -257,15 +305,16 @@ int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan
                     struct ctl_preview *preview, struct bl_error *err)
 {
     CTL_CLI_AUTO_LINK link = {.fd = -1};
-    CTL_AUTO_JSON *fleet = NULL, *ids = json_object(), *answers = json_array(), *end = NULL,
-                  *denied = NULL, *info = NULL;
+    CTL_AUTO_JSON *fleet = NULL, *ids = json_object(), *unknown = json_array(),
+                  *answers = json_array(), *end = NULL, *denied = NULL, *info = NULL;
+    struct found found = {.ids = ids, .unknown = unknown};
     bool excludes_nobody = false;
     int r;
 
     r = ctl_cli_link_open(globals, &link, err);
     if (r < 0)
         return r;
-    r = find_targets(&link, plan, ids, err);
+    r = find_targets(&link, plan, &found, err);
     if (r >= 0)
         r = find_meant(&link, plan, &preview->meant, err);
     if (r >= 0)
@@ -282,6 +331,7 @@ int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan
         return bl_fail(err, -EBADMSG, "the controller answered for %zu of %zu hosts",
                        json_array_size(answers), json_object_size(ids));
     }
+    (void)json_array_extend(answers, unknown);
 
     r = ctl_cli_link_send(&link, json_pack("{s:s}", "verb", "deny.list"), err);
     if (r >= 0)

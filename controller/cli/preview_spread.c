@@ -80,8 +80,9 @@ static void count_values(struct ctl_preview *preview, const json_t *by_id)
     json_t *ignored;
 
     for (uint32_t i = 0; i < preview->host_count; i++) {
-        /* Of a retry these are among those that the plan means. */
-        if (preview->meant == NULL)
+        /* Of a retry these are among those that the plan means; who may not be meant does not count. */
+        if (preview->meant == NULL &&
+            strcmp(preview->hosts[i].code, CTL_PREVIEW_PACKAGES_UNKNOWN) != 0)
             count_value(preview, by_id, preview->hosts[i].id);
     }
     json_object_foreach (preview->meant, id, ignored)

@@ -152,6 +152,23 @@ static bool express_labels(struct ctl_call *call, const json_t *labels, char *re
     return true;
 }
 
+/* Of packages only hosts can tell, so a verb must say what it does with those that were not asked. */
+static bool check_packages(struct ctl_call *call, const struct ctl_select *select)
+{
+    const char *package;
+    uint32_t cursor = 0;
+
+    package = ctl_select_next_package(select, &cursor);
+    if (package == NULL || json_is_true(json_object_get(call->request, "undecided")))
+        return true;
+    ctl_refuse(call, "packages_not_told", "belay preview PLAN",
+               "'match': hosts tell which version of '%.64s' they have when a plan is previewed: "
+               "write the expression into its 'hosts'",
+               package);
+
+    return false;
+}
+
 bool ctl_call_match(struct ctl_call *call, struct ctl_select **ret_select)
 {
     const json_t *value = json_object_get(call->request, "match"), *labels;
@@ -173,9 +190,10 @@ bool ctl_call_match(struct ctl_call *call, struct ctl_select **ret_select)
         ctl_refuse(call, "internal", "", "no memory");
         return false;
     }
-    if (ctl_select_parse(expression, *ret_select, &err) >= 0)
+    if (ctl_select_parse(expression, *ret_select, &err) < 0)
+        ctl_refuse(call, "bad_request", "", "'match': %s", err.text);
+    else if (check_packages(call, *ret_select))
         return true;
-    ctl_refuse(call, "bad_request", "", "'match': %s", err.text);
     free(*ret_select);
     *ret_select = NULL;
 
@@ -226,16 +244,43 @@ bool ctl_call_host(struct ctl_call *call, const char *key, struct ctl_fleet_host
 void ctl_call_hosts_release(struct ctl_call_hosts *hosts)
 {
     free(hosts->list);
+    free(hosts->undecided);
     *hosts = (struct ctl_call_hosts){0};
 }
 
-static void add_once(struct ctl_call_hosts *hosts, struct ctl_fleet_host *host)
+bool ctl_call_hosts_begin(struct ctl_call *call, struct ctl_call_hosts *hosts)
 {
-    for (uint32_t i = 0; i < hosts->count; i++) {
-        if (hosts->list[i] == host)
-            return;
+    const size_t count = (size_t)call->engine->fleet.count + 1;
+
+    hosts->list = calloc(count, sizeof(struct ctl_fleet_host *));
+    hosts->undecided = calloc(count, sizeof(struct ctl_fleet_host *));
+    if (hosts->list != NULL && hosts->undecided != NULL)
+        return true;
+    ctl_refuse(call, "internal", "", "no memory");
+
+    return false;
+}
+
+void ctl_call_hosts_add(struct ctl_call_hosts *hosts, struct ctl_fleet_host *host,
+                        const struct ctl_select *match)
+{
+    enum ctl_select_answer answer = ctl_fleet_ask(host, match);
+
+    if (answer == CTL_SELECT_YES)
+        hosts->list[hosts->count++] = host;
+    else if (answer == CTL_SELECT_UNASKED)
+        hosts->undecided[hosts->undecided_count++] = host;
+}
+
+static bool is_in(struct ctl_fleet_host *const *list, uint32_t count,
+                  const struct ctl_fleet_host *host)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (list[i] == host)
+            return true;
     }
-    hosts->list[hosts->count++] = host;
+
+    return false;
 }
 
 static bool select_named(struct ctl_call *call, const json_t *names, const struct ctl_select *match,
@@ -253,8 +298,9 @@ static bool select_named(struct ctl_call *call, const json_t *names, const struc
         }
         if (!ctl_call_find_host(call, json_string_value(name), &host))
             return false;
-        if (ctl_fleet_matches(host, match))
-            add_once(hosts, host);
+        if (!is_in(hosts->list, hosts->count, host) &&
+            !is_in(hosts->undecided, hosts->undecided_count, host))
+            ctl_call_hosts_add(hosts, host, match);
     }
 
     return true;
@@ -272,17 +318,13 @@ bool ctl_call_select(struct ctl_call *call, struct ctl_call_hosts *ret_hosts)
         ctl_refuse(call, "bad_request", "", "'hosts' must be a list of texts");
         return false;
     }
-    ret_hosts->list = calloc((size_t)fleet->count + 1, sizeof(struct ctl_fleet_host *));
-    if (ret_hosts->list == NULL) {
-        ctl_refuse(call, "internal", "", "no memory");
+    if (!ctl_call_hosts_begin(call, ret_hosts))
         return false;
-    }
     if (names != NULL)
         return select_named(call, names, match, ret_hosts);
     for (uint32_t i = 0; i < fleet->count; i++) {
-        if (fleet->hosts[i]->standing == CTL_STANDING_ENROLLED &&
-            ctl_fleet_matches(fleet->hosts[i], match))
-            ret_hosts->list[ret_hosts->count++] = fleet->hosts[i];
+        if (fleet->hosts[i]->standing == CTL_STANDING_ENROLLED)
+            ctl_call_hosts_add(ret_hosts, fleet->hosts[i], match);
     }
 
     return true;

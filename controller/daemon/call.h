@@ -42,12 +42,22 @@ json_t *ctl_call_candidates(const struct ctl_fleet_found *found);
 struct ctl_call_hosts {
     struct ctl_fleet_host **list;
     uint32_t count;
+    struct ctl_fleet_host **undecided; /* it hangs on packages, which nobody has asked them for */
+    uint32_t undecided_count;
 };
 
+/* Room for all hosts; false after it has refused. */
+bool ctl_call_hosts_begin(struct ctl_call *call, struct ctl_call_hosts *hosts);
+/* Adds a host that is in neither list to that in which `match` puts it, if any. */
+void ctl_call_hosts_add(struct ctl_call_hosts *hosts, struct ctl_fleet_host *host,
+                        const struct ctl_select *match);
 void ctl_call_hosts_release(struct ctl_call_hosts *hosts);
 #define CTL_CALL_AUTO_HOSTS BL_CLEANUP(ctl_call_hosts_release) struct ctl_call_hosts
 
-/* What "hosts" and "match" select; without both all that are enrolled. */
+/*
+ * What "hosts" and "match" select; without both all that are enrolled. A "match" that names packages
+ * is refused unless the request has "undecided".
+ */
 bool ctl_call_select(struct ctl_call *call, struct ctl_call_hosts *ret_hosts);
 
 /* Writes the audit row of a verb that changed something. */

@@ -237,11 +237,17 @@ static const char *fact_of(const void *userdata, enum ctl_select_fact fact)
     return value != NULL && strcmp(value, "unknown") != 0 ? value : "";
 }
 
-bool ctl_fleet_matches(const struct ctl_fleet_host *host, const struct ctl_select *select)
+enum ctl_select_answer ctl_fleet_ask(const struct ctl_fleet_host *host,
+                                     const struct ctl_select *select)
 {
     const struct ctl_select_host asked = {.userdata = host, .label = label_of, .fact = fact_of};
 
-    return select == NULL || ctl_select_ask(select, &asked) == CTL_SELECT_YES;
+    return select == NULL ? CTL_SELECT_YES : ctl_select_ask(select, &asked);
+}
+
+bool ctl_fleet_matches(const struct ctl_fleet_host *host, const struct ctl_select *select)
+{
+    return ctl_fleet_ask(host, select) == CTL_SELECT_YES;
 }
 
 static void add_found(struct ctl_fleet_found *found, struct ctl_fleet_host *host)

@@ -101,6 +101,9 @@ int ctl_fleet_set_fd(struct ctl_fleet *fleet, int fd, struct ctl_fleet_host *hos
 void ctl_fleet_clear_fd(struct ctl_fleet *fleet, int fd);
 struct ctl_fleet_host *ctl_fleet_of_fd(const struct ctl_fleet *fleet, int fd);
 
+/* Packages are never known here: CTL_SELECT_UNASKED where it hangs on them. NULL means every host. */
+enum ctl_select_answer ctl_fleet_ask(const struct ctl_fleet_host *host,
+                                     const struct ctl_select *select);
 /* What `select` asks for is so; NULL means every host. */
 bool ctl_fleet_matches(const struct ctl_fleet_host *host, const struct ctl_select *select);
 

@@ -65,17 +65,29 @@ static json_t *view_notes(const struct proto_query_result *result)
     return notes;
 }
 
+static json_t *view_installed(const struct proto_query_result *result)
+{
+    json_t *installed = json_array();
+
+    for (uint32_t i = 0; result != NULL && i < result->installed_count; i++)
+        (void)json_array_append_new(installed,
+                                    json_pack("{s:s, s:s}", "name", result->installed[i].name,
+                                              "version", result->installed[i].version));
+
+    return installed;
+}
+
 static void on_result(void *userdata, const struct ctl_ask_answer *answer)
 {
     const struct ctl_fleet_host *host = answer->host;
     const struct proto_query_result *result = answer->result;
     json_t *view =
-        json_pack("{s:o, s:s, s:s, s:s, s:s, s:o, s:o}", "id",
+        json_pack("{s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "id",
                   ctl_view_hex(host->id, sizeof(host->id)), "name", host->name, "result",
                   proto_result_name(result != NULL ? result->result : PROTO_RESULT_UNKNOWN), "code",
                   result != NULL ? result->code : answer->code, "reason",
                   result != NULL ? result->reason : answer->reason, "changes", view_changes(result),
-                  "notes", view_notes(result));
+                  "notes", view_notes(result), "installed", view_installed(result));
 
     ctl_stream_send(userdata, json_pack("{s:o}", "host", view), /* end= */ false);
 }
@@ -202,6 +214,7 @@ void ctl_verb_query(struct ctl_call *call)
         ctl_call_bool(call, "allow_downgrade", &query.allow_downgrade) &&
         ctl_call_bool(call, "deny_new", &deny_new) &&
         ctl_call_bool(call, "ignore_phasing", &query.ignore_phasing) &&
+        ctl_call_bool(call, "only_installed", &query.only_installed) &&
         read_set(call, &query.package_set) &&
         read_packages(call, packages, &query.packages_count) &&
         read_excludes(call, excludes, &query.excludes_count)) {

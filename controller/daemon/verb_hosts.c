@@ -36,26 +36,38 @@ static bool select_to_list(struct ctl_call *call, struct ctl_call_hosts *hosts)
         return ctl_call_select(call, hosts);
     if (!ctl_call_match(call, &match))
         return false;
-    hosts->list = calloc((size_t)fleet->count + 1, sizeof(struct ctl_fleet_host *));
-    if (hosts->list == NULL) {
-        ctl_refuse(call, "internal", "", "no memory");
+    if (!ctl_call_hosts_begin(call, hosts))
         return false;
-    }
-    for (uint32_t i = 0; i < fleet->count; i++) {
-        if (ctl_fleet_matches(fleet->hosts[i], match))
-            hosts->list[hosts->count++] = fleet->hosts[i];
-    }
+    for (uint32_t i = 0; i < fleet->count; i++)
+        ctl_call_hosts_add(hosts, fleet->hosts[i], match);
 
     return true;
+}
+
+static json_t *view_list(struct ctl_fleet_host **hosts, uint32_t count, const char *state)
+{
+    json_t *list = json_array();
+
+    qsort(hosts, count, sizeof(hosts[0]), by_name);
+    for (uint32_t i = 0; i < count; i++) {
+        json_t *view = ctl_view_host(hosts[i]);
+
+        if (state[0] == '\0' ||
+            strcmp(state, json_string_value(json_object_get(view, "state"))) == 0)
+            (void)json_array_append(list, view);
+        json_decref(view);
+    }
+
+    return list;
 }
 
 void ctl_verb_hosts_list(struct ctl_call *call)
 {
     CTL_CALL_AUTO_HOSTS hosts = {0};
     const char *state;
-    json_t *list;
+    bool undecided;
 
-    if (!ctl_call_text(call, "state", "", &state))
+    if (!ctl_call_text(call, "state", "", &state) || !ctl_call_bool(call, "undecided", &undecided))
         return;
     if (state[0] != '\0' && strcmp(state, "pending") != 0 && strcmp(state, "enrolled") != 0 &&
         strcmp(state, "revoked") != 0) {
@@ -64,17 +76,10 @@ void ctl_verb_hosts_list(struct ctl_call *call)
     }
     if (!select_to_list(call, &hosts))
         return;
-    qsort(hosts.list, hosts.count, sizeof(hosts.list[0]), by_name);
-    list = json_array();
-    for (uint32_t i = 0; i < hosts.count; i++) {
-        json_t *view = ctl_view_host(hosts.list[i]);
-
-        if (state[0] == '\0' ||
-            strcmp(state, json_string_value(json_object_get(view, "state"))) == 0)
-            (void)json_array_append(list, view);
-        json_decref(view);
-    }
-    ctl_reply(call, json_pack("{s:o}", "hosts", list));
+    ctl_reply(
+        call,
+        json_pack("{s:o, s:o*}", "hosts", view_list(hosts.list, hosts.count, state), "undecided",
+                  undecided ? view_list(hosts.undecided, hosts.undecided_count, state) : NULL));
 }
 
 struct host_rollouts {

@@ -14,7 +14,7 @@ const struct ctl_verb ctl_verbs[] = {
     {"audit", "limit rollout", ctl_verb_audit, .is_for_desks = true},
     {"trust.set", "trust", ctl_verb_trust_set},
     {"trust.get", "", ctl_verb_trust_get, .is_for_desks = true},
-    {"hosts.list", "hosts match state", ctl_verb_hosts_list, .is_for_desks = true},
+    {"hosts.list", "hosts match state undecided", ctl_verb_hosts_list, .is_for_desks = true},
     {"hosts.show", "host", ctl_verb_hosts_show, .is_for_desks = true},
     {"hosts.label", "host set unset", ctl_verb_hosts_label},
     {"hosts.approve", "host", ctl_verb_hosts_approve},
@@ -27,6 +27,7 @@ const struct ctl_verb ctl_verbs[] = {
     {"ping", "hosts match timeout_ms", ctl_verb_ping, .is_for_desks = true},
     {"query",
      "hosts match package_set packages excludes allow_remove allow_downgrade deny_new ignore_phasing "
+     "only_installed "
      "timeout_ms",
      ctl_verb_query, .is_for_desks = true},
     {"submit", "plan_text plan_name manifest signatures hosts policy targets retry_of", ctl_submit,

@@ -9,19 +9,7 @@
 
 #include "common/check.h"
 #include "common/text.h"
-#include "controller/select/version.h"
-
-enum node_kind {
-    NODE_ANY = 1, /* of children */
-    NODE_ALL,
-    NODE_NOT,
-    NODE_HAS,   /* the label is there */
-    NODE_EQUAL, /* to one of the children, which are NODE_WORD */
-    NODE_LIKE,  /* matches the child's pattern */
-    NODE_OLDER,
-    NODE_NEWER,
-    NODE_WORD,
-};
+#include "controller/select/node.h"
 
 static const char *const fact_names[CTL_SELECT_FACT_LAST + 1] = {
     [CTL_SELECT_NAME] = "name",     [CTL_SELECT_ID] = "id",
@@ -171,6 +159,25 @@ static struct ctl_select_node *parse_literal(struct parser *parser)
     return node;
 }
 
+/* Behind "package:". */
+static bool parse_package(struct parser *parser, struct ctl_select_node *test)
+{
+    size_t bytes = 0;
+
+    while (is_name_sign(parser->at[bytes]) || parser->at[bytes] == '+')
+        bytes++;
+    if (bytes > 0 && bytes <= CTL_SELECT_WORD_BYTES_MAX) {
+        test->word = keep(parser, parser->at, bytes);
+        test->is_package = bl_text_is_package_name(test->word);
+    }
+    if (!test->is_package)
+        (void)fail(parser, parser->at,
+                   "expected the name of a package, such as package:openssl<3.0.11; no pattern");
+    parser->at += bytes;
+
+    return test->is_package;
+}
+
 /* "label.X", "fact.X", or X: a fact if there is one of that name. */
 static bool parse_name(struct parser *parser, struct ctl_select_node *test)
 {
@@ -185,12 +192,10 @@ static bool parse_name(struct parser *parser, struct ctl_select_node *test)
     }
     parser->at += bytes;
     if (*parser->at == ':') {
-        (void)fail(
-            parser, begin,
-            strncmp(begin, "package:", 8) == 0
-                ? "versions of packages are not built yet: select by label or fact, and name "
-                  "the package in 'change.packages'; hosts that have it already are left out"
-                : "a name has no ':'");
+        parser->at++;
+        if (bytes == 7 && strncmp(begin, "package", bytes) == 0)
+            return parse_package(parser, test);
+        (void)fail(parser, begin, "a name has no ':'; did you mean 'package:%.40s'?", parser->at);
         return false;
     }
     name = keep(parser, begin, bytes);
@@ -244,9 +249,20 @@ static struct ctl_select_node *parse_list(struct parser *parser, struct ctl_sele
     return test;
 }
 
-static bool has_versions(uint32_t fact)
+static bool has_versions(const struct ctl_select_node *test)
 {
-    return fact == CTL_SELECT_OS_VERSION || fact == CTL_SELECT_KERNEL || fact == CTL_SELECT_AGENT;
+    return test->is_package || test->fact == CTL_SELECT_OS_VERSION ||
+           test->fact == CTL_SELECT_KERNEL || test->fact == CTL_SELECT_AGENT;
+}
+
+/* `package:x>=2` is no negation of `package:x<2`: who has no x at all is neither. */
+static bool make_existing(struct ctl_select_node *test)
+{
+    if (!test->is_package || (test->kind != NODE_OLDER && test->kind != NODE_NEWER))
+        return false;
+    test->kind = test->kind == NODE_OLDER ? NODE_NEWER_OR_SAME : NODE_OLDER_OR_SAME;
+
+    return true;
 }
 
 static struct ctl_select_node *parse_test(struct parser *parser)
@@ -277,14 +293,15 @@ static struct ctl_select_node *parse_test(struct parser *parser)
         if (!take(parser, signs[i].sign))
             continue;
         test->kind = signs[i].kind;
-        if ((test->kind == NODE_OLDER || test->kind == NODE_NEWER) && !has_versions(test->fact))
+        if ((test->kind == NODE_OLDER || test->kind == NODE_NEWER) && !has_versions(test))
             return fail(parser, begin,
-                        "'%.40s' is no version: < and > are for os_version, kernel and agent",
+                        "'%.40s' is no version: < and > are for os_version, kernel, agent and "
+                        "package:NAME",
                         test->word);
         test->child = test->kind == NODE_EQUAL ? parse_literal(parser) : parse_word(parser);
         if (test->child == NULL)
             return NULL;
-        return signs[i].negated ? negate(parser, test) : test;
+        return signs[i].negated && !make_existing(test) ? negate(parser, test) : test;
     }
     if (test->fact != 0)
         return fail(parser, begin, "every host has the fact '%.40s': compare it, as in %.40s=…",
@@ -387,82 +404,14 @@ const char *ctl_select_next_bare_label(const struct ctl_select *select, uint32_t
     return NULL;
 }
 
-/* ---- asking ---- */
-
-static enum ctl_select_answer truth(bool value)
+const char *ctl_select_next_package(const struct ctl_select *select, uint32_t *cursor)
 {
-    return value ? CTL_SELECT_YES : CTL_SELECT_NO;
-}
+    while (*cursor < select->node_count) {
+        const struct ctl_select_node *node = &select->nodes[(*cursor)++];
 
-static enum ctl_select_answer ask_order(const struct ctl_select_node *node, const char *value,
-                                        const struct ctl_select_host *host)
-{
-    const char *manager = host->fact(host->userdata, CTL_SELECT_MANAGER);
-    int order;
-
-    if (strcmp(manager, "apt") == 0 && node->fact == CTL_SELECT_KERNEL)
-        order = ctl_version_compare_deb_kernel(value, node->child->word);
-    else if (strcmp(manager, "apt") == 0)
-        order = ctl_version_compare_deb(value, node->child->word);
-    else if (strcmp(manager, "dnf") == 0)
-        order = ctl_version_compare_rpm(value, node->child->word);
-    else
-        return CTL_SELECT_UNKNOWN;
-
-    return truth(node->kind == NODE_OLDER ? order < 0 : order > 0);
-}
-
-static enum ctl_select_answer ask_test(const struct ctl_select_node *node,
-                                       const struct ctl_select_host *host)
-{
-    const char *value = node->fact != 0 ? host->fact(host->userdata, node->fact)
-                                        : host->label(host->userdata, node->word);
-
-    if (node->fact != 0 && value[0] == '\0')
-        return CTL_SELECT_UNKNOWN;
-    if (node->kind == NODE_HAS || value == NULL)
-        return truth(value != NULL);
-    if (node->kind == NODE_LIKE)
-        return truth(bl_text_matches(node->child->word, value));
-    if (node->kind != NODE_EQUAL)
-        return ask_order(node, value, host);
-    for (const struct ctl_select_node *word = node->child; word != NULL; word = word->next) {
-        if (strcmp(value, word->word) == 0)
-            return CTL_SELECT_YES;
+        if (node->is_package)
+            return node->word;
     }
 
-    return CTL_SELECT_NO;
-}
-
-static enum ctl_select_answer ask(const struct ctl_select_node *node,
-                                  const struct ctl_select_host *host)
-{
-    /* What decides alone: one NO among all, one YES among any; then what is unknown, then the rest. */
-    const bool is_all = node->kind == NODE_ALL;
-    enum ctl_select_answer answer = truth(is_all);
-
-    if (node->kind == NODE_NOT) {
-        answer = ask(node->child, host);
-        return answer == CTL_SELECT_UNKNOWN ? answer : truth(answer == CTL_SELECT_NO);
-    }
-    if (node->kind != NODE_ALL && node->kind != NODE_ANY)
-        return ask_test(node, host);
-    for (const struct ctl_select_node *child = node->child; child != NULL; child = child->next) {
-        enum ctl_select_answer part = ask(child, host);
-
-        if (part == truth(!is_all))
-            return part;
-        if (part == CTL_SELECT_UNKNOWN)
-            answer = part;
-    }
-
-    return answer;
-}
-
-enum ctl_select_answer ctl_select_ask(const struct ctl_select *select,
-                                      const struct ctl_select_host *host)
-{
-    BL_ASSERT(select->root != NULL);
-
-    return ask(select->root, host);
+    return NULL;
 }

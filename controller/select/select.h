@@ -20,6 +20,8 @@
  *   OP   = "=" | "!=" | "~" | "!~" | "<" | "<=" | ">" | ">="
  *
  * NAME is a label; the name of a fact means the fact. "label.os" and "fact.os" say which.
+ * "package:X" is the version in which a host has the package X installed; hosts are asked for it
+ * only where the answer hangs on it.
  */
 
 enum {
@@ -46,6 +48,7 @@ struct ctl_select_node {
     uint32_t fact;    /* enum ctl_select_fact; 0 = a label */
     const char *word; /* the label's name, or a value */
     bool is_bare;     /* a label that is written without "label." */
+    bool is_package;  /* `word` is the name of a package */
     struct ctl_select_node *child, *next;
 };
 
@@ -63,12 +66,18 @@ struct ctl_select_host {
     const void *userdata;
     const char *(*label)(const void *userdata, const char *name);         /* NULL: has none */
     const char *(*fact)(const void *userdata, enum ctl_select_fact fact); /* "": not known */
+    /*
+     * The versions in which a package is installed, from 0; NULL behind the last. NULL instead of a
+     * function: nobody has asked the host.
+     */
+    const char *(*package)(const void *userdata, const char *name, uint32_t number);
 };
 
 enum ctl_select_answer {
     CTL_SELECT_NO = 0,
     CTL_SELECT_YES,
     CTL_SELECT_UNKNOWN, /* it hangs on a fact that the host has not told: not meant */
+    CTL_SELECT_UNASKED, /* it hangs on packages, and nobody has asked the host what it has */
 };
 
 /* -EINVAL: "column 7: ...", with what to write instead. `select` need not be zeroed. */
@@ -83,6 +92,9 @@ enum ctl_select_answer ctl_select_ask(const struct ctl_select *select,
  * NULL behind the last.
  */
 const char *ctl_select_next_bare_label(const struct ctl_select *select, uint32_t *cursor);
+
+/* Each name of a package, as often as it is written; as above. */
+const char *ctl_select_next_package(const struct ctl_select *select, uint32_t *cursor);
 
 /* "os_version"; NULL for no such fact. */
 const char *ctl_select_fact_name(uint32_t fact);

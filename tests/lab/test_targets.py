@@ -61,6 +61,11 @@ def test_run_does_no_more_than_was_previewed_and_current_hosts_are_apart(fleet: 
     seen = lab.belay.json("preview", path)
     assert seen["current"] == [first.name], seen
     assert sorted(name for wave in seen["waves"] for name in wave["hosts"]) == sorted(host.name for host in others)
+    # By what they have installed, compared as their dpkg does; who has it is asked for nothing more.
+    older = {"match": "role=web, package:demo<2.0~", "exclude": "!package:demo or package:no-such-package"}
+    seen = lab.belay.json("preview", lab.belay.write_plan(plan("demo", hosts=older, waves=[1, "100%"])))
+    assert seen["current"] == [] and seen["blockers"] == [], seen
+    assert sorted(name for wave in seen["waves"] for name in wave["hosts"]) == sorted(host.name for host in others)
     shown = lab.belay("preview", path, "--save", "/root/seen").out
     assert re.search(r"^  ~ demo:\w+  1.0 → 2.0$", shown, re.MULTILINE), shown
     assert "total: 2 hosts in 2 waves: 1 package upgraded; 1 current" in shown

@@ -127,7 +127,7 @@ class Job:
         task = [
             *(FORMAT, PHASES[phase], 0, wanted, requests, [(name,) for name in exclude], pins or []),
             *(allow.get("remove", False), allow.get("downgrade", False), allow.get("new", True)),
-            *(allow.get("ignore_phasing", False), allow.get("replace_conffiles", False), int(metadata_max_age * 1000)),
+            *(allow.get("ignore_phasing", False), False, allow.get("replace_conffiles", False), int(metadata_max_age * 1000)),
             *([(path,) for path in keep], False, False, False, phase == "inspect"),
             *(int(deadline * 1000), int(lock_wait * 1000)),
         ]

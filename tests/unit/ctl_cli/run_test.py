@@ -131,6 +131,38 @@ class Run(Desk):
             self.daemon._answers.pop(verb)
         return rollout, json.loads(path.read_text())["request"]
 
+    def test_asks_hosts_for_packages_where_a_plan_hangs_on_them(self):
+        """Meant without asking, meant, not meant, excluded by name, and silent: that one is told, and nothing starts without leave."""
+        self.set_up_trust()
+        plan = self.write_plan(PLAN.replace("{ match: { role: web } }", "{ match: 'role=web, package:demo<2.0, !package:nope' }"))
+        fleet = [host(f"web-{letter}", package_manager="apt", kernel="6.1") for letter in "abcde"]
+        told = [{**upgrade(f"web-{letter}"), "changes": [], "installed": [{"name": "demo", "version": version}]}
+                for letter, version in (("b", "2.0~rc1-1"), ("c", "2.0-1"), ("d", "1.9"))]
+        silent = {**upgrade("web-e"), "result": "unknown", "code": "absent", "reason": "the host is not connected", "changes": []}
+        self.set_up_fleet(upgrade("web-a"), upgrade("web-b"), upgrade("web-d"))
+        self.daemon._answers.update({
+            "hosts.list": [[good(hosts=fleet)], [good(hosts=fleet[:1], undecided=fleet[1:])], [good(hosts=fleet)]],
+            "query": [[*[good(host=answer) for answer in [*told, silent]], good(end=True)],
+                      [*[good(host=upgrade(f"web-{letter}")) for letter in "abd"], good(end=True)]]})
+        queues = json.dumps(self.daemon._answers)
+        shown = json.loads(self.expect(1, "preview", plan, "--json").stdout)
+        asked, resolved = self.daemon.seen("query")
+        self.assertEqual(asked, {"verb": "query", "hosts": [host_id(letter) for letter in "bcde"],
+                                 "packages": [{"name": "demo"}, {"name": "nope"}], "only_installed": True})
+        self.assertEqual(sorted(resolved["hosts"]), [host_id(letter) for letter in "abd"])
+        blocker, = shown["blockers"]
+        self.assertEqual((blocker["name"], blocker["code"]), ("web-e", "packages_unknown"))
+        self.assertIn("hangs on its packages, which it does not tell: the host is not connected", blocker["reason"])
+        self.daemon._answers.update(json.loads(queues))
+        refused = self.expect(1, "run", plan, "--yes")
+        self.assertIn("web-e", refused.stdout + refused.stderr)
+        self.assertIn("--allow-missing", refused.stderr)
+        self.daemon._answers.update(json.loads(queues))
+        self.daemon.answer("submit", good(rollout=ROLLOUT, hosts_count=3))
+        self.expect(0, "run", plan, "--yes", "--allow-missing")
+        submitted, = self.daemon.seen("submit")
+        self.assertEqual(sorted(each["id"] for each in submitted["hosts"]), [host_id(letter) for letter in "abd"])
+
     def test_retries_only_the_hosts_that_failed(self):
         self.set_up_trust()
         self.expect(0, "keys", "new", "bob", "--role", "commander", "--kdf", "interactive")
@@ -153,7 +185,7 @@ class Run(Desk):
         self.assertNotIn("web-c", done.stderr)
         self.assertEqual(self.daemon.seen("status")[-1]["rollout"], "latest")
         self.assertEqual(self.daemon.seen("hosts.list")[-2:-1],
-                         [{"verb": "hosts.list", "hosts": [host_id("b"), host_id("d")]}])
+                         [{"verb": "hosts.list", "hosts": [host_id("b"), host_id("d")], "undecided": True}])
         submitted = self.daemon.seen("submit")[0]
         self.assertEqual((submitted["retry_of"], submitted["plan_text"]), (rollout, PLAN))
 
@@ -179,7 +211,7 @@ class Run(Desk):
                 "hosts.list": [[good(hosts=each)] for each in (failed, meant, fleet)]})
             done = self.expect(expected, "retry", "--yes", "--key", "alice").stderr
             self.assertEqual(self.daemon.seen("hosts.list")[-2],
-                             {"verb": "hosts.list", "state": "enrolled", "match": "label.role=web"})
+                             {"verb": "hosts.list", "state": "enrolled", "match": "label.role=web", "undecided": True})
             return done
 
         self.daemon.answer("submit", good(rollout=ROLLOUT, hosts_count=2))
@@ -288,7 +320,7 @@ class Run(Desk):
 
         fleet()
         self.assertIn(note, self.expect(0, "preview", plan).stdout)
-        self.assertEqual(self.daemon.seen("hosts.list")[-2], {"verb": "hosts.list", "match": "quarantine"})
+        self.assertEqual(self.daemon.seen("hosts.list")[-2], {"verb": "hosts.list", "match": "quarantine", "undecided": True})
         fleet()
         self.assertTrue(json.loads(self.expect(0, "preview", plan, "--json").stdout)["excludes_nobody"])
 
@@ -296,7 +328,7 @@ class Run(Desk):
         self.set_up_fleet({**upgrade("web-a"), "result": "unknown", "code": "not_enrolled", "reason": "not enrolled"})
         done = self.expect(1, "preview", self.write_plan(PLAN.replace("match: { role: web }", "list: [ web-a ]")))
         self.assertIn("not_enrolled", done.stdout)
-        self.assertEqual(self.daemon.seen("hosts.list")[0], {"verb": "hosts.list", "hosts": ["web-a"]})
+        self.assertEqual(self.daemon.seen("hosts.list")[0], {"verb": "hosts.list", "hosts": ["web-a"], "undecided": True})
 
     def test_says_when_a_rollout_may_have_started(self):
         self.set_up_trust()

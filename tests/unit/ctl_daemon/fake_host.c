@@ -250,6 +250,7 @@ static void answer_query(struct fake_host *host, const struct proto_query *query
                                   .from = "1",
                                   .to = "2",
                                   .action = PROTO_ACTION_UPGRADE};
+    struct proto_package installed = {.name = change.name, .version = change.from};
     const struct proto_message message = {
         .kind = PROTO_QUERY_RESULT,
         .query_result = {.query_id = query->query_id,
@@ -257,7 +258,9 @@ static void answer_query(struct fake_host *host, const struct proto_query *query
                          .code = "",
                          .reason = "",
                          .changes = &change,
-                         .changes_count = 1},
+                         .changes_count = query->only_installed ? 0 : 1,
+                         .installed = &installed,
+                         .installed_count = query->only_installed ? 1 : 0},
     };
 
     host->queries++;

@@ -364,6 +364,40 @@ static void test_names_prefixes_and_labels(void **state)
         "bad_request");
 }
 
+/* Nobody is listed, asked or left out in silence by what only a host itself can tell. */
+static void test_hosts_tell_their_packages_when_they_are_asked(void **state)
+{
+    static const char *const verbs[] = {"hosts.list", "ping", "leases"};
+    json_t *answer;
+    const json_t *package;
+
+    world_set_trust(&world, 1);
+    (void)world_add_host(&world, "web1");
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        assert_code(world_ask(&world, json_pack("{s:s, s:s}", "verb", verbs[i], "match",
+                                                "os=debian, package:nginx<2")),
+                    "packages_not_told");
+    answer = world_ask(&world, json_pack("{s:s, s:s, s:b}", "verb", "hosts.list", "match",
+                                         "name=web1, package:nginx<2", "undecided", true));
+    assert_int_equal(json_array_size(json_object_get(answer, "hosts")), 0);
+    assert_string_equal(json_word(json_array_get(json_object_get(answer, "undecided"), 0), "name"),
+                        "web1");
+    json_decref(answer);
+    answer = world_ask(&world,
+                       json_pack("{s:s, s:s, s:[s], s:b}", "verb", "hosts.list", "match",
+                                 "name=web2, package:nginx<2", "hosts", "web1", "undecided", true));
+    assert_int_equal(json_array_size(json_object_get(answer, "undecided")), 0);
+    json_decref(answer);
+    answer =
+        world_ask(&world, json_pack("{s:s, s:[s], s:[{s:s}], s:b}", "verb", "query", "hosts",
+                                    "web1", "packages", "name", "nginx", "only_installed", true));
+    package = json_array_get(json_object_get(json_object_get(answer, "host"), "installed"), 0);
+    assert_string_equal(json_word(package, "name"), "nginx");
+    assert_string_equal(json_word(package, "version"), "1");
+    json_decref(answer);
+    json_decref(world_receive(&world));
+}
+
 /* Anybody may ask to be enrolled under any name; that takes no host's name from it. */
 static void test_a_stranger_takes_no_name(void **state)
 {
@@ -540,6 +574,7 @@ int main(void)
         HOSTS_TEST(test_a_host_that_keeps_silent_ends_the_ping_in_time),
         HOSTS_TEST(test_a_client_that_leaves_ends_its_question),
         HOSTS_TEST(test_query_brings_each_hosts_transaction),
+        HOSTS_TEST(test_hosts_tell_their_packages_when_they_are_asked),
         HOSTS_TEST(test_two_machines_with_one_key_are_held),
         HOSTS_TEST(test_a_new_connection_of_the_same_host_is_no_clone),
         HOSTS_TEST(test_names_prefixes_and_labels),

@@ -37,9 +37,25 @@ static const char *fact(const void *userdata, enum ctl_select_fact which)
     return value != NULL ? value : "";
 }
 
+/* The pair of this number that tells of the package. */
+static const char *package(const void *userdata, const char *name, uint32_t number)
+{
+    const struct host *host = userdata;
+    char key[64];
+
+    (void)snprintf(key, sizeof(key), "package:%s", name);
+    for (size_t i = 0; host->pairs[i][0] != NULL; i++) {
+        if (strcmp(host->pairs[i][0], key) == 0 && number-- == 0)
+            return host->pairs[i][1];
+    }
+
+    return NULL;
+}
+
 #define NO  CTL_SELECT_NO
 #define YES CTL_SELECT_YES
 #define UN  CTL_SELECT_UNKNOWN
+#define ASK CTL_SELECT_UNASKED
 
 static const char *const deb[][2] = {
     {"label.role", "web"},   {"label.env", "prod"},       {"label.zone", "b"},
@@ -55,10 +71,12 @@ static const char *const rpm[][2] = {
 };
 static const char *const fresh[][2] = {{"label.role", "web"}, {NULL, NULL}};
 
-static enum ctl_select_answer ask(const char *text, const char *const (*pairs)[2])
+static enum ctl_select_answer ask_with(const char *text, const char *const (*pairs)[2],
+                                       bool is_asked)
 {
     const struct host host = {pairs};
-    const struct ctl_select_host asked = {.userdata = &host, .label = label, .fact = fact};
+    const struct ctl_select_host asked = {
+        .userdata = &host, .label = label, .fact = fact, .package = is_asked ? package : NULL};
     struct ctl_select *select = malloc(sizeof(*select));
     enum ctl_select_answer answer;
     struct bl_error err = {0};
@@ -70,6 +88,11 @@ static enum ctl_select_answer ask(const char *text, const char *const (*pairs)[2
     free(select);
 
     return answer;
+}
+
+static enum ctl_select_answer ask(const char *text, const char *const (*pairs)[2])
+{
+    return ask_with(text, pairs, /* is_asked= */ false);
 }
 
 static void each_test_means_what_the_manual_says(void **state)
@@ -128,9 +151,134 @@ static void each_test_means_what_the_manual_says(void **state)
     }
 }
 
+static const char *const deb_with[][2] = {
+    {"label.role", "web"},
+    {"fact.manager", "apt"},
+    {"package:openssl", "3.0.11-1~deb12u2"},
+    {"package:libstdc++6", "12.2.0-14"},
+    {"package:lib", "1:1.0-1"},
+    {"package:lib", "1:2.0-1"}, /* of another architecture */
+    {NULL, NULL},
+};
+static const char *const rpm_with[][2] = {
+    {"label.role", "db"},
+    {"fact.manager", "dnf"},
+    {"package:openssl", "1:3.0.7-27.el9"},
+    {NULL, NULL},
+};
+static const char *const nobody[][2] = {{"package:openssl", "3"}, {NULL, NULL}}; /* no manager */
+
+static void packages_are_compared_as_their_own_host_would(void **state)
+{
+    static const struct {
+        const char *text;
+        enum ctl_select_answer deb, rpm, nobody;
+    } rows[] = {
+        {"package:openssl", YES, YES, YES},
+        {"!package:openssl", NO, NO, NO},
+        {"package:nginx", NO, NO, NO},
+        {"package:libstdc++6>=12", YES, NO, NO},
+        {"package:openssl<3.0.11-1", YES, NO, UN}, /* '~' is before the end; 1: is an epoch */
+        {"package:openssl < 3.0.11-1~deb12u2", NO, NO, UN},
+        {"package:openssl<=3.0.11-1~deb12u2", YES, NO, UN},
+        {"package:openssl>=3.0.11-1~deb12u2", YES, YES, UN},
+        {"package:openssl>3.0.11-1~deb12u2", NO, YES, UN},
+        {"package:openssl<1:3.0.7-28", YES, YES, UN},
+        {"package:openssl=1:3.0.7", NO, YES, UN},            /* rpm compares no release then */
+        {"package:openssl=0:3.0.11-1~deb12u2", YES, NO, UN}, /* as versions, not as letters */
+        {"package:openssl in (1:3.0.7, 3.0.11-1~deb12u2)", YES, YES, UN},
+        {"package:openssl!=3.0.11-1~deb12u2", NO, YES, UN},
+        {"package:openssl~3.0.*", YES, NO, NO},
+        {"package:lib<1:1.5", YES, NO, NO}, /* one of several is enough */
+        {"package:lib>1:1.5", YES, NO, NO},
+        {"package:nginx<1", NO, NO, NO},  /* who has none is neither older ... */
+        {"package:nginx>=1", NO, NO, NO}, /* ... nor not older */
+        {"package:nginx<=1", NO, NO, NO},
+        {"package:nginx!=1", YES, YES, YES},
+        {"role=web, package:openssl<3.0.12", YES, NO, NO},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        enum ctl_select_answer got[] = {ask_with(rows[i].text, deb_with, true),
+                                        ask_with(rows[i].text, rpm_with, true),
+                                        ask_with(rows[i].text, nobody, true)};
+
+        if (got[0] != rows[i].deb || got[1] != rows[i].rpm || got[2] != rows[i].nobody)
+            fail_msg("'%s': %d %d %d", rows[i].text, got[0], got[1], got[2]);
+    }
+}
+
+/* Only whom the rest does not decide; and never a guess. */
+static void hosts_are_asked_for_packages_only_where_it_hangs_on_them(void **state)
+{
+    static const struct {
+        const char *text;
+        enum ctl_select_answer deb, fresh;
+    } rows[] = {
+        {"package:nginx", ASK, ASK},
+        {"!package:nginx", ASK, ASK},
+        {"package:nginx<2", ASK, ASK},
+        {"role=web, package:nginx", ASK, ASK},
+        {"role=db, package:nginx", NO, NO},
+        {"role=web or package:nginx", YES, YES},
+        {"role=db or package:nginx", ASK, ASK},
+        {"package:nginx, role=db", NO, NO},
+        {"!(role=db, package:nginx)", YES, YES},
+        {"os=debian, package:nginx", ASK, UN}, /* whatever it has, it is not meant */
+        {"os=debian or package:nginx", YES, ASK},
+        {"!(os=debian, package:nginx)", ASK, ASK}, /* who has none is meant, whatever its os is */
+        {"!(os=debian or package:nginx)", NO, UN},
+        {"package:a, package:b", ASK, ASK},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (ask(rows[i].text, deb) != rows[i].deb || ask(rows[i].text, fresh) != rows[i].fresh)
+            fail_msg("'%s': %d %d", rows[i].text, ask(rows[i].text, deb), ask(rows[i].text, fresh));
+    }
+}
+
+/* What is known never contradicts what could still be: over all small expressions. */
+static void an_answer_that_needs_no_packages_holds_whatever_they_are(void **state)
+{
+    static const char *const leaves[] = {"role=web",  "role=db",    "os=debian",
+                                         "package:p", "!package:q", "!(os=debian)"};
+    static const char *const joins[] = {", ", " or "};
+    static const char *const with[][2][2] = {{{"package:p", "1"}, {"package:q", "1"}},
+                                             {{"package:p", "1"}, {NULL, NULL}},
+                                             {{"package:q", "1"}, {NULL, NULL}},
+                                             {{NULL, NULL}, {NULL, NULL}}};
+    const size_t count = sizeof(leaves) / sizeof(leaves[0]);
+    char text[128];
+
+    for (size_t i = 0; i < count * count * count * 8; i++) {
+        enum ctl_select_answer before;
+        unsigned yes = 0;
+
+        (void)snprintf(text, sizeof(text), "%s(%s%s%s)%s%s",
+                       i / (count * count * count) % 2 ? "!" : "", leaves[i % count],
+                       joins[i / (count * count * count) / 2 % 2], leaves[i / count % count],
+                       joins[i / (count * count * count) / 4], leaves[i / count / count % count]);
+        before = ask(text, fresh);
+        for (size_t j = 0; j < 4; j++) {
+            const char *const pairs[][2] = {{"label.role", "web"},
+                                            {with[j][0][0], with[j][0][1]},
+                                            {with[j][1][0], with[j][1][1]},
+                                            {NULL, NULL}};
+
+            yes += ask_with(text, pairs, true) == YES;
+        }
+        if ((before == YES && yes != 4) || ((before == NO || before == UN) && yes != 0))
+            fail_msg("'%s': %d, and then %u of 4", text, before, yes);
+    }
+}
+
 #define LITERAL(column)                                                                         \
     "column " #column ": = compares every letter: write NAME~PATTERN or NAME!~PATTERN, or put " \
     "the value in quotes"
+
+#define PACKAGE(column)                                                                       \
+    "column " #column ": expected the name of a package, such as package:openssl<3.0.11; no " \
+    "pattern"
 
 static void each_mistake_is_told_with_its_column_and_a_remedy(void **state)
 {
@@ -148,7 +296,8 @@ static void each_mistake_is_told_with_its_column_and_a_remedy(void **state)
         {"fact.colour=red",
          "column 1: there is no fact 'colour': name, id, os, os_version, kernel, "
          "arch, agent or manager"},
-        {"role<3", "column 1: 'role' is no version: < and > are for os_version, kernel and agent"},
+        {"role<3",
+         "column 1: 'role' is no version: < and > are for os_version, kernel, agent and package:NAME"},
         {"os", "column 1: every host has the fact 'os': compare it, as in os=…"},
         {"note=\"two", "column 6: this quote is not closed: add \" behind the value"},
         {"env!=prod*", LITERAL(6)},
@@ -157,11 +306,12 @@ static void each_mistake_is_told_with_its_column_and_a_remedy(void **state)
         {"env=web-[ab]", LITERAL(5)},
         {"env in (test, prod*)", LITERAL(15)},
         {"env not in (~prod)", LITERAL(13)},
-        {"package:openssl<3",
-         "column 1: versions of packages are not built yet: select by label or "
-         "fact, and name the package in 'change.packages'; hosts that have it "
-         "already are left out"},
-        {"a:b=3", "column 1: a name has no ':'"},
+        {"package:", PACKAGE(9)},
+        {"package:openssl*", "column 16: expected ',' or 'or' before '*'"},
+        {"package:-x", PACKAGE(9)},
+        {"role=web, package: openssl", PACKAGE(19)},
+        {"package:openssl=3*", LITERAL(17)},
+        {"packages:openssl<3", "column 1: a name has no ':'; did you mean 'package:openssl<3'?"},
     };
     struct ctl_select *select = malloc(sizeof(*select));
 
@@ -202,6 +352,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_test_means_what_the_manual_says),
+        cmocka_unit_test(packages_are_compared_as_their_own_host_would),
+        cmocka_unit_test(hosts_are_asked_for_packages_only_where_it_hangs_on_them),
+        cmocka_unit_test(an_answer_that_needs_no_packages_holds_whatever_they_are),
         cmocka_unit_test(each_mistake_is_told_with_its_column_and_a_remedy),
         cmocka_unit_test(whatever_is_too_large_is_refused),
     };
