@@ -95,6 +95,14 @@ static const struct proto_field figures_fields[] = {
     PROTO_FIELD_LIST(struct proto_figures, values, PROTO_FIGURE_LAST, &figure_value_schema),
 };
 
+static const struct proto_field trust_state_fields[] = {
+    PROTO_FIELD_U64(struct proto_trust_state, version),
+};
+
+static const struct proto_field trust_update_fields[] = {
+    PROTO_FIELD_BYTES(struct proto_trust_update, file, PROTO_TRUST_BYTES_MAX),
+};
+
 static const struct proto_field enroll_fields[] = {
     PROTO_FIELD_FIXED(struct proto_enroll, token),
     TEXT(proto_enroll, host_name, PROTO_HOST_NAME_BYTES_MAX),
@@ -175,6 +183,7 @@ static const struct kind_row kinds[] = {
     [PROTO_ENROLL] = ROW("enroll", enroll),
     [PROTO_PROGRESS] = ROW("progress", progress),
     [PROTO_FIGURES] = ROW("figures", figures),
+    [PROTO_TRUST_STATE] = ROW("trust_state", trust_state),
     [PROTO_WELCOME] = ROW("welcome", welcome),
     [PROTO_PING] = ROW("ping", ping),
     [PROTO_QUERY] = ROW("query", query),
@@ -185,6 +194,7 @@ static const struct kind_row kinds[] = {
     [PROTO_REVERT] = ROW("revert", revert),
     [PROTO_REPORT_ACK] = ROW("report_ack", report_ack),
     [PROTO_ENROLL_REPLY] = ROW("enroll_reply", enroll_reply),
+    [PROTO_TRUST] = {"trust", PROTO_SCHEMA(struct proto_trust_update, trust_update_fields)},
 };
 
 static const struct kind_row *find_kind(uint64_t kind)

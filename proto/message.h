@@ -28,6 +28,7 @@ enum proto_kind_of_message {
     PROTO_ENROLL = 5,
     PROTO_PROGRESS = 6,
     PROTO_FIGURES = 7,
+    PROTO_TRUST_STATE = 8,
     /* controller to host */
     PROTO_WELCOME = 32,
     PROTO_PING = 33,
@@ -39,6 +40,7 @@ enum proto_kind_of_message {
     PROTO_REVERT = 39,
     PROTO_REPORT_ACK = 40,
     PROTO_ENROLL_REPLY = 41,
+    PROTO_TRUST = 42,
 };
 
 enum proto_package_manager {
@@ -123,6 +125,11 @@ struct proto_figures {
     uint32_t values_count;
 };
 
+/* After WELCOME, and after each TRUST that came, taken or not: the next one may follow. */
+struct proto_trust_state {
+    uint64_t version; /* of the trust file by which the host judges orders */
+};
+
 struct proto_enroll {
     uint8_t token[PROTO_TOKEN_BYTES]; /* zeros: no token, wait for approval */
     const char *host_name, *os_id, *os_version, *arch, *agent_version;
@@ -188,6 +195,10 @@ struct proto_report_ack {
     uint64_t seq; /* all up to and with this one are stored */
 };
 
+struct proto_trust_update {
+    struct proto_bytes file; /* the trust file of the next version */
+};
+
 struct proto_message {
     uint32_t kind; /* enum proto_kind_of_message */
     union {
@@ -207,6 +218,8 @@ struct proto_message {
         struct proto_revert revert;
         struct proto_commit commit;
         struct proto_report_ack report_ack;
+        struct proto_trust_state trust_state;
+        struct proto_trust_update trust;
     };
 };
 

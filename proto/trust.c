@@ -189,6 +189,52 @@ int proto_trust_open(const void *data, size_t size_bytes, struct proto_arena *ar
     return 0;
 }
 
+/* proto_trust_open has seen that all signatures are good and that none is there twice. */
+static int check_succession(const struct proto_trust *before, const struct proto_trust_file *file,
+                            struct bl_error *err)
+{
+    uint64_t signed_count = 0;
+
+    for (uint32_t i = 0; i < file->signatures_count; i++)
+        signed_count += is_root(before, file->signatures[i].key);
+    if (signed_count < before->roots_needed) {
+        return bl_fail(err, -EKEYREJECTED,
+                       "signed by %llu of the present roots, %llu are needed to replace them",
+                       (unsigned long long)signed_count, (unsigned long long)before->roots_needed);
+    }
+
+    return 0;
+}
+
+int proto_trust_follow(const struct proto_trust *before, const void *data, size_t size_bytes,
+                       struct proto_arena *arena, struct proto_trust *ret_next,
+                       struct bl_error *err)
+{
+    struct proto_trust_file file;
+    struct proto_trust next;
+    int r;
+
+    r = proto_trust_open(data, size_bytes, arena, &next, err);
+    if (r < 0)
+        return r;
+    if (next.version <= before->version) {
+        return bl_fail(err, -ESTALE, "its version %llu is not above the present one, %llu",
+                       (unsigned long long)next.version, (unsigned long long)before->version);
+    }
+    if (next.version - before->version > 1) {
+        return bl_fail(err, -EXDEV, "its version is %llu, the next one after the present is %llu",
+                       (unsigned long long)next.version, (unsigned long long)before->version + 1);
+    }
+    r = proto_decode(&proto_trust_file_schema, data, size_bytes, arena, &file, err);
+    if (r >= 0)
+        r = check_succession(before, &file, err);
+    if (r < 0)
+        return r;
+    *ret_next = next;
+
+    return 0;
+}
+
 static int compare_keys(const void *a, const void *b)
 {
     return memcmp(a, b, PROTO_KEY_BYTES);

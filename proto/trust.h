@@ -77,6 +77,16 @@ int proto_trust_check(const struct proto_trust *trust, struct bl_error *err) BL_
 int proto_trust_open(const void *data, size_t size_bytes, struct proto_arena *arena,
                      struct proto_trust *ret_trust, struct bl_error *err) BL_CHECKED;
 
+/*
+ * Opens the trust file that is to follow `before`, and judges whether it may: its version is the
+ * next one exactly, and enough of the roots of `before` signed it as well. Whoever has an older one
+ * takes all versions in between, one after the other. -ESTALE: this version or an older one;
+ * -EXDEV: versions in between are missing; -EKEYREJECTED and the rest as proto_trust_open.
+ */
+int proto_trust_follow(const struct proto_trust *before, const void *data, size_t size_bytes,
+                       struct proto_arena *arena, struct proto_trust *ret_next,
+                       struct bl_error *err) BL_CHECKED;
+
 /* BLAKE2b-256 over the sorted root keys: what an enrolment token carries to anchor a new host. */
 void proto_trust_anchor(const struct proto_trust *trust, uint8_t ret_anchor[PROTO_HASH_BYTES]);
 

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of failure modes (docs/faults.md), threats (docs/threats.md) and rules (docs/rules.md), held against the tests that they name.
+"""The tables of failure modes (docs/faults.md), threats (docs/threats.md), rules (docs/rules.md) and claims
+(docs/security.md), held against the tests that they name.
 
 usage: matrix.py [LAB-LOG MESON-LOG]
 
@@ -13,7 +14,8 @@ import re
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
-TABLES = {"docs/faults.md": {"F": 45}, "docs/threats.md": {"A": 21, "C": 16, "Z": 13}, "docs/rules.md": {"P": 25}}
+TABLES = {"docs/faults.md": {"F": 45}, "docs/threats.md": {"A": 21, "C": 16, "Z": 13}, "docs/rules.md": {"P": 25},
+          "docs/security.md": {"S": 17}}
 """The letters of each table's rows, and how many there are of each."""
 ROW = re.compile(r"^\| ([A-Z]\d+) \| (.+) \| (.+) \|$")
 LAB = re.compile(r"`(test_\w+\.py)::(test_\w+)`")

@@ -15,6 +15,7 @@
 #include "agent/root/facts.h"
 #include "agent/root/place.h"
 #include "agent/root/setup.h"
+#include "agent/root/trust.h"
 #include "common/file.h"
 #include "common/hex.h"
 #include "common/spawn.h"
@@ -355,8 +356,11 @@ static int write_files(const struct join *join, const struct proto_enroll_reply 
                        o->controller, o->controller_key);
     if (r < 0)
         return bl_fail(err, r, "the configuration is too long");
-    r = bl_file_replace_mode(dir_fd, "trust", reply->trust.data, reply->trust.size_bytes, 0644,
-                             err);
+    r = agent_trust_forget(o->state_dir, err);
+    if (r < 0)
+        return r;
+    r = bl_file_replace_mode(dir_fd, AGENT_TRUST_NAME, reply->trust.data, reply->trust.size_bytes,
+                             0644, err);
     /* The configuration comes last: with it this host has joined. */
     if (r >= 0)
         r = bl_file_replace_mode(dir_fd, "agent.yaml", yaml, strlen(yaml), 0644, err);

@@ -29,3 +29,30 @@ const char *agent_refusal_name(enum agent_refusal refusal)
 
     return index < sizeof(names) / sizeof(names[0]) ? names[index] : "?";
 }
+
+enum {
+    /* A stranger at the controller must not fill our disk with refusals. */
+    AT_ONCE_MAX = 20,
+    EVERY_MS = 60 * 1000,
+};
+
+struct agent_refusal_bucket agent_refusal_bucket_full(struct bl_mono now)
+{
+    return (struct agent_refusal_bucket){.left = AT_ONCE_MAX, .from = now};
+}
+
+bool agent_refusal_may_tell(struct agent_refusal_bucket *bucket, struct bl_mono now)
+{
+    int64_t earned = (now.ms - bucket->from.ms) / EVERY_MS;
+
+    if (earned > 0) {
+        bucket->from = now;
+        bucket->left =
+            earned + bucket->left > AT_ONCE_MAX ? AT_ONCE_MAX : bucket->left + (unsigned)earned;
+    }
+    if (bucket->left == 0)
+        return false;
+    bucket->left--;
+
+    return true;
+}

@@ -2,6 +2,10 @@
 #ifndef AGENT_ROOT_REFUSAL_H
 #define AGENT_ROOT_REFUSAL_H
 
+#include <stdbool.h>
+
+#include "common/clock.h"
+
 /*
  * Why this host does not take an order: the closed list. The names go into reports, audit rows and
  * docs/states.md, so they are never renamed. A host that cannot decide at all (its journal fails)
@@ -30,5 +34,15 @@ enum agent_refusal {
 
 /* Stable lower-case name, for example "unknown_key"; "?" when out of range. */
 const char *agent_refusal_name(enum agent_refusal refusal);
+
+/* So many refusals are told at once, and then one a minute: who asks may ask as often as it likes. */
+struct agent_refusal_bucket {
+    unsigned left;
+    struct bl_mono from; /* when `left` was last true */
+};
+
+struct agent_refusal_bucket agent_refusal_bucket_full(struct bl_mono now);
+/* Takes one out; false when it is empty. */
+bool agent_refusal_may_tell(struct agent_refusal_bucket *bucket, struct bl_mono now);
 
 #endif

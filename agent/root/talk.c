@@ -2,6 +2,7 @@
 #include "agent/root/talk.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-journal.h>
@@ -10,13 +11,11 @@
 #include "agent/root/facts.h"
 #include "agent/root/progress.h"
 #include "agent/root/query.h"
+#include "agent/root/refusal.h"
 #include "agent/root/trust.h"
 #include "common/text.h"
 
 enum {
-    /* A stranger at the controller must not fill our disk with refusals. */
-    REFUSALS_AT_ONCE_MAX = 20,
-    REFUSAL_EVERY_MS = 60 * 1000,
     /*
      * HELLO or its answer may be lost on the way, and without one nothing is heard over a connection
      * that stands for weeks. A controller to which a whole fleet comes back answers much sooner.
@@ -38,8 +37,8 @@ struct agent_talk {
     sd_event_source *patience; /* on from HELLO until it is answered */
     uint64_t sent_seq;         /* the last report that went out on this connection */
     bool reconnect_wanted;     /* a new connection was asked for, and has not stood yet */
-    unsigned refusals_left;
-    struct bl_mono refusals_from; /* when refusals_left was last true */
+    struct agent_refusal_bucket refusals,
+        trust_refusals; /* so that the one does not use up the other's */
 };
 
 static int send_message(struct agent_talk *talk, const struct proto_message *message)
@@ -183,6 +182,21 @@ void agent_talk_tell_figures(struct agent_talk *talk, const struct agent_figures
     (void)send_message(talk, &message); /* the next one comes soon */
 }
 
+/* A host that can use no trust file says nothing: there is no version that it could go on from. */
+static void tell_trust(struct agent_talk *talk)
+{
+    struct proto_message message = {.kind = PROTO_TRUST_STATE};
+    PROTO_AUTO_ARENA arena = {0};
+    struct bl_error ignored = {0};
+    struct proto_trust trust;
+
+    if (agent_trust_load(talk->host->config_dir, talk->host->state_dir, &arena, &trust, &ignored) <
+        0)
+        return;
+    message.trust_state.version = trust.version;
+    (void)send_message(talk, &message); /* the controller asks again by another WELCOME */
+}
+
 /* ---- what we hear ------------------------------------------------------------------------ */
 
 static void on_welcome(struct agent_talk *talk, const struct proto_message *message)
@@ -201,7 +215,41 @@ static void on_welcome(struct agent_talk *talk, const struct proto_message *mess
         talk->reconnect_wanted = false;
         (void)agent_jobs_tell(talk->jobs, (struct agent_job_event){.type = AGENT_JOB_LINK_UP}, "");
     }
+    tell_trust(talk);
     agent_talk_flush(talk);
+}
+
+/* Who takes over the controller may send what it likes: the former roots' signatures count. */
+static void on_trust(struct agent_talk *talk, const struct proto_message *message)
+{
+    const struct proto_bytes *file = &message->trust.file;
+    struct agent_journal_row row = {.wall_ms = bl_wall_now().ms,
+                                    .mono_ms = bl_mono_now().ms,
+                                    .boot_id = talk->host->boot_id,
+                                    .what = "trust",
+                                    .who = "controller",
+                                    .code = "taken",
+                                    .reason = ""};
+    char reason[64];
+    struct bl_error err = {0};
+    uint64_t version = 0;
+
+    if (agent_trust_take(talk->host->config_dir, talk->host->state_dir, file->data,
+                         file->size_bytes, &version, &err) >= 0) {
+        (void)snprintf(reason, sizeof(reason), "version %llu", (unsigned long long)version);
+        row.reason = reason;
+        sd_journal_print(LOG_NOTICE, "Trust file version %llu decides from now on.",
+                         (unsigned long long)version);
+    } else if (agent_refusal_may_tell(&talk->trust_refusals, bl_mono_now())) {
+        row.code = "refused";
+        row.reason = err.text;
+        sd_journal_print(LOG_WARNING, "A trust file was refused: %s", err.text);
+    } else {
+        return;
+    }
+    if (agent_journal_note(talk->host->journal, &row, &err) < 0)
+        tell_trouble(talk, "The trust file was not recorded", &err);
+    tell_trust(talk);
 }
 
 static void on_ping(struct agent_talk *talk, const struct proto_message *message)
@@ -233,25 +281,6 @@ static void on_query_result(void *userdata, const struct proto_query_result *res
     (void)send_message(userdata, &message);
 }
 
-/* A bucket of so many refusals, which fills again by one a minute. */
-static bool may_record_refusal(struct agent_talk *talk)
-{
-    struct bl_mono now = bl_mono_now();
-    int64_t earned = (now.ms - talk->refusals_from.ms) / REFUSAL_EVERY_MS;
-
-    if (earned > 0) {
-        talk->refusals_from = now;
-        talk->refusals_left = earned + talk->refusals_left > REFUSALS_AT_ONCE_MAX
-                                  ? REFUSALS_AT_ONCE_MAX
-                                  : talk->refusals_left + (unsigned)earned;
-    }
-    if (talk->refusals_left == 0)
-        return false;
-    talk->refusals_left--;
-
-    return true;
-}
-
 static void refuse(struct agent_talk *talk, const struct agent_order *order)
 {
     struct proto_report report = {.moment = PROTO_MOMENT_STATE,
@@ -263,7 +292,7 @@ static void refuse(struct agent_talk *talk, const struct agent_order *order)
                                   .boot_id = talk->host->boot_id};
     const struct agent_journal_write write = {
         .reports = &report, .reports_count = 1, .what = "refused", .who = ""};
-    bool is_recorded = may_record_refusal(talk);
+    bool is_recorded = agent_refusal_may_tell(&talk->refusals, bl_mono_now());
     struct bl_error err = {0};
     int r = 0;
 
@@ -292,7 +321,7 @@ static int judge(struct agent_talk *talk, const struct proto_offer *offer,
     struct proto_trust trust;
     int r;
 
-    if (agent_trust_load(talk->host->config_dir, arena, &trust, &why) >= 0) {
+    if (agent_trust_load(talk->host->config_dir, talk->host->state_dir, arena, &trust, &why) >= 0) {
         context.trust = &trust;
     } else {
         sd_journal_print(LOG_ERR, "No trust file: %s", why.text);
@@ -358,7 +387,7 @@ static void tell_end_again(struct agent_talk *talk, const uint8_t *rollout_id)
     struct bl_error err = {0};
 
     if (work == NULL || memcmp(work->rollout_id, rollout_id, PROTO_ROLLOUT_ID_BYTES) != 0 ||
-        agent_jobs_is_open(talk->jobs) || !may_record_refusal(talk))
+        agent_jobs_is_open(talk->jobs) || !agent_refusal_may_tell(&talk->refusals, bl_mono_now()))
         return;
     if (agent_jobs_repeat(talk->jobs, work->id, &err) < 0)
         tell_trouble(talk, "A former job cannot be read", &err);
@@ -413,7 +442,7 @@ static const struct rule {
     {PROTO_QUERY, true, on_query},           {PROTO_OFFER, true, on_offer},
     {PROTO_START, true, on_start},           {PROTO_COMMIT, true, on_commit},
     {PROTO_CANCEL, true, on_cancel},         {PROTO_REVERT, true, on_revert},
-    {PROTO_REPORT_ACK, true, on_report_ack},
+    {PROTO_REPORT_ACK, true, on_report_ack}, {PROTO_TRUST, true, on_trust},
 };
 
 /* What came before its answer is not heard; HELLO makes the controller say again what still holds. */
@@ -509,8 +538,7 @@ int agent_talk_new(struct agent_host *host, const struct agent_wire_config *conf
     if (talk == NULL)
         return bl_fail(err, -ENOMEM, "no memory for the link");
     talk->host = host;
-    talk->refusals_left = REFUSALS_AT_ONCE_MAX;
-    talk->refusals_from = bl_mono_now();
+    talk->refusals = talk->trust_refusals = agent_refusal_bucket_full(bl_mono_now());
     agent_facts_read(&talk->facts);
     talk->wire_handler = (struct agent_wire_handler){.userdata = talk,
                                                      .up = on_up,

@@ -162,6 +162,9 @@ static void print_host(const json_t *host)
         print_field(fields[i][0], ctl_json_text(host, fields[i][1]));
     if (json_is_integer(offset))
         (void)printf("%-13s %+lld ms\n", "clock", (long long)json_integer_value(offset));
+    if (json_is_integer(json_object_get(host, "trust_version")))
+        (void)printf("%-13s version %lld\n", "trust file",
+                     (long long)ctl_json_number(host, "trust_version"));
     if (json_is_object(foreign)) {
         (void)printf("%-13s ", "foreign job");
         ctl_out_put(stdout, ctl_json_text(foreign, "state"));

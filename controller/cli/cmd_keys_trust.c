@@ -16,6 +16,10 @@
 
 #define TRUST_FILE "trust"
 
+enum {
+    NAME_BYTES = 32,
+};
+
 struct wishes {
     const char *passphrase_file;
     enum ctl_key_kdf kdf;
@@ -61,6 +65,26 @@ static int unlock_root(int home_fd, const struct wishes *wishes, const struct ct
     return ctl_key_unlock(home_fd, root, &passphrase, secret, err);
 }
 
+static void name_version(uint64_t version, char ret_name[NAME_BYTES])
+{
+    (void)snprintf(ret_name, NAME_BYTES, TRUST_FILE "-%llu", (unsigned long long)version);
+}
+
+static int keep_version(int home_fd, const struct proto_buffer *file, struct bl_error *err)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    struct proto_trust trust = {0};
+    char name[NAME_BYTES];
+    int r;
+
+    r = proto_trust_open(file->data, file->size_bytes, &arena, &trust, err);
+    if (r < 0)
+        return r;
+    name_version(trust.version, name);
+
+    return bl_file_replace(home_fd, name, file->data, file->size_bytes, err);
+}
+
 /* Leaves the newest trust file in *ret_file and on disk. 1: it is a new one. */
 static int renew(int home_fd, const struct wishes *wishes, struct proto_buffer *ret_file,
                  struct bl_error *err)
@@ -93,7 +117,10 @@ static int renew(int home_fd, const struct wishes *wishes, struct proto_buffer *
     r = ctl_trust_sign(&body, &root, &secret, ret_file, err);
     if (r < 0)
         return r;
-    r = bl_file_replace(home_fd, TRUST_FILE, ret_file->data, ret_file->size_bytes, err);
+    /* The numbered one first: each version must be there for hosts that have the one before. */
+    r = keep_version(home_fd, ret_file, err);
+    if (r >= 0)
+        r = bl_file_replace(home_fd, TRUST_FILE, ret_file->data, ret_file->size_bytes, err);
 
     return r < 0 ? r : 1;
 }
@@ -109,6 +136,57 @@ static int hand_over(struct ctl_cli_globals *globals, const struct proto_buffer 
 
     return ctl_cli_ask(globals, json_pack("{s:s, s:s}", "verb", "trust.set", "trust", text),
                        &answer, err);
+}
+
+/*
+ * The controller lacks versions before the newest, which hosts need one by one: hands over those
+ * that it has not got. The newest is handed over by the caller.
+ */
+static int hand_over_former(struct ctl_cli_globals *globals, int home_fd, uint64_t newest,
+                            struct bl_error *err)
+{
+    CTL_AUTO_JSON *present = NULL;
+    int r;
+
+    r = ctl_cli_ask(globals, json_pack("{s:s}", "verb", "trust.get"), &present, err);
+    if (r < 0)
+        return r;
+    for (uint64_t version = (uint64_t)ctl_json_number(present, "version") + 1; version < newest;
+         version++) {
+        struct proto_buffer former = {0};
+        BL_AUTO_FREE char *data = NULL;
+        char name[NAME_BYTES];
+
+        name_version(version, name);
+        r = bl_file_read(home_fd, name, PROTO_TRUST_BYTES_MAX, &data, &former.size_bytes, err);
+        if (r < 0)
+            return bl_wrap(err, "the controller lacks trust file version %llu",
+                           (unsigned long long)version);
+        former.data = (uint8_t *)data;
+        r = hand_over(globals, &former, err);
+        if (r < 0)
+            return r;
+    }
+
+    return 0;
+}
+
+static int hand_over_all(struct ctl_cli_globals *globals, int home_fd,
+                         const struct proto_buffer *file, struct bl_error *err)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    struct proto_trust trust = {0};
+    int r;
+
+    r = hand_over(globals, file, err);
+    if (r >= 0 || strcmp(globals->code, "trust_gap") != 0)
+        return r;
+    *err = (struct bl_error){0};
+    r = proto_trust_open(file->data, file->size_bytes, &arena, &trust, err);
+    if (r >= 0)
+        r = hand_over_former(globals, home_fd, trust.version, err);
+
+    return r < 0 ? r : hand_over(globals, file, err);
 }
 
 static void tell_json(const struct proto_trust *trust, const char *anchor)
@@ -165,12 +243,13 @@ static int tell(const struct ctl_cli_globals *globals, const struct proto_buffer
 }
 
 /* The trust file is written; handing it over may be repeated at any time. */
-static int deliver(struct ctl_cli_globals *globals, const struct proto_buffer *file, bool is_new)
+static int deliver(struct ctl_cli_globals *globals, int home_fd, const struct proto_buffer *file,
+                   bool is_new)
 {
     struct bl_error err = {0};
     int r;
 
-    r = hand_over(globals, file, &err);
+    r = hand_over_all(globals, home_fd, file, &err);
     if (r < 0 && !is_new && strcmp(globals->code, "stale_trust") == 0) {
         ctl_cli_say_next("nothing: the trust file is unchanged and the controller has it already");
         return CTL_CLI_DONE;
@@ -183,8 +262,8 @@ static int deliver(struct ctl_cli_globals *globals, const struct proto_buffer *f
         return exit_code;
     }
     ctl_cli_say_next(
-        "new hosts get it when they join: 'belay enroll token'; --revoke NAME takes somebody "
-        "out again");
+        "hosts that are connected get it now, others when they come back ('belay hosts show HOST' "
+        "tells its version), new ones when they join; --revoke NAME takes somebody out again");
 
     return CTL_CLI_DONE;
 }
@@ -229,5 +308,5 @@ int ctl_cmd_keys_trust(struct ctl_cli_globals *globals, int argc, char **argv)
     if (tell(globals, &file, &err) < 0)
         return ctl_cli_say_error(CTL_CLI_ERROR, &err);
 
-    return deliver(globals, &file, r > 0);
+    return deliver(globals, home_fd, &file, r > 0);
 }

@@ -17,6 +17,7 @@
 #include "controller/daemon/outbound.h"
 #include "controller/daemon/run_people.h"
 #include "controller/daemon/setup.h"
+#include "controller/daemon/trust_spread.h"
 
 enum {
     TICK_US = 1000 * 1000,
@@ -346,6 +347,8 @@ static int tick_host(struct ctl_engine *engine, struct ctl_fleet_host *host, boo
         (void)ctl_inbound_welcome(engine, host);
     if (r >= 0 && is_look)
         r = ctl_host_life_look(engine, host, err);
+    if (r >= 0 && is_look)
+        r = ctl_trust_spread(engine, host, err);
     if (r >= 0 && host->unsaved)
         r = ctl_fleet_save(engine->store, host, err);
 
@@ -492,6 +495,8 @@ static int open_all(struct ctl_engine *engine, struct bl_error *err)
         r = ctl_store_open(engine->config.state_dir, &engine->store, err);
     if (r >= 0)
         r = ctl_trust_load(&engine->trust, engine->config.state_dir, err);
+    if (r >= 0)
+        r = ctl_trust_keep(engine, err);
     if (r >= 0)
         r = ctl_fleet_load(&engine->fleet, engine->store, err);
     if (r >= 0)

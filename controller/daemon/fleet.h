@@ -65,6 +65,8 @@ struct ctl_fleet_host {
     uint64_t ack_seq;             /* of the reports of this turn, to be acknowledged; 0 = none */
     struct ctl_ask *asks;         /* PING and QUERY without an answer yet */
     struct ctl_foreign_job foreign_job;
+    uint64_t
+        trust_version; /* of the trust file that it judges by, as it said last; 0: it did not */
 };
 
 struct ctl_fleet {

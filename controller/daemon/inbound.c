@@ -12,6 +12,7 @@
 #include "controller/daemon/foreign_job.h"
 #include "controller/daemon/host_life.h"
 #include "controller/daemon/log.h"
+#include "controller/daemon/trust_spread.h"
 
 enum {
     TOLD_BYTES = 640,
@@ -274,6 +275,7 @@ static int on_hello(struct ctl_engine *engine, struct ctl_fleet_host *host,
     host->next_seq = hello->next_seq;
     host->has_gap = false;
     host->dropped_seq = 0;
+    host->trust_version = 0;                      /* it says so anew */
     host->figures = (struct ctl_host_figures){0}; /* of the time before this connection */
     take_clock(host, hello->wall_ms - now.ms);
     host->last_seen = now;
@@ -456,6 +458,8 @@ static int dispatch(struct ctl_engine *engine, struct ctl_fleet_host *host,
         on_progress(engine, host, &message->progress);
     else if (message->kind == PROTO_FIGURES)
         ctl_host_figures_take(&host->figures, &message->figures, bl_mono_now());
+    else if (message->kind == PROTO_TRUST_STATE)
+        return ctl_trust_take_state(engine, host, &message->trust_state, err);
     else if (message->kind == PROTO_REPORT)
         return on_report(engine, host, &message->report, err);
 

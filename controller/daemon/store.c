@@ -107,6 +107,7 @@ static const char *const schema_steps[] = {
     " uid INTEGER NOT NULL, revoked_ms INTEGER NOT NULL"
     ") WITHOUT ROWID;"
     "ALTER TABLE audit ADD COLUMN desk TEXT NOT NULL DEFAULT '';",
+    "CREATE TABLE trust_files (version INTEGER PRIMARY KEY, file BLOB NOT NULL);",
 };
 
 static const struct bl_sqlite_schema schema = {

@@ -340,6 +340,14 @@ int ctl_store_save_desk(struct ctl_store *store, const struct ctl_store_desk *de
 int ctl_store_each_desk(struct ctl_store *store, ctl_store_desk_fn each, void *userdata,
                         struct bl_error *err) BL_CHECKED;
 
+/* ---- trust files, each version that there was: hosts take them one after the other ---- */
+
+int ctl_store_save_trust(struct ctl_store *store, uint64_t version, const void *data,
+                         size_t size_bytes, struct bl_error *err) BL_CHECKED;
+/* 1 and *ret_file, owned by the caller; 0: that version never came here. */
+int ctl_store_load_trust(struct ctl_store *store, uint64_t version, struct proto_buffer *ret_file,
+                         struct bl_error *err) BL_CHECKED;
+
 /* ---- the change freeze ---- */
 
 struct ctl_store_freeze {

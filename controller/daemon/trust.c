@@ -54,40 +54,6 @@ int ctl_trust_load(struct ctl_trust *trust, const char *state_dir, struct bl_err
     return r < 0 ? bl_wrap(err, "'%s'", path) : 0;
 }
 
-/* How many of the present roots signed the new file: what lets a trust file replace another. */
-static int check_succession(const struct ctl_trust *present, const void *data, size_t size_bytes,
-                            struct bl_error *err)
-{
-    PROTO_AUTO_ARENA arena = {0};
-    struct proto_trust_file file;
-    uint64_t signed_count = 0;
-    int r;
-
-    r = proto_decode(&proto_trust_file_schema, data, size_bytes, &arena, &file, err);
-    if (r < 0)
-        return r;
-    for (uint32_t i = 0; i < present->trust.roots_count; i++) {
-        for (uint32_t k = 0; k < file.signatures_count; k++) {
-            struct bl_error ignored = {0};
-
-            if (memcmp(present->trust.roots[i].key, file.signatures[k].key, PROTO_KEY_BYTES) != 0)
-                continue;
-            if (proto_verify(PROTO_TRUST_DOMAIN, file.body.data, file.body.size_bytes,
-                             &file.signatures[k], &ignored) >= 0) {
-                signed_count++;
-                break;
-            }
-        }
-    }
-    if (signed_count < present->trust.roots_needed)
-        return bl_fail(err, -EKEYREJECTED,
-                       "signed by %llu of the present roots, %llu are needed to replace them",
-                       (unsigned long long)signed_count,
-                       (unsigned long long)present->trust.roots_needed);
-
-    return 0;
-}
-
 int ctl_trust_set(struct ctl_trust *trust, const char *state_dir, const void *data,
                   size_t size_bytes, struct bl_error *err)
 {
@@ -97,17 +63,10 @@ int ctl_trust_set(struct ctl_trust *trust, const char *state_dir, const void *da
     struct proto_trust next;
     int r;
 
-    r = proto_trust_open(data, size_bytes, &arena, &next, err);
+    r = trust->is_set ? proto_trust_follow(&trust->trust, data, size_bytes, &arena, &next, err)
+                      : proto_trust_open(data, size_bytes, &arena, &next, err);
     if (r < 0)
         return r;
-    if (trust->is_set && next.version <= trust->trust.version)
-        return bl_fail(err, -ESTALE, "its version %llu is not above the present one, %llu",
-                       (unsigned long long)next.version, (unsigned long long)trust->trust.version);
-    if (trust->is_set) {
-        r = check_succession(trust, data, size_bytes, err);
-        if (r < 0)
-            return r;
-    }
     copy = malloc(size_bytes);
     if (copy == NULL)
         return bl_fail(err, -ENOMEM, "trust file: no memory");

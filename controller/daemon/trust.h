@@ -6,7 +6,7 @@
 
 /*
  * The trust file as new hosts get it, and what belayd refuses early with. Hosts that are enrolled
- * believe their own copy.
+ * believe their own copy, and get each later one (trust_spread.h).
  */
 struct ctl_trust {
     bool is_set;
@@ -24,7 +24,7 @@ int ctl_trust_load(struct ctl_trust *trust, const char *state_dir, struct bl_err
 
 /*
  * Takes a new one and keeps it in `state_dir`. -EKEYREJECTED: not sound, or not signed by enough of
- * the present roots; -ESTALE: the version is not above the present one.
+ * the present roots; -ESTALE: the version is not above the present one; -EXDEV: nor the next one.
  */
 int ctl_trust_set(struct ctl_trust *trust, const char *state_dir, const void *data,
                   size_t size_bytes, struct bl_error *err) BL_CHECKED;

@@ -8,6 +8,7 @@
 #include "common/hex.h"
 #include "controller/daemon/client.h"
 #include "controller/daemon/freeze.h"
+#include "controller/daemon/trust_spread.h"
 #include "controller/daemon/verbs.h"
 #include "controller/daemon/view.h"
 
@@ -134,6 +135,10 @@ void ctl_verb_trust_set(struct ctl_call *call)
         ctl_refuse(call, "stale_trust", "belay keys trust", "%s", err.text);
         return;
     }
+    if (r == -EXDEV) {
+        ctl_refuse(call, "trust_gap", "belay keys trust", "%s", err.text);
+        return;
+    }
     if (r == -EKEYREJECTED && had_trust) {
         ctl_refuse(call, "foreign_trust", "belay keys trust", "%s", err.text);
         return;
@@ -144,6 +149,10 @@ void ctl_verb_trust_set(struct ctl_call *call)
     }
     (void)snprintf(detail, sizeof(detail), "version %llu",
                    (unsigned long long)engine->trust.trust.version);
+    if (ctl_trust_keep(engine, &err) < 0 || ctl_trust_spread_all(engine, &err) < 0) {
+        ctl_reply_failure(call, &err);
+        return;
+    }
     if (ctl_call_audit(call, "trust.set", "trust", detail))
         ctl_reply(call, json_pack("{s:I, s:o}", "version", (json_int_t)engine->trust.trust.version,
                                   "anchor", ctl_view_hex(engine->trust.anchor, PROTO_HASH_BYTES)));
@@ -179,9 +188,11 @@ void ctl_verb_trust_get(struct ctl_call *call)
     if (text != NULL)
         (void)sodium_bin2base64(text, TRUST_TEXT_BYTES, trust->data, trust->size_bytes,
                                 sodium_base64_VARIANT_ORIGINAL);
-    ctl_reply(call, json_pack("{s:s, s:I, s:o, s:I, s:i, s:o}", "trust", text != NULL ? text : "",
-                              "version", (json_int_t)trust->trust.version, "anchor",
-                              ctl_view_hex(trust->anchor, sizeof(trust->anchor)), "roots_needed",
-                              (json_int_t)trust->trust.roots_needed, "roots_count",
-                              trust->trust.roots_count, "people", view_people(&trust->trust)));
+    ctl_reply(call, json_pack("{s:s, s:I, s:o, s:I, s:i, s:i, s:o}", "trust",
+                              text != NULL ? text : "", "version", (json_int_t)trust->trust.version,
+                              "anchor", ctl_view_hex(trust->anchor, sizeof(trust->anchor)),
+                              "roots_needed", (json_int_t)trust->trust.roots_needed, "roots_count",
+                              trust->trust.roots_count, "hosts_behind_count",
+                              ctl_trust_behind_count(call->engine), "people",
+                              view_people(&trust->trust)));
 }

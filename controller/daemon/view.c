@@ -61,15 +61,16 @@ json_t *ctl_view_host(const struct ctl_fleet_host *host)
 {
     static const char *const facts[] = {"agent_version", "os_id",   "os_version",     "kernel",
                                         "arch",          "boot_id", "package_manager"};
-    json_t *view =
-        json_pack("{s:o, s:s, s:s, s:O, s:b, s:s?, s:o, s:o, s:o, s:o}", "id",
-                  ctl_view_hex(host->id, sizeof(host->id)), "name", host->name, "state",
-                  standing_name(host->standing), "labels", host->labels, "connected",
-                  ctl_fleet_is_connected(host), "held", host->held ? "clone" : NULL, "first_seen",
-                  ctl_view_wall(host->first_seen), "last_seen", ctl_view_wall(host->last_seen),
-                  "clock_offset_ms",
-                  host->clock_offset_known ? json_integer(host->clock_offset_ms) : json_null(),
-                  "foreign_job", ctl_foreign_job_view(host));
+    json_t *view = json_pack(
+        "{s:o, s:s, s:s, s:O, s:b, s:s?, s:o, s:o, s:o, s:o, s:o}", "id",
+        ctl_view_hex(host->id, sizeof(host->id)), "name", host->name, "state",
+        standing_name(host->standing), "labels", host->labels, "connected",
+        ctl_fleet_is_connected(host), "held", host->held ? "clone" : NULL, "first_seen",
+        ctl_view_wall(host->first_seen), "last_seen", ctl_view_wall(host->last_seen),
+        "clock_offset_ms",
+        host->clock_offset_known ? json_integer(host->clock_offset_ms) : json_null(), "foreign_job",
+        ctl_foreign_job_view(host), "trust_version",
+        host->trust_version > 0 ? json_integer((json_int_t)host->trust_version) : json_null());
 
     for (size_t i = 0; view != NULL && i < sizeof(facts) / sizeof(facts[0]); i++) {
         const char *value = json_string_value(json_object_get(host->facts, facts[i]));

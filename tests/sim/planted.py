@@ -296,7 +296,7 @@ WORLD = [
      "    {PROTO_CANCEL, true, on_cancel},         {PROTO_REVERT, true, on_revert},",
      "    {PROTO_CANCEL, true, on_cancel},         {PROTO_REVERT, true, on_cancel},"),
     ("a job is taken while another is open", "agent/root/talk.c",
-     "    if (agent_jobs_is_open(talk->jobs)) {", "    if (agent_jobs_is_open(talk->jobs) && talk->refusals_left == 0) {"),
+     "    if (agent_jobs_is_open(talk->jobs)) {", "    if (agent_jobs_is_open(talk->jobs) && talk->refusals.left == 0) {"),
     ("a broken connection is not noticed", "agent/root/talk.c",
      "    talk->sent_seq = 0;\n    say_hello(talk);",
      "    talk->sent_seq = 0;\n    talk->greeted = true;"),

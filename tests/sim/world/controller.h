@@ -22,6 +22,8 @@ int64_t sim_controller_wall_ms(void);
 
 /* The trust file that all hosts begin with, and its signers. */
 const struct proto_trust *sim_people_trust(void);
+/* The newest trust file has come to that host: as a timer calls it. */
+void sim_people_trust_came(void *userdata, uint64_t host);
 
 /* People's plans for this world: rollouts one after another, each over some of the hosts. */
 void sim_people_open(void);

@@ -15,8 +15,10 @@
 #include "agent/root/query.h"
 #include "agent/root/trust.h"
 #include "common/text.h"
+#include "tests/sim/world/controller.h"
 #include "tests/sim/world/hosts.h"
 #include "tests/sim/world/net.h"
+#include "tests/sim/world/people.h"
 
 enum {
     PROBE_MS_MIN = 100,
@@ -329,10 +331,28 @@ void agent_facts_read(struct agent_facts *ret_facts)
     bl_text_copy(ret_facts->arch, sizeof(ret_facts->arch), "x86_64");
 }
 
-int agent_trust_load(const char *config_dir, struct proto_arena *arena,
+int agent_trust_load(const char *config_dir, const char *state_dir, struct proto_arena *arena,
                      struct proto_trust *ret_trust, struct bl_error *err)
 {
     *ret_trust = *sim_here()->trust;
+
+    return 0;
+}
+
+int agent_trust_take(const char *config_dir, const char *state_dir, const void *data,
+                     size_t size_bytes, uint64_t *ret_version, struct bl_error *err)
+{
+    struct sim_host *h = sim_here();
+    PROTO_AUTO_ARENA arena = {0};
+    struct proto_trust next;
+    int r = proto_trust_follow(h->trust, data, size_bytes, &arena, &next, err);
+
+    if (r < 0)
+        return r;
+    if (next.version != sim_keys_trust()->version)
+        sim_broken("host %u: got trust file %llu", h->index, (unsigned long long)next.version);
+    *ret_version = next.version;
+    sim_people_trust_came(NULL, h->index);
 
     return 0;
 }

@@ -450,7 +450,7 @@ static void press_revoke_host(void)
     want(SIM_FAULT_HOST_REVOKED, 0, host, CTL_ROLLOUT_ALL);
 }
 
-static void on_new_trust(void *userdata, uint64_t host)
+void sim_people_trust_came(void *userdata, uint64_t host)
 {
     sim_host_set_trust((uint32_t)host, sim_keys_trust());
     for (uint32_t i = 0; i < people.desk_count; i++) {
@@ -461,7 +461,7 @@ static void on_new_trust(void *userdata, uint64_t host)
     }
 }
 
-/* The new trust file reaches most hosts in its time, and belayd with its next start. */
+/* An administrator brings the new trust file to most hosts; all get it from belayd, after its next start. */
 static void press_revoke_key(void)
 {
     if (!sim_keys_revoke(draw_below(SIM_CARLA)))
@@ -469,7 +469,7 @@ static void press_revoke_key(void)
     sim_tell(SIM_CONTROLLER, "a person's key is revoked");
     for (uint32_t host = 0; host < sim_host_count(); host++) {
         if (sim_draw_percent(SIM_DRAW_PERSON, SIM_CONTROLLER, 80))
-            (void)sim_after(draw_log(1, NEXT_MS_MAX), on_new_trust, NULL, host);
+            (void)sim_after(draw_log(1, NEXT_MS_MAX), sim_people_trust_came, NULL, host);
     }
 }
 

@@ -16,6 +16,7 @@
 
 #include "agent/courier/frame.h"
 #include "tests/lib/unit.h"
+#include "tests/unit/agent_root/trust_file.h"
 
 /*
  * The agent's side of the wire against a courier that this test plays: what is said when, and what
@@ -128,6 +129,16 @@ static void send_bytes(struct world *world, const void *data, size_t size_bytes)
 {
     assert_int_equal(send(world->courier, data, size_bytes, MSG_NOSIGNAL), size_bytes);
     turn(world);
+}
+
+/* Removes the trust file in it, and then the directory when it is empty. */
+static int rmdir_with_trust(const char *directory)
+{
+    char path[112];
+
+    (void)snprintf(path, sizeof(path), "%s/trust", directory);
+    (void)unlink(path);
+    return rmdir(directory);
 }
 
 static void send_up(struct world *world, uint64_t generation)
@@ -248,6 +259,40 @@ static void test_ping_is_answered_at_once(void **state)
     tell(world, &ping);
     expect(world, PROTO_PONG, &message);
     assert_int_equal(message.pong.nonce, 99);
+}
+
+static void test_trust_files_are_taken_one_by_one(void **state)
+{
+    struct world *world = *state;
+    struct proto_message message, update = {.kind = PROTO_TRUST};
+    static const struct {
+        uint64_t version, then;
+    } steps[] = {{2, 2}, {2, 2}, {4, 2}, {3, 3}, {1, 3}};
+    PROTO_AUTO_BUFFER joined = {0};
+    struct bl_error err = {0};
+    char path[96];
+
+    trust_file_seal(1, 1, false, &joined);
+    trust_file_write(world->directory, &joined);
+    (void)snprintf(path, sizeof(path), "%s/agent", world->directory);
+    assert_int_equal(bl_dir_make(AT_FDCWD, path, 0700, &err), 0);
+    send_up(world, 1);
+    expect(world, PROTO_HELLO, &message);
+    welcome(world);
+    expect(world, PROTO_TRUST_STATE, &message);
+    assert_int_equal(message.trust_state.version, 1);
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        PROTO_AUTO_BUFFER file = {0};
+
+        trust_file_seal(steps[i].version, 1, true, &file);
+        update.trust.file = (struct proto_bytes){file.data, file.size_bytes};
+        tell(world, &update);
+        expect(world, PROTO_TRUST_STATE, &message);
+        assert_int_equal(message.trust_state.version, steps[i].then);
+    }
+    assert_int_equal(agent_journal_last_row(world->host.journal), 5); /* each is in the audit */
+    assert_int_equal(rmdir_with_trust(path), 0);
+    assert_int_equal(rmdir_with_trust(world->directory), -1); /* only its trust file goes here */
 }
 
 static void test_reports_are_sent_again_until_acknowledged(void **state)
@@ -511,6 +556,7 @@ int main(void)
         CASE(test_hello_on_every_connection),
         CASE(test_a_hello_without_answer_is_said_over_a_new_connection),
         CASE(test_ping_is_answered_at_once),
+        CASE(test_trust_files_are_taken_one_by_one),
         CASE(test_reports_are_sent_again_until_acknowledged),
         CASE(test_a_journal_that_fails_at_an_acknowledgement_halts),
         CASE(test_orders_need_a_welcome),

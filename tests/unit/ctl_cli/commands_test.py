@@ -149,6 +149,20 @@ class Keys(Desk):
         self.assertEqual(sent[0], sent[1])
         self.assertEqual(sent[2], (self.home / "desk/trust").read_bytes())
 
+    def test_a_controller_that_lacks_versions_gets_each(self):
+        for name in ("alice", "bob"):
+            self.expect(0, "keys", "new", name, "--role", "operator", "--kdf", "interactive")
+            self.expect(7, "keys", "trust", "--kdf", "interactive", "--socket", "/nonexistent")
+        self.expect(0, "keys", "new", "carol", "--role", "commander", "--kdf", "interactive")
+        self.daemon.answer("trust.set", {"ok": False, "code": "trust_gap", "error": "2 is missing", "next": ""})
+        self.daemon.answer("trust.set", good(version=2, anchor=""))
+        self.daemon.answer("trust.get", good(version=1))
+        self.assertIn("version 3,", self.expect(0, "keys", "trust").stdout)
+        sent = [base64.b64decode(request["trust"]) for request in self.daemon.seen("trust.set")]
+        kept = {version: (self.home / f"desk/trust-{version}").read_bytes() for version in (1, 2, 3)}
+        self.assertEqual(sent, [kept[3], kept[2], kept[3]])
+        self.assertEqual(kept[3], (self.home / "desk/trust").read_bytes())
+
     def test_says_so_when_the_controller_is_away(self):
         self.expect(0, "keys", "new", "alice", "--role", "operator", "--kdf", "interactive")
         done = self.expect(7, "keys", "trust", "--kdf", "interactive", "--socket", "/nonexistent")

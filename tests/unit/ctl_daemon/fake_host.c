@@ -281,10 +281,34 @@ static void take_order(struct fake_host *host, const struct proto_message *messa
         host->cancels++;
 }
 
+static void tell_trust(struct fake_host *host)
+{
+    const struct proto_message message = {.kind = PROTO_TRUST_STATE,
+                                          .trust_state = {.version = host->trust_version}};
+
+    if (host->trust_version > 0)
+        send_message(host, &message);
+}
+
+static void take_trust(struct fake_host *host, const struct proto_bytes *file)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    struct bl_error err = {0};
+    struct proto_trust trust;
+
+    host->trusts++;
+    must(proto_trust_open(file->data, file->size_bytes, &arena, &trust, &err) == 0, "trust file");
+    must(trust.version == host->trust_version + 1, "the next trust file");
+    if (!host->refuses_trust)
+        host->trust_version = trust.version;
+    tell_trust(host);
+}
+
 static void take_message(struct fake_host *host, const struct proto_message *message)
 {
     if (message->kind == PROTO_WELCOME) {
         host->welcomes++;
+        tell_trust(host);
         fake_host_send_again(host);
     } else if (message->kind == PROTO_PING) {
         const struct proto_message pong = {
@@ -295,6 +319,8 @@ static void take_message(struct fake_host *host, const struct proto_message *mes
 
         host->pings++;
         send_message(host, &pong);
+    } else if (message->kind == PROTO_TRUST) {
+        take_trust(host, &message->trust.file);
     } else if (message->kind == PROTO_QUERY) {
         answer_query(host, &message->query);
     } else if (message->kind == PROTO_REPORT_ACK) {

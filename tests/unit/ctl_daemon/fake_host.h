@@ -45,6 +45,9 @@ struct fake_host {
     uint32_t job_state;
     uint64_t nonce;
     unsigned welcomes, pings, queries, offers, starts, commits, cancels, reverts;
+    uint64_t trust_version; /* of its trust file; 0: it says nothing of it */
+    bool refuses_trust;
+    unsigned trusts;
     uint64_t proof_failures; /* OFFERs whose inclusion proof was not good */
 };
 

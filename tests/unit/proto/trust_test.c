@@ -226,6 +226,61 @@ static void the_anchor_is_that_of_the_set_of_roots(void **state)
     assert_memory_not_equal(anchor, turned, sizeof(anchor));
 }
 
+/* What follows `before` when `f` is offered; the forge's roots are those of `before` as well. */
+static int follow(const struct forge *before, const struct forge *f, struct bl_error *err)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    PROTO_AUTO_BUFFER buffer = {0};
+    struct proto_trust next = {.version = 77};
+    int r;
+
+    forge_seal(f, &buffer);
+    r = proto_trust_follow(&before->trust, buffer.data, buffer.size_bytes, &arena, &next, err);
+    assert_int_equal(next.version, r < 0 ? 77 : before->trust.version + 1);
+
+    return r;
+}
+
+#define FOLLOWS(code, wanted, ...)                                \
+    do {                                                          \
+        struct bl_error err_ = {0};                               \
+        struct forge before, f;                                   \
+                                                                  \
+        forge_init(&before);                                      \
+        before.trust.version = 5;                                 \
+        forge_init(&f);                                           \
+        f.trust.version = 6;                                      \
+        __VA_ARGS__;                                              \
+        assert_int_equal(follow(&before, &f, &err_), (code));     \
+        if (strstr(err_.text, (wanted)) == NULL)                  \
+            fail_msg("'%s' is not in '%s'", (wanted), err_.text); \
+    } while (0)
+
+static void one_follows_another_by_its_roots(void **state)
+{
+    FOLLOWS(0, "", (void)0);
+    FOLLOWS(0, "", f.people[0].revoked = true);
+    FOLLOWS(-ESTALE, "6 is not above the present one, 6", before.trust.version = 6);
+    FOLLOWS(-ESTALE, "5 is not above the present one, 6", before.trust.version = 6;
+            f.trust.version = 5);
+    FOLLOWS(-EXDEV, "is 7, the next one after the present is 6", f.trust.version = 7);
+    FOLLOWS(-EXDEV, "is 18446744073709551615", f.trust.version = UINT64_MAX);
+    FOLLOWS(-ESTALE, "", before.trust.version = UINT64_MAX);
+    /* Good by itself, and none of the former roots was asked. */
+    FOLLOWS(-EKEYREJECTED, "signed by 1 of the present roots, 2 are needed",
+            before.roots[1].key[3] ^= 1);
+    FOLLOWS(-EKEYREJECTED, "signed by 2 of the present roots, 3 are needed",
+            before.trust.roots_needed = 3);
+    /* Roots change: the former ones sign, and enough of its own. */
+    FOLLOWS(-EKEYREJECTED, "1 root keys signed, needed are 2", f.trust.roots = f.roots + 1;
+            f.trust.roots_count = 2);
+    FOLLOWS(0, "", f.trust.roots = f.roots + 1; f.trust.roots_count = 2; f.signer_count = 3);
+    /* A former root that is none any more counts for the former ones alone. */
+    FOLLOWS(0, "", f.trust.roots = f.roots + 2; f.trust.roots_count = 1; f.trust.roots_needed = 1;
+            f.signer_count = 3);
+    FOLLOWS(-EKEYREJECTED, "signed twice", f.signers[1] = 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +290,7 @@ int main(void)
         cmocka_unit_test(thresholds_can_be_met),
         cmocka_unit_test(people_are_different_people),
         cmocka_unit_test(too_large_is_refused),
+        cmocka_unit_test(one_follows_another_by_its_roots),
         cmocka_unit_test(the_anchor_is_that_of_the_set_of_roots),
     };
 

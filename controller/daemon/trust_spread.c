@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/daemon/trust_spread.h"
+
+#include <string.h>
+
+#include "controller/daemon/log.h"
+
+static bool is_behind(const struct ctl_engine *engine, const struct ctl_fleet_host *host)
+{
+    return engine->trust.is_set && host->trust_version < engine->trust.trust.version;
+}
+
+int ctl_trust_keep(struct ctl_engine *engine, struct bl_error *err)
+{
+    const struct ctl_trust *trust = &engine->trust;
+    PROTO_AUTO_BUFFER kept = {0};
+    int r;
+
+    if (!trust->is_set)
+        return 0;
+    r = ctl_store_load_trust(engine->store, trust->trust.version, &kept, err);
+    if (r < 0)
+        return r;
+    /* A start writes nothing, so that it needs no room. */
+    if (r > 0 && kept.size_bytes == trust->size_bytes &&
+        memcmp(kept.data, trust->data, kept.size_bytes) == 0)
+        return 0;
+
+    return ctl_store_save_trust(engine->store, trust->trust.version, trust->data, trust->size_bytes,
+                                err);
+}
+
+int ctl_trust_spread(struct ctl_engine *engine, struct ctl_fleet_host *host, struct bl_error *err)
+{
+    struct proto_message message = {.kind = PROTO_TRUST};
+    PROTO_AUTO_BUFFER file = {0};
+    int r;
+
+    if (host->trust_version == 0 || host->held || !ctl_fleet_is_connected(host) ||
+        !is_behind(engine, host))
+        return 0;
+    r = ctl_store_load_trust(engine->store, host->trust_version + 1, &file, err);
+    if (r < 0)
+        return r;
+    if (r == 0) {
+        ctl_log(CTL_LOG_WARNING,
+                "host '%s' has trust file version %llu and the next one never came here: let it "
+                "join anew",
+                host->name, (unsigned long long)host->trust_version);
+        return 0;
+    }
+    message.trust.file = (struct proto_bytes){file.data, file.size_bytes};
+    (void)ctl_engine_send(engine, &host->current, &message); /* again at the next look */
+
+    return 0;
+}
+
+int ctl_trust_take_state(struct ctl_engine *engine, struct ctl_fleet_host *host,
+                         const struct proto_trust_state *state, struct bl_error *err)
+{
+    bool has_moved = state->version != host->trust_version;
+
+    host->trust_version = state->version;
+    /* One that refused says the same version again: it is asked again by the clock, not at once. */
+    return has_moved ? ctl_trust_spread(engine, host, err) : 0;
+}
+
+int ctl_trust_spread_all(struct ctl_engine *engine, struct bl_error *err)
+{
+    int r = 0;
+
+    for (uint32_t i = 0; i < engine->fleet.count && r >= 0; i++)
+        r = ctl_trust_spread(engine, engine->fleet.hosts[i], err);
+
+    return r;
+}
+
+uint32_t ctl_trust_behind_count(const struct ctl_engine *engine)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < engine->fleet.count; i++) {
+        const struct ctl_fleet_host *host = engine->fleet.hosts[i];
+
+        count += host->standing == CTL_STANDING_ENROLLED && is_behind(engine, host);
+    }
+
+    return count;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* New trust files get to hosts: at once to those that are there, one by one to those that were away. */
+#include "tests/lib/unit.h"
+#include "tests/unit/ctl_daemon/world.h"
+
+static struct world world;
+
+static int open_world(void **state)
+{
+    world_open(&world);
+    world_set_trust(&world, 1);
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    world_close(&world);
+    return 0;
+}
+
+static void come(struct fake_host *host, uint64_t version)
+{
+    host->trust_version = version;
+    fake_host_hello(host);
+}
+
+static void turn_until(const struct fake_host *host, uint64_t version)
+{
+    while (host->trust_version < version)
+        world_turn(&world);
+}
+
+static int64_t behind_count(void)
+{
+    json_t *answer = world_ask_verb(&world, "trust.get");
+    int64_t count = json_number(answer, "hosts_behind_count");
+
+    json_decref(answer);
+    return count;
+}
+
+static void wait_for_behind(int64_t count)
+{
+    while (behind_count() != count)
+        world_turn(&world);
+}
+
+static void test_a_new_one_gets_to_hosts_at_once(void **state)
+{
+    struct fake_host *host = world_add_host(&world, "web1");
+    json_t *answer;
+
+    assert_int_equal(behind_count(), 1); /* it has not said */
+    come(host, 1);
+    wait_for_behind(0);
+    assert_int_equal(host->trusts, 0);
+    world_set_trust(&world, 2);
+    turn_until(host, 2);
+    wait_for_behind(0);
+    answer = world_ask_verb(&world, "hosts.list");
+    assert_int_equal(json_number(json_host(answer, "web1"), "trust_version"), 2);
+    json_decref(answer);
+    assert_int_equal(host->trusts, 1);
+}
+
+static void test_a_host_that_was_away_gets_each_in_between(void **state)
+{
+    struct fake_host *host = world_add_host(&world, "web1");
+
+    for (uint64_t version = 2; version <= 5; version++)
+        world_set_trust(&world, version);
+    world_restart(&world);
+    fake_host_disconnect(host);
+    fake_host_connect(host, world.config.listen, world.engine->public_key);
+    come(host, 1);
+    turn_until(host, 5); /* the fake host asserts that each is the next one */
+    wait_for_behind(0);
+    assert_int_equal(host->trusts, 4);
+}
+
+static void test_a_host_that_refuses_is_not_asked_without_end(void **state)
+{
+    struct fake_host *host = world_add_host(&world, "web1");
+    unsigned pings;
+
+    host->refuses_trust = true;
+    world_set_trust(&world, 2);
+    come(host, 1);
+    while (host->trusts == 0)
+        world_turn(&world);
+    pings = host->pings;
+    for (unsigned i = 0; i < 3; i++) { /* its answers have been heard by then */
+        fake_host_hello(host);
+        while (host->pings == pings)
+            world_turn(&world);
+        pings = host->pings;
+    }
+    assert_int_equal(behind_count(), 1);
+    assert_in_range(host->trusts, 1, 4); /* once for each time that it came */
+}
+
+static void test_no_version_is_left_out(void **state)
+{
+    json_t *answer = world_offer_trust(&world, 3);
+
+    assert_string_equal(json_word(answer, "code"), "trust_gap");
+    json_decref(answer);
+    answer = world_ask_verb(&world, "trust.get");
+    assert_int_equal(json_number(answer, "version"), 1);
+    json_decref(answer);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_new_one_gets_to_hosts_at_once),
+        TEST(test_a_host_that_was_away_gets_each_in_between),
+        TEST(test_a_host_that_refuses_is_not_asked_without_end),
+        TEST(test_no_version_is_left_out),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
