@@ -5,6 +5,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "proto/memory.h"
 #include "proto/trust.h"
 
@@ -58,6 +59,11 @@ static const struct proto_field policy_fields[] = {
     PROTO_FIELD_U64(P, approval_ms),
     PROTO_FIELD_U64(P, answer_ms),
     PROTO_FIELD_ENUM(P, otherwise, PROTO_OTHERWISE_ROLLBACK),
+    PROTO_FIELD_TEXT_OPT(P, page, PROTO_NAME_BYTES_MAX),
+    PROTO_FIELD_U64(P, page_every_ms),
+    PROTO_FIELD_TEXT_OPT(P, traffic, PROTO_NAME_BYTES_MAX),
+    PROTO_FIELD_U64(P, traffic_ms),
+    PROTO_FIELD_TEXT_OPT(P, vendor, PROTO_NAME_BYTES_MAX),
     PROTO_FIELD_U64_MAX(P, sample_share, 10000),
     PROTO_FIELD_U64(P, downtime_ms),
     PROTO_FIELD_U64(P, rollback_starts_ms),
@@ -79,7 +85,8 @@ static int check_times(const struct proto_policy *p, int code, struct bl_error *
         {"revert_ms", p->revert_ms, false},     {"soak_ms", p->soak_ms, true},
         {"approval_ms", p->approval_ms, false}, {"answer_ms", p->answer_ms, true},
         {"downtime_ms", p->downtime_ms, true},  {"rollback_starts_ms", p->rollback_starts_ms, true},
-        {"restored_ms", p->restored_ms, true},
+        {"restored_ms", p->restored_ms, true},  {"page_every_ms", p->page_every_ms, true},
+        {"traffic_ms", p->traffic_ms, true},
     };
 
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
@@ -159,6 +166,32 @@ static int check_windows(const struct proto_policy *p, int code, struct bl_error
     return 0;
 }
 
+static bool is_there(const char *name)
+{
+    return name != NULL && name[0] != '\0';
+}
+
+/* Names alone: what they stand for lies in a folder of the controller's administrator. */
+static int check_hooks(const struct proto_policy *p, int code, struct bl_error *err)
+{
+    const char *const names[] = {p->page, p->traffic, p->vendor};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (is_there(names[i]) && !bl_text_is_name(names[i]))
+            return bl_fail(err, code, "severe: this is no name of a program");
+    }
+    if (is_there(p->page) ? p->page_every_ms < PROTO_POLICY_PAGE_EVERY_MS_MIN
+                          : p->page_every_ms != 0)
+        return bl_fail(err, code, "page_every_ms: is of a page, and at least 10 s");
+    if (is_there(p->traffic) != (p->traffic_ms != 0))
+        return bl_fail(err, code, "traffic_ms: is of a switch of traffic, and above 0");
+    /* Else nobody would be asked, or the way back would begin later than was said. */
+    if (p->answer_ms > 0 && p->traffic_ms > p->answer_ms / 2)
+        return bl_fail(err, code, "traffic_ms: is more than half of answer_ms");
+
+    return 0;
+}
+
 static int check_gates(const struct proto_policy *p, int code, struct bl_error *err)
 {
     for (uint32_t i = 0; i < p->gates_count; i++) {
@@ -192,6 +225,8 @@ static int check_policy(const struct proto_policy *p, int code, struct bl_error 
         r = check_spread(p, code, err);
     if (r >= 0)
         r = check_windows(p, code, err);
+    if (r >= 0)
+        r = check_hooks(p, code, err);
     if (r >= 0)
         r = check_gates(p, code, err);
 

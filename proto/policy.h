@@ -22,6 +22,7 @@ enum {
     PROTO_POLICY_WEEK_MINUTES = 7 * 24 * 60,
     PROTO_POLICY_HOSTS_MAX = 20000, /* over all waves */
     PROTO_POLICY_APPROVALS_MAX = 8, /* of one wave */
+    PROTO_POLICY_PAGE_EVERY_MS_MIN = 10 * 1000,
 };
 
 #define PROTO_POLICY_DURATION_MS_MAX (UINT64_C(90) * 24 * 3600 * 1000)
@@ -80,8 +81,11 @@ struct proto_policy {
     uint64_t approvals;    /* that each wave after the first needs */
     uint32_t approvals_by; /* enum proto_role that they need at least */
     uint64_t approval_ms;  /* the longest that one may be good for */
-    uint64_t answer_ms;    /* how long people are asked after a severe failure; 0 = not at all */
+    uint64_t answer_ms;    /* by then a severe failure is answered; 0 = nobody is asked */
     uint32_t otherwise;    /* enum proto_otherwise */
+    const char *page, *traffic, *vendor; /* programs that a severe failure calls; "" = none */
+    uint64_t page_every_ms;              /* while people are asked; 0 without `page` */
+    uint64_t traffic_ms; /* that the way back waits for it, within answer_ms; 0 without `traffic` */
     uint64_t
         sample_share; /* of each wave, that is verified more closely: proto/sample.h; 0 = none */
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "controller/cli/commands.h"
+#include "controller/cli/hooks_view.h"
 #include "controller/cli/plan_file.h"
 #include "controller/cli/preview.h"
 #include "controller/cli/say.h"
@@ -166,11 +167,14 @@ int ctl_cmd_check(struct ctl_cli_globals *globals, int argc, char **argv)
     CTL_AUTO_PLAN_FILE file = {0};
     struct ctl_cli_arguments arguments;
     struct bl_error err = {0};
+    bool is_known = true;
     int r;
 
     if (!ctl_cli_begin(&usage, argc, argv, &arguments))
         return CTL_CLI_USAGE;
     r = ctl_plan_file_load(arguments.items[0], globals->json, &file, &err);
+    if (r >= 0)
+        r = ctl_hooks_look(file.plan, &is_known, &err);
     if (globals->json && file.problems != NULL) {
         out_json(&file, r >= 0, &err);
         return r < 0 ? CTL_CLI_ERROR : CTL_CLI_DONE;
@@ -179,6 +183,9 @@ int ctl_cmd_check(struct ctl_cli_globals *globals, int argc, char **argv)
         return ctl_cli_say_error(CTL_CLI_ERROR, &err);
     if (!quiet)
         print_good(arguments.items[0], file.plan);
+    if (!quiet && !is_known)
+        (void)puts("\nnote: whether the controller has the programs of severe.hooks is told by "
+                   "'belay preview'");
 
     return CTL_CLI_DONE;
 }

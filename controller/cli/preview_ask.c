@@ -6,6 +6,7 @@
 #include "common/file.h"
 #include "common/text.h"
 #include "common/yaml.h"
+#include "controller/cli/hooks_view.h"
 #include "controller/cli/preview.h"
 #include "controller/outside/out.h"
 #include "controller/select/select.h"
@@ -314,7 +315,9 @@ int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan
     r = ctl_cli_link_open(globals, &link, err);
     if (r < 0)
         return r;
-    r = find_targets(&link, plan, &found, err);
+    r = ctl_hooks_ask(&link, plan, err);
+    if (r >= 0)
+        r = find_targets(&link, plan, &found, err);
     if (r >= 0)
         r = find_meant(&link, plan, &preview->meant, err);
     if (r >= 0)

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/hex.h"
+#include "controller/cli/hooks_view.h"
 #include "controller/cli/policy_build.h"
 #include "controller/cli/preview.h"
 #include "controller/cli/weaker_view.h"
@@ -360,6 +361,7 @@ void ctl_preview_print(const struct ctl_plan *plan, const struct ctl_preview *pr
     print_blockers(preview, to);
     if (preview->target_count > 0)
         (void)ctl_weaker_print("plan", plan, preview->target_count, to);
+    ctl_hooks_print(plan, to);
     print_notes(plan, preview, to);
     print_totals(preview, to);
 }
@@ -450,6 +452,7 @@ json_t *ctl_preview_to_json(const struct ctl_plan *plan, const struct ctl_previe
         document, "weaker",
         preview->target_count > 0 ? ctl_weaker_to_json(plan, preview->target_count) : json_array());
     (void)json_object_set_new(document, "windows", ctl_windows_to_json(plan));
+    (void)json_object_set_new(document, "hooks", ctl_hooks_to_json(plan));
     (void)json_object_set_new(document, "budget",
                               json_integer(ctl_plan_budget(plan, preview->target_count)));
     (void)json_object_set_new(document, "freeze",

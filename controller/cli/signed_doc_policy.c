@@ -32,6 +32,28 @@ static void put_people(const struct proto_policy *policy, FILE *to)
                 to);
 }
 
+/* What the controller runs, by name: it lies in a folder of its administrator. */
+static void put_hooks(const struct proto_policy *policy, FILE *to)
+{
+    if (policy->page[0] != '\0') {
+        ctl_doc_begin(to, "calls");
+        ctl_doc_put(to, "page: ", policy->page);
+        ctl_doc_put_ms(to, ", again every ", policy->page_every_ms);
+        (void)fputc('\n', to);
+    }
+    if (policy->traffic[0] != '\0') {
+        ctl_doc_begin(to, "calls");
+        ctl_doc_put(to, "traffic: ", policy->traffic);
+        ctl_doc_put_ms(to, ", which a way back waits for, at most ", policy->traffic_ms);
+        (void)fputc('\n', to);
+    }
+    if (policy->vendor[0] != '\0') {
+        ctl_doc_begin(to, "calls");
+        ctl_doc_put(to, "vendor: ", policy->vendor);
+        (void)fputc('\n', to);
+    }
+}
+
 static void put_windows(const struct proto_policy *policy, FILE *to)
 {
     for (uint32_t i = 0; i < policy->windows_count; i++) {
@@ -172,6 +194,7 @@ void ctl_signed_doc_put_policy(const struct proto_policy *policy, FILE *to)
         (void)fprintf(to, "%g%% of each wave\n", (double)policy->sample_share / 100);
     }
     put_people(policy, to);
+    put_hooks(policy, to);
     put_windows(policy, to);
     put_gates(policy, to);
 }

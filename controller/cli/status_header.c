@@ -168,6 +168,32 @@ static void put_alarm(const json_t *status, const struct ctl_view *view, struct 
     put_field(canvas, view, "ask", CTL_STYLE_BAD, text);
 }
 
+/* "page page-team: 2 calls, ended with 0: sent": what was called beside it, and what came of that. */
+static void put_hooks(const json_t *status, const struct ctl_view *view, struct ctl_canvas *canvas)
+{
+    const json_t *hook;
+    size_t i;
+
+    json_array_foreach (json_object_get(status, "hooks"), i, hook) {
+        const int64_t calls = ctl_json_number(hook, "calls");
+        const char *outcome = ctl_json_text(hook, "outcome");
+        const bool is_running = ctl_json_bool(hook, "running");
+        const bool is_bad = outcome[0] != '\0' && strcmp(outcome, "good") != 0;
+        char text[512], since[CTL_VIEW_DURATION_BYTES] = "";
+
+        if (calls <= 0)
+            continue;
+        if (is_running)
+            ctl_view_duration(view->now.ms - ctl_json_instant(hook, "called"), since);
+        (void)snprintf(text, sizeof(text), "%.20s %.128s: %" PRId64 " call%s%s%s%s%.220s",
+                       ctl_json_text(hook, "name"), ctl_json_text(hook, "program"), calls,
+                       calls == 1 ? "" : "s", is_running ? ", runs for " : "", since,
+                       outcome[0] != '\0' ? (is_running ? "; before: " : ", ") : "",
+                       ctl_json_text(hook, "text"));
+        put_field(canvas, view, "hook", is_bad ? CTL_STYLE_BAD : CTL_STYLE_PLAIN, text);
+    }
+}
+
 /* "restored running: 3m of 2h" */
 static void describe_promise(const json_t *promise, const struct ctl_view *view,
                              char ret_text[PROMISE_BYTES])
@@ -226,6 +252,7 @@ void ctl_view_header(const json_t *status, const struct ctl_view *view, struct c
     put_field(canvas, view, "why", CTL_STYLE_PLAIN, ctl_json_text(status, "reason"));
     put_holds(status, view, canvas);
     put_alarm(status, view, canvas);
+    put_hooks(status, view, canvas);
     put_field(canvas, view, "next", CTL_STYLE_STRONG, ctl_json_text(status, "next"));
     put_field(canvas, view, "then", CTL_STYLE_PLAIN, ctl_json_text(blast, "text"));
     put_promises(status, view, canvas);

@@ -55,6 +55,10 @@ bool ctl_rollout_owes(const struct ctl_rollout *rollout)
             (host->state == CTL_HOST_LOST && host->revert_wanted))
             return true;
     }
+    for (uint32_t kind = 0; kind < CTL_HOOK_COUNT; kind++) {
+        if (ctl_hook_is_awaited(rollout, (enum ctl_hook_kind)kind))
+            return true;
+    }
 
     return false;
 }
@@ -197,7 +201,7 @@ static bool advance_once(struct ctl_rollout *rollout, const struct ctl_rollout_e
     const struct ctl_rollout_wave *wave = &rollout->waves[rollout->wave];
     const struct bl_mono now = event->now;
 
-    if (ctl_alarm_expire(rollout, now, effects))
+    if (ctl_alarm_expire(rollout, now, effects) || ctl_alarm_release(rollout, now, effects))
         return true;
     if (ctl_rollout_is_going(rollout) && stop_if_unwell(rollout, now, effects))
         return true;
@@ -229,7 +233,8 @@ static bool advance_once(struct ctl_rollout *rollout, const struct ctl_rollout_e
         end_soak(rollout, effects);
         return true;
     case CTL_ROLLOUT_STOPPING:
-        if (rollout->alarm.is_open || ctl_rollout_open_count(rollout, rollout->wave_count) > 0)
+        if (rollout->alarm.is_open || rollout->alarm.waits ||
+            ctl_rollout_open_count(rollout, rollout->wave_count) > 0)
             return false;
         ctl_rollout_move(rollout, rollout->aborted ? CTL_ROLLOUT_ABORTED : CTL_ROLLOUT_HALTED,
                          effects);
@@ -278,9 +283,11 @@ static void on_restart(struct ctl_rollout *rollout, const struct ctl_rollout_eve
     effects->changed = effects->changed || rollout->wake_at.ms != 0;
     rollout->wake_at = (struct bl_mono){0};
     ctl_alarm_restart(rollout, event, effects);
+    ctl_hook_restart(rollout, event, effects);
     ctl_rollout_restart_gates(rollout, effects);
     /* Before any order is repeated that this outdates. */
     (void)ctl_alarm_expire(rollout, now, effects);
+    (void)ctl_alarm_release(rollout, now, effects);
     for (uint32_t i = 0; i < rollout->host_count; i++) {
         if (rollout->hosts[i].deadline.ms != 0)
             ctl_host_renew_deadline(rollout, i, now);
@@ -382,6 +389,9 @@ static void dispatch(struct ctl_rollout *rollout, const struct ctl_rollout_event
     case CTL_ROLLOUT_FREEZE:
         ctl_window_freeze(rollout, event, effects);
         break;
+    case CTL_ROLLOUT_HOOK_ENDED:
+        ctl_hook_end(rollout, event, effects);
+        break;
     }
 }
 
@@ -403,6 +413,8 @@ static struct bl_mono next_wake(const struct ctl_rollout *rollout,
                       ctl_rollout_open_count(rollout, rollout->wave + 1) == 0;
     struct bl_mono wake_at = earlier(rollout->wake_at, rollout->alarm.deadline);
 
+    wake_at = earlier(wake_at, rollout->alarm.back_due);
+    wake_at = earlier(wake_at, ctl_hook_wake(rollout));
     wake_at = earlier(wake_at, ctl_approval_wake(rollout, event));
     wake_at = earlier(wake_at, ctl_window_wake(rollout, event));
 
@@ -475,6 +487,7 @@ void ctl_rollout_step(struct ctl_rollout *rollout, const struct ctl_rollout_even
     do {
         ctl_window_update(rollout, event->wall, effects);
     } while (advance_once(rollout, event, effects));
+    ctl_hook_call(rollout, event, effects);
     if (effects->changed) {
         rollout->last = ctl_moment_of(event);
         refresh_reason(rollout);

@@ -24,6 +24,7 @@ enum {
     CTL_ROLLOUT_CODE_BYTES_MAX = 48,
     CTL_ROLLOUT_REASON_BYTES_MAX = 512,
     CTL_APPROVALS_MAX = 256, /* that are kept at a time, of all waves to come */
+    CTL_HOOK_TEXT_BYTES_MAX = 200,
 };
 
 /* As an event's `host` or `wave`: all of them. As an effect's `host`: the rollout itself. */
@@ -96,14 +97,17 @@ struct ctl_rollout_limits {
     int64_t revert_ms;
     uint32_t failures_allowed; /* over the whole rollout */
     uint32_t approvals;        /* that each wave after the first needs */
-    int64_t answer_ms;  /* how long people are asked after a severe failure; 0 = not at all */
-    uint32_t otherwise; /* enum ctl_otherwise, when nobody answers; 0 = as STOP */
-    uint32_t budget;    /* under way + failed + lost never grow above it by a start; 0 = no limit */
-    bool first_alone;   /* one host at a time, until one is committed */
+    int64_t answer_ms;         /* by then a severe failure is answered; 0 = nobody is asked */
+    uint32_t otherwise;        /* enum ctl_otherwise, when nobody answers; 0 = as STOP */
+    uint32_t budget;  /* under way + failed + lost never grow above it by a start; 0 = no limit */
+    bool first_alone; /* one host at a time, until one is committed */
     struct ctl_window windows[CTL_WINDOWS_MAX]; /* a start needs job_ms in one; none = any time */
     uint32_t windows_count;
     uint32_t gate_count;
     uint32_t gates_rollback; /* bits: what is bad takes everything back; the others stop waves */
+    uint32_t hooks;        /* bits 1 << enum ctl_hook_kind: programs that a severe failure calls */
+    int64_t page_every_ms; /* the page is called again, while people are asked */
+    int64_t traffic_ms;    /* what the way back waits for the traffic; part of answer_ms */
 };
 
 enum ctl_otherwise { /* stored: never renumbered */
@@ -127,6 +131,36 @@ struct ctl_alarm {
     uint32_t answer;             /* enum ctl_answer, once it is not open any more; else 0 */
     struct bl_mono deadline;     /* ms 0 = not open */
     struct bl_wall since, until; /* the same by the wall clock, which goes on over a boot */
+    bool waits;                  /* answered: all goes back as soon as the traffic is switched */
+    struct bl_mono back_due;     /* and then whatever became of that; ms 0 = it does not wait */
+};
+
+enum ctl_hook_kind {  /* programs that a severe failure calls; stored: never renumbered */
+    CTL_HOOK_PAGE,    /* people: at once, and again until somebody answers */
+    CTL_HOOK_TRAFFIC, /* away from what changed: before the way back */
+    CTL_HOOK_VENDOR,  /* whose support is called: once it is known what happens */
+    CTL_HOOK_COUNT,
+};
+
+enum ctl_hook_outcome { /* stored: never renumbered */
+    CTL_HOOK_GOOD = 1,  /* ended with 0 */
+    CTL_HOOK_FAILED,    /* ended with another status */
+    CTL_HOOK_KILLED,    /* by a signal */
+    CTL_HOOK_TIMED_OUT,
+    CTL_HOOK_NOT_STARTED, /* it is not there any more, or may not be run */
+    CTL_HOOK_UNKNOWN,     /* belayd ended while it ran */
+    CTL_HOOK_OUTCOME_LAST = CTL_HOOK_UNKNOWN,
+};
+
+struct ctl_rollout_hook {
+    uint32_t calls;     /* ordered so far; the last one is that of this number */
+    bool wanted;        /* to be called as soon as it does not run */
+    bool runs;          /* the last call has not ended */
+    uint32_t outcome;   /* enum ctl_hook_outcome of the last that ended; 0 = none has */
+    uint32_t status;    /* FAILED: exit status; KILLED: the signal */
+    struct bl_mono due; /* when it is wanted again; ms 0 = not by the clock */
+    struct bl_wall called, ended;
+    char text[CTL_HOOK_TEXT_BYTES_MAX + 1]; /* what it said last; fit for people */
 };
 
 struct ctl_approval {
@@ -175,6 +209,7 @@ struct ctl_rollout {
     struct bl_mono soak_end;
     struct ctl_alarm alarm;
     struct ctl_rollout_gates gates;
+    struct ctl_rollout_hook called[CTL_HOOK_COUNT];
     struct ctl_approval approvals[CTL_APPROVALS_MAX]; /* for waves to come, none of them over */
     uint32_t approvals_count;
     struct ctl_rollout_limits limits;
@@ -230,7 +265,9 @@ enum ctl_rollout_event_type { /* stored: never renumbered */
     CTL_ROLLOUT_ANSWER = 13,
     /* `yes`: nothing starts on this controller, until `until` (ms 0: until that is taken back). */
     CTL_ROLLOUT_FREEZE = 16,
-    CTL_ROLLOUT_EVENT_LAST = CTL_ROLLOUT_FREEZE,
+    /* Call `nonce` of hook `number` ended: `verdict` is its outcome, `grade` the status, `text` what it said. */
+    CTL_ROLLOUT_HOOK_ENDED = 35,
+    CTL_ROLLOUT_EVENT_LAST = CTL_ROLLOUT_HOOK_ENDED,
 };
 
 struct ctl_rollout_event {
@@ -246,7 +283,7 @@ struct ctl_rollout_event {
     uint32_t number;
     bool yes;
     struct bl_wall until;
-    uint32_t verdict; /* enum ctl_gate_verdict */
+    uint32_t verdict; /* enum ctl_gate_verdict, enum ctl_hook_outcome */
     const char *text; /* NULL = ""; borrowed for the step */
 };
 
@@ -258,6 +295,7 @@ enum ctl_rollout_effect_type {
     CTL_ROLLOUT_SEND_REVERT, /* with `attempt` */
     CTL_ROLLOUT_WAKE,        /* deliver TIME at `wake_at` */
     CTL_ROLLOUT_CHANGED,     /* host `host` or the rollout itself changed: tell those who watch */
+    CTL_ROLLOUT_CALL_HOOK,   /* `attempt`: which hook; `nonce`: the number of the call */
 };
 
 struct ctl_rollout_effect {
@@ -268,7 +306,7 @@ struct ctl_rollout_effect {
     struct bl_mono wake_at;
 };
 
-/* The caller owns `list` with room for 4 + 4 * host_count effects. */
+/* The caller owns `list` with room for 8 + 4 * host_count effects. */
 struct ctl_rollout_effects {
     uint32_t count, capacity;
     bool changed; /* the event changed the rollout: store it before performing anything */
@@ -306,7 +344,10 @@ void ctl_rollout_check(const struct ctl_rollout *rollout);
 /* Hosts may still start: there is something to hold up, or to let go. */
 bool ctl_rollout_is_going(const struct ctl_rollout *rollout);
 bool ctl_rollout_is_final(const struct ctl_rollout *rollout);
-/* A host is waited for, or to be told that it goes back when it is heard of: also after the end. */
+/*
+ * A host is waited for, or to be told that it goes back when it is heard of, or a hook runs: also
+ * after the end.
+ */
 bool ctl_rollout_owes(const struct ctl_rollout *rollout);
 const char *ctl_rollout_state_name(uint32_t state);
 const char *ctl_host_state_name(uint32_t state);
@@ -334,6 +375,12 @@ int ctl_rollout_exit_code(const struct ctl_rollout *rollout);
 /* "gate_probe_error" and the sentence of the gate that holds the rollout; "" when none does. */
 const char *ctl_rollout_gate_code(const struct ctl_rollout *rollout);
 const char *ctl_rollout_gate_reason(const struct ctl_rollout *rollout);
+
+/* How long people are asked: what a switch of traffic may need is left of the time for an answer. */
+int64_t ctl_rollout_question_ms(const struct ctl_rollout_limits *limits);
+
+const char *ctl_hook_name(uint32_t kind);
+const char *ctl_hook_outcome_name(uint32_t outcome);
 
 /* How many people must approve this wave (0-based), and how many have. */
 uint32_t ctl_approvals_needed(const struct ctl_rollout *rollout, uint32_t wave);

@@ -62,7 +62,7 @@ static bool begins_rollback(const struct ctl_rollout *rollout, uint32_t wave)
     /* To take one wave back answers no question about the others: people are still asked. */
     if (!ctl_rollout_is_final(rollout)) {
         return rollout->state != CTL_ROLLOUT_ROLLING_BACK &&
-               (wave == CTL_ROLLOUT_ALL || !rollout->alarm.is_open);
+               (wave == CTL_ROLLOUT_ALL || (!rollout->alarm.is_open && !rollout->alarm.waits));
     }
 
     for (uint32_t i = 0; i < rollout->host_count; i++) {

@@ -16,6 +16,11 @@ void ctl_rollout_check_counts(const struct ctl_rollout *rollout)
     BL_ASSERT(rollout->alarm.is_open == ((rollout->holds & CTL_HOLD_ANSWER) != 0));
     BL_ASSERT(rollout->alarm.is_open == (rollout->alarm.deadline.ms != 0));
     BL_ASSERT(!rollout->alarm.is_open || rollout->state == CTL_ROLLOUT_STOPPING);
+    /* What waits for the traffic goes back in any case, and there is somebody to wait for. */
+    BL_ASSERT(rollout->alarm.waits == (rollout->alarm.back_due.ms != 0));
+    BL_ASSERT(!rollout->alarm.waits ||
+              (rollout->state == CTL_ROLLOUT_STOPPING && !rollout->alarm.is_open &&
+               ctl_hook_is_awaited(rollout, CTL_HOOK_TRAFFIC)));
     BL_ASSERT(rollout->approvals_count <= CTL_APPROVALS_MAX);
     BL_ASSERT(rollout->failed_count <= rollout->used_count);
     BL_ASSERT(rollout->active_count <= rollout->used_count);

@@ -39,9 +39,29 @@ void ctl_alarm_restart(struct ctl_rollout *rollout, const struct ctl_rollout_eve
                        struct ctl_rollout_effects *effects);
 /* The wall clock was set by `by_ms`: what is shown, and kept for the next boot, is set with it. */
 void ctl_alarm_shift(struct ctl_rollout *rollout, int64_t by_ms);
+/* True: the traffic is switched, or was waited for long enough, and everything was ordered back. */
+bool ctl_alarm_release(struct ctl_rollout *rollout, struct bl_mono now,
+                       struct ctl_rollout_effects *effects);
 /* A rollback that a person or a condition of the plan ordered is an answer, too. */
 void ctl_alarm_drop(struct ctl_rollout *rollout, enum ctl_answer answer,
                     struct ctl_rollout_effects *effects);
+
+/* ---- hooks of a severe failure ---- */
+
+void ctl_hook_want(struct ctl_rollout *rollout, enum ctl_hook_kind kind);
+/* Not called any more; what runs goes on. */
+void ctl_hook_forget(struct ctl_rollout *rollout, enum ctl_hook_kind kind);
+/* It runs, or will be called as soon as it can. */
+bool ctl_hook_is_awaited(const struct ctl_rollout *rollout, enum ctl_hook_kind kind);
+void ctl_hook_end(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
+                  struct ctl_rollout_effects *effects);
+void ctl_hook_restart(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
+                      struct ctl_rollout_effects *effects);
+/* At the end of a step: orders what is wanted. */
+void ctl_hook_call(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
+                   struct ctl_rollout_effects *effects);
+/* When one is wanted by the clock; ms 0: none is. */
+struct bl_mono ctl_hook_wake(const struct ctl_rollout *rollout);
 
 /* ---- approvals of waves ---- */
 

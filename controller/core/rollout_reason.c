@@ -174,7 +174,7 @@ static uint32_t count_changed(const struct ctl_rollout *rollout)
 static void add_within(struct bl_text *text, const struct ctl_rollout *rollout)
 {
     bl_text_add(text, " within ");
-    bl_text_add_number(text, (uint64_t)rollout->limits.answer_ms / 1000);
+    bl_text_add_number(text, (uint64_t)ctl_rollout_question_ms(&rollout->limits) / 1000);
     bl_text_add(text, " s");
 }
 
@@ -227,6 +227,23 @@ void ctl_reason_answered(struct ctl_rollout *rollout)
                                ? "; every host that was started is taken back"
                                : "; the other hosts stay as they are");
     }
+}
+
+void ctl_reason_traffic(struct ctl_rollout *rollout)
+{
+    struct bl_text text;
+
+    begin(rollout, &text, "traffic_switch");
+    add_severe(&text, rollout);
+    if (rollout->alarm.answer == CTL_ANSWER_ROLLBACK) {
+        bl_text_add(&text, "; a person approved that every host that was started is taken back");
+    } else if (rollout->limits.answer_ms != 0) {
+        bl_text_add(&text, "; nobody answered");
+        add_within(&text, rollout);
+    }
+    bl_text_add(&text, "; the way back begins when the traffic is switched, after ");
+    bl_text_add_number(&text, (uint64_t)rollout->limits.traffic_ms / 1000);
+    bl_text_add(&text, " s at the latest");
 }
 
 void ctl_reason_aborted(struct ctl_rollout *rollout)

@@ -16,6 +16,7 @@ void ctl_reason_rollout_failed(struct ctl_rollout *rollout);
 void ctl_reason_budget_used(struct ctl_rollout *rollout);
 /* Of the last alarm: what is asked, and what came of it. */
 void ctl_reason_severe(struct ctl_rollout *rollout);
+void ctl_reason_traffic(struct ctl_rollout *rollout);
 void ctl_reason_answered(struct ctl_rollout *rollout);
 void ctl_reason_aborted(struct ctl_rollout *rollout);
 void ctl_reason_complete(struct ctl_rollout *rollout);

@@ -17,6 +17,7 @@
 #include "controller/daemon/outbound.h"
 #include "controller/daemon/run_people.h"
 #include "controller/daemon/setup.h"
+#include "controller/daemon/severe_hooks.h"
 #include "controller/daemon/trust_spread.h"
 
 enum {
@@ -247,6 +248,12 @@ static int queue_effects(struct ctl_engine *engine, struct ctl_run *run, struct 
 
         if (effect->type == CTL_ROLLOUT_CHANGED)
             continue;
+        if (effect->type == CTL_ROLLOUT_CALL_HOOK) {
+            r = ctl_severe_hooks_order(engine, run, effect, err);
+            if (r < 0)
+                return r;
+            continue;
+        }
         if (effect->type == CTL_ROLLOUT_WAKE) {
             r = set_wake(engine, run, err);
             if (r < 0)
@@ -530,6 +537,7 @@ int ctl_engine_open(const struct ctl_config *config, sd_event *event,
     engine->started = bl_wall_now();
     engine->gate_program = BELAY_GATE_PROGRAM;
     engine->hook_places = ctl_hook_places_default();
+    ctl_severe_hooks_limits(engine->hook_limits_ms);
     r = open_all(engine, err);
     if (r < 0) {
         (void)ctl_engine_close(engine);
@@ -545,6 +553,7 @@ struct ctl_engine *ctl_engine_close(struct ctl_engine *engine)
     if (engine == NULL)
         return NULL;
     engine->tick = sd_event_source_disable_unref(engine->tick);
+    engine->hooks_due = sd_event_source_disable_unref(engine->hooks_due);
     engine->link = ctl_link_close(engine->link);
     for (uint32_t i = 0; i < engine->run_count; i++)
         (void)ctl_run_free(engine->runs[i]);

@@ -38,6 +38,8 @@ struct ctl_engine {
     struct ctl_config config;
     const char *gate_program; /* belay-gate; tests have another */
     const struct ctl_hook_places *hook_places;
+    int64_t hook_limits_ms[CTL_HOOK_COUNT]; /* of programs that a severe failure calls */
+    sd_event_source *hooks_due; /* they are started behind the commit that ordered them */
     uint8_t public_key[PROTO_HOST_ID_BYTES];
     struct bl_wall started;
     struct ctl_store *store;

@@ -9,6 +9,11 @@ _Static_assert((int)PROTO_POLICY_HOSTS_MAX == (int)CTL_ROLLOUT_HOSTS_MAX, "what 
 _Static_assert((int)PROTO_OTHERWISE_STOP == (int)CTL_OTHERWISE_STOP, "the same words");
 _Static_assert((int)PROTO_OTHERWISE_ROLLBACK == (int)CTL_OTHERWISE_ROLLBACK, "the same words");
 
+static uint32_t bit_of(const char *program, enum ctl_hook_kind kind)
+{
+    return program != NULL && program[0] != '\0' ? UINT32_C(1) << kind : 0;
+}
+
 void ctl_pace_of(const struct proto_policy *policy, struct ctl_pace *ret_pace)
 {
     struct ctl_pace pace = {
@@ -22,7 +27,12 @@ void ctl_pace_of(const struct proto_policy *policy, struct ctl_pace *ret_pace)
                    .approvals = (uint32_t)policy->approvals,
                    .answer_ms = (int64_t)policy->answer_ms,
                    .otherwise = policy->otherwise,
-                   .gate_count = policy->gates_count},
+                   .gate_count = policy->gates_count,
+                   .hooks = bit_of(policy->page, CTL_HOOK_PAGE) |
+                            bit_of(policy->traffic, CTL_HOOK_TRAFFIC) |
+                            bit_of(policy->vendor, CTL_HOOK_VENDOR),
+                   .page_every_ms = (int64_t)policy->page_every_ms,
+                   .traffic_ms = (int64_t)policy->traffic_ms},
         .wave_count = policy->waves_count,
     };
 

@@ -9,11 +9,12 @@
 #include "controller/daemon/gates.h"
 #include "controller/daemon/pace.h"
 #include "controller/daemon/run_people.h"
+#include "controller/daemon/severe_hooks.h"
 #include "proto/finding.h"
 #include "proto/sample.h"
 
 enum {
-    EFFECTS_BESIDE_HOSTS = 4, /* see struct ctl_rollout_effects */
+    EFFECTS_BESIDE_HOSTS = 8, /* see struct ctl_rollout_effects */
     EFFECTS_PER_HOST = 4,
 };
 
@@ -28,6 +29,7 @@ struct ctl_run *ctl_run_free(struct ctl_run *run)
         return NULL;
     (void)sd_event_source_disable_unref(run->timer);
     run->gates = ctl_gates_free(run->gates);
+    run->severe_hooks = ctl_severe_hooks_free(run->severe_hooks);
     for (uint32_t i = 0; run->members != NULL && i < run->rollout.host_count; i++) {
         free(run->members[i].code);
         free(run->members[i].reason);
@@ -345,7 +347,10 @@ static int replay(void *userdata, const struct ctl_rollout_event *event, struct 
          (event->job_state == 0 || event->job_state > PROTO_JOB_STATE_LAST)) ||
         (event->type == CTL_ROLLOUT_GATE &&
          (event->number >= CTL_GATES_MAX || event->verdict == 0 ||
-          event->verdict > CTL_GATE_VERDICT_LAST)))
+          event->verdict > CTL_GATE_VERDICT_LAST)) ||
+        (event->type == CTL_ROLLOUT_HOOK_ENDED &&
+         (event->number >= CTL_HOOK_COUNT || event->verdict == 0 ||
+          event->verdict > CTL_HOOK_OUTCOME_LAST)))
         return bl_fail(err, -EUCLEAN, "store: an event of a rollout is damaged");
     ctl_run_step(run, event, at);
 

@@ -8,11 +8,13 @@
 
 #include "common/file.h"
 #include "common/hex.h"
+#include "common/program.h"
 #include "controller/daemon/deny.h"
 #include "controller/daemon/freeze.h"
 #include "controller/daemon/log.h"
 #include "controller/daemon/origin.h"
 #include "controller/daemon/pace.h"
+#include "controller/daemon/severe_hooks.h"
 #include "proto/place.h"
 #include "proto/risk.h"
 #include "proto/sample.h"
@@ -398,6 +400,29 @@ static bool check_denied(struct ctl_call *call, const struct submission *submiss
     return r == 0;
 }
 
+/* A person signed its name; that it can be called is seen now, and not at three in the morning. */
+static bool check_hooks(struct ctl_call *call, const struct submission *submission)
+{
+    const struct ctl_hook_places *places = call->engine->hook_places;
+
+    for (uint32_t kind = 0; kind < CTL_HOOK_COUNT; kind++) {
+        const char *program =
+            ctl_severe_hook_program(&submission->policy, (enum ctl_hook_kind)kind);
+        struct bl_error err = {0};
+
+        if (program[0] == '\0' ||
+            bl_program_check(places->root_fd, places->hooks, program, places->owner, &err) >= 0)
+            continue;
+        ctl_refuse(call, "hook_unknown", "ls -l /etc/belay/controller-hooks.d",
+                   "severe.hooks.%s can't be called: %s; the controller's administrator puts it "
+                   "into %s/%s, owned by root and executable",
+                   ctl_hook_name(kind), err.text, places->root, places->hooks);
+        return false;
+    }
+
+    return true;
+}
+
 static bool check(struct ctl_call *call, struct submission *submission)
 {
     if (!call->engine->trust.is_set) {
@@ -413,7 +438,7 @@ static bool check(struct ctl_call *call, struct submission *submission)
            check_policy(call, submission) && check_requester(call, submission) &&
            check_weaker(call, submission) && check_plan(call, submission) &&
            check_targets(call, submission) && check_places(call, submission) &&
-           check_denied(call, submission);
+           check_hooks(call, submission) && check_denied(call, submission);
 }
 
 /* ---- storing and beginning ---- */

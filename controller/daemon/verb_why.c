@@ -6,6 +6,7 @@
 #include "common/text.h"
 #include "controller/core/rule.h"
 #include "controller/daemon/foreign_job.h"
+#include "controller/daemon/severe_hooks.h"
 #include "controller/daemon/verbs.h"
 #include "controller/daemon/view.h"
 #include "proto/sample.h"
@@ -57,6 +58,14 @@ static void why_rollout(struct ctl_call *call, const struct ctl_run *run)
 
         if ((rollout->holds & hold) != 0)
             add_fact(facts, "held", "%s", ctl_hold_reason(hold));
+    }
+    for (uint32_t kind = 0; kind < CTL_HOOK_COUNT; kind++) {
+        const struct ctl_rollout_hook *hook = &rollout->called[kind];
+
+        if (hook->calls > 0)
+            add_fact(facts, "hook", "%s, %.64s: call %u %s%.160s", ctl_hook_name(kind),
+                     ctl_severe_hook_program(&run->policy, (enum ctl_hook_kind)kind), hook->calls,
+                     hook->runs ? "still runs" : "", hook->runs ? "" : hook->text);
     }
     ctl_reply(call,
               json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:o}", "kind",

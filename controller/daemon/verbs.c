@@ -37,6 +37,7 @@ const struct ctl_verb ctl_verbs[] = {
     {"desk.admit", "name key", ctl_verb_desk_admit},
     {"desk.revoke", "desk", ctl_verb_desk_revoke},
     {"durations", "limit", ctl_verb_durations, .is_for_desks = true},
+    {"hooks", "names", ctl_verb_hooks, .is_for_desks = true},
     {"rollouts.list", "limit", ctl_verb_rollouts_list, .is_for_desks = true},
     {"overview", "", ctl_verb_overview, .is_for_desks = true},
     {"status", "rollout", ctl_verb_status, .is_for_desks = true},

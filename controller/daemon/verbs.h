@@ -31,6 +31,7 @@ void ctl_verb_ping(struct ctl_call *call);
 void ctl_verb_query(struct ctl_call *call);
 
 void ctl_verb_rollouts_list(struct ctl_call *call);
+void ctl_verb_hooks(struct ctl_call *call);
 void ctl_verb_overview(struct ctl_call *call);
 void ctl_verb_status(struct ctl_call *call);
 void ctl_verb_watch(struct ctl_call *call);

@@ -10,6 +10,7 @@
 #include "common/file.h"
 #include "common/program.h"
 #include "common/text.h"
+#include "controller/outside/hook_folder.h"
 
 enum {
     PATH_BYTES = 512,
@@ -25,7 +26,7 @@ struct ctl_hook_run {
 const struct ctl_hook_places *ctl_hook_places_default(void)
 {
     static struct ctl_hook_places places = {
-        .root_fd = -1, .root = "", .hooks = "etc/belay/controller-hooks.d", .owner = 0};
+        .root_fd = -1, .root = "", .hooks = CTL_HOOK_FOLDER, .owner = 0};
 
     if (places.root_fd < 0)
         places.root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);

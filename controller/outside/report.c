@@ -179,6 +179,27 @@ static const char *duration(int64_t ms, char ret_text[TOOK_TEXT_BYTES])
     return ret_text;
 }
 
+/* What a severe failure called, and what came of it. */
+static void put_hooks(const struct page *page, const json_t *document)
+{
+    const json_t *hook;
+    char text[600];
+    size_t i;
+
+    json_array_foreach (json_object_get(document, "hooks"), i, hook) {
+        const bool is_running = ctl_json_bool(hook, "running");
+
+        if (ctl_json_number(hook, "calls") <= 0)
+            continue;
+        (void)snprintf(text, sizeof(text),
+                       "%.20s: %.128s, called %" PRId64 " times, last at %.30s; %s%.220s",
+                       ctl_json_text(hook, "name"), ctl_json_text(hook, "program"),
+                       ctl_json_number(hook, "calls"), ctl_json_text(hook, "called"),
+                       is_running ? "it still runs; before: " : "", ctl_json_text(hook, "text"));
+        put_field(page, "hook", text);
+    }
+}
+
 /* What was promised and came of it, what people were asked, and what they signed meanwhile. */
 static void put_people(const struct page *page, const json_t *document)
 {
@@ -211,6 +232,7 @@ static void put_people(const struct page *page, const json_t *document)
                        ctl_json_text(alarm, "answer"));
         put_field(page, "answer", text);
     }
+    put_hooks(page, document);
 }
 
 static void put_summary(const struct page *page, const json_t *document)

@@ -177,6 +177,16 @@ static void check_figures(const struct ctl_plan *plan, struct ctl_plan_problems 
     }
 }
 
+static void check_hooks(const struct ctl_plan *plan, struct ctl_plan_problems *problems)
+{
+    const struct ctl_plan_severe *severe = &plan->severe;
+
+    if (severe->page_every_ms != 0 && severe->page == NULL)
+        problem(plan, problems, "severe.hooks.page_every", "needs 'severe.hooks.page'");
+    if (severe->traffic_within_ms != 0 && severe->traffic == NULL)
+        problem(plan, problems, "severe.hooks.traffic_within", "needs 'severe.hooks.traffic'");
+}
+
 void ctl_plan_check_whole(const struct ctl_plan *plan, struct ctl_plan_problems *problems)
 {
     bool keep_is_given =
@@ -202,11 +212,26 @@ void ctl_plan_check_whole(const struct ctl_plan *plan, struct ctl_plan_problems 
     check_revert_paths(plan, problems);
     check_excluded(plan, problems);
     check_figures(plan, problems);
+    check_hooks(plan, problems);
     if (is_given(plan, CTL_PLAN_GIVEN_LEASE) && is_given(plan, CTL_PLAN_GIVEN_CHANGE) &&
         plan->ssh.lease_ms < plan->change_within_ms) {
         problem(plan, problems, "ssh_lock.lease",
                 "is shorter than 'change_within': SSH would open in mid-change");
     }
+}
+
+/* What waits for the traffic is time that people do not have. */
+static void check_traffic(const struct ctl_plan *plan, struct ctl_plan_problems *problems)
+{
+    const int64_t answer_ms = ctl_plan_answer_ms(plan);
+    char within[64], most[64];
+
+    if (answer_ms == 0 || plan->severe.traffic_within_ms <= answer_ms / 2)
+        return;
+    ctl_plan_format_duration(plan->severe.traffic_within_ms, within, sizeof(within));
+    ctl_plan_format_duration(answer_ms / 2 / 1000 * 1000, most, sizeof(most));
+    problem(plan, problems, "severe.hooks.traffic_within",
+            "%s leaves people too little of 'severe.answer_within': at most %s", within, most);
 }
 
 void ctl_plan_check_filled(const struct ctl_plan *plan, struct ctl_plan_problems *problems)
@@ -215,6 +240,7 @@ void ctl_plan_check_filled(const struct ctl_plan *plan, struct ctl_plan_problems
     int64_t longest_ms = 0;
     char longest[64], needed[64];
 
+    check_traffic(plan, problems);
     for (uint32_t i = 0; i < plan->windows_count; i++) {
         int64_t for_ms = (int64_t)plan->windows[i].for_minutes * 60 * 1000;
 

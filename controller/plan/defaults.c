@@ -241,6 +241,31 @@ static void fill_people(struct ctl_plan *plan, const struct proto_risk_grade *gr
     }
 }
 
+/*
+ * R22: who is asked has three minutes, a switch of traffic a sixth of them. Less time for people
+ * leaves less for it, since the way back begins in time.
+ */
+static void fill_hooks(struct ctl_plan *plan)
+{
+    struct ctl_plan_severe *severe = &plan->severe;
+    const int64_t quarter_ms = ctl_plan_answer_ms(plan) / 4;
+    char text[64];
+
+    if (severe->page != NULL && severe->page_every_ms == 0) {
+        severe->page_every_ms = MINUTE;
+        note(plan, "severe.hooks.page_every", "1m", "always");
+    }
+    if (severe->traffic != NULL && severe->traffic_within_ms == 0) {
+        severe->traffic_within_ms = 30 * SECOND;
+        if (quarter_ms > 0 && quarter_ms < severe->traffic_within_ms)
+            severe->traffic_within_ms = quarter_ms / SECOND * SECOND;
+        if (severe->traffic_within_ms < SECOND)
+            severe->traffic_within_ms = SECOND;
+        ctl_plan_format_duration(severe->traffic_within_ms, text, sizeof(text));
+        note(plan, "severe.hooks.traffic_within", text, "from severe.answer_within");
+    }
+}
+
 int64_t ctl_plan_answer_ms(const struct ctl_plan *plan)
 {
     return proto_answer_ms(plan->severe.answer_within_ms);
@@ -314,6 +339,7 @@ void ctl_plan_fill_defaults(struct ctl_plan *plan)
                   "always");
     fill_lease(plan);
     fill_people(plan, grade);
+    fill_hooks(plan);
 }
 
 int64_t ctl_plan_verify_ms(const struct ctl_plan *plan)

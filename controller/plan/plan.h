@@ -169,9 +169,11 @@ struct ctl_plan_approvals { /* of waves after the first */
     int64_t expires_ms;
 };
 
-struct ctl_plan_severe {      /* what follows a severe failure */
-    int64_t answer_within_ms; /* 0 = nobody is asked */
-    uint32_t otherwise;       /* enum proto_otherwise */
+struct ctl_plan_severe {                      /* what follows a severe failure */
+    int64_t answer_within_ms;                 /* 0 = nobody is asked */
+    uint32_t otherwise;                       /* enum proto_otherwise */
+    const char *page, *traffic, *vendor;      /* programs of the controller; NULL = none */
+    int64_t page_every_ms, traffic_within_ms; /* 0 without the program */
 };
 
 struct ctl_plan {

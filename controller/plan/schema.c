@@ -317,6 +317,20 @@ static const struct ctl_plan_field approvals_rows[] = {
      .min_ms = MINUTE_MS},
 };
 
+static const struct ctl_plan_field severe_hooks_rows[] = {
+    {.name = "page", .kind = CTL_PLAN_NAME, .offset = AT(severe.page)},
+    {.name = "page_every",
+     .kind = CTL_PLAN_DURATION,
+     .offset = AT(severe.page_every_ms),
+     .min_ms = PROTO_POLICY_PAGE_EVERY_MS_MIN},
+    {.name = "traffic", .kind = CTL_PLAN_NAME, .offset = AT(severe.traffic)},
+    {.name = "traffic_within",
+     .kind = CTL_PLAN_DURATION,
+     .offset = AT(severe.traffic_within_ms),
+     .min_ms = SECOND_MS},
+    {.name = "vendor", .kind = CTL_PLAN_NAME, .offset = AT(severe.vendor)},
+};
+
 static const struct ctl_plan_field severe_rows[] = {
     {.name = "answer_within",
      .kind = CTL_PLAN_DURATION,
@@ -326,6 +340,7 @@ static const struct ctl_plan_field severe_rows[] = {
      .kind = CTL_PLAN_CHOICE,
      .offset = AT(severe.otherwise),
      CHOICES(otherwises)},
+    {.name = "hooks", .kind = CTL_PLAN_SECTION, ROWS(severe_hooks_rows)},
 };
 
 static const struct ctl_plan_field root_rows[] = {

@@ -38,6 +38,18 @@ class Desk:
         return self._lab.ctl.run("env", f"BELAY_HOME={self.home}", *self._lab.belay.command(*argv), check=check)
 
 
+def put_hooks(lab: Fleet) -> dict[str, str]:
+    """A page that fails, a switch of traffic that hangs, and a call to the vendor that says what it was told."""
+    programs = {
+        "page-team": "echo no route to the pager; exit 3",
+        "to-standby": "exec sleep 1000",
+        "open-ticket": "grep -o '\"changed\":\\[[^]]*\\]'",
+    }
+    for name, text in programs.items():
+        lab.ctl.write(f"/etc/belay/controller-hooks.d/{name}", f"#!/bin/sh\n{text}\n", 0o755)
+    return {"page": "page-team", "traffic": "to-standby", "traffic_within": "5s", "vendor": "open-ticket"}
+
+
 def serve_all(lab: Fleet, **severe: Any) -> str:
     """Upgrade all hosts at once, to a watch in which a service that dies is severe; wait until all of them serve."""
     rules = {"units": ["demo.service"], "settle": "1s", "grades": {"unit_failed": "severe"}}
@@ -69,10 +81,12 @@ def break_one(lab: Fleet, rollout: str) -> dict[str, Any]:
 
 @pytest.mark.deadline(300)
 def test_nobody_answers_a_severe_failure(fleet: MakeFleet) -> None:
-    """R22, R1: nobody answers, belayd is killed meanwhile: all changed hosts go back in time, and the report says so."""
+    """R22, R1: nobody answers, belayd is killed meanwhile, hooks fail and hang: all changed hosts go back in time."""
     lab = fleet(hosts=2)
     lab.repository.publish("1.0", "demo=2.0")
-    rollout = serve_all(lab, answer_within="40s", otherwise="rollback")
+    absent = lab.belay("check", lab.belay.write_plan(plan("demo=2.0", severe={"hooks": {"page": "nobody"}})), check=False)
+    assert absent.rc == Exit.ERROR and "the controller can't call 'nobody'" in absent.err, absent
+    rollout = serve_all(lab, answer_within="40s", otherwise="rollback", hooks=put_hooks(lab))
     status = break_one(lab, rollout)
     assert [hold["code"] for hold in status["holds"]] == ["answer"]
     assert status["next"] == f"belay approve --rollback {rollout}"
@@ -91,6 +105,16 @@ def test_nobody_answers_a_severe_failure(fleet: MakeFleet) -> None:
     assert 25_000 <= clocks["rollback_starts"]["used_ms"] <= 40_000, clocks
     text = lab.belay("report", rollout).out
     assert "rollback_starts" in text and "kept" in text
+
+    def called() -> dict[str, Any] | None:
+        hooks = {hook["name"]: hook for hook in lab.belay.status(rollout)["hooks"]}
+        return hooks if all(hooks[name]["outcome"] != "" and not hooks[name]["running"] for name in ("page", "vendor")) else None
+
+    hooks = wait_for("the calls to end", called, 60)
+    assert hooks["page"]["text"] == "ended with 3: no route to the pager" and hooks["page"]["calls"] >= 2, hooks
+    assert hooks["traffic"]["running"] and hooks["vendor"]["outcome"] == "good", hooks
+    assert any(f'"changed":{names}' in hooks["vendor"]["text"] for names in ('["h1","h2"]', '["h2","h1"]')), hooks
+    assert "no route to the pager" in lab.belay("report", rollout).out
 
 
 @pytest.mark.deadline(400)

@@ -29,7 +29,7 @@ COMMON = ["common/check.c", "common/condition.c", "common/error.c", "common/sm.c
 CORES = {
     "agent/core": ["tests/sim/job_sim.c"],
     "controller/core": ["tests/sim/rollout_sim.c", "tests/sim/rollout_answers.c", "tests/sim/rollout_clocks.c",
-                        "tests/sim/rollout_gates.c", "tests/sim/rollout_hosts.c", "tests/sim/rollout_rules.c"],
+                        "tests/sim/rollout_gates.c", "tests/sim/rollout_hooks.c", "tests/sim/rollout_hosts.c", "tests/sim/rollout_rules.c"],
 }
 PROGRAM = "tests/sim/world/belay_sim"
 SEEDS = os.environ.get("BELAY_MUTANT_SEEDS", "1..300")

@@ -12,6 +12,15 @@ uint32_t world_count_approvals(const struct world *w, uint32_t wave)
     return count;
 }
 
+/* What the switch of traffic may need is no time for people. */
+static int64_t question_ms(const struct world *w)
+{
+    const bool has_traffic = (w->limits.hooks >> CTL_HOOK_TRAFFIC & 1) != 0;
+
+    return has_traffic && w->limits.answer_ms > 0 ? w->limits.answer_ms - w->limits.traffic_ms
+                                                  : w->limits.answer_ms;
+}
+
 /*
  * What becomes of a question: it is asked for no longer than the plan says, also over crashes; it is
  * answered by who may, or by the plan; and if that says so, everybody is told to go back.
@@ -28,7 +37,7 @@ void world_observe_alarm(struct world *w, const struct ctl_alarm *before,
         w->asked_ms = w->now_ms;
         w->is_severe = true;
     }
-    is_over = w->now_ms - w->asked_ms >= w->limits.answer_ms;
+    is_over = w->now_ms - w->asked_ms >= question_ms(w);
     is_answered = event->type == CTL_ROLLOUT_ANSWER && event->number == before->number;
     if (alarm->is_open)
         SIM_CHECK(&w->chance, !is_over);
@@ -39,6 +48,12 @@ void world_observe_alarm(struct world *w, const struct ctl_alarm *before,
 
     SIM_CHECK(&w->chance, is_over || is_answered);
     goes_back = is_answered ? event->yes : w->limits.otherwise == CTL_OTHERWISE_ROLLBACK;
+    if (goes_back && (w->limits.hooks >> CTL_HOOK_TRAFFIC & 1) != 0) {
+        SIM_CHECK(&w->chance, alarm->waits && w->live.state == CTL_ROLLOUT_STOPPING);
+        w->decided_ms = w->now_ms;
+        w->decided_boot = w->boots;
+        return;
+    }
     for (uint32_t i = 0; goes_back && i < w->host_count; i++)
         w->hosts[i].was_told_back = true;
     SIM_CHECK(&w->chance, goes_back == (w->live.state == CTL_ROLLOUT_ROLLING_BACK ||

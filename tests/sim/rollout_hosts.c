@@ -113,8 +113,8 @@ void world_host_send(struct world *w, const struct ctl_rollout_effect *order)
 {
     struct host *host = &w->hosts[order->host];
 
-    if (order->type != CTL_ROLLOUT_WAKE && order->type != CTL_ROLLOUT_CHANGED && host->is_online &&
-        !host->dies)
+    if (order->type != CTL_ROLLOUT_WAKE && order->type != CTL_ROLLOUT_CHANGED &&
+        order->type != CTL_ROLLOUT_CALL_HOOK && host->is_online && !host->dies)
         put_on_wire(w, host, order);
 }
 
@@ -157,6 +157,7 @@ static void take(struct world *w, const struct ctl_rollout_effect *order)
         break;
     case CTL_ROLLOUT_WAKE:
     case CTL_ROLLOUT_CHANGED:
+    case CTL_ROLLOUT_CALL_HOOK:
         break;
     }
 }

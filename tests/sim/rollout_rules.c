@@ -22,6 +22,16 @@ void world_check_same(const struct world *w, const struct ctl_rollout *a,
               a->alarm.deadline.ms == b->alarm.deadline.ms && a->alarm.answer == b->alarm.answer);
     SIM_CHECK(&w->chance, a->alarm.until.ms == b->alarm.until.ms);
     SIM_CHECK(&w->chance,
+              a->alarm.waits == b->alarm.waits && a->alarm.back_due.ms == b->alarm.back_due.ms);
+    for (uint32_t kind = 0; kind < CTL_HOOK_COUNT; kind++) {
+        const struct ctl_rollout_hook *x = &a->called[kind], *y = &b->called[kind];
+
+        SIM_CHECK(&w->chance, x->calls == y->calls && x->wanted == y->wanted);
+        SIM_CHECK(&w->chance, x->runs == y->runs && x->outcome == y->outcome);
+        SIM_CHECK(&w->chance, x->status == y->status && x->due.ms == y->due.ms);
+        SIM_CHECK(&w->chance, strcmp(x->text, y->text) == 0 && x->ended.ms == y->ended.ms);
+    }
+    SIM_CHECK(&w->chance,
               a->gates.held_by == b->gates.held_by && a->gates.waived == b->gates.waived);
     SIM_CHECK(&w->chance,
               a->gates.waits == b->gates.waits && a->gates.took_back == b->gates.took_back);
@@ -171,6 +181,7 @@ void world_check_order(struct world *w, const struct ctl_rollout_effect *order)
         break;
     case CTL_ROLLOUT_WAKE:
     case CTL_ROLLOUT_CHANGED:
+    case CTL_ROLLOUT_CALL_HOOK:
         break;
     }
 }

@@ -71,6 +71,7 @@ static void crash(struct world *w)
     w->live = w->replayed;
     w->live.hosts = w->live_hosts;
     w->wake_ms = SIM_NEVER;
+    world_kill_hooks(w);
     w->now_ms += 1 + sim_below(&w->chance, 20000);
     if (sim_percent(&w->chance, 50))
         world_boot(w);
@@ -142,6 +143,7 @@ static bool take_event(struct world *w, struct ctl_rollout_event event)
     world_observe_clocks(w);
     world_observe_gates(w, &before, &event);
     world_observe_alarm(w, &before.alarm, &event);
+    world_observe_hooks(w, &before, &event);
     /* When it is decided: the order itself may have to be repeated after they are over. */
     if (before.state == CTL_ROLLOUT_STAGING && w->live.state == CTL_ROLLOUT_RUNNING &&
         w->live.wave > 0)
@@ -155,11 +157,15 @@ static bool take_event(struct world *w, struct ctl_rollout_event event)
 
             w->wake_ms = wake_ms < w->wake_ms ? wake_ms : w->wake_ms;
         }
-        if (effects.list[i].host >= w->host_count)
+        if (effects.list[i].host >= w->host_count && effects.list[i].type != CTL_ROLLOUT_CALL_HOOK)
             continue;
         if (is_struck(w)) {
             crash(w);
             return true;
+        }
+        if (effects.list[i].type == CTL_ROLLOUT_CALL_HOOK) {
+            world_call_hook(w, &effects.list[i]);
+            continue;
         }
         world_check_order(w, &effects.list[i]);
         world_host_send(w, &effects.list[i]);
@@ -168,12 +174,18 @@ static bool take_event(struct world *w, struct ctl_rollout_event event)
     return true;
 }
 
-static void deliver(struct world *w, struct ctl_rollout_event event)
+bool world_deliver(struct world *w, struct ctl_rollout_event event)
 {
     w->events++;
     if (w->events == CHAOS_EVENTS)
         w->is_calm = true;
-    (void)take_event(w, event);
+
+    return take_event(w, event);
+}
+
+static void deliver(struct world *w, struct ctl_rollout_event event)
+{
+    (void)world_deliver(w, event);
 }
 
 /* A report leaves the outbox when it was stored, as the host's link does it. */
@@ -335,7 +347,7 @@ static void turn_host(struct world *w, uint32_t index)
 static bool pass_time(struct world *w)
 {
     int64_t best_ms = w->wake_ms;
-    uint32_t best = HOSTS_MAX, what = 0;
+    uint32_t best = HOSTS_MAX, what = 0, kind = CTL_HOOK_COUNT;
 
     for (uint32_t i = 0; i < w->host_count; i++) {
         const struct host *host = &w->hosts[i];
@@ -351,11 +363,19 @@ static bool pass_time(struct world *w)
             }
         }
     }
+    for (uint32_t i = 0; i < CTL_HOOK_COUNT; i++) {
+        if (w->called[i].runs != 0 && w->called[i].end_ms < best_ms) {
+            best_ms = w->called[i].end_ms;
+            kind = i;
+        }
+    }
     if (best_ms == SIM_NEVER)
         return false;
 
     w->now_ms = best_ms > w->now_ms ? best_ms : w->now_ms;
-    if (best == HOSTS_MAX) {
+    if (kind != CTL_HOOK_COUNT) {
+        world_end_hook(w, (enum ctl_hook_kind)kind);
+    } else if (best == HOSTS_MAX) {
         w->wake_ms = SIM_NEVER;
         deliver(w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_TIME});
     } else if (what == 0) {
@@ -389,6 +409,15 @@ static void choose_fates(struct world *w)
         .gate_count = sim_percent(&w->chance, 50) ? 0 : 1 + sim_below(&w->chance, 3),
     };
     w->limits.gates_rollback = sim_below(&w->chance, 1U << w->limits.gate_count);
+    if (sim_percent(&w->chance, 50)) {
+        w->limits.hooks = sim_below(&w->chance, 1U << CTL_HOOK_COUNT);
+        w->limits.page_every_ms = 1 + sim_below(&w->chance, 20000);
+        w->limits.traffic_ms = 1 + sim_below(&w->chance, 20000);
+        if (w->limits.answer_ms > 0 && w->limits.traffic_ms > w->limits.answer_ms / 2)
+            w->limits.traffic_ms = w->limits.answer_ms / 2;
+        if (w->limits.traffic_ms == 0) /* an answer within a millisecond has no half */
+            w->limits.hooks &= ~(1U << CTL_HOOK_TRAFFIC);
+    }
     if (sim_percent(&w->chance, 30)) {
         w->limits.windows_count = 1;
         w->limits.windows[0] =
@@ -456,6 +485,7 @@ static void check_end(const struct world *w)
         if (host->truth == PROTO_JOB_REVERT_FAILED)
             SIM_CHECK(&w->chance, ctl_rollout_exit_code(&w->live) == 6);
     }
+    world_check_hooks_at_end(w);
     SIM_CHECK(&w->chance, failed == w->live.failed_count);
     SIM_CHECK(&w->chance, failed == 0 || ctl_rollout_exit_code(&w->live) != 0);
 }

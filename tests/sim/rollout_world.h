@@ -14,7 +14,7 @@ enum {
     OUTBOX_MAX = 64,
     INBOX_MAX = 64,
     STORED_MAX = 4096,
-    EFFECTS_MAX = 4 + 4 * HOSTS_MAX,
+    EFFECTS_MAX = 8 + 4 * HOSTS_MAX,
     CHAOS_EVENTS = 150,
     EVENTS_MAX = 3500,
     GIVE_UP_MS = 1200000, /* a host in probation goes back by itself */
@@ -56,6 +56,15 @@ struct host {
     int64_t down_since_ms, down_ms; /* by the time that really passed */
 };
 
+struct called {    /* one hook, as its program sees it */
+    uint64_t runs; /* the call of this number; 0 = none */
+    int64_t end_ms;
+    uint64_t last;   /* number of the call that came last */
+    int64_t last_ms; /* and when it came */
+    uint32_t count;  /* calls that came */
+    bool is_owed;    /* something wants it since, and no call has come */
+};
+
 struct world {
     struct sim_chance chance;
     int64_t now_ms, wake_ms;
@@ -77,6 +86,9 @@ struct world {
     uint32_t wave_started; /* the highest wave with a START, plus 1 */
     bool is_severe;        /* something failed severely */
     int64_t asked_ms;      /* since when people are asked about it */
+    int64_t decided_ms;    /* when it was decided that all goes back behind the traffic */
+    uint64_t decided_boot;
+    struct called called[CTL_HOOK_COUNT];
     int64_t approved_until_ms[WAVES_MAX][PEOPLE];
     bool is_proven; /* a host was committed */
     bool is_frozen; /* until then by the wall clock; 0: for good */
@@ -113,6 +125,19 @@ uint32_t world_count_approvals(const struct world *w, uint32_t wave);
 /* After an event that is stored: what became of a question that was open before, or is new. */
 void world_observe_alarm(struct world *w, const struct ctl_alarm *before,
                          const struct ctl_rollout_event *event);
+
+/* A call leaves: whether it may, and what becomes of it. */
+void world_call_hook(struct world *w, const struct ctl_rollout_effect *order);
+/* Its end is told, as a program's is, or was lost with belayd. */
+void world_end_hook(struct world *w, enum ctl_hook_kind kind);
+/* belayd ended, and what it had started with it. */
+void world_kill_hooks(struct world *w);
+/* After an event that is stored. */
+void world_observe_hooks(struct world *w, const struct ctl_rollout *before,
+                         const struct ctl_rollout_event *event);
+/* Everybody who was to be called was. */
+void world_check_hooks_at_end(const struct world *w);
+bool world_deliver(struct world *w, struct ctl_rollout_event event);
 
 void world_check_order_of_reverts(const struct world *w, const struct ctl_rollout_effects *effects);
 

@@ -5,6 +5,8 @@
  *   waves 1/0 10/1                     hosts/failures allowed, wave by wave; hosts are h1, h2, ...
  *   limits soak=30m failures=1 approvals=2 answer=150s otherwise=rollback   before the first event
  *   submit | restart | time | pause | resume | abort | rollback [h2 | wave 1]
+ *   limits hooks=page,traffic,vendor every=1m wait=30s    programs that a severe failure calls
+ *   page 1 ended 0 | traffic 1 timed out      call 1 of that hook
  *   approve wave 2 by 1 for=24h | answer 1 yes|no        person 1; to severe failure 1
  *   h1 says STATE [nonce] [minor|functional|severe] | h1 seen | h1 went back | exit code?
  */
@@ -18,7 +20,7 @@ enum {
     HOSTS_MAX = 128,
     NONCE = 4711,
     WALL_MS = 1000000, /* of the wall clock, when the story begins */
-    EFFECTS_MAX = 4 + 4 * HOSTS_MAX,
+    EFFECTS_MAX = 8 + 4 * HOSTS_MAX,
 };
 
 struct machine {
@@ -41,6 +43,9 @@ static void answer(struct story *story, const struct machine *m,
 
     if (effect->type == CTL_ROLLOUT_WAKE) {
         story_answer(story, "wake at %s", story_duration_text(effect->wake_at.ms - 1));
+    } else if (effect->type == CTL_ROLLOUT_CALL_HOOK) {
+        story_answer(story, "call %s, number %u", ctl_hook_name(effect->attempt),
+                     (unsigned)effect->nonce);
     } else if (effect->type == CTL_ROLLOUT_CHANGED && effect->host == CTL_ROLLOUT_ALL) {
         story_answer(story, "rollout %s%s [%s] %s", ctl_rollout_state_name(rollout->state),
                      rollout->holds != 0 ? ", paused" : "", rollout->code, rollout->reason);
@@ -81,12 +86,17 @@ static void set_limits(const struct story *story, struct machine *m, const char 
         .answer_ms = story_option_ms(story, line, "answer", 0),
         .otherwise = strstr(line, "otherwise=rollback") != NULL ? CTL_OTHERWISE_ROLLBACK
                                                                 : CTL_OTHERWISE_STOP,
+        .page_every_ms = story_option_ms(story, line, "every", 60000),
+        .traffic_ms = story_option_ms(story, line, "wait", 30000),
         .first_alone = strstr(line, "first=alone") != NULL,
     };
     const char *failures = strstr(line, "failures="), *approvals = strstr(line, "approvals=");
+    const char *hooks = strstr(line, "hooks=");
     const char *budget = strstr(line, "budget="), *window = strstr(line, "window=");
     unsigned hour, minute, hours;
 
+    for (uint32_t kind = 0; hooks != NULL && kind < CTL_HOOK_COUNT; kind++)
+        limits.hooks |= strstr(hooks, ctl_hook_name(kind)) != NULL ? 1U << kind : 0;
     if (approvals != NULL)
         (void)sscanf(approvals, "approvals=%u", &limits.approvals);
     if (failures != NULL)
@@ -186,6 +196,31 @@ static bool parse_order(const char *line, struct ctl_rollout_event *event)
     return false;
 }
 
+/* "page 1 ended 3", "traffic 1 timed out" */
+static bool parse_hook(const char *line, struct ctl_rollout_event *event)
+{
+    unsigned call, status = 0;
+    char word[16];
+    int used = 0;
+
+    if (sscanf(line, "%15[a-z] %u %n", word, &call, &used) != 2 || used == 0)
+        return false;
+    for (uint32_t kind = 0; kind < CTL_HOOK_COUNT; kind++) {
+        if (strcmp(word, ctl_hook_name(kind)) != 0)
+            continue;
+        event->type = CTL_ROLLOUT_HOOK_ENDED;
+        event->number = kind;
+        event->nonce = call;
+        event->verdict = CTL_HOOK_TIMED_OUT;
+        if (sscanf(line + used, "ended %u", &status) == 1)
+            event->verdict = status == 0 ? CTL_HOOK_GOOD : CTL_HOOK_FAILED;
+        event->grade = status;
+        return event->verdict != CTL_HOOK_TIMED_OUT || strcmp(line + used, "timed out") == 0;
+    }
+
+    return false;
+}
+
 /* What people sign: it needs the time. */
 static bool parse_signed(const struct story *story, const char *line,
                          struct ctl_rollout_event *event)
@@ -229,7 +264,7 @@ static void tell(struct story *story, void *machine, int64_t now_ms, const char 
         return;
     }
     if (!parse_host(m, line, &event) && !parse_signed(story, line, &event) &&
-        !parse_order(line, &event))
+        !parse_hook(line, &event) && !parse_order(line, &event))
         story_bad_line(story, line);
 
     ctl_rollout_step(&m->rollout, &event, &effects);

@@ -107,6 +107,8 @@ static const struct code rollout_codes[] = {
     {"rollback_declined", "a person answered a severe failure: what is changed stays so"},
     {"answer_missing", "nobody answered a severe failure in time: the plan's word counted"},
     {"severe_rollback", "a severe failure, after which the plan takes everything back at once"},
+    {"traffic_switch",
+     "after a severe failure all goes back, and waits for the switch of traffic, but not for long"},
     {"aborted", "a person ended it"},
     {"complete", "it ended by itself"},
     {"rollback_ordered", "a person ordered the way back"},

@@ -355,6 +355,11 @@ static void encode_policy(const struct submission_wish *wish, uint32_t waves_cou
                                   .answer_ms = (uint64_t)wish->answer_ms,
                                   .otherwise = wish->rolls_back ? PROTO_OTHERWISE_ROLLBACK
                                                                 : PROTO_OTHERWISE_STOP,
+                                  .page = wish->page,
+                                  .page_every_ms = wish->page != NULL ? 10000 : 0,
+                                  .traffic = wish->traffic,
+                                  .traffic_ms = wish->traffic_ms,
+                                  .vendor = wish->vendor,
                                   .restored_ms = 60000,
                                   .waves = waves,
                                   .waves_count = waves_count};

@@ -75,9 +75,11 @@ struct submission_wish {
     uint8_t number;       /* of the rollout id */
     uint32_t approvals;
     int64_t answer_ms;
-    bool rolls_back;               /* when nobody answers */
-    uint64_t soak_ms;              /* 0: hardly any */
-    struct proto_policy_gate gate; /* of kind 0: none */
+    bool rolls_back;                     /* when nobody answers */
+    uint64_t soak_ms;                    /* 0: hardly any */
+    struct proto_policy_gate gate;       /* of kind 0: none */
+    const char *page, *traffic, *vendor; /* of severe.hooks; NULL: none */
+    uint64_t traffic_ms;
 };
 
 /* Of low risk, web1 before web2, each of which must be good. */

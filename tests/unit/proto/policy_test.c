@@ -48,6 +48,11 @@ static struct proto_policy sample(void)
                                  .approval_ms = 86400000,
                                  .answer_ms = 170000,
                                  .otherwise = PROTO_OTHERWISE_ROLLBACK,
+                                 .page = "page-team",
+                                 .page_every_ms = 60000,
+                                 .traffic = "to-standby",
+                                 .traffic_ms = 30000,
+                                 .vendor = "open-ticket",
                                  .downtime_ms = 1800000,
                                  .rollback_starts_ms = 1800000,
                                  .restored_ms = 7200000};
