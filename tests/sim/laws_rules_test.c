@@ -208,6 +208,24 @@ static void test_what_is_over_counts_no_more(void **state)
     BREAKS("wave 2 began with 1 good approvals, and needs 2", tell_wave(CTL_ROLLOUT_SOAKING, 1));
 }
 
+/* The hour that a person named is one of the clock as it is. */
+static void test_a_clock_that_was_set_moves_an_approvals_end(void **state)
+{
+    say(PROTO_APPROVAL_WAVE, 1);
+    say(PROTO_APPROVAL_WAVE, 2);
+    facts_world.wall_ms = ANSWER_MS;
+    BREAKS("wave 2 began with 0 good approvals, and needs 2", tell_wave(CTL_ROLLOUT_RUNNING, 1));
+}
+
+static void test_a_clock_that_was_set_back_keeps_an_approval(void **state)
+{
+    say(PROTO_APPROVAL_WAVE, 1);
+    say(PROTO_APPROVAL_WAVE, 2);
+    facts_world.wall_ms = -2 * ANSWER_MS;
+    pass(ANSWER_MS + 1);
+    tell_wave(CTL_ROLLOUT_RUNNING, 1);
+}
+
 static void test_what_is_not_good_counts_for_nothing(void **state)
 {
     struct sim_law_word said = word(PROTO_APPROVAL_WAVE, 1);
@@ -353,6 +371,8 @@ int main(void)
         LAW(two_people_approve, setup_approvals),
         LAW(one_person_counts_once, setup_approvals),
         LAW(what_is_over_counts_no_more, setup_approvals),
+        LAW(a_clock_that_was_set_moves_an_approvals_end, setup_approvals),
+        LAW(a_clock_that_was_set_back_keeps_an_approval, setup_approvals),
         LAW(what_is_not_good_counts_for_nothing, setup_approvals),
         LAW(nobody_answers_and_it_goes_back, setup_rollback),
         LAW(nobody_answers_and_it_must_go_back, setup_rollback),

@@ -97,7 +97,7 @@ enum {
 
 struct law_approval { /* that was said, and may count */
     uint32_t number, person;
-    int64_t until_wall_ms, until_ms;
+    int64_t until_wall_ms;
 };
 
 struct law_question { /* after a severe failure */

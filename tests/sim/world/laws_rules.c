@@ -128,7 +128,6 @@ static void permit_wave(struct law_rollout *rollout, const struct sim_law_word *
         .number = word->number,
         .person = word->person,
         .until_wall_ms = word->until_wall_ms,
-        .until_ms = sim_now_ms() + word->until_wall_ms - sim_controller_wall_ms(),
     };
 }
 
@@ -143,8 +142,10 @@ static void judge_wave(struct law_rollout *rollout, uint32_t wave)
     for (uint32_t i = 0; i < rules->approvals_count; i++) {
         const struct law_approval *approval = &rules->approvals[i];
 
+        /* By the wall clock as it is, which is what the person named. */
         count += approval->number == wave + 1 &&
-                         (!law_books.is_belayd_up || approval->until_ms > sim_now_ms())
+                         (!law_books.is_belayd_up ||
+                          approval->until_wall_ms > sim_controller_wall_ms())
                      ? 1
                      : 0;
     }
@@ -230,11 +231,6 @@ static void go_on(struct law_rollout *rollout)
     struct law_question *question = &rollout->rules.question;
     int64_t left_ms = question->until_wall_ms - wall_ms;
 
-    for (uint32_t i = 0; i < rollout->rules.approvals_count; i++) {
-        struct law_approval *approval = &rollout->rules.approvals[i];
-
-        approval->until_ms = sim_now_ms() + approval->until_wall_ms - wall_ms;
-    }
     if (!question->is_open)
         return;
     left_ms = left_ms < 0 ? 0 : left_ms;
