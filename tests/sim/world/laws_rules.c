@@ -143,11 +143,11 @@ static void judge_wave(struct law_rollout *rollout, uint32_t wave)
         const struct law_approval *approval = &rules->approvals[i];
 
         /* By the wall clock as it is, which is what the person named. */
-        count += approval->number == wave + 1 &&
-                         (!law_books.is_belayd_up ||
-                          approval->until_wall_ms > sim_controller_wall_ms())
-                     ? 1
-                     : 0;
+        count +=
+            approval->number == wave + 1 &&
+                    (!law_books.is_belayd_up || approval->until_wall_ms > sim_controller_wall_ms())
+                ? 1
+                : 0;
     }
     SIM_LAW(count >= rollout->limits.approvals,
             "rollout %u: wave %u began with %u good approvals, and needs %u", rollout->number,
