@@ -86,6 +86,9 @@ int bl_program_check(int root_fd, const char *path, const char *name, uid_t owne
         return bl_fail(err, -EPERM, "%s is no regular file", name);
     if ((status.st_mode & S_IXUSR) == 0)
         return bl_fail(err, -EPERM, "%s is not executable", name);
+    /* By us, who need not be its owner: belayd is user belay. */
+    if (faccessat(dir_fd, name, X_OK, 0) < 0)
+        return bl_fail(err, -EPERM, "%s can't be executed by this user: %s", name, strerror(errno));
 
     return 0;
 }

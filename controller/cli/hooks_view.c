@@ -45,6 +45,7 @@ int ctl_hooks_ask(struct ctl_cli_link *link, const struct ctl_plan *plan, struct
 {
     CTL_AUTO_JSON *answer = NULL, *names = json_array();
     struct row rows[HOOKS];
+    const char *folder;
     const json_t *hook;
     size_t at;
     int r;
@@ -61,12 +62,13 @@ int ctl_hooks_ask(struct ctl_cli_link *link, const struct ctl_plan *plan, struct
         r = ctl_cli_link_receive(link, &answer, err);
     if (r < 0)
         return r;
+    folder = ctl_json_text(answer, "folder");
+    folder += strspn(folder, "/"); /* fail() writes it below "/" */
     json_array_foreach (json_object_get(answer, "hooks"), at, hook) {
         for (size_t i = 0; i < HOOKS && !ctl_json_bool(hook, "ready"); i++) {
             if (rows[i].program != NULL &&
                 strcmp(ctl_json_text(hook, "name"), rows[i].program) == 0)
-                return fail(plan, &rows[i], ctl_json_text(hook, "problem"),
-                            ctl_json_text(answer, "folder"), err);
+                return fail(plan, &rows[i], ctl_json_text(hook, "problem"), folder, err);
         }
     }
 

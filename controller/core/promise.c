@@ -106,7 +106,8 @@ void ctl_promises_note(struct ctl_promises *promises, const struct ctl_rollout *
     const struct ctl_moment now = ctl_moment_of(event);
     struct ctl_promise_clock *starts = &promises->clocks[CTL_PROMISE_ROLLBACK_STARTS];
     struct ctl_promise_clock *restored = &promises->clocks[CTL_PROMISE_RESTORED];
-    bool is_asked = rollout->alarm.is_open;
+    /* Who waits for the traffic is not on the way back either. */
+    bool is_asked = rollout->alarm.is_open || rollout->alarm.waits;
     bool is_bad_now;
 
     promises->run_ms += ctl_moment_between_ms(&promises->last, &now);

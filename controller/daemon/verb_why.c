@@ -63,7 +63,7 @@ static void why_rollout(struct ctl_call *call, const struct ctl_run *run)
         const struct ctl_rollout_hook *hook = &rollout->called[kind];
 
         if (hook->calls > 0)
-            add_fact(facts, "hook", "%s, %.64s: call %u %s%.160s", ctl_hook_name(kind),
+            add_fact(facts, "hook", "%s, %.64s: call %u %s%s", ctl_hook_name(kind),
                      ctl_severe_hook_program(&run->policy, (enum ctl_hook_kind)kind), hook->calls,
                      hook->runs ? "still runs" : "", hook->runs ? "" : hook->text);
     }

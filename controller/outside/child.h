@@ -15,7 +15,7 @@
  * what it left running when it ended is ended as well.
  */
 enum {
-    CTL_CHILD_INPUT_BYTES_MAX = 1024 * 1024,
+    CTL_CHILD_INPUT_BYTES_MAX = 16 * 1024 * 1024, /* the names of all hosts of a rollout, twice */
     CTL_CHILD_OUTPUT_BYTES_MAX = 64 * 1024, /* the first so many are kept, the others dropped */
     CTL_CHILD_GRACE_MS = 5000,
 };

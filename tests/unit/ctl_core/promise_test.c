@@ -200,6 +200,31 @@ static void a_question_uses_up_the_time_to_begin(void **state)
     assert_state(&w, CTL_PROMISE_RESTORED, "kept");
 }
 
+static void a_wait_for_the_traffic_uses_it_up_too(void **state)
+{
+    struct watched w;
+
+    begin(&w, 2 * MINUTE);
+    w.rollout.limits.hooks = UINT32_C(1) << CTL_HOOK_TRAFFIC;
+    w.rollout.limits.traffic_ms = MINUTE;
+    start_all(&w);
+    say(&w, 0, PROTO_JOB_COMMITTED, 0);
+    say(&w, 1, PROTO_JOB_COMMITTED, 0);
+    say(&w, 2, PROTO_JOB_REVERTING, PROTO_GRADE_SEVERE);
+    say(&w, 2, PROTO_JOB_REVERTED, 0);
+    w.now_ms += MINUTE;
+    step(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_TIME, .host = CTL_ROLLOUT_ALL});
+    assert_true(w.rollout.alarm.waits);
+    w.now_ms += MINUTE;
+    step(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_TIME, .host = CTL_ROLLOUT_ALL});
+    assert_int_equal(w.rollout.state, CTL_ROLLOUT_ROLLING_BACK);
+    w.now_ms += 10 * MINUTE;
+    assert_int_equal(used_ms(&w, CTL_PROMISE_ROLLBACK_STARTS), 2 * MINUTE);
+    for (uint32_t i = 0; i < HOSTS; i++)
+        say(&w, i, PROTO_JOB_REVERTED, 0);
+    assert_int_equal(used_ms(&w, CTL_PROMISE_RESTORED), 12 * MINUTE);
+}
+
 /* What is missed stays missed, and what is kept is not missed, however the wall clock is set. */
 static void a_clock_that_is_set_changes_nothing(void **state)
 {
@@ -309,6 +334,7 @@ int main(void)
         cmocka_unit_test(what_is_unknown_counts_against_it),
         cmocka_unit_test(whose_disk_went_back_is_down_until_it_tells),
         cmocka_unit_test(a_question_uses_up_the_time_to_begin),
+        cmocka_unit_test(a_wait_for_the_traffic_uses_it_up_too),
         cmocka_unit_test(a_clock_that_is_set_changes_nothing),
         cmocka_unit_test(a_clock_that_is_set_while_belayd_is_down_changes_nothing),
         cmocka_unit_test(a_clock_that_is_set_gives_people_the_same_time),
