@@ -165,7 +165,10 @@ static bool note_holder(struct phase *p)
     return r == -EAGAIN;
 }
 
-/* Reads the package database as it is: whoever works on it, and whatever is half done. */
+/*
+ * Reads the package database as it is: whoever works on it, and whatever is half done. But a damaged
+ * one answers with what it can still read, and then "not installed" would not be known.
+ */
 static int run_installed(struct phase *p, struct bl_error *err)
 {
     int r = check_request(p, err);
@@ -176,6 +179,8 @@ static int run_installed(struct phase *p, struct bl_error *err)
                                     "packages[%u]: what is installed is asked for by whole names",
                                     i);
     }
+    if (r >= 0 && !note_holder(p) && p->backend->verify != NULL)
+        r = p->backend->verify(p->job, err);
     if (r >= 0)
         r = p->backend->installed(p->job, p->task->packages, p->task->packages_count, err);
 

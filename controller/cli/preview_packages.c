@@ -96,13 +96,13 @@ static json_t *say_unknown(const json_t *answer)
                      "name", ctl_json_text(answer, "name"), "result", "unknown", "code",
                      CTL_PREVIEW_PACKAGES_UNKNOWN, "reason",
                      json_sprintf("whether the plan means it hangs on its packages, which it does "
-                                  "not tell: %.300s",
+                                  "not tell: %s", /* never cut: half a character is no text */
                                   ctl_json_text(answer, "reason")),
                      "changes", "notes");
 }
 
-static void sort_in(const struct ctl_select *select, const json_t *hosts, const json_t *answers,
-                    json_t *ids, json_t *unknown)
+static int sort_in(const struct ctl_select *select, const json_t *hosts, const json_t *answers,
+                   json_t *ids, json_t *unknown, struct bl_error *err)
 {
     const json_t *answer;
     size_t i;
@@ -115,11 +115,15 @@ static void sort_in(const struct ctl_select *select, const json_t *hosts, const 
 
         if (asked.host == NULL)
             continue;
-        if (strcmp(ctl_json_text(answer, "result"), "ok") != 0)
-            (void)json_array_append_new(unknown, say_unknown(answer));
-        else if (ctl_select_ask(select, &host) == CTL_SELECT_YES)
+        if (strcmp(ctl_json_text(answer, "result"), "ok") != 0) {
+            if (json_array_append_new(unknown, say_unknown(answer)) < 0)
+                return bl_fail(err, -ENOMEM, "out of memory for the preview");
+        } else if (ctl_select_ask(select, &host) == CTL_SELECT_YES) {
             (void)json_object_set_new(ids, ctl_json_text(answer, "id"), json_true());
+        }
     }
+
+    return 0;
 }
 
 int ctl_preview_ask_packages(struct ctl_cli_link *link, const char *expression, const json_t *hosts,
@@ -144,7 +148,5 @@ int ctl_preview_ask_packages(struct ctl_cli_link *link, const char *expression, 
         return bl_fail(err, -EBADMSG, "the controller answered for %zu of %zu hosts",
                        json_array_size(answers), json_array_size(hosts));
     }
-    sort_in(select, hosts, answers, ids, unknown);
-
-    return 0;
+    return sort_in(select, hosts, answers, ids, unknown, err);
 }
