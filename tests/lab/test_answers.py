@@ -180,7 +180,6 @@ def test_a_wave_is_approved_by_somebody_else(fleet: MakeFleet) -> None:
     assert all(host.dpkg("demo") == "ii 2.0" for host in lab)
 
 
-@pytest.mark.deadline(240)
 def test_two_people_sign_at_two_desks(installed_fleet: MakeFleet) -> None:
     """R3: what one desk wrote is checked, shown and signed at another, and started with both signatures."""
     lab = installed_fleet(hosts=1)

@@ -48,7 +48,7 @@ def expected() -> dict[str, str]:
     return {f"fake{i:05}": end for i, end in enumerate(ends)}
 
 
-@pytest.mark.deadline(240)
+@pytest.mark.deadline(500)
 def test_each_of_two_hundred_hosts_gets_the_verdict_it_deserves(installed_fleet: MakeFleet) -> None:
     """R5, R21: four waves; belayd is killed in the middle of the second."""
     lab = installed_fleet(hosts=0)

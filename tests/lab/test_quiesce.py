@@ -255,7 +255,7 @@ def test_a_pause_lives_over_a_boot_as_long_as_its_job(host: Host, end: str) -> N
     host.run("systemctl", "start", "by-hand.service")
     pause = ("pause", HOUR, "1000", f"{cron},by-hand.service", "tick*", "-")
 
-    due = due_in(host, 12, "tick.timer")
+    due = due_in(host, 20, "tick.timer")
     assert try_lease(host, *pause) == ""
     assert time.time() < due
     assert try_lease(host, "arm", HOUR) == ""
@@ -283,9 +283,11 @@ def test_cron_rests_through_a_reboot_in_mid_job(request: pytest.FixtureRequest, 
     """F44: the host reboots while it is verified; the agent goes on and gives back, and tells of what was missed."""
     lab: Fleet = request.getfixturevalue(kind)(hosts=1)
     h1 = lab["h1"]
-    write_units(h1, {"tick-backup.timer": "[Timer]\nOnCalendar=*:*:*\n[Install]\nWantedBy=timers.target\n"})
-    write_units(h1, {"tick-backup.service": "[Service]\nType=oneshot\nExecStart=/bin/true\n"})
-    h1.run("systemctl", "enable", "--quiet", "--now", "tick-backup.timer")
+    # In turns: of one whose service is just under way when it comes to rest nobody knows the next run.
+    for name, phase in (("tick-backup", "0/4"), ("tock-backup", "2/4")):
+        timer = f"[Timer]\nOnCalendar=*:*:{phase}\nAccuracySec=100ms\n[Install]\nWantedBy=timers.target\n"
+        write_units(h1, {f"{name}.timer": timer, f"{name}.service": "[Service]\nType=oneshot\nExecStart=/bin/true\n"})
+        h1.run("systemctl", "enable", "--quiet", "--now", f"{name}.timer")
     lab.repository.publish("1.0", "demo=2.0")
     verify = {"units": ["demo.service"], "settle": "8s"}
     quiesce = {"units": ["cron.service"], "timers": ["*backup*"]}
@@ -299,5 +301,4 @@ def test_cron_rests_through_a_reboot_in_mid_job(request: pytest.FixtureRequest, 
     assert not list(h1.path(LEASES).iterdir())
     steps = lab.belay.report(rollout)["hosts"][0]["steps"]
     resume = next(step for step in steps if step["name"] == "resume")
-    # Its service runs each second, so perhaps just then when the timer came to rest.
-    assert re.search("runs that were missed: tick-backup.timer at 2|unknown: tick-backup.timer", str(resume)), resume
+    assert re.search(r"runs that were missed: t[io]ck-backup\.timer at 2", str(resume)), resume

@@ -92,7 +92,6 @@ def test_a_way_back_that_failed_is_gone_once_more(fleet: MakeFleet, who: str) ->
     assert h1.state() == before
 
 
-@pytest.mark.deadline(240)
 def test_leases_end_with_agent_and_controller_dead(fleet: MakeFleet) -> None:
     """SSH opens and cron runs again at the end of the lease though nobody of us is alive."""
     lab = fleet(hosts=1)

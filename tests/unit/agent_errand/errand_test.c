@@ -215,9 +215,12 @@ static void test_a_signal_and_a_passed_time_limit_are_told(void **state)
     task.timeout_ms = 300;
     do { /* longer where its start alone takes as long */
         run(room, &task);
-        fd = openat(room->root_fd, "etc/hooks.d/link", O_WRONLY | O_CLOEXEC);
-        assert_true(fd >= 0);
-        (void)close(fd);
+        /* Who has said nothing yet may die of SIGPIPE, and then never opens the FIFO. */
+        fd = openat(room->root_fd, "etc/hooks.d/link",
+                    O_WRONLY | O_CLOEXEC | (room->result.line[0] == '\0' ? O_NONBLOCK : 0));
+        assert_true(fd >= 0 || room->result.line[0] == '\0');
+        if (fd >= 0)
+            (void)close(fd);
         assert_int_equal(room->result.end, AGENT_ERRAND_TIMED_OUT);
         task.timeout_ms *= 4;
     } while (room->result.line[0] == '\0' && task.timeout_ms < 60000);

@@ -274,6 +274,7 @@ static void test_nobody_answers_and_all_goes_back_in_time(void **state)
     const json_t *promise;
     json_t *status;
     char deadline[BL_WALL_TEXT_BYTES];
+    int64_t restarted_ms;
 
     submit(wish);
     status = wait_code("severe_failure");
@@ -283,8 +284,11 @@ static void test_nobody_answers_and_all_goes_back_in_time(void **state)
                  json_word(json_object_get(status, "alarm"), "deadline"));
     json_decref(status);
     later_ms += ANSWER_MS - 1000;
+    restarted_ms = bl_mono_now().ms;
     restart_belayd(); /* takes no time away from, and adds none to, what was promised */
     status = world_wait_state(&world, "rolled_back");
+    /* A second was left; all of it anew would be 30. */
+    assert_true(bl_mono_now().ms - restarted_ms < ANSWER_MS - 5000);
     assert_string_equal(json_word(json_object_get(status, "alarm"), "deadline"), deadline);
     assert_int_equal(world.hosts[1].reverts, 1);
     assert_string_equal(json_word(json_object_get(status, "alarm"), "answer"),
