@@ -97,6 +97,7 @@ static const struct proto_field figures_fields[] = {
 
 static const struct proto_field trust_state_fields[] = {
     PROTO_FIELD_U64(struct proto_trust_state, version),
+    PROTO_FIELD_FIXED(struct proto_trust_state, hash),
 };
 
 static const struct proto_field trust_update_fields[] = {

@@ -127,7 +127,8 @@ struct proto_figures {
 
 /* After WELCOME, and after each TRUST that came, taken or not: the next one may follow. */
 struct proto_trust_state {
-    uint64_t version; /* of the trust file by which the host judges orders */
+    uint64_t version;               /* of the trust file by which the host judges orders */
+    uint8_t hash[PROTO_HASH_BYTES]; /* of its signed body */
 };
 
 struct proto_enroll {

@@ -184,6 +184,9 @@ int proto_trust_open(const void *data, size_t size_bytes, struct proto_arena *ar
     r = check_signatures(&file, &trust, err);
     if (r < 0)
         return r;
+    if (crypto_generichash(trust.hash, sizeof(trust.hash), file.body.data, file.body.size_bytes,
+                           NULL, 0) != 0)
+        return bl_fail(err, -EIO, "trust: its body can't be hashed");
     *ret_trust = trust;
 
     return 0;

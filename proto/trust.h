@@ -50,6 +50,10 @@ struct proto_trust {
     uint32_t people_count;
     struct proto_quorum *quorums; /* exactly 3: low, medium, high */
     uint32_t quorums_count;
+
+    /* Not part of the file: BLAKE2b-256 of the signed body, as proto_trust_open saw it. A version
+     * alone tells no file: a desk that was restored writes another one of the same number. */
+    uint8_t hash[PROTO_HASH_BYTES];
 };
 
 struct proto_trust_file {    /* what lies on disk and travels */

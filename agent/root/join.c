@@ -356,11 +356,11 @@ static int write_files(const struct join *join, const struct proto_enroll_reply 
                        o->controller, o->controller_key);
     if (r < 0)
         return bl_fail(err, r, "the configuration is too long");
-    r = agent_trust_forget(o->state_dir, err);
-    if (r < 0)
-        return r;
     r = bl_file_replace_mode(dir_fd, AGENT_TRUST_NAME, reply->trust.data, reply->trust.size_bytes,
                              0644, err);
+    /* Only then: until here it may be all that says who was revoked. */
+    if (r >= 0)
+        r = agent_trust_forget(o->state_dir, err);
     /* The configuration comes last: with it this host has joined. */
     if (r >= 0)
         r = bl_file_replace_mode(dir_fd, "agent.yaml", yaml, strlen(yaml), 0644, err);

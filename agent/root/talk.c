@@ -194,6 +194,7 @@ static void tell_trust(struct agent_talk *talk)
         0)
         return;
     message.trust_state.version = trust.version;
+    memcpy(message.trust_state.hash, trust.hash, sizeof(message.trust_state.hash));
     (void)send_message(talk, &message); /* the controller asks again by another WELCOME */
 }
 
@@ -230,10 +231,12 @@ static void on_trust(struct agent_talk *talk, const struct proto_message *messag
                                     .who = "controller",
                                     .code = "taken",
                                     .reason = ""};
-    char reason[64];
     struct bl_error err = {0};
+    char reason[sizeof(err.text)];
     uint64_t version = 0;
 
+    if (agent_jobs_is_halted(talk->jobs))
+        return; /* it could not be recorded; it takes no orders, and this comes again */
     if (agent_trust_take(talk->host->config_dir, talk->host->state_dir, file->data,
                          file->size_bytes, &version, &err) >= 0) {
         (void)snprintf(reason, sizeof(reason), "version %llu", (unsigned long long)version);
@@ -242,8 +245,10 @@ static void on_trust(struct agent_talk *talk, const struct proto_message *messag
                          (unsigned long long)version);
     } else if (agent_refusal_may_tell(&talk->trust_refusals, bl_mono_now())) {
         row.code = "refused";
-        row.reason = err.text;
-        sd_journal_print(LOG_WARNING, "A trust file was refused: %s", err.text);
+        /* It may hold words of a file that nobody signed. */
+        bl_text_escape(reason, sizeof(reason), err.text, strlen(err.text));
+        row.reason = reason;
+        sd_journal_print(LOG_WARNING, "A trust file was refused: %s", reason);
     } else {
         return;
     }

@@ -117,6 +117,14 @@ static int renew(int home_fd, const struct wishes *wishes, struct proto_buffer *
     r = ctl_trust_sign(&body, &root, &secret, ret_file, err);
     if (r < 0)
         return r;
+    /* The one before as well: a desk that was copied may have it without its number. */
+    if (before_bytes > 0) {
+        const struct proto_buffer former = {.data = (uint8_t *)before, .size_bytes = before_bytes};
+
+        r = keep_version(home_fd, &former, err);
+        if (r < 0)
+            return r;
+    }
     /* The numbered one first: each version must be there for hosts that have the one before. */
     r = keep_version(home_fd, ret_file, err);
     if (r >= 0)
@@ -242,15 +250,29 @@ static int tell(const struct ctl_cli_globals *globals, const struct proto_buffer
     return 0;
 }
 
+/* Not only one of its version: it may have another one, of another desk. */
+static bool controller_has(struct ctl_cli_globals *globals, const struct proto_buffer *file)
+{
+    BL_AUTO_FREE char *text = ctl_base64(file->data, file->size_bytes);
+    CTL_AUTO_JSON *present = NULL;
+    struct bl_error ignored = {0};
+
+    return text != NULL &&
+           ctl_cli_ask(globals, json_pack("{s:s}", "verb", "trust.get"), &present, &ignored) >= 0 &&
+           strcmp(ctl_json_text(present, "trust"), text) == 0;
+}
+
 /* The trust file is written; handing it over may be repeated at any time. */
 static int deliver(struct ctl_cli_globals *globals, int home_fd, const struct proto_buffer *file,
                    bool is_new)
 {
     struct bl_error err = {0};
+    bool is_stale;
     int r;
 
     r = hand_over_all(globals, home_fd, file, &err);
-    if (r < 0 && !is_new && strcmp(globals->code, "stale_trust") == 0) {
+    is_stale = r < 0 && strcmp(globals->code, "stale_trust") == 0;
+    if (is_stale && !is_new && controller_has(globals, file)) {
         ctl_cli_say_next("nothing: the trust file is unchanged and the controller has it already");
         return CTL_CLI_DONE;
     }
@@ -258,7 +280,10 @@ static int deliver(struct ctl_cli_globals *globals, int home_fd, const struct pr
         int exit_code = ctl_cli_say_failure(globals, &err);
 
         ctl_cli_say_next(
-            "the trust file is written on this desk; 'belay keys trust' again hands it over");
+            is_stale
+                ? "the controller has another trust file, which this desk did not write: no host "
+                  "gets this one; go on at the desk that wrote the newest"
+                : "the trust file is written on this desk; 'belay keys trust' again hands it over");
         return exit_code;
     }
     ctl_cli_say_next(

@@ -360,6 +360,7 @@ int ctl_key_list_read(int home_fd, struct ctl_key_list *ret_list, struct bl_erro
 {
     BL_CLEANUP(close_directory) DIR *directory = NULL;
     const struct dirent *entry;
+    struct bl_error ignored = {0};
     int r;
 
     ret_list->count = 0;
@@ -391,10 +392,9 @@ int ctl_key_list_read(int home_fd, struct ctl_key_list *ret_list, struct bl_erro
         if (r < 0)
             return r;
         ret_list->own[i] = r > 0;
-        r = r > 0 ? ctl_key_is_in_agent(home_fd, &ret_list->keys[i], err) : 0;
-        if (r < 0)
-            return r;
-        ret_list->in_agent[i] = r > 0;
+        /* What is wrong with one is told when it is to sign. */
+        ret_list->in_agent[i] =
+            r > 0 && ctl_key_is_in_agent(home_fd, &ret_list->keys[i], &ignored) > 0;
     }
 
     return 0;

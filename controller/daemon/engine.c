@@ -354,8 +354,10 @@ static int tick_host(struct ctl_engine *engine, struct ctl_fleet_host *host, boo
         (void)ctl_inbound_welcome(engine, host);
     if (r >= 0 && is_look)
         r = ctl_host_life_look(engine, host, err);
-    if (r >= 0 && is_look)
+    if (r >= 0 && is_look) {
+        host->trust_sent = false;
         r = ctl_trust_spread(engine, host, err);
+    }
     if (r >= 0 && host->unsaved)
         r = ctl_fleet_save(engine->store, host, err);
 

@@ -66,7 +66,10 @@ struct ctl_fleet_host {
     struct ctl_ask *asks;         /* PING and QUERY without an answer yet */
     struct ctl_foreign_job foreign_job;
     uint64_t
-        trust_version; /* of the trust file that it judges by, as it said last; 0: it did not */
+        trust_version; /* of the trust file that it judges by; 0: it has not said since HELLO */
+    uint8_t trust_hash[PROTO_HASH_BYTES];
+    bool trust_sent;  /* the next one is on its way; the clock sends it again */
+    bool trust_stuck; /* no file from here follows its own, and that was logged */
 };
 
 struct ctl_fleet {

@@ -10,6 +10,24 @@ static bool is_behind(const struct ctl_engine *engine, const struct ctl_fleet_ho
     return engine->trust.is_set && host->trust_version < engine->trust.trust.version;
 }
 
+static bool has_ours(const struct ctl_engine *engine, const struct ctl_fleet_host *host)
+{
+    const struct proto_trust *ours = &engine->trust.trust;
+
+    return engine->trust.is_set && host->trust_version == ours->version &&
+           memcmp(host->trust_hash, ours->hash, sizeof(host->trust_hash)) == 0;
+}
+
+/* Once a connection: it does not change by itself. */
+static void tell_stuck(struct ctl_fleet_host *host, const char *why)
+{
+    if (!host->trust_stuck) {
+        ctl_log(CTL_LOG_WARNING, "host '%s' judges by trust file version %llu, %s", host->name,
+                (unsigned long long)host->trust_version, why);
+    }
+    host->trust_stuck = true;
+}
+
 int ctl_trust_keep(struct ctl_engine *engine, struct bl_error *err)
 {
     const struct ctl_trust *trust = &engine->trust;
@@ -36,21 +54,19 @@ int ctl_trust_spread(struct ctl_engine *engine, struct ctl_fleet_host *host, str
     PROTO_AUTO_BUFFER file = {0};
     int r;
 
-    if (host->trust_version == 0 || host->held || !ctl_fleet_is_connected(host) ||
-        !is_behind(engine, host))
+    if (host->trust_version == 0 || host->trust_sent || host->held ||
+        !ctl_fleet_is_connected(host) || !is_behind(engine, host))
         return 0;
     r = ctl_store_load_trust(engine->store, host->trust_version + 1, &file, err);
     if (r < 0)
         return r;
     if (r == 0) {
-        ctl_log(CTL_LOG_WARNING,
-                "host '%s' has trust file version %llu and the next one never came here: let it "
-                "join anew",
-                host->name, (unsigned long long)host->trust_version);
+        tell_stuck(host, "and the next one never came here: let it join anew");
         return 0;
     }
     message.trust.file = (struct proto_bytes){file.data, file.size_bytes};
-    (void)ctl_engine_send(engine, &host->current, &message); /* again at the next look */
+    /* Else at the next look. */
+    host->trust_sent = ctl_engine_send(engine, &host->current, &message) >= 0;
 
     return 0;
 }
@@ -61,6 +77,11 @@ int ctl_trust_take_state(struct ctl_engine *engine, struct ctl_fleet_host *host,
     bool has_moved = state->version != host->trust_version;
 
     host->trust_version = state->version;
+    memcpy(host->trust_hash, state->hash, sizeof(host->trust_hash));
+    host->trust_sent = host->trust_sent && !has_moved;
+    if (engine->trust.is_set && !is_behind(engine, host) && !has_ours(engine, host))
+        tell_stuck(host, "which is not the one here: at the desk that wrote the newest, "
+                         "'belay keys trust' until its version is above that");
     /* One that refused says the same version again: it is asked again by the clock, not at once. */
     return has_moved ? ctl_trust_spread(engine, host, err) : 0;
 }
@@ -82,7 +103,8 @@ uint32_t ctl_trust_behind_count(const struct ctl_engine *engine)
     for (uint32_t i = 0; i < engine->fleet.count; i++) {
         const struct ctl_fleet_host *host = engine->fleet.hosts[i];
 
-        count += host->standing == CTL_STANDING_ENROLLED && is_behind(engine, host);
+        count += host->standing == CTL_STANDING_ENROLLED && engine->trust.is_set &&
+                 !has_ours(engine, host);
     }
 
     return count;

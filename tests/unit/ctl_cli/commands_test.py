@@ -163,6 +163,25 @@ class Keys(Desk):
         self.assertEqual(sent, [kept[3], kept[2], kept[3]])
         self.assertEqual(kept[3], (self.home / "desk/trust").read_bytes())
 
+    def test_another_trust_file_of_the_same_version_is_not_had_already(self):
+        self.set_up_trust()
+        ours = (self.home / "desk/trust").read_bytes()
+        self.daemon.answer("trust.set", {"ok": False, "code": "stale_trust", "error": "not above", "next": ""})
+        for has in (ours, ours[:-1] + b"?"):
+            self.daemon.answer("trust.get", good(version=1, trust=base64.b64encode(has).decode()))
+        self.expect(0, "keys", "trust")
+        self.assertIn("has it already", self.expect(0, "keys", "trust").stderr)
+        self.assertIn("this desk did not write", self.expect(1, "keys", "trust").stderr)
+
+    def test_a_copied_desk_keeps_the_version_before_by_its_number(self):
+        self.set_up_trust()
+        first = (self.home / "desk/trust-1").read_bytes()
+        (self.home / "desk/trust-1").unlink()
+        self.expect(0, "keys", "new", "carol", "--role", "commander", "--kdf", "interactive")
+        self.daemon.answer("trust.set", good(version=2, anchor=""))
+        self.expect(0, "keys", "trust")
+        self.assertEqual((self.home / "desk/trust-1").read_bytes(), first)
+
     def test_says_so_when_the_controller_is_away(self):
         self.expect(0, "keys", "new", "alice", "--role", "operator", "--kdf", "interactive")
         done = self.expect(7, "keys", "trust", "--kdf", "interactive", "--socket", "/nonexistent")

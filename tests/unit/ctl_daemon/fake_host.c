@@ -283,9 +283,10 @@ static void take_order(struct fake_host *host, const struct proto_message *messa
 
 static void tell_trust(struct fake_host *host)
 {
-    const struct proto_message message = {.kind = PROTO_TRUST_STATE,
-                                          .trust_state = {.version = host->trust_version}};
+    struct proto_message message = {.kind = PROTO_TRUST_STATE,
+                                    .trust_state = {.version = host->trust_version}};
 
+    memcpy(message.trust_state.hash, host->trust_hash, sizeof(host->trust_hash));
     if (host->trust_version > 0)
         send_message(host, &message);
 }
@@ -299,8 +300,10 @@ static void take_trust(struct fake_host *host, const struct proto_bytes *file)
     host->trusts++;
     must(proto_trust_open(file->data, file->size_bytes, &arena, &trust, &err) == 0, "trust file");
     must(trust.version == host->trust_version + 1, "the next trust file");
-    if (!host->refuses_trust)
+    if (!host->refuses_trust) {
         host->trust_version = trust.version;
+        memcpy(host->trust_hash, trust.hash, sizeof(host->trust_hash));
+    }
     tell_trust(host);
 }
 

@@ -46,6 +46,7 @@ struct fake_host {
     uint64_t nonce;
     unsigned welcomes, pings, queries, offers, starts, commits, cancels, reverts;
     uint64_t trust_version; /* of its trust file; 0: it says nothing of it */
+    uint8_t trust_hash[PROTO_HASH_BYTES];
     bool refuses_trust;
     unsigned trusts;
     uint64_t proof_failures; /* OFFERs whose inclusion proof was not good */

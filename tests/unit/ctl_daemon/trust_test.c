@@ -18,10 +18,23 @@ static int close_world(void **state)
     return 0;
 }
 
+/* With the controller's own file, when that is the version. */
 static void come(struct fake_host *host, uint64_t version)
 {
     host->trust_version = version;
+    if (version == world.engine->trust.trust.version)
+        memcpy(host->trust_hash, world.engine->trust.trust.hash, sizeof(host->trust_hash));
     fake_host_hello(host);
+}
+
+/* Says its state again, and waits until that was heard. */
+static void come_again(struct fake_host *host)
+{
+    unsigned pings = host->pings;
+
+    fake_host_hello(host);
+    while (host->pings == pings)
+        world_turn(&world);
 }
 
 static void turn_until(const struct fake_host *host, uint64_t version)
@@ -99,6 +112,36 @@ static void test_a_host_that_refuses_is_not_asked_without_end(void **state)
     assert_in_range(host->trusts, 1, 4); /* once for each time that it came */
 }
 
+/* A desk was restored and wrote another one: the same number is not the same file. */
+static void test_another_file_of_the_same_version_counts_as_behind(void **state)
+{
+    struct fake_host *host = world_add_host(&world, "web1");
+
+    come(host, 1);
+    wait_for_behind(0);
+    host->trust_hash[0] ^= 1;
+    come_again(host);
+    wait_for_behind(1);
+    assert_int_equal(host->trusts, 0);
+    host->trust_version = 7;
+    come_again(host);
+    assert_int_equal(behind_count(), 1);
+    assert_int_equal(host->trusts, 0);
+}
+
+/* A desk hands over several at once, before any host has answered. */
+static void test_one_on_its_way_is_not_sent_twice(void **state)
+{
+    struct fake_host *host = world_add_host(&world, "web1");
+
+    come(host, 1);
+    wait_for_behind(0);
+    for (uint64_t version = 2; version <= 4; version++)
+        world_set_trust(&world, version);
+    turn_until(host, 4);
+    assert_int_equal(host->trusts, 3);
+}
+
 static void test_no_version_is_left_out(void **state)
 {
     json_t *answer = world_offer_trust(&world, 3);
@@ -118,6 +161,8 @@ int main(void)
         TEST(test_a_new_one_gets_to_hosts_at_once),
         TEST(test_a_host_that_was_away_gets_each_in_between),
         TEST(test_a_host_that_refuses_is_not_asked_without_end),
+        TEST(test_another_file_of_the_same_version_counts_as_behind),
+        TEST(test_one_on_its_way_is_not_sent_twice),
         TEST(test_no_version_is_left_out),
     };
 
