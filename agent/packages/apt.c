@@ -460,6 +460,12 @@ int agent_packages_apt_await_lock(struct agent_packages_job *job, bool end_own,
 {
     static const char *const paths[] = {"/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock"};
 
+    if (end_own) {
+        int r = agent_packages_process_await_left_behind(job, job->lock_wait_ms, err);
+
+        if (r < 0)
+            return r;
+    }
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         int r = agent_packages_process_await_lock(job, paths[i], job->lock_wait_ms, end_own, err);
 

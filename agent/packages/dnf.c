@@ -340,6 +340,11 @@ int agent_packages_dnf_await_lock(struct agent_packages_job *job, bool end_own,
     r = bl_text_format(path, sizeof(path), "%s/.rpm.lock", database);
     if (r < 0)
         return bl_fail(err, r, "'%s': path too long", database);
+    if (end_own) {
+        r = agent_packages_process_await_left_behind(job, job->lock_wait_ms, err);
+        if (r < 0)
+            return r;
+    }
     r = agent_packages_process_await_pid_file(job, AGENT_PACKAGES_DNF_PID, job->lock_wait_ms,
                                               end_own, err);
     if (r < 0)

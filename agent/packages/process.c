@@ -216,7 +216,7 @@ bool agent_packages_process_find_script(pid_t ancestor, struct agent_packages_sc
 }
 
 /* 0: free. Otherwise the holder, or -1 when the kernel cannot tell (another pid namespace). */
-static pid_t lock_holder(const char *path)
+static pid_t lock_holder(const struct agent_packages_job *job, const char *path)
 {
     BL_AUTO_FD int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -228,7 +228,7 @@ static pid_t lock_holder(const char *path)
 }
 
 /* The same of a file with a process id; the id of a process that is gone means nothing. */
-static pid_t pid_file_holder(const char *path)
+static pid_t pid_file_holder(const struct agent_packages_job *job, const char *path)
 {
     BL_AUTO_FREE char *text = NULL;
     struct bl_error unused = {0};
@@ -257,6 +257,22 @@ static bool is_ours(const struct agent_packages_job *job, pid_t holder)
     n = read_proc(holder, "cmdline", text, sizeof(text));
 
     return n > 0 && memmem(text, (size_t)n, job->job_path, strlen(job->job_path)) != NULL;
+}
+
+/* A package manager that an earlier phase left behind, whether it holds a lock yet or not. */
+static pid_t left_behind(const struct agent_packages_job *job, const char *path)
+{
+    size_t count = list_processes(all_processes, PROCESSES_MAX);
+
+    mark_descendants(all_processes, count, getpid());
+    for (size_t i = 0; i < count; i++) {
+        const struct process *process = &all_processes[i];
+
+        if (!process->below && is_package_manager(process->name) && is_ours(job, process->pid))
+            return process->pid;
+    }
+
+    return 0;
 }
 
 /* "since 2026-11-21 16:40:12 UTC": when the process began, which is close to when it took the lock. */
@@ -315,7 +331,7 @@ static int64_t at_most(int64_t value, int64_t most)
 }
 
 /* How one looks for who holds a lock. */
-typedef pid_t (*find_holder)(const char *path);
+typedef pid_t (*find_holder)(const struct agent_packages_job *job, const char *path);
 
 static int await_free(struct agent_packages_job *job, const char *path, find_holder find,
                       int64_t wait_ms, bool end_own, struct bl_error *err)
@@ -328,7 +344,7 @@ static int await_free(struct agent_packages_job *job, const char *path, find_hol
     if (job->deadline.ms != 0 && job->deadline.ms < end.ms)
         end = job->deadline;
     for (;;) {
-        pid_t holder = find(path);
+        pid_t holder = find(job, path);
         struct bl_mono now = bl_mono_now();
 
         if (holder == 0)
@@ -359,6 +375,12 @@ int agent_packages_process_await_pid_file(struct agent_packages_job *job, const 
                                           int64_t wait_ms, bool end_own, struct bl_error *err)
 {
     return await_free(job, path, pid_file_holder, wait_ms, end_own, err);
+}
+
+int agent_packages_process_await_left_behind(struct agent_packages_job *job, int64_t wait_ms,
+                                             struct bl_error *err)
+{
+    return await_free(job, job->job_path, left_behind, wait_ms, /* end_own= */ true, err);
 }
 
 int agent_packages_process_take_lock(struct agent_packages_job *job, const char *path,

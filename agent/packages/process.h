@@ -42,6 +42,13 @@ int agent_packages_process_await_pid_file(struct agent_packages_job *job, const 
                                           int64_t wait_ms, bool end_own, struct bl_error *err)
     BL_CHECKED;
 
+/*
+ * Waits likewise for package managers that an earlier phase of this job left behind when it was killed:
+ * one that holds no lock yet takes it a moment later, and goes on with what the earlier phase wanted.
+ */
+int agent_packages_process_await_left_behind(struct agent_packages_job *job, int64_t wait_ms,
+                                             struct bl_error *err) BL_CHECKED;
+
 /* Waits likewise, then takes the lock; it is held until `*ret_fd` is closed. */
 int agent_packages_process_take_lock(struct agent_packages_job *job, const char *path,
                                      int64_t wait_ms, int *ret_fd, struct bl_error *err) BL_CHECKED;

@@ -301,6 +301,62 @@ static void a_lock_is_taken_once(void **state)
     assert_int_equal(status, 0);
 }
 
+/* A shell by the name of rpm with the job's path among its words, until its input ends. */
+static pid_t start_rpm(const char *program, bool is_left_behind, int *ret_input_fd)
+{
+    int input[2], told[2];
+    pid_t pid, rpm = 0;
+
+    assert_int_equal(pipe2(input, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        rpm = is_left_behind ? fork() : 0;
+        if (rpm == 0) {
+            if (dup3(input[0], STDIN_FILENO, 0) == STDIN_FILENO)
+                (void)execl(program, "rpm", "-c", "read line", d.path, NULL);
+            _exit(1);
+        }
+        _exit(write(told[1], &rpm, sizeof(rpm)) == (ssize_t)sizeof(rpm) ? 0 : 1);
+    }
+    (void)close(input[0]);
+    (void)close(told[1]);
+    *ret_input_fd = input[1];
+    if (is_left_behind) {
+        assert_int_equal(read(told[0], &rpm, sizeof(rpm)), sizeof(rpm));
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+    }
+    /* It closes with the exec, which gives it its name. */
+    assert_int_equal(read(told[0], &(char){0}, 1), 0);
+    (void)close(told[0]);
+
+    return is_left_behind ? rpm : pid;
+}
+
+/* It was not to be seen by any lock: dnf takes rpm's only when it has thought for a while. */
+static void a_package_manager_left_behind_is_waited_for_before_it_has_a_lock(void **state)
+{
+    char program[128];
+    int input_fd;
+    pid_t pid;
+
+    (void)snprintf(program, sizeof(program), "%s/rpm", d.state_dir);
+    assert_int_equal(symlink("/bin/sh", program), 0);
+    pid = start_rpm(program, false, &input_fd); /* our own is none */
+    assert_int_equal(agent_packages_process_await_left_behind(&d.job, 0, &err), 0);
+    (void)close(input_fd);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+
+    pid = start_rpm(program, true, &input_fd);
+    assert_int_equal(agent_packages_process_await_left_behind(&d.job, 50, &err), -EAGAIN);
+    assert_non_null(strstr(err.text, "(rpm)"));
+    (void)close(input_fd);
+    err = (struct bl_error){0};
+    assert_int_equal(agent_packages_process_await_left_behind(&d.job, 60000, &err), 0);
+    assert_true(pid > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +371,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_held_lock_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(a_script_left_behind_does_not_keep_the_lock, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            a_package_manager_left_behind_is_waited_for_before_it_has_a_lock, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pid_file_counts_while_its_process_lives, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lock_is_taken_once, setup, teardown),
     };

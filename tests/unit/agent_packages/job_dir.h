@@ -11,7 +11,7 @@
 
 #include "agent/packages/job.h"
 
-#define JOB_NAME "0123456789abcdef0123456789abcdef"
+#define JOB_NAME "00112233445566778899aabbccddeeff"
 
 /* A job of a test's own, in a state directory below /tmp. */
 struct job_dir {
