@@ -78,7 +78,10 @@ int proto_places_check_spread(const struct proto_place *places, uint32_t count,
                               const struct proto_policy *policy, struct bl_error *err)
 {
     const struct proto_policy_spread *spread = policy->spread;
+    uint32_t without = 0; /* hosts without the label take turns like those of a value */
 
+    for (uint32_t i = 0; i < count; i++)
+        without = places[i].value == 0 ? 1 : without;
     for (uint32_t i = 0; policy->spread_count > 0 && i < spread->values_count; i++) {
         const uint64_t all = spread->values[i].hosts_count;
         uint64_t in_wave[PROTO_POLICY_WAVES_MAX] = {0};
@@ -93,7 +96,7 @@ int proto_places_check_spread(const struct proto_place *places, uint32_t count,
                            "make an earlier wave at least %" PRIu32
                            " hosts, one of each, or set 'budget' below %" PRIu64,
                            wave + 1, all, spread->label, spread->values[i].value,
-                           spread->values_count, all);
+                           spread->values_count + without, all);
         }
     }
 

@@ -73,13 +73,12 @@ static BL_PRINTF(2, 3) void put(char text[PROTO_WEAKER_TEXT_BYTES], const char *
     va_end(args);
 }
 
-/* More than fit are only findings that are graded anew: the first of them tell enough. */
+/* There is room for all: no finding is graded twice in a manifest. */
 static struct proto_weaker *add(struct finder *finder, const char *field)
 {
     struct proto_weaker *weaker = &finder->list[finder->count];
 
-    if (finder->count == PROTO_WEAKER_MAX)
-        return &finder->list[PROTO_WEAKER_MAX - 1];
+    BL_ASSERT(finder->count < PROTO_WEAKER_MAX);
     finder->count++;
     *weaker = (struct proto_weaker){.field = field};
 

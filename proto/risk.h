@@ -12,8 +12,8 @@
  */
 enum {
     PROTO_RISK_WAVES_MAX = 4,
-    PROTO_RISK_SIGNERS = 2, /* different people that something weaker needs */
-    PROTO_WEAKER_MAX = 24,
+    PROTO_RISK_SIGNERS = 2,                   /* different people that something weaker needs */
+    PROTO_WEAKER_MAX = PROTO_GRADES_MAX + 16, /* each finding graded anew, and all the rest */
     PROTO_WEAKER_TEXT_BYTES = 80,
     PROTO_WEAKER_LINE_BYTES = 256,
 };

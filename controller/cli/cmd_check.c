@@ -174,7 +174,7 @@ int ctl_cmd_check(struct ctl_cli_globals *globals, int argc, char **argv)
         return CTL_CLI_USAGE;
     r = ctl_plan_file_load(arguments.items[0], globals->json, &file, &err);
     if (r >= 0)
-        r = ctl_hooks_look(file.plan, &is_known, &err);
+        r = ctl_hooks_look(globals, file.plan, &is_known, &err);
     if (globals->json && file.problems != NULL) {
         out_json(&file, r >= 0, &err);
         return r < 0 ? CTL_CLI_ERROR : CTL_CLI_DONE;

@@ -133,14 +133,53 @@ static int renew(int home_fd, const struct wishes *wishes, struct proto_buffer *
     return r < 0 ? r : 1;
 }
 
-static int hand_over(struct ctl_cli_globals *globals, const struct proto_buffer *file,
+/*
+ * A version alone tells no file: what another desk wrote in between would be lost, such as that
+ * somebody was revoked. -ESTALE. Whatever can't be compared is left to trust.set.
+ */
+static int check_before(struct ctl_cli_globals *globals, int home_fd,
+                        const struct proto_buffer *file, struct bl_error *err)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    BL_AUTO_FREE char *data = NULL, *text = NULL;
+    CTL_AUTO_JSON *present = NULL;
+    struct proto_trust trust = {0};
+    struct bl_error ignored = {0};
+    char name[NAME_BYTES];
+    size_t data_bytes = 0;
+    int r;
+
+    r = proto_trust_open(file->data, file->size_bytes, &arena, &trust, err);
+    if (r < 0)
+        return r;
+    name_version(trust.version - 1, name);
+    if (ctl_cli_ask(globals, json_pack("{s:s}", "verb", "trust.get"), &present, &ignored) < 0 ||
+        (uint64_t)ctl_json_number(present, "version") != trust.version - 1 ||
+        ctl_json_text(present, "trust")[0] == '\0' ||
+        bl_file_read(home_fd, name, PROTO_TRUST_BYTES_MAX, &data, &data_bytes, &ignored) < 0)
+        return 0;
+    text = ctl_base64(data, data_bytes);
+    if (text != NULL && strcmp(ctl_json_text(present, "trust"), text) == 0)
+        return 0;
+
+    return bl_fail(err, -ESTALE,
+                   "version %llu of the controller is not the one that this desk goes on from: "
+                   "what another desk changed, such as who was revoked, would be lost",
+                   (unsigned long long)trust.version - 1);
+}
+
+static int hand_over(struct ctl_cli_globals *globals, int home_fd, const struct proto_buffer *file,
                      struct bl_error *err)
 {
     CTL_AUTO_JSON *answer = NULL;
     BL_AUTO_FREE char *text = ctl_base64(file->data, file->size_bytes);
+    int r;
 
     if (text == NULL)
         return bl_fail(err, -ENOMEM, "out of memory");
+    r = check_before(globals, home_fd, file, err);
+    if (r < 0)
+        return r;
 
     return ctl_cli_ask(globals, json_pack("{s:s, s:s}", "verb", "trust.set", "trust", text),
                        &answer, err);
@@ -171,7 +210,7 @@ static int hand_over_former(struct ctl_cli_globals *globals, int home_fd, uint64
             return bl_wrap(err, "the controller lacks trust file version %llu",
                            (unsigned long long)version);
         former.data = (uint8_t *)data;
-        r = hand_over(globals, &former, err);
+        r = hand_over(globals, home_fd, &former, err);
         if (r < 0)
             return r;
     }
@@ -186,7 +225,7 @@ static int hand_over_all(struct ctl_cli_globals *globals, int home_fd,
     struct proto_trust trust = {0};
     int r;
 
-    r = hand_over(globals, file, err);
+    r = hand_over(globals, home_fd, file, err);
     if (r >= 0 || strcmp(globals->code, "trust_gap") != 0)
         return r;
     *err = (struct bl_error){0};
@@ -194,7 +233,7 @@ static int hand_over_all(struct ctl_cli_globals *globals, int home_fd,
     if (r >= 0)
         r = hand_over_former(globals, home_fd, trust.version, err);
 
-    return r < 0 ? r : hand_over(globals, file, err);
+    return r < 0 ? r : hand_over(globals, home_fd, file, err);
 }
 
 static void tell_json(const struct proto_trust *trust, const char *anchor)
@@ -262,6 +301,24 @@ static bool controller_has(struct ctl_cli_globals *globals, const struct proto_b
            strcmp(ctl_json_text(present, "trust"), text) == 0;
 }
 
+static void tell_not_delivered(const struct ctl_cli_globals *globals, bool is_stale, int exit_code)
+{
+    if (is_stale) {
+        ctl_cli_say_next("the controller has another trust file, which this desk did not write: no "
+                         "host gets this one; go on at the desk that wrote the newest");
+    } else if (exit_code == CTL_CLI_UNREACHABLE) {
+        ctl_cli_say_next(
+            "the trust file is written on this desk; 'belay keys trust' again hands it over");
+    } else if (globals->desk != NULL) {
+        ctl_cli_say_next("the trust file is written on this desk, and NO host has it: a desk "
+                         "elsewhere may not hand it over; 'belay keys trust' with this BELAY_HOME "
+                         "on the controller does");
+    } else {
+        ctl_cli_say_next("the trust file is written on this desk, and NO host has it: see above "
+                         "for why");
+    }
+}
+
 /* The trust file is written; handing it over may be repeated at any time. */
 static int deliver(struct ctl_cli_globals *globals, int home_fd, const struct proto_buffer *file,
                    bool is_new)
@@ -271,7 +328,7 @@ static int deliver(struct ctl_cli_globals *globals, int home_fd, const struct pr
     int r;
 
     r = hand_over_all(globals, home_fd, file, &err);
-    is_stale = r < 0 && strcmp(globals->code, "stale_trust") == 0;
+    is_stale = r == -ESTALE || (r < 0 && strcmp(globals->code, "stale_trust") == 0);
     if (is_stale && !is_new && controller_has(globals, file)) {
         ctl_cli_say_next("nothing: the trust file is unchanged and the controller has it already");
         return CTL_CLI_DONE;
@@ -279,11 +336,7 @@ static int deliver(struct ctl_cli_globals *globals, int home_fd, const struct pr
     if (r < 0) {
         int exit_code = ctl_cli_say_failure(globals, &err);
 
-        ctl_cli_say_next(
-            is_stale
-                ? "the controller has another trust file, which this desk did not write: no host "
-                  "gets this one; go on at the desk that wrote the newest"
-                : "the trust file is written on this desk; 'belay keys trust' again hands it over");
+        tell_not_delivered(globals, is_stale, exit_code);
         return exit_code;
     }
     ctl_cli_say_next(

@@ -198,6 +198,7 @@ int ctl_desk_place_make(const char *name, const char *address, const char *contr
                         struct ctl_desk_place *ret_place, struct bl_error *err)
 {
     char dir[CTL_CLI_PATH_BYTES_MAX];
+    char key_path[CTL_CLI_PATH_BYTES_MAX];
     struct bl_error key_err = {0};
     BL_AUTO_FD int dir_fd = -1;
     int r = check_name(name, err);
@@ -221,6 +222,12 @@ int ctl_desk_place_make(const char *name, const char *address, const char *contr
         r = bl_file_exists(AT_FDCWD, ret_place->file, err);
     if (r > 0)
         return bl_fail(err, -EEXIST, "'%s' is there already", ret_place->file);
+    if (r >= 0)
+        r = path_of(name, ".key", key_path, err);
+    if (r >= 0)
+        r = bl_file_exists(AT_FDCWD, key_path, err);
+    if (r > 0)
+        return bl_fail(err, -EEXIST, "'%s' is there already: it is never replaced", key_path);
     if (r >= 0)
         r = bl_dir_make(AT_FDCWD, dir, 0700, err);
     if (r < 0)

@@ -9,6 +9,7 @@
 #include "common/file.h"
 #include "common/program.h"
 #include "common/yaml.h"
+#include "controller/daemon/config.h"
 #include "controller/outside/hook_folder.h"
 #include "controller/outside/json.h"
 #include "controller/outside/out.h"
@@ -75,7 +76,8 @@ int ctl_hooks_ask(struct ctl_cli_link *link, const struct ctl_plan *plan, struct
     return 0;
 }
 
-int ctl_hooks_look(const struct ctl_plan *plan, bool *ret_is_known, struct bl_error *err)
+int ctl_hooks_look(const struct ctl_cli_globals *globals, const struct ctl_plan *plan,
+                   bool *ret_is_known, struct bl_error *err)
 {
     BL_AUTO_FD int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct row rows[HOOKS];
@@ -84,7 +86,9 @@ int ctl_hooks_look(const struct ctl_plan *plan, bool *ret_is_known, struct bl_er
     rows_of(plan, rows);
     for (size_t i = 0; i < HOOKS; i++)
         has_any = has_any || rows[i].program != NULL;
-    *ret_is_known = !has_any || faccessat(root_fd, CTL_HOOK_FOLDER, X_OK, 0) == 0;
+    *ret_is_known =
+        !has_any || (globals->desk == NULL && faccessat(root_fd, CTL_CONFIG_PATH, F_OK, 0) == 0 &&
+                     faccessat(root_fd, CTL_HOOK_FOLDER, X_OK, 0) == 0);
     for (size_t i = 0; i < HOOKS && has_any && *ret_is_known; i++) {
         struct bl_error problem = {0};
 

@@ -14,11 +14,12 @@ int ctl_hooks_ask(struct ctl_cli_link *link, const struct ctl_plan *plan, struct
     BL_CHECKED;
 
 /*
- * The same without asking, on the controller itself: where the folder of its programs is.
+ * The same without asking, on the controller itself: where its configuration is. The folder of its
+ * programs alone says nothing, since the package of the command line brings it.
  * *ret_is_known: this is such a machine, or the plan names none.
  */
-int ctl_hooks_look(const struct ctl_plan *plan, bool *ret_is_known, struct bl_error *err)
-    BL_CHECKED;
+int ctl_hooks_look(const struct ctl_cli_globals *globals, const struct ctl_plan *plan,
+                   bool *ret_is_known, struct bl_error *err) BL_CHECKED;
 
 /* A line for each; nothing without any. */
 void ctl_hooks_print(const struct ctl_plan *plan, FILE *to);

@@ -231,6 +231,13 @@ static json_t *sample_to_json(const struct ctl_plan *plan, const struct ctl_prev
     return names;
 }
 
+/* As ctl_manifest_put_sample() fills it in. */
+static bool has_sample_checks(const struct ctl_plan *plan)
+{
+    return ctl_plan_sample_is_named(plan) ||
+           (plan->verify.units.count > 0 && plan->verify.logs_count < PROTO_LOGS_MAX);
+}
+
 static void print_sample(const struct ctl_plan *plan, const struct ctl_preview *preview,
                          uint32_t wave, FILE *to)
 {
@@ -240,7 +247,10 @@ static void print_sample(const struct ctl_plan *plan, const struct ctl_preview *
 
     if (json_array_size(names) == 0)
         return;
-    (void)fprintf(to, "          sample of %zu, looked at more closely: ", json_array_size(names));
+    (void)fprintf(to, "          sample of %zu, %s: ", json_array_size(names),
+                  has_sample_checks(plan) ? "looked at more closely"
+                                          : "looked at like all others, as neither 'sample' nor "
+                                            "'verify.units' names anything");
     json_array_foreach (names, i, name) {
         if (i == NAMES_SHOWN_MAX) {
             (void)fprintf(to, ", … %zu more", json_array_size(names) - i);

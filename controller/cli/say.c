@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "common/file.h"
 #include "controller/cli/cli.h"
 #include "controller/outside/out.h"
 
@@ -47,12 +49,15 @@ bool ctl_cli_begin(const struct ctl_cli_usage *usage, int argc, char **argv,
 
 void ctl_cli_say_next(const char *fmt, ...)
 {
+    BL_AUTO_FREE char *text = NULL;
     va_list args;
 
-    (void)fputs("next: ", stderr);
     va_start(args, fmt);
-    (void)vfprintf(stderr, fmt, args);
+    if (vasprintf(&text, fmt, args) < 0)
+        text = NULL;
     va_end(args);
+    (void)fputs("next: ", stderr);
+    ctl_out_put(stderr, text != NULL ? text : "(out of memory)"); /* it may hold a peer's words */
     (void)fputc('\n', stderr);
 }
 

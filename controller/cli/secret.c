@@ -226,5 +226,11 @@ int ctl_passphrase_get(const char *file, const char *purpose, bool is_new,
 int ctl_passphrase_get_next(const char *file, const char *purpose, struct ctl_secret *ret_secret,
                             struct bl_error *err)
 {
-    return get(file, NULL, purpose, true, ret_secret, err);
+    int r = get(file, NULL, purpose, true, ret_secret, err);
+
+    return r != -ENODATA ? r
+                         : bl_fail(err, -ENODATA,
+                                   "no terminal to ask for the new passphrase of %s: use "
+                                   "--new-passphrase-file",
+                                   purpose);
 }

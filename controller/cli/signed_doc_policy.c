@@ -14,6 +14,9 @@ enum {
 
 static void put_people(const struct proto_policy *policy, FILE *to)
 {
+    /* What waits for the traffic is time that people do not have: ctl_rollout_question_ms(). */
+    const bool has_traffic = policy->traffic[0] != '\0' && policy->traffic_ms < policy->answer_ms;
+
     if (policy->approvals > 0) {
         ctl_doc_begin(to, "approvals");
         (void)fprintf(to, "%" PRIu64 " by %s%s for each wave after the first", policy->approvals,
@@ -24,7 +27,8 @@ static void put_people(const struct proto_policy *policy, FILE *to)
     }
     ctl_doc_begin(to, "severe");
     if (policy->answer_ms > 0)
-        ctl_doc_put_ms(to, "people are asked, and without an answer in ", policy->answer_ms);
+        ctl_doc_put_ms(to, "people are asked, and without an answer in ",
+                       policy->answer_ms - (has_traffic ? policy->traffic_ms : 0));
     else
         (void)fputs("nobody is asked", to);
     (void)fputs(policy->otherwise == PROTO_OTHERWISE_ROLLBACK ? ": everything goes back\n"

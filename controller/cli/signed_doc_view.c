@@ -19,7 +19,8 @@ enum {
 
 /* ---- hosts and waves ---- */
 
-static void put_wave_hosts(const json_t *hosts, uint32_t wave, FILE *to)
+/* "0123456789abcdef/2": the host, and its kind where there are several. */
+static void put_wave_hosts(const json_t *hosts, uint32_t kinds_count, uint32_t wave, FILE *to)
 {
     const json_t *host;
     uint32_t shown = 0;
@@ -32,6 +33,8 @@ static void put_wave_hosts(const json_t *hosts, uint32_t wave, FILE *to)
             continue;
         (void)snprintf(id, sizeof(id), "%s", ctl_json_text(host, "id"));
         ctl_doc_put(to, shown % IDS_A_LINE == 0 ? "\n            " : " ", id);
+        if (kinds_count > 1)
+            (void)fprintf(to, "/%lld", (long long)ctl_json_number(host, "kind") + 1);
         shown++;
     }
 }
@@ -68,7 +71,7 @@ void ctl_signed_doc_put_waves(const struct ctl_signed_doc *doc, FILE *to)
         (void)fprintf(to, "%u: %" PRIu64 " host%s, good with at most %" PRIu64 " failed",
                       (unsigned)i + 1, wave->hosts_count, wave->hosts_count == 1 ? "" : "s",
                       wave->failures_allowed);
-        put_wave_hosts(doc->hosts, i + 1, to);
+        put_wave_hosts(doc->hosts, doc->manifest.kinds_count, i + 1, to);
         (void)fputc('\n', to);
     }
 }
@@ -78,6 +81,19 @@ void ctl_signed_doc_put_waves(const struct ctl_signed_doc *doc, FILE *to)
 static bool takes_away(const struct proto_pin *pin)
 {
     return pin->action == PROTO_ACTION_REMOVE || pin->action == PROTO_ACTION_DOWNGRADE;
+}
+
+/* On which hosts, where not all are alike. */
+static void put_kinds_of(const struct proto_manifest *manifest, uint32_t pin, FILE *to)
+{
+    const char *before = " on kind ";
+
+    for (uint32_t i = 0; manifest->kinds_count > 1 && i < manifest->kinds_count; i++) {
+        if (!proto_kind_has(&manifest->kinds[i], pin))
+            continue;
+        (void)fprintf(to, "%s%u", before, (unsigned)i + 1);
+        before = ", ";
+    }
 }
 
 static void put_pins_that(const struct proto_manifest *manifest, bool take_away, bool *is_first,
@@ -93,6 +109,7 @@ static void put_pins_that(const struct proto_manifest *manifest, bool take_away,
         ctl_doc_put(to, "", pin->name);
         ctl_doc_put(to, pin->version[0] != '\0' ? " " : "", pin->version);
         ctl_doc_put(to, " ", pin->arch);
+        put_kinds_of(manifest, i, to);
         (void)fputc('\n', to);
         *is_first = false;
     }
@@ -139,9 +156,12 @@ static void put_kinds(const struct proto_manifest *manifest, FILE *to)
         for (size_t j = 0; j < members->size_bytes; j++)
             count += (unsigned)__builtin_popcount(members->data[j]);
         (void)fprintf(to, "%s%u", i == 0 ? "" : ", ", count);
+        if (manifest->kinds_count > 1)
+            (void)fprintf(to, " on hosts of kind %u", (unsigned)i + 1);
     }
-    (void)fprintf(to, " of the changes on hosts of %s\n",
-                  manifest->kinds_count == 1 ? "the only kind" : "each kind");
+    (void)fputs(manifest->kinds_count == 1 ? " of the changes on hosts of the only kind\n"
+                                           : " of the changes\n",
+                to);
 }
 
 static void put_allowed(const struct proto_manifest *manifest, FILE *to)
@@ -249,6 +269,11 @@ static void put_logs(FILE *to, const char *title, const struct proto_log_check *
 
 static void put_sample(const struct proto_manifest *manifest, FILE *to)
 {
+    const bool has_checks = manifest->sample_units_count + manifest->sample_http_count +
+                                manifest->sample_tcp_count + manifest->sample_hooks_count +
+                                manifest->sample_logs_count >
+                            0;
+
     if (manifest->sample_all || manifest->sample_hosts.size_bytes > 0) {
         ctl_doc_begin(to, "sample");
         if (manifest->sample_all)
@@ -256,7 +281,8 @@ static void put_sample(const struct proto_manifest *manifest, FILE *to)
         else
             (void)fprintf(to, "%zu hosts",
                           manifest->sample_hosts.size_bytes / PROTO_SAMPLE_HASH_BYTES);
-        (void)fputs(" by these, too\n", to);
+        (void)fputs(
+            has_checks ? " by these, too\n" : ", and NOTHING that is looked at more closely\n", to);
     }
     ctl_doc_put_texts(to, "sample", "units", manifest->sample_units, manifest->sample_units_count);
     put_pages(to, "sample", manifest->sample_http, manifest->sample_http_count);

@@ -9,11 +9,14 @@ uint32_t ctl_weaker_print(const char *path, const struct ctl_plan *plan, uint32_
 {
     struct ctl_plan_weaker list[PROTO_WEAKER_MAX];
     const uint32_t count = ctl_plan_weaker(plan, hosts_count, list);
+    bool is_certain = false;
 
     if (count == 0)
         return 0;
-    (void)fprintf(to, "\nweaker than risk %s, so a second person must sign it:\n",
-                  proto_risk_name(plan->risk));
+    for (uint32_t i = 0; i < count; i++)
+        is_certain = is_certain || list[i].hosts_count <= 1;
+    (void)fprintf(to, "\nweaker than risk %s%s, so a second person must sign it:\n",
+                  proto_risk_name(plan->risk), is_certain ? "" : " with some numbers of hosts");
     for (uint32_t i = 0; i < count; i++) {
         char text[PROTO_WEAKER_LINE_BYTES];
 
@@ -22,7 +25,8 @@ uint32_t ctl_weaker_print(const char *path, const struct ctl_plan *plan, uint32_
         ctl_out_put(to, path);
         (void)fprintf(to, ":%u: %s", (unsigned)list[i].line, text);
         if (list[i].hosts_count > 1)
-            (void)fprintf(to, " (from %u hosts on)", (unsigned)list[i].hosts_count);
+            (void)fprintf(to, " (with %u hosts; 'belay preview' tells for those that it finds)",
+                          (unsigned)list[i].hosts_count);
         (void)fputc('\n', to);
     }
     (void)fputs("  write what the grade has, or drop the line; or let another person sign, too: "

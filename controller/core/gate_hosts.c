@@ -14,11 +14,12 @@ uint32_t ctl_gate_share_of(const struct ctl_gate_hosts *is, uint32_t hosts)
 }
 
 static enum ctl_gate_outcome judge_count(const struct ctl_gate_hosts *is,
-                                         const struct ctl_gate_count *count)
+                                         const struct ctl_gate_count *count, uint32_t coming)
 {
     const uint32_t allowed = ctl_gate_share_of(is, count->hosts);
 
-    if (count->bad > allowed)
+    /* Too many of the few that are through may be few enough of the whole wave. */
+    if (count->bad > ctl_gate_share_of(is, count->hosts + coming))
         return CTL_GATE_SAID_BAD;
 
     return (uint64_t)count->bad + count->unknown > allowed ? CTL_GATE_NO_DATA : CTL_GATE_SAID_GOOD;
@@ -45,7 +46,7 @@ static enum ctl_gate_outcome judge_unchanged(const struct ctl_gate_hosts *is)
 {
     if (is->unchanged.hosts == 0)
         return CTL_GATE_NOT_ASKED;
-    if (judge_count(is, &is->unchanged) != CTL_GATE_SAID_BAD ||
+    if (judge_count(is, &is->unchanged, 0) != CTL_GATE_SAID_BAD ||
         !is_half_as_bad(&is->unchanged, &is->upgraded))
         return CTL_GATE_SAID_GOOD;
 
@@ -58,7 +59,8 @@ void ctl_gate_judge_hosts(const struct ctl_gate_hosts *is, struct ctl_gate_measu
     enum ctl_gate_outcome outcome = CTL_GATE_NO_DATA;
 
     if (is->upgraded.hosts > 0 && told >= is->minimum)
-        outcome = worse(judge_count(is, &is->upgraded), judge_count(is, &is->wave));
+        outcome = worse(judge_count(is, &is->upgraded, is->coming),
+                        judge_count(is, &is->wave, is->coming));
     *ret = (struct ctl_gate_measurement){
         .answer = {outcome, 0},
         .control = {judge_unchanged(is), 0},

@@ -18,7 +18,8 @@ struct ctl_gate_hosts {
     struct ctl_gate_count upgraded;  /* of the whole rollout */
     struct ctl_gate_count wave;      /* those of them in the wave that runs or soaks */
     struct ctl_gate_count unchanged; /* of the rollout; none where nothing is compared */
-    uint32_t share;                  /* that may be bad: hosts, or hundredths of a percent */
+    uint32_t coming; /* of the wave that runs, and not upgraded yet: in neither of the first two */
+    uint32_t share;  /* that may be bad: hosts, or hundredths of a percent */
     bool share_is_percent;
     uint32_t minimum; /* upgraded hosts that must have told, or nothing is said */
 };

@@ -197,6 +197,8 @@ static void arm_watch(struct ctl_client *client)
     if (client->watch_timer == NULL) {
         r = sd_event_add_time(engine->event, &client->watch_timer, CLOCK_BOOTTIME, due_us,
                               WATCH_ACCURACY_US, on_watch_due, client);
+        if (r >= 0 && client->desk != NULL)
+            r = sd_event_source_set_priority(client->watch_timer, CTL_DESK_PRIORITY);
     } else {
         (void)sd_event_source_get_enabled(client->watch_timer, &enabled);
         if (enabled != SD_EVENT_OFF)

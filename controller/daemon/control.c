@@ -391,8 +391,16 @@ static int open_desks(struct ctl_control *control, struct bl_error *err)
     if (control->desks == NULL)
         return bl_fail(err, -ENOMEM, "no memory");
     r = ctl_desks_load(control->desks, control->engine->store, err);
-    if (r >= 0 && control->engine->config.admin_listen[0] != '\0')
-        r = ctl_desk_door_open(control, control->desks, &control->door, err);
+    if (r < 0 || control->engine->config.admin_listen[0] == '\0')
+        return r;
+    r = ctl_desk_door_open(control, control->desks, &control->door, err);
+    if (r == -EADDRNOTAVAIL || r == -EADDRINUSE || r == -ENODEV) {
+        /* Hosts come first: they do not go without a controller for want of people's address. */
+        ctl_log(CTL_LOG_ERROR,
+                "admin endpoint: %s: no desk can come in until 'systemctl restart belayd'",
+                err->text);
+        return 0;
+    }
 
     return r;
 }

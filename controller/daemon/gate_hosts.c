@@ -241,6 +241,13 @@ static void describe(const struct ctl_gate_panel *panel, const struct ctl_gate_h
     }
 }
 
+/* It is to be judged, too, when its wave is through. */
+static bool is_coming(const struct ctl_rollout *rollout, const struct ctl_rollout_host *host)
+{
+    return rollout->state == CTL_ROLLOUT_RUNNING && host->wave == rollout->wave &&
+           host->state < CTL_HOST_PROBATION;
+}
+
 void ctl_gate_panel_measure(const struct ctl_gate_panel *panel, const struct bl_mono *since,
                             struct bl_mono now, struct ctl_gate_measurement *ret_measured,
                             char *ret_note, uint32_t note_bytes)
@@ -257,6 +264,7 @@ void ctl_gate_panel_measure(const struct ctl_gate_panel *panel, const struct bl_
         uint64_t value = 0;
         enum look look = LOOK_NOT_MEANT;
 
+        is.coming += is_coming(rollout, &rollout->hosts[i]) ? 1 : 0;
         if (!rollout->hosts[i].touched) {
             if (panel->rule.figure != 0)
                 add_to(&is.unchanged, look_at_figure(panel, i, now, &value));

@@ -111,17 +111,20 @@ struct ctl_hook_run *ctl_hook_free(struct ctl_hook_run *run)
 void ctl_hook_describe(const struct ctl_hook_end *end, char *ret_text, size_t text_bytes)
 {
     const char *colon = end->line[0] == '\0' ? "" : ": ";
+    char text[CTL_HOOK_LINE_BYTES_MAX + 64];
 
+    text[0] = '\0';
     switch (end->result) {
     case CTL_CHILD_EXITED:
-        (void)snprintf(ret_text, text_bytes, "ended with %d%s%s", end->status, colon, end->line);
+        (void)snprintf(text, sizeof(text), "ended with %d%s%s", end->status, colon, end->line);
         break;
     case CTL_CHILD_KILLED:
-        (void)snprintf(ret_text, text_bytes, "was ended by signal %d%s%s", end->status, colon,
+        (void)snprintf(text, sizeof(text), "was ended by signal %d%s%s", end->status, colon,
                        end->line);
         break;
     case CTL_CHILD_TIMED_OUT:
-        (void)snprintf(ret_text, text_bytes, "did not end within its time%s%s", colon, end->line);
+        (void)snprintf(text, sizeof(text), "did not end within its time%s%s", colon, end->line);
         break;
     }
+    bl_text_copy(ret_text, text_bytes, text); /* never half a character */
 }

@@ -250,7 +250,7 @@ void ctl_plan_release(struct ctl_plan *plan);
 struct ctl_plan_weaker { /* a setting that is weaker than the grade of the plan's risk */
     struct proto_weaker what;
     uint32_t line;        /* in the plan */
-    uint32_t hosts_count; /* from so many hosts on; 1 = in any case */
+    uint32_t hosts_count; /* the least with which it is weaker, perhaps not with more; 1 = any */
 };
 
 /*

@@ -374,6 +374,36 @@ static void test_hosts_are_judged_by_share_whatever_the_silent_ones_are(void **s
     }
 }
 
+/* 10% of a wave of 40, of which few are through: the order in which hosts end is no verdict. */
+static void test_a_share_is_one_of_the_whole_wave(void **state)
+{
+    static const struct {
+        uint32_t through, bad;
+        enum ctl_gate_outcome outcome;
+    } rows[] = {
+        {1, 1, CTL_GATE_NO_DATA},    {5, 4, CTL_GATE_NO_DATA},   {5, 5, CTL_GATE_SAID_BAD},
+        {40, 4, CTL_GATE_SAID_GOOD}, {40, 5, CTL_GATE_SAID_BAD}, {20, 2, CTL_GATE_SAID_GOOD},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct ctl_gate_count count = {rows[i].through, rows[i].bad, 0};
+        struct ctl_gate_hosts is = {.upgraded = count,
+                                    .wave = count,
+                                    .coming = 40 - rows[i].through,
+                                    .share = 1000,
+                                    .share_is_percent = true};
+        struct ctl_gate_measurement measured;
+
+        ctl_gate_judge_hosts(&is, &measured);
+        if (measured.answer.outcome != rows[i].outcome)
+            fail_msg("row %zu: %u", i, measured.answer.outcome);
+        is.share_is_percent = false; /* a number is one of hosts, whoever is to come */
+        is.share = 0;
+        ctl_gate_judge_hosts(&is, &measured);
+        assert_int_equal(measured.answer.outcome, CTL_GATE_SAID_BAD);
+    }
+}
+
 static void test_fewer_hosts_than_the_minimum_tell_nothing(void **state)
 {
     struct ctl_gate_hosts is = {.upgraded = {5, 5, 0}, .wave = {5, 5, 0}, .share = 2, .minimum = 6};
@@ -412,6 +442,7 @@ int main(void)
         cmocka_unit_test(test_too_little_to_judge_by_is_no_verdict),
         cmocka_unit_test(test_the_sentence_has_all_numbers_that_were_compared),
         cmocka_unit_test(test_hosts_are_judged_by_share_whatever_the_silent_ones_are),
+        cmocka_unit_test(test_a_share_is_one_of_the_whole_wave),
         cmocka_unit_test(test_fewer_hosts_than_the_minimum_tell_nothing),
     };
 

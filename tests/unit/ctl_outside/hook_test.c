@@ -275,6 +275,17 @@ static void test_a_foreign_signal_is_told(void **state)
     assert_string_equal(text, "was ended by signal 9: before");
 }
 
+/* Half a character is no text, and then all that it stands in is lost. */
+static void test_what_is_cut_is_cut_between_characters(void **state)
+{
+    const struct ctl_hook_end end = {
+        .result = CTL_CHILD_EXITED, .status = 0, .line = "\xc3\xa4\xc3\xb6\xc3\xbc"};
+    char text[sizeof("ended with 0: ") + 3];
+
+    ctl_hook_describe(&end, text, sizeof(text));
+    assert_string_equal(text, "ended with 0: \xc3\xa4");
+}
+
 static void test_freed_before_its_end_it_is_killed_and_nobody_is_told(void **state)
 {
     struct room *room = *state;
@@ -314,6 +325,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_one_that_closes_its_output_and_runs_on_costs_nothing,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_foreign_signal_is_told, setup, teardown),
+        cmocka_unit_test(test_what_is_cut_is_cut_between_characters),
         cmocka_unit_test_setup_teardown(test_freed_before_its_end_it_is_killed_and_nobody_is_told,
                                         setup, teardown),
     };

@@ -2,6 +2,7 @@
 #include "proto/risk.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "proto/finding.h"
 #include "tests/lib/unit.h"
@@ -63,6 +64,32 @@ static void what_the_grade_says_is_not_weaker(void **state)
         manifest.ssh_sessions = PROTO_SESSIONS_END;
         assert_weaker(&manifest, &policy, "");
     }
+}
+
+/* However many findings are graded anew, what else is weaker has room behind them. */
+static void many_grades_hide_no_other_setting(void **state)
+{
+    struct proto_grade_rule rules[PROTO_GRADES_MAX];
+    struct proto_weaker list[PROTO_WEAKER_MAX];
+    struct proto_manifest manifest;
+    struct proto_policy policy;
+    uint32_t rules_count = 0, count;
+
+    set_up(PROTO_RISK_HIGH, &manifest, &policy);
+    for (uint32_t row = 0; proto_finding_at(row) != NULL && rules_count < PROTO_GRADES_MAX; row++) {
+        if (proto_finding_at(row)->grade > PROTO_GRADE_MINOR)
+            rules[rules_count++] =
+                (struct proto_grade_rule){proto_finding_at(row)->code, PROTO_GRADE_MINOR};
+    }
+    assert_true(rules_count > 24);
+    manifest.verify_grades = rules;
+    manifest.verify_grades_count = rules_count;
+    policy.approvals = 0;
+    count = proto_risk_weaker(&manifest, &policy, list);
+    assert_int_equal(count, rules_count + 1);
+    assert_string_equal(list[count - 1].field, "approvals.waves");
+    for (uint32_t i = 0; i < rules_count; i++)
+        assert_non_null(strstr(list[i].value, rules[i].code));
 }
 
 static void each_setting_is_compared(void **state)
@@ -131,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_grade_says_is_not_weaker),
         cmocka_unit_test(each_setting_is_compared),
+        cmocka_unit_test(many_grades_hide_no_other_setting),
         cmocka_unit_test(waves_count_by_what_they_have_started),
     };
 
