@@ -26,18 +26,8 @@ static const char *label_of(const void *userdata, const char *name)
 
 static const char *fact_of(const void *userdata, enum ctl_select_fact fact)
 {
-    static const char *const keys[] = {
-        [CTL_SELECT_NAME] = "name",
-        [CTL_SELECT_ID] = "id",
-        [CTL_SELECT_OS] = "os_id",
-        [CTL_SELECT_OS_VERSION] = "os_version",
-        [CTL_SELECT_KERNEL] = "kernel",
-        [CTL_SELECT_ARCH] = "arch",
-        [CTL_SELECT_AGENT] = "agent_version",
-        [CTL_SELECT_MANAGER] = "package_manager",
-    };
     const struct asked *asked = userdata;
-    const char *value = ctl_json_text(asked->host, keys[fact]);
+    const char *value = ctl_json_text(asked->host, ctl_select_fact_key(fact));
 
     return strcmp(value, "unknown") == 0 ? "" : value;
 }

@@ -217,14 +217,6 @@ static const char *label_of(const void *userdata, const char *name)
 /* A host that did not say HELLO yet knows itself by what it said when it joined. */
 static const char *fact_of(const void *userdata, enum ctl_select_fact fact)
 {
-    static const char *const keys[] = {
-        [CTL_SELECT_OS] = "os_id",
-        [CTL_SELECT_OS_VERSION] = "os_version",
-        [CTL_SELECT_KERNEL] = "kernel",
-        [CTL_SELECT_ARCH] = "arch",
-        [CTL_SELECT_AGENT] = "agent_version",
-        [CTL_SELECT_MANAGER] = "package_manager",
-    };
     const struct ctl_fleet_host *host = userdata;
     const char *value;
 
@@ -232,7 +224,7 @@ static const char *fact_of(const void *userdata, enum ctl_select_fact fact)
         return host->name;
     if (fact == CTL_SELECT_ID)
         return host->id_text;
-    value = json_string_value(json_object_get(host->facts, keys[fact]));
+    value = json_string_value(json_object_get(host->facts, ctl_select_fact_key(fact)));
 
     return value != NULL && strcmp(value, "unknown") != 0 ? value : "";
 }

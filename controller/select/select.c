@@ -18,6 +18,22 @@ static const char *const fact_names[CTL_SELECT_FACT_LAST + 1] = {
     [CTL_SELECT_AGENT] = "agent",   [CTL_SELECT_MANAGER] = "manager",
 };
 
+const char *ctl_select_fact_key(enum ctl_select_fact fact)
+{
+    static const char *const keys[CTL_SELECT_FACT_LAST + 1] = {
+        [CTL_SELECT_NAME] = "name",
+        [CTL_SELECT_ID] = "id",
+        [CTL_SELECT_OS] = "os_id",
+        [CTL_SELECT_OS_VERSION] = "os_version",
+        [CTL_SELECT_KERNEL] = "kernel",
+        [CTL_SELECT_ARCH] = "arch",
+        [CTL_SELECT_AGENT] = "agent_version",
+        [CTL_SELECT_MANAGER] = "package_manager",
+    };
+
+    return keys[fact];
+}
+
 const char *ctl_select_fact_name(uint32_t fact)
 {
     return fact >= 1 && fact <= CTL_SELECT_FACT_LAST ? fact_names[fact] : NULL;

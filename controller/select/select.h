@@ -73,6 +73,9 @@ struct ctl_select_host {
     const char *(*package)(const void *userdata, const char *name, uint32_t number);
 };
 
+/* The name of a fact in a host's document and among what belayd keeps of it: "os_id". */
+const char *ctl_select_fact_key(enum ctl_select_fact fact);
+
 enum ctl_select_answer {
     CTL_SELECT_NO = 0,
     CTL_SELECT_YES,

@@ -4,7 +4,7 @@
 #include "agent/packages/keys.h"
 #include "agent/packages/progress.h"
 #include "agent/packages/repository_fault.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/packages.h"
 
 static void read_changes(struct agent_packages_memory *memory, const char *text)
 {
@@ -54,12 +54,6 @@ static void read_names(struct agent_packages_memory *memory, const char *text)
         fuzz_assert_refusal(err.code, &err);
 }
 
-static void assert_within(const struct agent_packages_line *line, const char *text)
-{
-    BL_ASSERT(line->length == 0 ||
-              (line->text >= text && line->text + line->length <= text + strlen(text)));
-}
-
 static void read_lines(const char *text)
 {
     const char *cursor = text;
@@ -68,14 +62,14 @@ static void read_lines(const char *text)
     while (agent_packages_next_line(&cursor, &line)) {
         struct agent_packages_told_line told = agent_packages_apt_parse_progress(&line);
 
-        assert_within(&line, text);
+        packages_assert_within(&line, text);
         if (told.what != AGENT_PACKAGES_TOLD_NOTHING)
-            assert_within(&told.name, text);
+            packages_assert_within(&told.name, text);
     }
     line = agent_packages_apt_last_action(text);
-    assert_within(&line, text);
+    packages_assert_within(&line, text);
     if (agent_packages_apt_find_refresh_failure(text, &line))
-        assert_within(&line, text);
+        packages_assert_within(&line, text);
 }
 
 /* What apt, dpkg and their repositories say on a host: never more than an error. */
@@ -93,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
     read_lines(text);
     agent_packages_apt_find_cause(text, &cause);
     BL_ASSERT(cause.code != NULL);
-    assert_within(&cause.line, text);
+    packages_assert_within(&cause.line, text);
     if (agent_packages_find_repository_fault(text, &fault))
         BL_ASSERT(fault.code != NULL && fault.remedy != NULL);
     agent_packages_parse_release(text, &index);

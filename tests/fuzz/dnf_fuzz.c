@@ -3,7 +3,7 @@
 #include "agent/packages/index_age.h"
 #include "agent/packages/keys.h"
 #include "agent/packages/progress.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/packages.h"
 
 static void read_tables(struct agent_packages_memory *memory, const char *text)
 {
@@ -24,12 +24,6 @@ static void read_tables(struct agent_packages_memory *memory, const char *text)
         BL_ASSERT(rpms.list[i].name != NULL && rpms.list[i].version != NULL);
 }
 
-static void assert_within(const struct agent_packages_line *line, const char *text)
-{
-    BL_ASSERT(line->length == 0 ||
-              (line->text >= text && line->text + line->length <= text + strlen(text)));
-}
-
 static void read_lines(const char *text)
 {
     const char *cursor = text;
@@ -40,17 +34,17 @@ static void read_lines(const char *text)
         struct agent_packages_line path = {0};
 
         if (told.what != AGENT_PACKAGES_TOLD_NOTHING)
-            assert_within(&told.name, text);
+            packages_assert_within(&told.name, text);
         if (agent_packages_dnf_parse_verified(&line, &path))
-            assert_within(&path, text);
+            packages_assert_within(&path, text);
     }
     line = agent_packages_dnf_last_action(text);
-    assert_within(&line, text);
+    packages_assert_within(&line, text);
     line = agent_packages_dnf_find_setting(text, "installonly_limit");
-    assert_within(&line, text);
+    packages_assert_within(&line, text);
     cursor = text;
     while (agent_packages_dnf_next_setting(&cursor, "gpgkey", &line))
-        assert_within(&line, text);
+        packages_assert_within(&line, text);
 }
 
 /* What dnf, rpm and their repositories say on a host: never more than an error. */
@@ -65,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
     read_lines(text);
     agent_packages_dnf_find_cause(text, &cause);
     BL_ASSERT(cause.code != NULL);
-    assert_within(&cause.line, text);
+    packages_assert_within(&cause.line, text);
     agent_packages_parse_repomd(text, &index);
     BL_ASSERT(agent_packages_dnf_piece_length(text) <= size_bytes);
     (void)agent_packages_dnf_is_automatic(text, "demo", "noarch");

@@ -6,25 +6,7 @@
 
 #include "common/file.h"
 #include "tests/lib/unit.h"
-#include "tests/unit/agent_packages/job_dir.h"
-
-static struct job_dir d;
-static struct bl_error err;
-
-static int setup(void **state)
-{
-    job_dir_make(&d);
-    err = (struct bl_error){0};
-
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    job_dir_remove(&d);
-
-    return 0;
-}
+#include "tests/unit/agent_packages/one_job.h"
 
 static void add(struct agent_snapshot_list *list, const char *path, uint8_t mark)
 {

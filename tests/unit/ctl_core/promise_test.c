@@ -67,6 +67,14 @@ static void start_all(struct watched *w)
         say(w, i, PROTO_JOB_READY, 0);
 }
 
+/* Two hosts are good, and the third turns back with the worst grade. */
+static void fail_severely(struct watched *w)
+{
+    say(w, 0, PROTO_JOB_COMMITTED, 0);
+    say(w, 1, PROTO_JOB_COMMITTED, 0);
+    say(w, 2, PROTO_JOB_REVERTING, PROTO_GRADE_SEVERE);
+}
+
 static struct ctl_moment moment(const struct watched *w)
 {
     return (struct ctl_moment){{w->now_ms}, {w->now_ms + w->skew_ms}, w->boot};
@@ -86,6 +94,17 @@ static void assert_state(const struct watched *w, enum ctl_promise promise, cons
     assert_string_equal(
         ctl_promise_state_name(ctl_promise_state(&w->promises, &w->rollout, promise, &now)),
         wanted);
+}
+
+/* The way back ran for ten minutes from here, after all that is allowed before it begins. */
+static void assert_restored_in_time(struct watched *w)
+{
+    assert_int_equal(w->rollout.state, CTL_ROLLOUT_ROLLING_BACK);
+    w->now_ms += 10 * MINUTE;
+    assert_int_equal(used_ms(w, CTL_PROMISE_ROLLBACK_STARTS), 2 * MINUTE);
+    for (uint32_t i = 0; i < HOSTS; i++)
+        say(w, i, PROTO_JOB_REVERTED, 0);
+    assert_int_equal(used_ms(w, CTL_PROMISE_RESTORED), 12 * MINUTE);
 }
 
 static void downtime_ends_when_the_host_serves(void **state)
@@ -177,9 +196,7 @@ static void a_question_uses_up_the_time_to_begin(void **state)
 
     begin(&w, 2 * MINUTE);
     start_all(&w);
-    say(&w, 0, PROTO_JOB_COMMITTED, 0);
-    say(&w, 1, PROTO_JOB_COMMITTED, 0);
-    say(&w, 2, PROTO_JOB_REVERTING, PROTO_GRADE_SEVERE);
+    fail_severely(&w);
     assert_true(w.rollout.alarm.is_open);
     w.now_ms += MINUTE;
     /* belayd is started again, on another boot: the wall clock goes on. */
@@ -190,12 +207,7 @@ static void a_question_uses_up_the_time_to_begin(void **state)
     assert_int_equal(used_ms(&w, CTL_PROMISE_ROLLBACK_STARTS), MINUTE);
     w.now_ms += MINUTE;
     step(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_TIME, .host = CTL_ROLLOUT_ALL});
-    assert_int_equal(w.rollout.state, CTL_ROLLOUT_ROLLING_BACK);
-    w.now_ms += 10 * MINUTE;
-    assert_int_equal(used_ms(&w, CTL_PROMISE_ROLLBACK_STARTS), 2 * MINUTE);
-    for (uint32_t i = 0; i < HOSTS; i++)
-        say(&w, i, PROTO_JOB_REVERTED, 0);
-    assert_int_equal(used_ms(&w, CTL_PROMISE_RESTORED), 12 * MINUTE);
+    assert_restored_in_time(&w);
     assert_state(&w, CTL_PROMISE_ROLLBACK_STARTS, "kept");
     assert_state(&w, CTL_PROMISE_RESTORED, "kept");
 }
@@ -208,21 +220,14 @@ static void a_wait_for_the_traffic_uses_it_up_too(void **state)
     w.rollout.limits.hooks = UINT32_C(1) << CTL_HOOK_TRAFFIC;
     w.rollout.limits.traffic_ms = MINUTE;
     start_all(&w);
-    say(&w, 0, PROTO_JOB_COMMITTED, 0);
-    say(&w, 1, PROTO_JOB_COMMITTED, 0);
-    say(&w, 2, PROTO_JOB_REVERTING, PROTO_GRADE_SEVERE);
+    fail_severely(&w);
     say(&w, 2, PROTO_JOB_REVERTED, 0);
     w.now_ms += MINUTE;
     step(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_TIME, .host = CTL_ROLLOUT_ALL});
     assert_true(w.rollout.alarm.waits);
     w.now_ms += MINUTE;
     step(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_TIME, .host = CTL_ROLLOUT_ALL});
-    assert_int_equal(w.rollout.state, CTL_ROLLOUT_ROLLING_BACK);
-    w.now_ms += 10 * MINUTE;
-    assert_int_equal(used_ms(&w, CTL_PROMISE_ROLLBACK_STARTS), 2 * MINUTE);
-    for (uint32_t i = 0; i < HOSTS; i++)
-        say(&w, i, PROTO_JOB_REVERTED, 0);
-    assert_int_equal(used_ms(&w, CTL_PROMISE_RESTORED), 12 * MINUTE);
+    assert_restored_in_time(&w);
 }
 
 /* What is missed stays missed, and what is kept is not missed, however the wall clock is set. */

@@ -105,19 +105,6 @@ static void carry_with_signatures_swapped(const struct submission_wish *wish)
     bring(request, "");
 }
 
-static uint64_t count_audit(const char *verb)
-{
-    json_t *audit = world_ask_verb(&world, "audit"), *row;
-    uint64_t count = 0;
-    size_t i;
-
-    json_array_foreach (json_object_get(audit, "rows"), i, row)
-        count += strcmp(json_word(row, "verb"), verb) == 0 ? 1 : 0;
-    json_decref(audit);
-
-    return count;
-}
-
 static json_t *wait_code(const char *code)
 {
     const int64_t end_ms = bl_mono_now().ms + WORLD_WAIT_MS;
@@ -184,7 +171,7 @@ static void test_a_wave_waits_for_another_person(void **state)
     json_decref(status);
     /* The same once more: nothing happens, and nothing is written. */
     bring(request, "");
-    assert_int_equal(count_audit("approve"), 1);
+    assert_int_equal(world_count_audit(&world, "approve"), 1);
 }
 
 /* The order of the signatures is not signed: whoever carries them can change it. */
@@ -236,7 +223,7 @@ static void test_what_is_not_good_is_refused(void **state)
     say(PROTO_APPROVAL_ROLLBACK, 1, &world.carla, "not_asked");
     bring(json_pack("{s:s, s:s}", "verb", "approve", "approval", "AAAA"), "bad_approval");
     assert_int_equal(world.hosts[1].starts, 0);
-    assert_int_equal(count_audit("approve"), 0);
+    assert_int_equal(world_count_audit(&world, "approve"), 0);
 }
 
 static void test_a_rollout_that_goes_back_takes_no_approval(void **state)
@@ -251,7 +238,7 @@ static void test_a_rollout_that_goes_back_takes_no_approval(void **state)
     json_decref(world_ask_verb(&world, "rollback"));
     json_decref(world_wait_state(&world, "rolling_back"));
     say(PROTO_APPROVAL_WAVE, 2, &world.carla, "not_going");
-    assert_int_equal(count_audit("approve"), 0);
+    assert_int_equal(world_count_audit(&world, "approve"), 0);
 }
 
 static struct submission_wish both_at_once(bool rolls_back, int64_t answer_ms)

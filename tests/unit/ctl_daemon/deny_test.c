@@ -4,23 +4,7 @@
 #include <string.h>
 
 #include "tests/lib/unit.h"
-#include "tests/unit/ctl_daemon/world.h"
-
-static struct world world;
-
-static int open_world(void **state)
-{
-    world_open(&world);
-    world_set_trust(&world, 1);
-    world_add_hosts(&world, 2);
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    world_close(&world);
-    return 0;
-}
+#include "tests/unit/ctl_daemon/one_world.h"
 
 static json_t *lift(void)
 {
@@ -255,7 +239,7 @@ static void test_what_people_deny_pauses_who_would_install_it(void **state)
     assert_pause_is_told(id);
 }
 
-#define DENY_TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+#define DENY_TEST(name) cmocka_unit_test_setup_teardown(name, open_world_of_two, close_world)
 
 int main(void)
 {

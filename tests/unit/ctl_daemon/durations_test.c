@@ -1,23 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What former jobs tell about how long the next one takes. */
 #include "tests/lib/unit.h"
-#include "tests/unit/ctl_daemon/world.h"
-
-static struct world world;
-
-static int open_world(void **state)
-{
-    world_open(&world);
-    world_set_trust(&world, 1);
-    world_add_hosts(&world, 2);
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    world_close(&world);
-    return 0;
-}
+#include "tests/unit/ctl_daemon/one_world.h"
 
 static json_t *ask(void)
 {
@@ -132,7 +116,7 @@ static void test_of_very_many_jobs_some_are_read(void **state)
     json_decref(answer);
 }
 
-#define DURATIONS_TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+#define DURATIONS_TEST(name) cmocka_unit_test_setup_teardown(name, open_world_of_two, close_world)
 
 int main(void)
 {

@@ -2,26 +2,11 @@
 /* Hosts whose journal goes back: what they reported is believed no longer, until they say it anew. */
 #include "controller/daemon/host_life.h"
 #include "tests/lib/unit.h"
-#include "tests/unit/ctl_daemon/world.h"
+#include "tests/unit/ctl_daemon/one_world.h"
 
 enum {
     LOOK_TURNS = 100,
 };
-
-static struct world world;
-
-static int open_world(void **state)
-{
-    world_open(&world);
-    world_set_trust(&world, 1);
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    world_close(&world);
-    return 0;
-}
 
 /* Web1 and web2 are committed, and both know that all of it was heard. */
 static void complete_a_rollout(void)

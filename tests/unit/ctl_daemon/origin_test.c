@@ -1,23 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rollouts know which one they do again, and who joined too late to be in them. */
 #include "tests/lib/unit.h"
-#include "tests/unit/ctl_daemon/world.h"
-
-static struct world world;
-
-static int open_world(void **state)
-{
-    world_open(&world);
-    world_set_trust(&world, 1);
-    world_add_hosts(&world, 2);
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    world_close(&world);
-    return 0;
-}
+#include "tests/unit/ctl_daemon/one_world.h"
 
 /* Submits with more keys; the code of the refusal, or "". */
 static void submit(uint8_t number, const char *targets, const char *retry_of, const char *code,
@@ -104,7 +88,7 @@ static void test_who_joins_later_is_counted_and_not_in_it(void **state)
     assert_joined(id, 1);
 }
 
-#define ORIGIN_TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+#define ORIGIN_TEST(name) cmocka_unit_test_setup_teardown(name, open_world_of_two, close_world)
 
 int main(void)
 {

@@ -3,22 +3,7 @@
 #include <string.h>
 
 #include "tests/lib/unit.h"
-#include "tests/unit/ctl_daemon/world.h"
-
-static struct world world;
-
-static int open_world(void **state)
-{
-    world_open(&world);
-    world_set_trust(&world, 1);
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    world_close(&world);
-    return 0;
-}
+#include "tests/unit/ctl_daemon/one_world.h"
 
 static void label(const char *host, const char *key, const char *value)
 {

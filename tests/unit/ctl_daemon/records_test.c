@@ -6,22 +6,7 @@
 #include "controller/daemon/check.h"
 #include "controller/daemon/setup.h"
 #include "tests/lib/unit.h"
-#include "tests/unit/ctl_daemon/world.h"
-
-static struct world world;
-
-static int open_world(void **state)
-{
-    world_open(&world);
-    world_set_trust(&world, 1);
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    world_close(&world);
-    return 0;
-}
+#include "tests/unit/ctl_daemon/one_world.h"
 
 static void test_leases_are_shown_until_given_back(void **state)
 {

@@ -5,22 +5,7 @@
 #include "controller/daemon/client.h"
 #include "controller/daemon/store_db.h"
 #include "tests/lib/unit.h"
-#include "tests/unit/ctl_daemon/world.h"
-
-static struct world world;
-
-static int open_world(void **state)
-{
-    world_open(&world);
-    world_set_trust(&world, 1);
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    world_close(&world);
-    return 0;
-}
+#include "tests/unit/ctl_daemon/one_world.h"
 
 static void assert_counts_add_up(const json_t *status)
 {

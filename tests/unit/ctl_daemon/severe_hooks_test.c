@@ -172,19 +172,6 @@ static void test_each_is_called_in_its_turn_and_told_what_is_so(void **state)
     json_decref(world_wait_state(&world, "rolled_back"));
 }
 
-static uint64_t count_audit(const char *verb)
-{
-    json_t *audit = world_ask_verb(&world, "audit"), *row;
-    uint64_t count = 0;
-    size_t i;
-
-    json_array_foreach (json_object_get(audit, "rows"), i, row)
-        count += strcmp(json_word(row, "verb"), verb) == 0 ? 1 : 0;
-    json_decref(audit);
-
-    return count;
-}
-
 /* R22: whatever hangs, the way back begins. It is ended at its limit, and that is told after the end. */
 static void test_a_program_that_hangs_holds_up_no_way_back(void **state)
 {
@@ -205,7 +192,7 @@ static void test_a_program_that_hangs_holds_up_no_way_back(void **state)
     json_decref(status);
     json_decref(wait_hook("page", "good", 2));
     json_decref(wait_hook("vendor", "good", 1));
-    assert_int_equal(count_audit("hook"), 4);
+    assert_int_equal(world_count_audit(&world, "hook"), 4);
 }
 
 static void test_what_ran_when_belayd_ended_is_unknown(void **state)

@@ -1,22 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* New trust files get to hosts: at once to those that are there, one by one to those that were away. */
 #include "tests/lib/unit.h"
-#include "tests/unit/ctl_daemon/world.h"
-
-static struct world world;
-
-static int open_world(void **state)
-{
-    world_open(&world);
-    world_set_trust(&world, 1);
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    world_close(&world);
-    return 0;
-}
+#include "tests/unit/ctl_daemon/one_world.h"
 
 /* With the controller's own file, when that is the version. */
 static void come(struct fake_host *host, uint64_t version)

@@ -4,22 +4,7 @@
 
 #include "controller/daemon/client.h"
 #include "tests/lib/unit.h"
-#include "tests/unit/ctl_daemon/world.h"
-
-static struct world world;
-
-static int open_world(void **state)
-{
-    world_open(&world);
-    world_set_trust(&world, 1);
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    world_close(&world);
-    return 0;
-}
+#include "tests/unit/ctl_daemon/one_world.h"
 
 /* Two hosts in two waves. */
 static void submit(char ret_id[17])

@@ -533,3 +533,16 @@ json_t *world_wait_state(struct world *world, const char *state)
         world_turn(world);
     }
 }
+
+uint64_t world_count_audit(struct world *world, const char *verb)
+{
+    json_t *audit = world_ask_verb(world, "audit"), *row;
+    uint64_t count = 0;
+    size_t i;
+
+    json_array_foreach (json_object_get(audit, "rows"), i, row)
+        count += strcmp(json_word(row, "verb"), verb) == 0 ? 1 : 0;
+    json_decref(audit);
+
+    return count;
+}

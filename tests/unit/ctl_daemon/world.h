@@ -92,6 +92,9 @@ void world_submit(struct world *world, const struct submission_wish *wish, char 
 /* The status document; turns the world until its "state" is this. */
 json_t *world_wait_state(struct world *world, const char *state);
 
+/* How many rows of the audit are of this verb. */
+uint64_t world_count_audit(struct world *world, const char *verb);
+
 /* An integer or text of a document by keys, for assertions: 0 and "" when missing. */
 int64_t json_number(const json_t *document, const char *key);
 const char *json_word(const json_t *document, const char *key);
