@@ -8,7 +8,7 @@ build=(gcc meson ninja-build pkg-config libcurl4-openssl-dev libjansson-dev libm
     libsystemd-dev libyaml-dev libzmq3-dev libcmocka-dev debhelper dpkg-dev scdoc)
 lab=(btrfs-progs e2fsprogs systemd-container mmdebstrap iproute2 openssh-client openssl gnupg apt-utils python3
     python3-pytest python3-pytest-xdist python3-zmq util-linux rpm createrepo-c qemu-system-x86 qemu-utils)
-test=("${build[@]}" "${lab[@]}" clang clang-format lintian rpmlint shellcheck git binutils zsh)
+test=("${build[@]}" "${lab[@]}" libssl-dev clang clang-format lintian rpmlint shellcheck git binutils zsh)
 
 case ${1:-build} in
 build) wanted=("${build[@]}") ;;
