@@ -23,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if "BELAY_LAB_CGROUP" not in os.environ:
         raise pytest.UsageError("these tests live in the lab's namespaces: start them with tests/lab/run")
     config.addinivalue_line("markers", f"deadline(seconds): fail after so long instead of {TEST_SECONDS} s")
+    config.addinivalue_line("markers", "long: minutes in an emulated machine; left to tests/lab/long")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(OneLinePerCase(config))
 

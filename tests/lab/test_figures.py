@@ -11,6 +11,7 @@ import pytest
 from belaycli import Exit, plan
 from harness.command import wait_for
 from harness.fleet import Fleet
+from harness.host import Host
 
 MakeFleet = Callable[..., Fleet]
 PERCENT = ("cpu", "memory", "disk")
@@ -49,3 +50,63 @@ def test_figures_are_told_and_grow_old(fleet: MakeFleet) -> None:
     assert old["at"] is not None
     assert all(old[name] is None for name in FIGURES), "what is old is not known to be good"
     assert "unknown; last heard 2" in lab.belay("hosts", "show", "h1").out
+
+
+# ---- thresholds ----
+
+SECONDS = 480
+"""For a rollout: a virtual machine may be slow."""
+RULES = [{"figure": "cpu", "bad": "> 90%", "for": "10s"}, {"figure": "memory", "bad": "> 70%", "for": "10s"}]
+
+
+def keep_busy(host: Host, processors: int) -> None:
+    """By processes that do nothing else, until free()."""
+    for number in range(processors):
+        host.run("systemd-run", "--quiet", f"--unit=busy{number}", "sh", "-c", "while :; do :; done")
+
+
+def take_memory(host: Host, percent: int) -> None:
+    """So much of the host's memory is not available any more, until free()."""
+    told = dict(line.split()[:2] for line in host.read("/proc/meminfo").splitlines())
+    kib = int(told["MemAvailable:"]) - int(told["MemTotal:"]) * (100 - percent) // 100
+    host.run("systemd-run", "--quiet", "--unit=busy-memory", "perl", "-e", f'my $x = "x" x {kib * 1024}; sleep 100000')
+
+
+def free(host: Host) -> None:
+    host.shell("systemctl stop 'busy*'")
+
+
+@pytest.mark.long
+@pytest.mark.deadline(1200)
+def test_processors_and_memory_that_stay_busy_turn_back(lvm_fleet: MakeFleet) -> None:
+    """R19, R21: by the host's own figures, with no monitoring at all. It is a virtual machine, since processors and memory
+    of all other hosts are those of the machine that the lab runs on."""
+    lab = lvm_fleet(hosts=1)
+    host = lab["h1"]
+    lab.repository.publish("1.0", "demo=2.0")
+
+    def serve(**more: Any) -> str:
+        verify = {"units": ["demo.service"], "settle": "1s", "figures": RULES, **more}
+        rollout = lab.belay.start(plan("demo=2.0", waves=["100%"], watch="4m", verify=verify))
+        wait_for("COMMIT", lambda: "commit_seen" in host.run("belay-rescue", "log").out, SECONDS, every=1)
+        return rollout
+
+    def went_back(rollout: str, grade: str, reason: str) -> None:
+        code = lab.belay.wait(rollout, SECONDS)
+        (told,) = lab.belay.report(rollout)["hosts"]
+        assert (told["state"], told["cause"]["code"], told["grade"]) == ("reverted", "figure_bad", grade), told
+        assert told["cause"]["reason"].startswith(reason), told
+        assert code == (Exit.ROLLED_BACK if grade == "severe" else Exit.HOSTS_FAILED)
+        (found,) = [each for each in told["findings"] if each["code"].startswith("figure")]
+        assert found["grade"] == grade and host.http() == (200, "1.0")
+
+    rollout = serve()
+    keep_busy(host, processors=2)
+    went_back(rollout, "functional", "cpu was above 90.0% for 0m")
+    free(host)
+
+    rollout = serve(grades={"figure_bad": "severe"})
+    keep_busy(host, processors=1)
+    take_memory(host, percent=85)
+    went_back(rollout, "severe", "memory was above 70.0% for 0m")
+    free(host)
