@@ -89,10 +89,21 @@ static const struct proto_field figure_value_fields[] = {
 static const struct proto_schema figure_value_schema =
     PROTO_SCHEMA(struct proto_figure_value, figure_value_fields);
 
+static const struct proto_field way_back_fields[] = {
+    PROTO_FIELD_FIXED(struct proto_way_back, rollout_id),
+    PROTO_FIELD_ENUM(struct proto_way_back, state, PROTO_WAY_BACK_STATE_LAST),
+    TEXT(proto_way_back, reason, PROTO_REASON_BYTES_MAX),
+};
+
+static const struct proto_schema way_back_schema =
+    PROTO_SCHEMA(struct proto_way_back, way_back_fields);
+
 static const struct proto_field figures_fields[] = {
     PROTO_FIELD_I64(struct proto_figures, wall_ms),
     PROTO_FIELD_U64(struct proto_figures, span_ms),
     PROTO_FIELD_LIST(struct proto_figures, values, PROTO_FIGURE_LAST, &figure_value_schema),
+    PROTO_FIELD_BOOL(struct proto_figures, way_backs_known),
+    PROTO_FIELD_LIST(struct proto_figures, way_backs, PROTO_WAY_BACKS_MAX, &way_back_schema),
 };
 
 static const struct proto_field trust_state_fields[] = {

@@ -14,6 +14,7 @@ enum {
     PROTO_VERSION = 1,
     PROTO_MESSAGE_BYTES_MAX = 256 * 1024,
     PROTO_REASON_BYTES_MAX = 512,
+    PROTO_WAY_BACKS_MAX = 4, /* that are not whole, in one message; the worst */
     PROTO_CODE_BYTES_MAX = 48,
     PROTO_HOST_NAME_BYTES_MAX = 253, /* of DNS */
     PROTO_NOTES_MAX = 64,
@@ -117,12 +118,22 @@ struct proto_figure_value {
     uint64_t value;  /* in that figure's unit */
 };
 
+/* A way back that is kept after its job ended, and is not whole any more. */
+struct proto_way_back {
+    uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES];
+    uint32_t state; /* enum proto_way_back_state */
+    const char *reason;
+};
+
 /* How the host is now. Not kept, not acknowledged: the next one comes soon. */
 struct proto_figures {
     int64_t wall_ms;                   /* when it was read, by the host's clock */
     uint64_t span_ms;                  /* what counts over time was counted over that long */
     struct proto_figure_value *values; /* each figure at most once; what is missing is unknown */
     uint32_t values_count;
+    bool way_backs_known; /* the list below holds; false: nobody has looked since a start */
+    struct proto_way_back *way_backs;
+    uint32_t way_backs_count;
 };
 
 /* After WELCOME, and after each TRUST that came, taken or not: the next one may follow. */

@@ -48,6 +48,11 @@ static const char *const step_names[] = {
     [PROTO_STEP_RESUME] = "resume",     [PROTO_STEP_DISARM] = "disarm",
 };
 
+static const char *const way_back_state_names[] = {
+    [PROTO_WAY_BACK_NEARLY_LOST] = "nearly_lost",
+    [PROTO_WAY_BACK_LOST] = "lost",
+};
+
 static const char *const grade_names[] = {
     [PROTO_GRADE_MINOR] = "minor",
     [PROTO_GRADE_FUNCTIONAL] = "functional",
@@ -89,6 +94,11 @@ const char *proto_step_name(uint32_t step)
 const char *proto_grade_name(uint32_t grade)
 {
     return NAME_OF(grade_names, grade);
+}
+
+const char *proto_way_back_state_name(uint32_t state)
+{
+    return NAME_OF(way_back_state_names, state);
 }
 
 const char *proto_result_name(uint32_t result)

@@ -45,6 +45,13 @@ enum proto_job_state {
     PROTO_JOB_STATE_LAST = PROTO_JOB_REVERT_FAILED,
 };
 
+/* What is wrong with a way back that is kept; one that is whole is not spoken of. */
+enum proto_way_back_state {
+    PROTO_WAY_BACK_NEARLY_LOST = 1, /* its snapshot may run full, and there is no room for more */
+    PROTO_WAY_BACK_LOST,            /* for good */
+    PROTO_WAY_BACK_STATE_LAST = PROTO_WAY_BACK_LOST,
+};
+
 /* Steps of a job, in the order in which they run. One file each in agent/root/ops/ or a txn phase. */
 enum proto_step {
     PROTO_STEP_REPAIR = 1, /* of a package database that was half done before we came */
@@ -98,6 +105,7 @@ enum proto_result {
 const char *proto_job_state_name(uint32_t state);
 const char *proto_step_name(uint32_t step);
 const char *proto_grade_name(uint32_t grade);
+const char *proto_way_back_state_name(uint32_t state);
 const char *proto_result_name(uint32_t result);
 const char *proto_risk_name(uint32_t risk);
 const char *proto_action_name(uint32_t action);

@@ -136,7 +136,7 @@ static void on_sampled(void *userdata, const struct agent_figures_sample *sample
     if (++agent->samples < SAMPLES_A_MESSAGE)
         return;
     agent->samples = 0;
-    agent_talk_tell_figures(agent->talk, sample);
+    agent_talk_tell_figures(agent->talk, sample, agent_tend_found(agent->tend));
 }
 
 /* ---- start ------------------------------------------------------------------------------- */

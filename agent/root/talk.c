@@ -162,13 +162,18 @@ static int on_progress(void *userdata, const struct proto_progress *progress)
     return agent_talk_is_up(talk) ? send_message(talk, &message) : -ENOTCONN;
 }
 
-void agent_talk_tell_figures(struct agent_talk *talk, const struct agent_figures_sample *sample)
+void agent_talk_tell_figures(struct agent_talk *talk, const struct agent_figures_sample *sample,
+                             const struct agent_way_backs *way_backs)
 {
     struct proto_figure_value values[PROTO_FIGURE_LAST];
+    struct proto_way_back bad[PROTO_WAY_BACKS_MAX];
     struct proto_message message = {.kind = PROTO_FIGURES,
                                     .figures = {.wall_ms = sample->wall.ms,
                                                 .span_ms = (uint64_t)sample->span_ms,
-                                                .values = values}};
+                                                .values = values,
+                                                .way_backs_known = way_backs->known,
+                                                .way_backs = bad,
+                                                .way_backs_count = way_backs->count}};
 
     if (!agent_talk_is_up(talk))
         return;
@@ -178,6 +183,12 @@ void agent_talk_tell_figures(struct agent_talk *talk, const struct agent_figures
         value->figure = figure;
         if (agent_figures_get(&sample->now, (enum proto_figure)figure, &value->value))
             message.figures.values_count++;
+    }
+    for (uint32_t i = 0; i < way_backs->count; i++) {
+        const struct agent_way_back *is = &way_backs->items[i];
+
+        bad[i] = (struct proto_way_back){.state = is->state, .reason = is->reason};
+        memcpy(bad[i].rollout_id, is->rollout_id, sizeof(bad[i].rollout_id));
     }
     (void)send_message(talk, &message); /* the next one comes soon */
 }

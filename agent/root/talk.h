@@ -5,6 +5,7 @@
 #include "agent/root/figures.h"
 #include "agent/root/host.h"
 #include "agent/root/job.h"
+#include "agent/root/way_backs.h"
 #include "agent/root/wire.h"
 
 /*
@@ -31,6 +32,7 @@ void agent_talk_flush(struct agent_talk *talk);
 void agent_talk_reconnect(struct agent_talk *talk);
 
 /* Tells the controller how the host is. Lost when there is no connection that is welcome. */
-void agent_talk_tell_figures(struct agent_talk *talk, const struct agent_figures_sample *sample);
+void agent_talk_tell_figures(struct agent_talk *talk, const struct agent_figures_sample *sample,
+                             const struct agent_way_backs *way_backs);
 
 #endif

@@ -11,14 +11,16 @@
 #include "agent/root/prune.h"
 #include "agent/txn/task.h"
 #include "common/file.h"
+#include "common/hex.h"
 #include "common/text.h"
 
 struct agent_tend {
     struct agent_host *host;
     const struct agent_jobs *jobs;
-    struct agent_units_call *call;      /* one job's are being looked at */
-    char name[AGENT_JOB_ID_TEXT_BYTES]; /* of that job; the round goes on behind it */
-    struct bl_mono begun;               /* the last round */
+    struct agent_units_call *call;       /* one job's are being looked at */
+    char name[AGENT_JOB_ID_TEXT_BYTES];  /* of that job; the round goes on behind it */
+    struct bl_mono begun;                /* the last round */
+    struct agent_way_backs round, found; /* of this round so far; of the last whole one */
     sd_event_source *timer;
 };
 
@@ -32,6 +34,52 @@ static bool needs_tending(const void *userdata, int jobs_fd, const char *job)
 
 static void look_at_next(struct agent_tend *tend);
 
+static void tell_unknown(struct agent_tend *tend, const struct bl_error *err)
+{
+    sd_journal_print(LOG_WARNING, "How full the snapshots of job %s are: %s", tend->name,
+                     err->text);
+    tend->round.known = false;
+}
+
+static int rollout_of(const struct agent_tend *tend, uint8_t ret_id[PROTO_ROLLOUT_ID_BYTES],
+                      struct bl_error *err)
+{
+    uint8_t job_id[AGENT_JOB_ID_BYTES];
+    PROTO_AUTO_ARENA arena = {0};
+    struct agent_journal_job saved = {0};
+    int r = bl_hex_decode(tend->name, job_id, sizeof(job_id), err);
+
+    if (r >= 0)
+        r = agent_journal_load_job(tend->host->journal, job_id, &arena, &saved, err);
+    if (r == 0)
+        return bl_fail(err, -ENOENT, "the journal does not have this job");
+    if (r > 0)
+        memcpy(ret_id, saved.rollout_id, sizeof(saved.rollout_id));
+
+    return r;
+}
+
+/* What it means for the way back; `result` is of the job that was looked at. */
+static int judge(struct agent_tend *tend, const struct agent_txn_result *result,
+                 struct bl_error *err)
+{
+    struct agent_way_back is;
+    int r;
+
+    for (uint32_t i = 0; i < result->notes_count; i++)
+        sd_journal_print(LOG_NOTICE, "Job %s: %s", tend->name, result->notes[i].text);
+    for (uint32_t i = 0; i < result->findings_count; i++)
+        sd_journal_print(LOG_WARNING, "Job %s: %s: %s -> %s", tend->name, result->findings[i].code,
+                         result->findings[i].reason, result->findings[i].remedy);
+    if (!agent_way_back_judge(result, &is))
+        return 0;
+    r = rollout_of(tend, is.rollout_id, err);
+    if (r >= 0)
+        agent_way_backs_add(&tend->round, &is);
+
+    return r;
+}
+
 static void on_ended(void *userdata, const struct agent_units_answer *answer)
 {
     struct agent_tend *tend = userdata;
@@ -44,14 +92,10 @@ static void on_ended(void *userdata, const struct agent_units_answer *answer)
     tend->call = NULL;
     if (r >= 0)
         r = agent_txn_result_load(dir_fd, AGENT_TXN_TEND, &arena, &result, &err);
+    if (r >= 0)
+        r = judge(tend, &result, &err);
     if (r < 0)
-        sd_journal_print(LOG_WARNING, "How full the snapshots of job %s are: %s", tend->name,
-                         err.text);
-    for (uint32_t i = 0; r >= 0 && i < result.notes_count; i++)
-        sd_journal_print(LOG_NOTICE, "Job %s: %s", tend->name, result.notes[i].text);
-    for (uint32_t i = 0; r >= 0 && i < result.findings_count; i++)
-        sd_journal_print(LOG_WARNING, "Job %s: %s: %s -> %s", tend->name, result.findings[i].code,
-                         result.findings[i].reason, result.findings[i].remedy);
+        tell_unknown(tend, &err);
     look_at_next(tend);
 }
 
@@ -81,9 +125,14 @@ static void look_at_next(struct agent_tend *tend)
 
         if (begin(tend, &err) >= 0)
             return;
-        sd_journal_print(LOG_WARNING, "How full the snapshots of job %s are: %s", tend->name,
-                         err.text);
+        tell_unknown(tend, &err);
     }
+    tend->found = tend->round;
+}
+
+const struct agent_way_backs *agent_tend_found(const struct agent_tend *tend)
+{
+    return &tend->found;
 }
 
 bool agent_tend_is_due(struct bl_mono last, struct bl_mono now, bool is_changing)
@@ -101,6 +150,7 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
         agent_tend_is_due(tend->begun, now, agent_jobs_is_changing(tend->jobs))) {
         tend->begun = now;
         tend->name[0] = '\0';
+        tend->round = (struct agent_way_backs){.known = true};
         look_at_next(tend);
     }
     if (sd_event_source_set_time_relative(source, AGENT_TEND_CHANGING_MS * UINT64_C(1000)) < 0 ||

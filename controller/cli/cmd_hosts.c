@@ -138,6 +138,24 @@ static void print_figures(const json_t *figures)
     }
 }
 
+/* What an administrator must know before a rollback is asked for. */
+static void print_way_backs(const json_t *way_backs)
+{
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach (way_backs, i, item) {
+        (void)printf("%-13s ", i == 0 ? "way back" : "");
+        ctl_out_put(stdout,
+                    strcmp(ctl_json_text(item, "state"), "lost") == 0 ? "LOST" : "nearly lost");
+        (void)fputs(", of rollout ", stdout);
+        ctl_out_put(stdout, ctl_json_text(item, "rollout"));
+        (void)fputs(": ", stdout);
+        ctl_out_put(stdout, ctl_json_text(item, "reason"));
+        (void)fputc('\n', stdout);
+    }
+}
+
 static void print_host(const json_t *host)
 {
     static const char *const fields[][2] = {
@@ -174,6 +192,7 @@ static void print_host(const json_t *host)
         ctl_out_put(stdout, ctl_json_text(host, "name"));
         (void)fputc('\n', stdout);
     }
+    print_way_backs(json_object_get(host, "way_backs"));
     print_figures(json_object_get(host, "figures"));
     json_array_foreach (json_object_get(host, "rollouts"), i, rollout) {
         (void)printf("%-13s ", i == 0 ? "rollouts" : "");

@@ -10,6 +10,7 @@
 enum {
     STATE_BYTES = 512,
     MORE_BYTES = 2048,
+    WAY_BACK_BYTES = 640,
     GROUP_MIN = 3, /* fewer hosts of one cause are a line each */
     GROUP_ROWS_MAX = 3,
     GROUP_INDENT = 6,
@@ -18,6 +19,7 @@ enum {
     STATE_COLUMNS_MAX = 44,
     REASON_ROWS_MAX = 6,
     TABLE_ROWS_MIN = 3, /* a gap, the head, a host */
+    RANK_WAY_BACK = 5,
     RANK_ENDED_BADLY = 6,
 };
 
@@ -36,6 +38,8 @@ static int rank_of(const json_t *host)
     }
     if (failed)
         return 10;
+    if (json_is_object(json_object_get(host, "way_back")))
+        return RANK_WAY_BACK;
 
     /* One that waits for its turn is boring; one whose key is held or revoked is not. */
     return ctl_json_text(host, "code")[0] != '\0' &&
@@ -63,7 +67,16 @@ void ctl_view_describe_more(const json_t *host, char *ret_text, size_t text_byte
     const char *reason = ctl_json_text(host, "reason");
     bool failed = ctl_json_bool(host, "failed");
 
-    (void)snprintf(ret_text, text_bytes, "%s%s%s", failed ? reason : progress,
+    const json_t *way_back = json_object_get(host, "way_back");
+    char text[WAY_BACK_BYTES] = "";
+
+    if (json_is_object(way_back))
+        (void)snprintf(text, sizeof(text), "way back %s: %s%s",
+                       strcmp(ctl_json_text(way_back, "state"), "lost") == 0 ? "LOST"
+                                                                             : "nearly lost",
+                       ctl_json_text(way_back, "reason"),
+                       progress[0] != '\0' || reason[0] != '\0' ? " · " : "");
+    (void)snprintf(ret_text, text_bytes, "%s%s%s%s", text, failed ? reason : progress,
                    progress[0] != '\0' && reason[0] != '\0' ? " · " : "",
                    failed ? progress : reason);
 }

@@ -15,6 +15,7 @@ static void free_host(struct ctl_fleet_host *host)
         return;
     json_decref(host->labels);
     json_decref(host->facts);
+    json_decref(host->way_backs);
     free(host);
 }
 

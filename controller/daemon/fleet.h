@@ -65,6 +65,7 @@ struct ctl_fleet_host {
     uint64_t ack_seq;             /* of the reports of this turn, to be acknowledged; 0 = none */
     struct ctl_ask *asks;         /* PING and QUERY without an answer yet */
     struct ctl_foreign_job foreign_job;
+    json_t *way_backs; /* as way_backs.h has it; NULL: none that is known not to be whole */
     uint64_t
         trust_version; /* of the trust file that it judges by; 0: it has not said since HELLO */
     uint8_t trust_hash[PROTO_HASH_BYTES];

@@ -13,6 +13,7 @@
 #include "controller/daemon/host_life.h"
 #include "controller/daemon/log.h"
 #include "controller/daemon/trust_spread.h"
+#include "controller/daemon/way_backs.h"
 
 enum {
     TOLD_BYTES = 640,
@@ -436,6 +437,14 @@ static void on_progress(struct ctl_engine *engine, const struct ctl_fleet_host *
     }
 }
 
+static int take_figures(struct ctl_fleet_host *host, const struct proto_figures *said,
+                        struct bl_error *err)
+{
+    ctl_host_figures_take(&host->figures, said, bl_mono_now());
+
+    return ctl_way_backs_take(host, said, err);
+}
+
 static int dispatch(struct ctl_engine *engine, struct ctl_fleet_host *host,
                     const struct ctl_link_peer *peer, const struct proto_message *message,
                     struct bl_error *err)
@@ -458,7 +467,7 @@ static int dispatch(struct ctl_engine *engine, struct ctl_fleet_host *host,
     else if (message->kind == PROTO_PROGRESS)
         on_progress(engine, host, &message->progress);
     else if (message->kind == PROTO_FIGURES)
-        ctl_host_figures_take(&host->figures, &message->figures, bl_mono_now());
+        return take_figures(host, &message->figures, err);
     else if (message->kind == PROTO_TRUST_STATE)
         return ctl_trust_take_state(engine, host, &message->trust_state, err);
     else if (message->kind == PROTO_REPORT)

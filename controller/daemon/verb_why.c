@@ -9,6 +9,8 @@
 #include "controller/daemon/severe_hooks.h"
 #include "controller/daemon/verbs.h"
 #include "controller/daemon/view.h"
+#include "controller/daemon/way_backs.h"
+#include "controller/outside/json.h"
 #include "proto/sample.h"
 
 enum {
@@ -135,6 +137,17 @@ static void next_of_host(const struct ctl_run *run, uint32_t index, char *ret_te
         ctl_view_next(run, ret_text, text_bytes);
 }
 
+static void add_way_back(json_t *facts, const struct ctl_fleet_host *host,
+                         const struct ctl_run *run)
+{
+    json_t *way_back = ctl_way_back_view(host, run->id);
+
+    if (json_is_object(way_back))
+        add_fact(facts, "way back", "%s: %s", ctl_json_text(way_back, "state"),
+                 ctl_json_text(way_back, "reason"));
+    json_decref(way_back);
+}
+
 static void why_host(struct ctl_call *call, const struct ctl_fleet_host *host)
 {
     uint8_t id[PROTO_ROLLOUT_ID_BYTES] = {0};
@@ -182,6 +195,7 @@ static void why_host(struct ctl_call *call, const struct ctl_fleet_host *host)
         proto_progress_describe(&run->members[index].progress.last, text);
         add_fact(facts, "progress", "%s", text);
     }
+    add_way_back(facts, host, run);
     add_fact(facts, "counts as failed", "%s", run->hosts[index].failed ? "yes" : "no");
     ctl_reply(call,
               json_pack("{s:s, s:s, s:O, s:O, s:O, s:O, s:s, s:s, s:O, s:s, s:o, s:o}", "kind",

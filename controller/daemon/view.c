@@ -12,6 +12,7 @@
 #include "controller/daemon/severe_hooks.h"
 #include "controller/daemon/view_next.h"
 #include "controller/daemon/view_people.h"
+#include "controller/daemon/way_backs.h"
 
 enum {
     NEXT_BYTES = 80,
@@ -63,14 +64,14 @@ json_t *ctl_view_host(const struct ctl_fleet_host *host)
     static const char *const facts[] = {"agent_version", "os_id",   "os_version",     "kernel",
                                         "arch",          "boot_id", "package_manager"};
     json_t *view = json_pack(
-        "{s:o, s:s, s:s, s:O, s:b, s:s?, s:o, s:o, s:o, s:o, s:o}", "id",
+        "{s:o, s:s, s:s, s:O, s:b, s:s?, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
         ctl_view_hex(host->id, sizeof(host->id)), "name", host->name, "state",
         standing_name(host->standing), "labels", host->labels, "connected",
         ctl_fleet_is_connected(host), "held", host->held ? "clone" : NULL, "first_seen",
         ctl_view_wall(host->first_seen), "last_seen", ctl_view_wall(host->last_seen),
         "clock_offset_ms",
         host->clock_offset_known ? json_integer(host->clock_offset_ms) : json_null(), "foreign_job",
-        ctl_foreign_job_view(host), "trust_version",
+        ctl_foreign_job_view(host), "way_backs", ctl_way_backs_view(host), "trust_version",
         host->trust_version > 0 ? json_integer((json_int_t)host->trust_version) : json_null());
 
     for (size_t i = 0; view != NULL && i < sizeof(facts) / sizeof(facts[0]); i++) {
@@ -299,7 +300,7 @@ static json_t *view_run_host(const struct ctl_run *run, uint32_t index)
     const char *code, *reason = host_reason(state, member, &code);
 
     return json_pack(
-        "{s:o, s:s, s:i, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:b}", "id",
+        "{s:o, s:s, s:i, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:b, s:o}", "id",
         ctl_view_hex(member->host->id, PROTO_HOST_ID_BYTES), "name", member->host->name, "wave",
         state->wave + 1, "state", ctl_host_state_name(state->state), "job_state",
         state->job_state != 0 ? proto_job_state_name(state->job_state) : "", "step",
@@ -307,7 +308,8 @@ static json_t *view_run_host(const struct ctl_run *run, uint32_t index)
         ctl_view_progress(member), "grade", state->grade != 0 ? proto_grade_name(state->grade) : "",
         "code", code, "reason", reason, "failed", state->failed, "connected",
         ctl_fleet_is_connected(member->host), "deadline", ctl_view_mono(state->deadline),
-        "changed_at", ctl_view_wall(member->changed_at), "sampled", member->is_sampled);
+        "changed_at", ctl_view_wall(member->changed_at), "sampled", member->is_sampled, "way_back",
+        ctl_way_back_view(member->host, run->id));
 }
 
 static json_t *view_signers(const struct ctl_engine *engine, const struct ctl_run *run)

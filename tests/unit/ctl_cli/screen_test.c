@@ -148,6 +148,22 @@ static void every_screen_is_filled_and_never_left(void **state)
     }
 }
 
+static void a_host_whose_way_back_is_lost_is_not_boring(void **state)
+{
+    CTL_AUTO_JSON *status = make_status();
+    CTL_AUTO_CANVAS canvas = {0};
+    json_t *host = json_array_get(json_object_get(status, "hosts"), 7);
+
+    (void)json_object_set_new(host, "way_back",
+                              json_pack("{s:s, s:s, s:s}", "rollout", "0123456789abcdef", "state",
+                                        "lost", "reason", "the snapshot of /var is lost"));
+    draw(status, 100, 40, true, &canvas);
+    assert_fits(&canvas);
+    assert_true(shows(&canvas, "web-007     1  committed"));
+    assert_true(shows(&canvas, "way back LOST: the snapshot of /var is lost"));
+    assert_false(shows(&canvas, "web-008"));
+}
+
 static void eighty_columns_show_what_a_woken_person_needs(void **state)
 {
     CTL_AUTO_JSON *status = make_status();
@@ -387,6 +403,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_screen_is_filled_and_never_left),
+        cmocka_unit_test(a_host_whose_way_back_is_lost_is_not_boring),
         cmocka_unit_test(eighty_columns_show_what_a_woken_person_needs),
         cmocka_unit_test(narrow_and_wide_screens_keep_the_table),
         cmocka_unit_test(many_waves_are_shown_around_the_present_one),

@@ -510,58 +510,6 @@ static void test_a_trust_file_follows_only_its_own_roots(void **state)
 
 #define HOSTS_TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
-/* ---- figures ---- */
-
-static json_t *figures_of_web1(void)
-{
-    json_t *answer =
-        world_ask(&world, json_pack("{s:s, s:s}", "verb", "hosts.show", "host", "web1"));
-    json_t *figures = json_incref(json_object_get(json_object_get(answer, "host"), "figures"));
-
-    assert_true(json_is_object(figures));
-    json_decref(answer);
-    return figures;
-}
-
-static void test_figures_are_shown_until_the_host_comes_anew(void **state)
-{
-    struct proto_figure_value values[] = {{PROTO_FIGURE_CPU, 125}, {PROTO_FIGURE_AWAIT, 2500}};
-    const struct proto_figures said = {
-        .wall_ms = 5, .span_ms = 10000, .values = values, .values_count = 2};
-    struct fake_host *host;
-    json_t *figures;
-
-    world_set_trust(&world, 1);
-    host = world_add_host(&world, "web1");
-    figures = figures_of_web1();
-    assert_true(json_is_null(json_object_get(figures, "at")));
-    assert_true(json_is_false(json_object_get(figures, "fresh")));
-    assert_true(json_is_null(json_object_get(figures, "cpu")));
-    json_decref(figures);
-
-    fake_host_figures(host, &said);
-    figures = figures_of_web1();
-    for (unsigned i = 0; i < 1000 && !json_is_true(json_object_get(figures, "fresh")); i++) {
-        json_decref(figures);
-        world_turn(&world);
-        figures = figures_of_web1();
-    }
-    assert_true(json_is_string(json_object_get(figures, "at")));
-    assert_true(json_real_value(json_object_get(figures, "cpu")) > 12.4 &&
-                json_real_value(json_object_get(figures, "cpu")) < 12.6);
-    assert_true(json_real_value(json_object_get(figures, "await")) > 2.4 &&
-                json_real_value(json_object_get(figures, "await")) < 2.6);
-    assert_int_equal(json_number(figures, "span_ms"), 10000);
-    assert_true(json_is_null(json_object_get(figures, "disk"))); /* not said: unknown */
-    json_decref(figures);
-
-    world_restart(&world); /* they are nowhere but in memory */
-    figures = figures_of_web1();
-    assert_true(json_is_false(json_object_get(figures, "fresh")));
-    assert_true(json_is_null(json_object_get(figures, "cpu")));
-    json_decref(figures);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -569,7 +517,6 @@ int main(void)
         HOSTS_TEST(test_without_a_token_a_host_waits_for_approval),
         HOSTS_TEST(test_one_that_waits_gets_no_question_and_says_why),
         HOSTS_TEST(test_a_revoked_host_is_out_and_stays_out),
-        HOSTS_TEST(test_figures_are_shown_until_the_host_comes_anew),
         HOSTS_TEST(test_ping_names_the_absent_at_once),
         HOSTS_TEST(test_a_host_that_keeps_silent_ends_the_ping_in_time),
         HOSTS_TEST(test_a_client_that_leaves_ends_its_question),
