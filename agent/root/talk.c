@@ -37,8 +37,8 @@ struct agent_talk {
     sd_event_source *patience; /* on from HELLO until it is answered */
     uint64_t sent_seq;         /* the last report that went out on this connection */
     bool reconnect_wanted;     /* a new connection was asked for, and has not stood yet */
-    struct agent_refusal_bucket refusals,
-        trust_refusals; /* so that the one does not use up the other's */
+    /* Three, so that none uses up another's. Each answer is a row on disk. */
+    struct agent_refusal_bucket refusals, trust_refusals, answers;
 };
 
 static int send_message(struct agent_talk *talk, const struct proto_message *message)
@@ -231,41 +231,18 @@ static void on_welcome(struct agent_talk *talk, const struct proto_message *mess
     agent_talk_flush(talk);
 }
 
-/* Who takes over the controller may send what it likes: the former roots' signatures count. */
 static void on_trust(struct agent_talk *talk, const struct proto_message *message)
 {
-    const struct proto_bytes *file = &message->trust.file;
-    struct agent_journal_row row = {.wall_ms = bl_wall_now().ms,
-                                    .mono_ms = bl_mono_now().ms,
-                                    .boot_id = talk->host->boot_id,
-                                    .what = "trust",
-                                    .who = "controller",
-                                    .code = "taken",
-                                    .reason = ""};
     struct bl_error err = {0};
-    char reason[sizeof(err.text)];
-    uint64_t version = 0;
+    int r;
 
     if (agent_jobs_is_halted(talk->jobs))
         return; /* it could not be recorded; it takes no orders, and this comes again */
-    if (agent_trust_take(talk->host->config_dir, talk->host->state_dir, file->data,
-                         file->size_bytes, &version, &err) >= 0) {
-        (void)snprintf(reason, sizeof(reason), "version %llu", (unsigned long long)version);
-        row.reason = reason;
-        sd_journal_print(LOG_NOTICE, "Trust file version %llu decides from now on.",
-                         (unsigned long long)version);
-    } else if (agent_refusal_may_tell(&talk->trust_refusals, bl_mono_now())) {
-        row.code = "refused";
-        /* It may hold words of a file that nobody signed. */
-        bl_text_escape(reason, sizeof(reason), err.text, strlen(err.text));
-        row.reason = reason;
-        sd_journal_print(LOG_WARNING, "A trust file was refused: %s", reason);
-    } else {
-        return;
-    }
-    if (agent_journal_note(talk->host->journal, &row, &err) < 0)
+    r = agent_trust_hear(talk->host, &message->trust.file, &talk->trust_refusals, &err);
+    if (r < 0)
         tell_trouble(talk, "The trust file was not recorded", &err);
-    tell_trust(talk);
+    if (r != 0)
+        tell_trust(talk);
 }
 
 static void on_ping(struct agent_talk *talk, const struct proto_message *message)
@@ -362,13 +339,14 @@ static void on_offer(struct agent_talk *talk, const struct proto_message *messag
     PROTO_AUTO_ARENA arena = {0};
     struct bl_error err = {0};
     struct agent_order order;
-    int r;
+    int r = 0;
 
     if (agent_jobs_is_halted(talk->jobs))
         return;
     agent_order_job_id(offer->manifest, job_id);
     if (work != NULL && memcmp(work->id, job_id, sizeof(job_id)) == 0) {
-        r = agent_jobs_repeat(talk->jobs, job_id, &err);
+        if (agent_refusal_may_tell(&talk->answers, bl_mono_now()))
+            r = agent_jobs_repeat(talk->jobs, job_id, &err);
     } else {
         r = judge(talk, offer, &arena, &order, &err);
         if (r >= 0 && order.refusal != AGENT_REFUSAL_NONE)
@@ -419,9 +397,19 @@ static void on_cancel(struct agent_talk *talk, const struct proto_message *messa
                                       .reason = "the controller cancelled"});
 }
 
-/* Also of a job that is not the newest: the host may stand on it. */
+/*
+ * Also of a job that is not the newest: the host may stand on it. To an open one it means something
+ * once; any other may only be answered, and whoever holds the link may ask as often as it likes.
+ */
 static void on_revert(struct agent_talk *talk, const struct proto_message *message)
 {
+    const struct agent_work *work = agent_jobs_work(talk->jobs);
+    bool is_open =
+        work != NULL && agent_jobs_is_open(talk->jobs) &&
+        memcmp(work->rollout_id, message->revert.rollout_id, PROTO_ROLLOUT_ID_BYTES) == 0;
+
+    if (!is_open && !agent_refusal_may_tell(&talk->answers, bl_mono_now()))
+        return;
     agent_jobs_take_back(
         talk->jobs, message->revert.rollout_id,
         (struct agent_job_event){.type = AGENT_JOB_REVERT,
@@ -554,7 +542,8 @@ int agent_talk_new(struct agent_host *host, const struct agent_wire_config *conf
     if (talk == NULL)
         return bl_fail(err, -ENOMEM, "no memory for the link");
     talk->host = host;
-    talk->refusals = talk->trust_refusals = agent_refusal_bucket_full(bl_mono_now());
+    talk->refusals = talk->trust_refusals = talk->answers =
+        agent_refusal_bucket_full(bl_mono_now());
     agent_facts_read(&talk->facts);
     talk->wire_handler = (struct agent_wire_handler){.userdata = talk,
                                                      .up = on_up,

@@ -2,6 +2,8 @@
 #ifndef AGENT_ROOT_TRUST_H
 #define AGENT_ROOT_TRUST_H
 
+#include "agent/root/host.h"
+#include "agent/root/refusal.h"
 #include "proto/trust.h"
 
 /*
@@ -24,5 +26,12 @@ int agent_trust_take(const char *config_dir, const char *state_dir, const void *
 
 /* For a host that joins anew: forgets what came since it joined the last time. */
 int agent_trust_forget(const char *state_dir, struct bl_error *err) BL_CHECKED;
+
+/*
+ * A file that came over the link: taken or refused, and that noted in the audit. 1; 0 when it was one
+ * refusal too many to be told; below 0 when it could not be noted.
+ */
+int agent_trust_hear(const struct agent_host *host, const struct proto_bytes *file,
+                     struct agent_refusal_bucket *refusals, struct bl_error *err) BL_CHECKED;
 
 #endif

@@ -8,12 +8,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
     PROTO_AUTO_BUFFER again = {0};
     struct proto_policy policy;
     struct bl_error err = {0};
+    int r = proto_policy_decode(data, size_bytes, &arena, &policy, &err);
 
-    if (proto_policy_decode(data, size_bytes, &arena, &policy, &err) < 0) {
+    BL_ASSERT(arena.used_bytes <= 1024 * 1024 + 4 * size_bytes); /* refused or not */
+    if (r < 0) {
         BL_ASSERT(err.code < 0 && err.text[0] != '\0');
         return 0;
     }
-    BL_ASSERT(arena.used_bytes <= 1024 * 1024 + 4 * size_bytes);
     BL_ASSERT(proto_policy_encode(&policy, &again, &err) == 0);
     fuzz_assert_same(again.data, again.size_bytes, data, size_bytes);
 

@@ -428,6 +428,7 @@ static void test_a_former_job_offered_again_is_told_by_its_end(void **state)
     static const uint8_t bytes[] = {1, 2, 3}, others[] = {4, 5, 6};
     const struct proto_message offer = {.kind = PROTO_OFFER,
                                         .offer = {.manifest = {bytes, sizeof(bytes)}}};
+    const struct proto_message revert = {.kind = PROTO_REVERT, .revert.rollout_id = {1}};
     struct proto_message message;
     uint64_t rows;
 
@@ -450,6 +451,11 @@ static void test_a_former_job_offered_again_is_told_by_its_end(void **state)
         assert_int_equal(message.report.state, PROTO_JOB_BLOCKED);
         assert_string_equal(message.report.code, "no_space");
     }
+    /* Neither do orders to take it back fill the disk. */
+    rows = agent_journal_last_row(world->host.journal);
+    for (int i = 0; i < 200; i++)
+        tell(world, &revert);
+    assert_in_range(agent_journal_last_row(world->host.journal) - rows, 20, 21);
 }
 
 static void test_orders_of_unknown_jobs_are_nothing(void **state)

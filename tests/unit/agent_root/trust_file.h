@@ -10,13 +10,18 @@
 #include "proto/trust.h"
 #include "tests/lib/unit.h"
 
-/* A trust file of one root, whose key is made of `root`, and of anna, who may be revoked. */
+enum {
+    TRUST_FILE_PERSON = 77,
+};
+
+/* A trust file of one root and of anna, who may be revoked: keys are made of `root` and the number above. */
 static inline void trust_file_seal(uint64_t version, uint8_t root, bool is_revoked,
                                    struct proto_buffer *ret_file)
 {
     const uint8_t seed[crypto_sign_SEEDBYTES] = {root};
+    const uint8_t person_seed[crypto_sign_SEEDBYTES] = {TRUST_FILE_PERSON};
     struct proto_person person = {
-        .name = "anna", .key = {1}, .role = PROTO_ROLE_OPERATOR, .revoked = is_revoked};
+        .name = "anna", .role = PROTO_ROLE_OPERATOR, .revoked = is_revoked};
     struct proto_quorum quorums[3] = {{1, 0}, {1, 0}, {1, 1}};
     struct proto_root roots[1];
     struct proto_trust trust = {.format = PROTO_TRUST_FORMAT,
@@ -34,6 +39,7 @@ static inline void trust_file_seal(uint64_t version, uint8_t root, bool is_revok
     struct bl_error err = {0};
     uint8_t secret[64];
 
+    (void)crypto_sign_seed_keypair(person.key, secret, person_seed);
     (void)crypto_sign_seed_keypair(roots[0].key, secret, seed);
     memcpy(signature.key, roots[0].key, sizeof(signature.key));
     assert_int_equal(proto_encode(&proto_trust_schema, &trust, &body, &err), 0);
