@@ -259,9 +259,13 @@ static void record(struct world *w, const struct agent_job_effect *effect)
                   (struct agent_job_event){.type = AGENT_JOB_COMMIT, .nonce = effect->nonce});
         }
     }
-    if (w->is_ended && state != w->disk.state)
-        SIM_CHECK(&w->chance, (w->is_committed ? w->revert_sent : w->is_tried_again) &&
-                                  state == PROTO_JOB_REVERTING);
+    if (w->is_ended && state != w->disk.state) {
+        /* A way back that failed begins anew for a new order alone, and once for each. */
+        SIM_CHECK(&w->chance,
+                  (w->disk.state == PROTO_JOB_REVERT_FAILED ? w->is_try_due : w->revert_sent) &&
+                      state == PROTO_JOB_REVERTING);
+        w->is_try_due = false;
+    }
     if (state == PROTO_JOB_PROBATION && w->disk.state != PROTO_JOB_PROBATION) {
         SIM_CHECK(&w->chance, w->verified && !w->quiesced && !w->ssh_locked && w->armed);
         w->probation_ms = w->now_ms;
@@ -342,7 +346,7 @@ static void note_event(struct world *w, const struct agent_job_event *event)
         w->revert_sent = true;
     if (event->type == AGENT_JOB_REVERT && event->again &&
         w->disk.state == PROTO_JOB_REVERT_FAILED) {
-        w->is_tried_again = true;
+        w->is_try_due = true;
         w->undo_step_failed = false;
         w->proven = false;
     }
@@ -534,11 +538,15 @@ static void step_world(struct world *w)
     }
 }
 
-/* A person looked at why the way back failed, and wants it gone once more. */
+/* A person looked at why the way back failed, and wants it gone once more; the former order comes late. */
 static bool try_again(struct world *w)
 {
     if (w->is_calm || w->live.state != PROTO_JOB_REVERT_FAILED || sim_percent(&w->chance, 50))
         return false;
+    if (sim_percent(&w->chance, 50)) {
+        deliver(w, (struct agent_job_event){.type = AGENT_JOB_REVERT, .code = "rollback"});
+        return true;
+    }
     deliver(w, (struct agent_job_event){
                    .type = AGENT_JOB_REVERT, .again = true, .code = "revert_at_host"});
     return true;

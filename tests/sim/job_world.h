@@ -56,7 +56,8 @@ struct world {
     /* The controller and people. */
     bool is_calm;
     bool is_offered; /* the disk has a job */
-    bool start_owed, revert_sent, is_tried_again;
+    bool start_owed, revert_sent;
+    bool is_try_due;               /* somebody wants a way back that failed once more */
     bool revert_told, cancel_told; /* and the agent came to rest after it: binding */
     bool link_proven;              /* a connection was made in this boot, after the change */
     bool commit_delivered, is_committed, is_ended;

@@ -64,7 +64,7 @@ static void replay(struct world *w)
     ctl_rollout_check(&w->replayed);
 }
 
-static void crash(struct world *w)
+static void be_away(struct world *w, uint32_t most_ms)
 {
     replay(w);
     memcpy(w->live_hosts, w->replayed_hosts, sizeof(w->live_hosts));
@@ -72,7 +72,7 @@ static void crash(struct world *w)
     w->live.hosts = w->live_hosts;
     w->wake_ms = SIM_NEVER;
     world_kill_hooks(w);
-    w->now_ms += 1 + sim_below(&w->chance, 20000);
+    w->now_ms += 1 + sim_below(&w->chance, most_ms);
     if (sim_percent(&w->chance, 50))
         world_boot(w);
     if (w->live.state == CTL_ROLLOUT_SOAKING)
@@ -83,6 +83,11 @@ static void crash(struct world *w)
         return;
     }
     deliver(w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_RESTART});
+}
+
+static void crash(struct world *w)
+{
+    be_away(w, AWAY_MS_MAX);
 }
 
 static bool is_struck(struct world *w)
@@ -518,6 +523,8 @@ static void run_seed(uint64_t seed)
             lie(&w);
         if (!w.is_calm && sim_percent(&w.chance, 1))
             go_back(&w);
+        if (!w.is_calm && w.live.alarm.is_open && sim_percent(&w.chance, 3))
+            be_away(&w, LONG_AWAY_MS_MAX); /* beyond the time in which people were to answer */
         if (w.is_calm && (w.live.holds & (CTL_HOLD_PERSON | CTL_HOLD_GATE)) != 0)
             deliver(&w, (struct ctl_rollout_event){.type = CTL_ROLLOUT_RESUME});
         if (w.is_calm && (w.live.holds & CTL_HOLD_FREEZE) != 0)

@@ -18,7 +18,9 @@ enum {
     CHAOS_EVENTS = 150,
     EVENTS_MAX = 3500,
     GIVE_UP_MS = 1200000, /* a host in probation goes back by itself */
-    HELD_MS = 60000,      /* somebody looks at a bad host before it goes back */
+    AWAY_MS_MAX = 20000,  /* belayd, once it ended */
+    LONG_AWAY_MS_MAX = 120000,
+    HELD_MS = 60000, /* somebody looks at a bad host before it goes back */
 };
 
 struct report {
