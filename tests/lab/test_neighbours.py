@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs of others that work on the same host: unattended-upgrades, dnf-automatic, and podman with a real container."""
+"""Programs of others that work on the same host: unattended-upgrades, dnf-automatic, and docker and podman with real containers."""
 
 from __future__ import annotations
 
@@ -294,3 +294,62 @@ def test_a_container_that_is_not_well_blocks(fleet: MakeFleet) -> None:
     code, report = lab.belay.roll_out(plan("demo=2.0", **CONTAINER))
     assert code == Exit.HOSTS_FAILED and "containers_unknown" in str(report["hosts"][0]), report["hosts"][0]
     assert host.dpkg("demo") == "ii 1.0"
+
+
+# ---- docker ----
+
+DOCKER = """{"bridge": "none", "iptables": false, "ip6tables": false, "ip-forward": false, "ip-masq": false, "storage-driver": "vfs",
+"userland-proxy": false, "runtimes": {"lab": {"path": "/usr/local/bin/crun-lab"}}, "default-runtime": "lab"}"""
+CRUN = r"""#!/bin/bash
+# As above: a host of the lab can give its containers no cgroups, limits, keyrings and networks of their own.
+for word; do
+    words+=("$word")
+    [ "$word" != create ] || words+=(--no-new-keyring)
+done
+if [ -e config.json ]; then
+    perl -0pi -e 's/"(?:resources|hooks)":(\{(?:[^{}]|(?1))*\}),?//g; s/"rlimits":\[[^]]*\],?//; s/"sysctl":\{[^}]*\},?//;
+        s/\{"type":"network"[^}]*\},?//' config.json
+fi
+exec crun --cgroup-manager=disabled "${words[@]}"
+"""
+RUN_IN_DOCKER = """
+set -e
+chmod 755 /usr/local/bin/crun-lab
+systemctl restart docker.service
+mkdir -p /srv/root/bin
+cp /bin/busybox /srv/root/bin/
+ln -s busybox /srv/root/bin/sleep
+tar -C /srv/root -c . | docker import - shop
+docker run --detach --name shop --network=none --log-driver=none shop /bin/sleep 100000
+"""
+
+
+def runs_in_docker(host: Host) -> bool:
+    return host.run("docker", "inspect", "shop", "--format", "{{.State.Running}}", check=False).out.strip() == "true"
+
+
+def test_docker_itself_is_asked(fleet: MakeFleet) -> None:
+    """As podman is, by its own daemon: a container that ended is started again on the way back, and a daemon that
+    does not answer blocks."""
+    needs("docker")
+    lab = fleet(hosts=1)
+    host = lab["h1"]
+    extra.install(host, "docker")
+    host.write("/usr/local/bin/crun-lab", CRUN)
+    host.write("/etc/docker/daemon.json", DOCKER)
+    host.shell(RUN_IN_DOCKER)
+    assert runs_in_docker(host)
+    lab.repository.publish("1.0", "demo=2.7")
+    rollout = lab.belay.start(plan("demo=2.7", **CONTAINER))
+    wait_for("the postinst", lambda: host.path(DEMO_WAITS).exists())
+    host.run("docker", "kill", "shop")
+    wait_for("the container's end", lambda: not runs_in_docker(host))
+    host.path(DEMO_GO).write_text("")
+    assert lab.belay.wait(rollout) == Exit.HOSTS_FAILED
+    (told,) = lab.belay.report(rollout)["hosts"]
+    assert (told["state"], told["cause"]["code"]) == ("reverted", "container_gone"), told
+    assert host.dpkg("demo") == "ii 1.0" and runs_in_docker(host)
+
+    host.shell("systemctl stop docker.socket docker.service")
+    code, report = lab.belay.roll_out(plan("demo=2.7", **CONTAINER))
+    assert code == Exit.HOSTS_FAILED and "containers_unknown" in str(report["hosts"][0]), report["hosts"][0]

@@ -19,6 +19,7 @@ EXTRAS = {
     "unattended-upgrades": ["unattended-upgrades"],
     "prometheus": ["prometheus"],
     "prometheus-node-exporter": ["prometheus-node-exporter"],
+    "docker": ["docker.io", "crun", "busybox-static"],
     "podman": ["podman", "crun", "busybox-static"],
 }
 
