@@ -5,15 +5,15 @@
 
 /* ---- figures ---- */
 
-static json_t *figures_of_web1(void)
+/* What `hosts show` tells of the host under this key. */
+static json_t *told_of_web1(const char *key)
 {
     json_t *answer =
         world_ask(&world, json_pack("{s:s, s:s}", "verb", "hosts.show", "host", "web1"));
-    json_t *figures = json_incref(json_object_get(json_object_get(answer, "host"), "figures"));
+    json_t *told = json_incref(json_object_get(json_object_get(answer, "host"), key));
 
-    assert_true(json_is_object(figures));
     json_decref(answer);
-    return figures;
+    return told;
 }
 
 static void test_figures_are_shown_until_the_host_comes_anew(void **state)
@@ -25,18 +25,18 @@ static void test_figures_are_shown_until_the_host_comes_anew(void **state)
     json_t *figures;
 
     host = world_add_host(&world, "web1");
-    figures = figures_of_web1();
+    figures = told_of_web1("figures");
     assert_true(json_is_null(json_object_get(figures, "at")));
     assert_true(json_is_false(json_object_get(figures, "fresh")));
     assert_true(json_is_null(json_object_get(figures, "cpu")));
     json_decref(figures);
 
     fake_host_figures(host, &said);
-    figures = figures_of_web1();
+    figures = told_of_web1("figures");
     for (unsigned i = 0; i < 1000 && !json_is_true(json_object_get(figures, "fresh")); i++) {
         json_decref(figures);
         world_turn(&world);
-        figures = figures_of_web1();
+        figures = told_of_web1("figures");
     }
     assert_true(json_is_string(json_object_get(figures, "at")));
     assert_true(json_real_value(json_object_get(figures, "cpu")) > 12.4 &&
@@ -48,24 +48,13 @@ static void test_figures_are_shown_until_the_host_comes_anew(void **state)
     json_decref(figures);
 
     world_restart(&world); /* they are nowhere but in memory */
-    figures = figures_of_web1();
+    figures = told_of_web1("figures");
     assert_true(json_is_false(json_object_get(figures, "fresh")));
     assert_true(json_is_null(json_object_get(figures, "cpu")));
     json_decref(figures);
 }
 
 /* ---- ways back ---- */
-
-static json_t *way_backs_of_web1(void)
-{
-    json_t *answer =
-        world_ask(&world, json_pack("{s:s, s:s}", "verb", "hosts.show", "host", "web1"));
-    json_t *list = json_incref(json_object_get(json_object_get(answer, "host"), "way_backs"));
-
-    assert_true(json_is_array(list));
-    json_decref(answer);
-    return list;
-}
 
 static const char *text_of(const json_t *list, const char *key)
 {
@@ -82,11 +71,11 @@ static void tell_way_backs(struct fake_host *host, struct proto_way_back *list, 
                                                     .way_backs = list,
                                                     .way_backs_count = count,
                                                     .way_backs_known = known});
-    told = way_backs_of_web1();
+    told = told_of_web1("way_backs");
     for (unsigned i = 0; i < 1000 && json_array_size(told) != expected; i++) {
         json_decref(told);
         world_turn(&world);
-        told = way_backs_of_web1();
+        told = told_of_web1("way_backs");
     }
     assert_int_equal(json_array_size(told), expected);
     json_decref(told);
@@ -103,7 +92,7 @@ static void test_a_lost_way_back_is_shown_until_the_host_knows_better(void **sta
 
     host = world_add_host(&world, "web1");
     tell_way_backs(host, lost, 1, true, 1);
-    told = way_backs_of_web1();
+    told = told_of_web1("way_backs");
     assert_string_equal(text_of(told, "rollout"), "0100000000000000");
     assert_string_equal(text_of(told, "state"), "lost");
     assert_string_equal(text_of(told, "reason"), "that of /var is full");
