@@ -15,6 +15,7 @@ static const struct proto_field person_fields[] = {
 static const struct proto_schema person_schema = PROTO_SCHEMA(struct proto_person, person_fields);
 
 static const struct proto_field root_fields[] = {
+    PROTO_FIELD_TEXT(struct proto_root, name, PROTO_NAME_BYTES_MAX),
     PROTO_FIELD_FIXED(struct proto_root, key),
 };
 static const struct proto_schema root_schema = PROTO_SCHEMA(struct proto_root, root_fields);
@@ -37,7 +38,8 @@ const struct proto_schema proto_trust_schema = PROTO_SCHEMA(struct proto_trust, 
 
 static const struct proto_field trust_file_fields[] = {
     PROTO_FIELD_BYTES(struct proto_trust_file, body, PROTO_TRUST_BYTES_MAX),
-    PROTO_FIELD_LIST(struct proto_trust_file, signatures, PROTO_ROOTS_MAX, &proto_signature_schema),
+    PROTO_FIELD_LIST(struct proto_trust_file, signatures, PROTO_TRUST_SIGNATURES_MAX,
+                     &proto_signature_schema),
 };
 const struct proto_schema proto_trust_file_schema =
     PROTO_SCHEMA(struct proto_trust_file, trust_file_fields);
@@ -63,6 +65,8 @@ static int check_roots(const struct proto_trust *trust, struct bl_error *err)
         for (uint32_t j = 0; j < i; j++) {
             if (memcmp(trust->roots[i].key, trust->roots[j].key, PROTO_KEY_BYTES) == 0)
                 return bl_fail(err, -EPROTO, "root key %u is also root key %u", i, j);
+            if (strcmp(trust->roots[i].name, trust->roots[j].name) == 0)
+                return bl_fail(err, -EPROTO, "two root keys are named '%s'", trust->roots[i].name);
         }
     }
 
@@ -122,7 +126,7 @@ int proto_trust_check(const struct proto_trust *trust, struct bl_error *err)
     return 0;
 }
 
-static bool is_root(const struct proto_trust *trust, const uint8_t key[PROTO_KEY_BYTES])
+bool proto_trust_is_root(const struct proto_trust *trust, const uint8_t key[PROTO_KEY_BYTES])
 {
     for (uint32_t i = 0; i < trust->roots_count; i++) {
         if (memcmp(trust->roots[i].key, key, PROTO_KEY_BYTES) == 0)
@@ -132,15 +136,22 @@ static bool is_root(const struct proto_trust *trust, const uint8_t key[PROTO_KEY
     return false;
 }
 
-/* Each root counts once. A signature that is not good spoils the file, even where others suffice. */
-static int check_signatures(const struct proto_trust_file *file, const struct proto_trust *trust,
-                            struct bl_error *err)
+bool proto_trust_has_signed(const struct proto_trust_file *file, const uint8_t key[PROTO_KEY_BYTES])
 {
-    uint64_t good = 0;
-    int r;
+    for (uint32_t i = 0; i < file->signatures_count; i++) {
+        if (memcmp(file->signatures[i].key, key, PROTO_KEY_BYTES) == 0)
+            return true;
+    }
 
+    return false;
+}
+
+/* A signature that is not good spoils the file, even where others suffice; so does one of a key twice. */
+static int check_signatures(const struct proto_trust_file *file, struct bl_error *err)
+{
     for (uint32_t i = 0; i < file->signatures_count; i++) {
         const struct proto_signature *signature = &file->signatures[i];
+        int r;
 
         for (uint32_t j = 0; j < i; j++) {
             if (memcmp(file->signatures[j].key, signature->key, PROTO_KEY_BYTES) == 0)
@@ -150,18 +161,35 @@ static int check_signatures(const struct proto_trust_file *file, const struct pr
                          err);
         if (r < 0)
             return bl_wrap(err, "trust");
-        good += is_root(trust, signature->key);
-    }
-    if (good < trust->roots_needed) {
-        return bl_fail(err, -EKEYREJECTED, "trust: %llu root keys signed, needed are %llu",
-                       (unsigned long long)good, (unsigned long long)trust->roots_needed);
     }
 
     return 0;
 }
 
-int proto_trust_open(const void *data, size_t size_bytes, struct proto_arena *arena,
-                     struct proto_trust *ret_trust, struct bl_error *err)
+static void count_signatures(const struct proto_trust_file *file, const struct proto_trust *before,
+                             const struct proto_trust *trust, struct proto_trust_tally *ret_tally)
+{
+    struct proto_trust_tally tally = {0};
+
+    for (uint32_t i = 0; i < file->signatures_count; i++) {
+        const uint8_t *key = file->signatures[i].key;
+
+        tally.own_signed += proto_trust_is_root(trust, key);
+        tally.former_signed += before != NULL && proto_trust_is_root(before, key);
+    }
+    for (uint32_t i = 0; before != NULL && i < trust->roots_count; i++) {
+        const uint8_t *key = trust->roots[i].key;
+
+        tally.new_unsigned +=
+            !proto_trust_is_root(before, key) && !proto_trust_has_signed(file, key);
+    }
+    *ret_tally = tally;
+}
+
+int proto_trust_look(const struct proto_trust *before, const void *data, size_t size_bytes,
+                     struct proto_arena *arena, struct proto_trust *ret_trust,
+                     struct proto_trust_file *ret_file, struct proto_trust_tally *ret_tally,
+                     struct bl_error *err)
 {
     struct proto_trust_file file;
     struct proto_trust trust;
@@ -179,31 +207,70 @@ int proto_trust_open(const void *data, size_t size_bytes, struct proto_arena *ar
     if (r < 0)
         return r;
     r = proto_trust_check(&trust, err);
-    if (r < 0)
-        return r;
-    r = check_signatures(&file, &trust, err);
+    if (r >= 0)
+        r = check_signatures(&file, err);
     if (r < 0)
         return r;
     if (crypto_generichash(trust.hash, sizeof(trust.hash), file.body.data, file.body.size_bytes,
                            NULL, 0) != 0)
         return bl_fail(err, -EIO, "trust: its body can't be hashed");
+    count_signatures(&file, before, &trust, ret_tally);
+    *ret_trust = trust;
+    *ret_file = file;
+
+    return 0;
+}
+
+static int check_own(const struct proto_trust *trust, const struct proto_trust_tally *tally,
+                     struct bl_error *err)
+{
+    if (tally->own_signed < trust->roots_needed) {
+        return bl_fail(err, -EKEYREJECTED, "trust: %llu root keys signed, needed are %llu",
+                       (unsigned long long)tally->own_signed,
+                       (unsigned long long)trust->roots_needed);
+    }
+
+    return 0;
+}
+
+int proto_trust_open(const void *data, size_t size_bytes, struct proto_arena *arena,
+                     struct proto_trust *ret_trust, struct bl_error *err)
+{
+    struct proto_trust_tally tally;
+    struct proto_trust_file file;
+    struct proto_trust trust;
+    int r = proto_trust_look(NULL, data, size_bytes, arena, &trust, &file, &tally, err);
+
+    if (r >= 0)
+        r = check_own(&trust, &tally, err);
+    if (r < 0)
+        return r;
     *ret_trust = trust;
 
     return 0;
 }
 
-/* proto_trust_open has seen that all signatures are good and that none is there twice. */
-static int check_succession(const struct proto_trust *before, const struct proto_trust_file *file,
-                            struct bl_error *err)
+static int check_succession(const struct proto_trust *before, const struct proto_trust *next,
+                            const struct proto_trust_tally *tally, struct bl_error *err)
 {
-    uint64_t signed_count = 0;
-
-    for (uint32_t i = 0; i < file->signatures_count; i++)
-        signed_count += is_root(before, file->signatures[i].key);
-    if (signed_count < before->roots_needed) {
+    if (next->version <= before->version) {
+        return bl_fail(err, -ESTALE, "its version %llu is not above the present one, %llu",
+                       (unsigned long long)next->version, (unsigned long long)before->version);
+    }
+    if (next->version - before->version > 1) {
+        return bl_fail(err, -EXDEV, "its version is %llu, the next one after the present is %llu",
+                       (unsigned long long)next->version, (unsigned long long)before->version + 1);
+    }
+    if (tally->former_signed < before->roots_needed) {
         return bl_fail(err, -EKEYREJECTED,
                        "signed by %llu of the present roots, %llu are needed to replace them",
-                       (unsigned long long)signed_count, (unsigned long long)before->roots_needed);
+                       (unsigned long long)tally->former_signed,
+                       (unsigned long long)before->roots_needed);
+    }
+    /* A root whose secret nobody has would count towards thresholds that can't be met. */
+    if (tally->new_unsigned > 0) {
+        return bl_fail(err, -EKEYREJECTED, "%llu of its roots are new and did not sign it",
+                       (unsigned long long)tally->new_unsigned);
     }
 
     return 0;
@@ -213,24 +280,15 @@ int proto_trust_follow(const struct proto_trust *before, const void *data, size_
                        struct proto_arena *arena, struct proto_trust *ret_next,
                        struct bl_error *err)
 {
+    struct proto_trust_tally tally;
     struct proto_trust_file file;
     struct proto_trust next;
-    int r;
+    int r = proto_trust_look(before, data, size_bytes, arena, &next, &file, &tally, err);
 
-    r = proto_trust_open(data, size_bytes, arena, &next, err);
-    if (r < 0)
-        return r;
-    if (next.version <= before->version) {
-        return bl_fail(err, -ESTALE, "its version %llu is not above the present one, %llu",
-                       (unsigned long long)next.version, (unsigned long long)before->version);
-    }
-    if (next.version - before->version > 1) {
-        return bl_fail(err, -EXDEV, "its version is %llu, the next one after the present is %llu",
-                       (unsigned long long)next.version, (unsigned long long)before->version + 1);
-    }
-    r = proto_decode(&proto_trust_file_schema, data, size_bytes, arena, &file, err);
     if (r >= 0)
-        r = check_succession(before, &file, err);
+        r = check_own(&next, &tally, err);
+    if (r >= 0)
+        r = check_succession(before, &next, &tally, err);
     if (r < 0)
         return r;
     *ret_next = next;
@@ -245,14 +303,14 @@ static int compare_keys(const void *a, const void *b)
 
 void proto_trust_anchor(const struct proto_trust *trust, uint8_t ret_anchor[PROTO_HASH_BYTES])
 {
-    struct proto_root sorted[PROTO_ROOTS_MAX];
+    uint8_t sorted[PROTO_ROOTS_MAX][PROTO_KEY_BYTES];
 
     BL_ASSERT(trust->roots_count <= PROTO_ROOTS_MAX);
 
     for (uint32_t i = 0; i < trust->roots_count; i++)
-        sorted[i] = trust->roots[i];
+        memcpy(sorted[i], trust->roots[i].key, PROTO_KEY_BYTES);
     qsort(sorted, trust->roots_count, sizeof(sorted[0]), compare_keys);
     /* Fails only for lengths that BLAKE2b lacks; works before sodium_init, only slower. */
-    (void)crypto_generichash(ret_anchor, PROTO_HASH_BYTES, sorted[0].key,
+    (void)crypto_generichash(ret_anchor, PROTO_HASH_BYTES, sorted[0],
                              trust->roots_count * sizeof(sorted[0]), NULL, 0);
 }

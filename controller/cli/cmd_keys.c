@@ -181,7 +181,7 @@ int ctl_cmd_keys_import(struct ctl_cli_globals *globals, int argc, char **argv)
     if (!ctl_cli_begin(&usage, argc, argv, &arguments))
         return CTL_CLI_USAGE;
     if (ctl_home_open(true, &home_fd, &err) < 0 ||
-        ctl_key_import(home_fd, arguments.items[0], &key, &err) < 0)
+        ctl_key_import(home_fd, arguments.items[0], false, &key, &err) < 0)
         return ctl_cli_say_error(CTL_CLI_ERROR, &err);
     bl_hex_encode(key.public_key, sizeof(key.public_key), text);
     if (globals->json) {
@@ -256,8 +256,11 @@ static int change_passphrase(int home_fd, const char *name, const struct change 
     if (list == NULL)
         return bl_fail(err, -ENOMEM, "out of memory");
     if (change->is_root) {
-        r = ctl_key_read_root(home_fd, &root, err);
         key = &root;
+        r = name == NULL ? ctl_key_read_root(home_fd, &root, err)
+                         : ctl_root_list_read(home_fd, list, err);
+        if (r >= 0 && name != NULL)
+            r = ctl_key_choose(list, name, &key, err);
     } else {
         r = ctl_key_list_read(home_fd, list, err);
         if (r >= 0)
@@ -297,10 +300,6 @@ int ctl_cmd_keys_passphrase(struct ctl_cli_globals *globals, int argc, char **ar
     if (!ctl_cli_begin(&usage, argc, argv, &arguments))
         return CTL_CLI_USAGE;
     name = arguments.count > 0 ? arguments.items[0] : NULL;
-    if (change.is_root && name != NULL) {
-        (void)bl_fail(&err, -EINVAL, "--root is root.key: name no other key besides");
-        return ctl_cli_say_usage("keys passphrase", &err);
-    }
     if (ctl_key_kdf_from_name(kdf_name, &change.kdf, &err) < 0)
         return ctl_cli_say_usage("keys passphrase", &err);
     if (ctl_home_open(false, &home_fd, &err) < 0 ||

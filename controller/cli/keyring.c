@@ -18,7 +18,8 @@
 #include "controller/outside/json.h"
 #include "proto/trust.h"
 
-#define ROOT_FILE    "root.key"
+#define ROOT_NAME    "root"
+#define ROOT_FILE    ROOT_NAME ".key"
 #define FILES_DIFFER "key '%.80s': its .key and .pub files differ"
 
 enum {
@@ -140,20 +141,24 @@ struct names {
     char secret[FILE_NAME_BYTES], public[FILE_NAME_BYTES];
 };
 
+/* root.key: the first root, which lies beside the trust file and has no .pub. */
+static bool is_first_root(const struct ctl_key *key)
+{
+    return key->role == CTL_KEY_ROLE_ROOT && strcmp(key->name, ROOT_NAME) == 0;
+}
+
 /* Opens the directory in which a key of this kind lies, and names its files. */
 static int locate(int home_fd, const struct ctl_key *key, struct names *ret_names, int *ret_dir_fd,
                   struct bl_error *err)
 {
-    bool is_root = key->role == CTL_KEY_ROLE_ROOT;
-    int r = bl_dir_open(home_fd, is_root ? "." : "keys", err);
+    const char *others = key->role == CTL_KEY_ROLE_ROOT ? "roots" : "keys";
+    int r = bl_dir_open(home_fd, is_first_root(key) ? "." : others, err);
 
     if (r < 0)
         return bl_wrap(err, "the key directory");
     *ret_dir_fd = r;
     (void)snprintf(ret_names->secret, FILE_NAME_BYTES, "%s.key", key->name);
     (void)snprintf(ret_names->public, FILE_NAME_BYTES, "%s.pub", key->name);
-    if (is_root)
-        (void)snprintf(ret_names->secret, FILE_NAME_BYTES, ROOT_FILE);
 
     return 0;
 }
@@ -166,7 +171,7 @@ static int locate_new(int home_fd, const struct ctl_key *key, struct names *ret_
 
     if (r >= 0)
         r = bl_file_exists(*ret_dir_fd, ret_names->secret, err);
-    if (r == 0 && key->role != CTL_KEY_ROLE_ROOT)
+    if (r == 0 && !is_first_root(key))
         r = bl_file_exists(*ret_dir_fd, ret_names->public, err); /* a colleague's */
     if (r > 0)
         r = bl_fail(err, -EEXIST, "there is a key '%.80s' already; it is never replaced",
@@ -192,7 +197,7 @@ static int write_pair(int dir_fd, const struct ctl_key *key, const struct names 
 {
     int r = write_json(dir_fd, names->secret, secret_half, err);
 
-    if (r < 0 || key->role == CTL_KEY_ROLE_ROOT)
+    if (r < 0 || is_first_root(key))
         return r;
 
     return write_json(dir_fd, names->public, ctl_key_file_public(key), err);
@@ -341,6 +346,9 @@ static int add_public_file(int dir_fd, const char *file, struct ctl_key_list *li
     r = read_public_file(dir_fd, file, &key, err);
     if (r < 0)
         return r;
+    if ((key.role == CTL_KEY_ROLE_ROOT) != list->of_roots)
+        return bl_fail(err, -EUCLEAN, "'%.80s' is the key of a %s", file,
+                       ctl_key_role_name(key.role));
     if (strlen(key.name) != name_bytes || memcmp(key.name, file, name_bytes) != 0)
         return bl_fail(err, -EUCLEAN, "'%.80s' holds the key of '%.80s'", file, key.name);
     if (list->count == CTL_KEYS_MAX)
@@ -356,17 +364,19 @@ static void close_directory(DIR **directory)
         (void)closedir(*directory);
 }
 
-int ctl_key_list_read(int home_fd, struct ctl_key_list *ret_list, struct bl_error *err)
+static int read_list(int home_fd, const char *dir, struct ctl_key_list *ret_list,
+                     struct bl_error *err)
 {
     BL_CLEANUP(close_directory) DIR *directory = NULL;
     const struct dirent *entry;
-    struct bl_error ignored = {0};
+    struct bl_error ignored = {0}, missing = {0};
     int r;
 
-    ret_list->count = 0;
-    r = bl_dir_open(home_fd, "keys", err);
+    r = bl_dir_open(home_fd, dir, &missing);
+    if (r == -ENOENT)
+        return 0;
     if (r < 0)
-        return r == -ENOENT ? 0 : r;
+        return bl_fail(err, r, "%s", missing.text);
     directory = fdopendir(r);
     if (directory == NULL) {
         int dir_fd = r;
@@ -400,6 +410,39 @@ int ctl_key_list_read(int home_fd, struct ctl_key_list *ret_list, struct bl_erro
     return 0;
 }
 
+int ctl_key_list_read(int home_fd, struct ctl_key_list *ret_list, struct bl_error *err)
+{
+    ret_list->count = 0;
+    ret_list->of_roots = false;
+
+    return read_list(home_fd, "keys", ret_list, err);
+}
+
+int ctl_root_list_read(int home_fd, struct ctl_key_list *ret_list, struct bl_error *err)
+{
+    struct bl_error missing = {0};
+    struct ctl_key first;
+    int r;
+
+    ret_list->count = 0;
+    ret_list->of_roots = true;
+    r = read_list(home_fd, "roots", ret_list, err);
+    if (r < 0)
+        return r;
+    r = ctl_key_read_root(home_fd, &first, &missing);
+    if (r == -ENOENT)
+        return 0;
+    if (r < 0)
+        return bl_fail(err, r, "%s", missing.text);
+    if (ret_list->count == CTL_KEYS_MAX)
+        return bl_fail(err, -EMSGSIZE, "more than %d keys", CTL_KEYS_MAX);
+    ret_list->keys[ret_list->count] = first;
+    ret_list->own[ret_list->count] = true;
+    ret_list->in_agent[ret_list->count++] = false;
+
+    return 0;
+}
+
 int ctl_key_choose(const struct ctl_key_list *list, const char *name,
                    const struct ctl_key **ret_key, struct bl_error *err)
 {
@@ -425,7 +468,8 @@ int ctl_key_choose(const struct ctl_key_list *list, const char *name,
     return 0;
 }
 
-int ctl_key_import(int home_fd, const char *path, struct ctl_key *ret_key, struct bl_error *err)
+int ctl_key_import(int home_fd, const char *path, bool is_root, struct ctl_key *ret_key,
+                   struct bl_error *err)
 {
     char file[FILE_NAME_BYTES];
     BL_AUTO_FD int dir_fd = -1;
@@ -434,9 +478,13 @@ int ctl_key_import(int home_fd, const char *path, struct ctl_key *ret_key, struc
     r = read_public_file(AT_FDCWD, path, ret_key, err);
     if (r < 0)
         return r;
-    if (ret_key->role == CTL_KEY_ROLE_ROOT)
-        return bl_fail(err, -EINVAL, "'%.100s' is not the key of a person", path);
-    r = bl_dir_open(home_fd, "keys", err);
+    if ((ret_key->role == CTL_KEY_ROLE_ROOT) != is_root)
+        return bl_fail(err, -EINVAL, "'%.100s' is not %s", path,
+                       is_root ? "a root key: 'belay keys import'" : "the key of a person");
+    if (is_first_root(ret_key))
+        return bl_fail(err, -EINVAL, "a root key to import needs a name of its own, not '%s'",
+                       ROOT_NAME);
+    r = bl_dir_open(home_fd, is_root ? "roots" : "keys", err);
     if (r < 0)
         return r;
     dir_fd = r;

@@ -2,6 +2,7 @@
 #ifndef CTL_CLI_KEYRING_H
 #define CTL_CLI_KEYRING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +17,8 @@
  *   keys/NAME.key   the secret, encrypted with the passphrase (Argon2id, then XSalsa20-Poly1305)
  *                   or, for a key that ssh-agent holds, only that it does
  *   keys/NAME.pub   name, role and public key: what a colleague sends to be trusted
- *   root.key        signs trust files
+ *   root.key        signs trust files: the first root, named "root"
+ *   roots/NAME.key  another root, and roots/NAME.pub as above; those of other desks have no .key
  *   trust           the newest trust file of this desk
  *
  * Files are JSON of mode 0600, directories 0700. The role is only a label here; what counts is the
@@ -53,14 +55,15 @@ int ctl_key_make(const char *name, uint32_t role, struct ctl_key *ret_key,
                  struct ctl_secret *ret_secret, struct bl_error *err) BL_CHECKED;
 
 /*
- * Writes the pair below `home_fd`: keys/NAME.key and keys/NAME.pub, or root.key. -EEXIST rather
+ * Writes the pair below `home_fd`: keys/NAME.key and keys/NAME.pub, or root.key, or as
+ * a pair in roots, which must be there. -EEXIST rather
  * than replace a key.
  */
 int ctl_key_store(int home_fd, const struct ctl_key *key, const struct ctl_secret *secret,
                   const struct ctl_secret *passphrase, enum ctl_key_kdf kdf, struct bl_error *err)
     BL_CHECKED;
 
-/* Opens keys/NAME.key, or root.key for role root. -EKEYREJECTED: the passphrase is wrong. */
+/* Opens keys/NAME.key, root.key or roots/NAME.key. -EKEYREJECTED: the passphrase is wrong. */
 int ctl_key_unlock(int home_fd, const struct ctl_key *key, const struct ctl_secret *passphrase,
                    struct ctl_secret *ret_secret, struct bl_error *err) BL_CHECKED;
 
@@ -86,17 +89,21 @@ struct ctl_key_list {
     struct ctl_key keys[CTL_KEYS_MAX];
     bool own[CTL_KEYS_MAX];
     bool in_agent[CTL_KEYS_MAX]; /* own, and ssh-agent has the secret */
+    bool of_roots;
     uint32_t count;
 };
 int ctl_key_list_read(int home_fd, struct ctl_key_list *ret_list, struct bl_error *err) BL_CHECKED;
+
+/* The same of root keys; root.key is the last one, if it is there. */
+int ctl_root_list_read(int home_fd, struct ctl_key_list *ret_list, struct bl_error *err) BL_CHECKED;
 
 /* The key named so; with NULL the only own one. -ENOENT, -EINVAL (several: name one). */
 int ctl_key_choose(const struct ctl_key_list *list, const char *name,
                    const struct ctl_key **ret_key, struct bl_error *err) BL_CHECKED;
 
-/* Reads a colleague's NAME.pub from anywhere, and keeps it below home. */
-int ctl_key_import(int home_fd, const char *path, struct ctl_key *ret_key, struct bl_error *err)
-    BL_CHECKED;
+/* Reads a colleague's NAME.pub, of a person or a root, from anywhere, and keeps it below home. */
+int ctl_key_import(int home_fd, const char *path, bool is_root, struct ctl_key *ret_key,
+                   struct bl_error *err) BL_CHECKED;
 
 /* "moderate", "interactive"; NULL is the default. */
 int ctl_key_kdf_from_name(const char *name, enum ctl_key_kdf *ret_kdf, struct bl_error *err)

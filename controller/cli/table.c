@@ -38,7 +38,7 @@ static const struct ctl_cli_command commands[] = {
     {"keys passphrase", "change the passphrase of a key",
      "[NAME] [--root] [--kdf moderate|interactive] [--passphrase-file FILE]\n"
      "           [--new-passphrase-file FILE]",
-     "  --root                  of root.key, which signs trust files\n"
+     "  --root                  of a root key: of root.key, unless NAME is another root\n"
      "  --new-passphrase-file FILE  the new one is its first line; else the terminal\n" PASSPHRASE_TEXT
      "The key stays the same: copies of the former file still open with the former passphrase.\n",
      ctl_cmd_keys_passphrase},
@@ -46,12 +46,42 @@ static const struct ctl_cli_command commands[] = {
      "Hosts believe it after 'belay keys trust'.\n", ctl_cmd_keys_import},
     {"keys trust", "write and sign the trust file that hosts get",
      "[--quorum-low N+M] [--quorum-medium N+M] [--quorum-high N+M]\n"
-     "           [--revoke NAME …] [--kdf …] [--passphrase-file FILE]",
+     "           [--revoke NAME …] [--anew] [--request FILE] [--kdf …] [--passphrase-file FILE]",
      "  --quorum-high N+M       N operators and M commanders must sign (default 1+1; else 1+0)\n"
-     "  --revoke NAME           no longer believe this person\n" PASSPHRASE_TEXT
-     "Trusts all keys of this desk, raises the version, signs with root.key (made at first use) and\n"
-     "hands the file to the controller. Keep root.key safe: whoever has it decides whom hosts believe.\n",
+     "  --revoke NAME           no longer believe this person\n"
+     "  --request FILE          write it there for 'belay roots sign' at other desks; change nothing\n"
+     "  --anew                  the former roots are lost: begin a new chain with root.key. Hosts\n"
+     "                          that are in have to join anew: belay(1), LOST ROOT KEYS\n" PASSPHRASE_TEXT
+     "Trusts all keys of this desk, raises the version, signs with the root keys of this desk (the first\n"
+     "is made at first use) and hands the file to the controller. Keep root keys safe: whoever has enough\n"
+     "of them decides whom hosts believe.\n",
      ctl_cmd_keys_trust},
+    {"roots new", "make another root key",
+     "NAME [--kdf moderate|interactive] [--passphrase-file FILE]",
+     PASSPHRASE_TEXT
+     "Roots sign trust files. Hosts know it after 'belay roots change --add NAME'.\n",
+     ctl_cmd_roots_new},
+    {"roots list", "show the root keys", "",
+     "Those of the trust file, those of this desk, and how many must sign what follows.\n",
+     ctl_cmd_roots_list},
+    {"roots export", "print a root's public key for another desk", "NAME", "It holds no secret.\n",
+     ctl_cmd_roots_export},
+    {"roots import", "take in a root's public key of another desk", "FILE.pub",
+     "Hosts know it after 'belay roots change --add NAME'.\n", ctl_cmd_roots_import},
+    {"roots change", "write a trust file with other roots",
+     "[--add NAME …] [--remove NAME …] [--needed N] [--request FILE]\n"
+     "           [--passphrase-file FILE]",
+     "  --needed N              so many of the roots must sign what follows\n"
+     "  --request FILE          write it there for 'belay roots sign' at other desks; change nothing\n" PASSPHRASE_TEXT
+     "Enough of the former roots sign it, enough of its own, and each root that is new.\n",
+     ctl_cmd_roots_change},
+    {"roots sign", "sign a trust file that another desk wrote; needs no controller",
+     "FILE [--yes] [--passphrase-file FILE]",
+     "  --yes                   do not ask\n" PASSPHRASE_TEXT
+     "FILE is of --request. Shows what changes, asks, and adds what is missing and this desk has.\n",
+     ctl_cmd_roots_sign},
+    {"roots take", "take a trust file that enough roots signed", "FILE",
+     "It becomes that of this desk, and is handed to the controller.\n", ctl_cmd_roots_take},
     {"enroll token", "make a token that lets hosts join",
      "[--label KEY=VALUE …] [--uses N] [--expires TIME]",
      "Prints the token alone on standard output. It works N times (1) until TIME (1h) is over.\n",

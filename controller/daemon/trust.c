@@ -54,8 +54,23 @@ int ctl_trust_load(struct ctl_trust *trust, const char *state_dir, struct bl_err
     return r < 0 ? bl_wrap(err, "'%s'", path) : 0;
 }
 
+/* Its roots are others, and the present ones are not asked; yet no version comes twice. */
+static int begin_anew(const struct ctl_trust *trust, const void *data, size_t size_bytes,
+                      struct proto_arena *arena, struct bl_error *err)
+{
+    struct proto_trust next;
+    int r = proto_trust_open(data, size_bytes, arena, &next, err);
+
+    if (r >= 0 && trust->is_set && next.version <= trust->trust.version) {
+        r = bl_fail(err, -ESTALE, "its version %llu is not above the present one, %llu",
+                    (unsigned long long)next.version, (unsigned long long)trust->trust.version);
+    }
+
+    return r;
+}
+
 int ctl_trust_set(struct ctl_trust *trust, const char *state_dir, const void *data,
-                  size_t size_bytes, struct bl_error *err)
+                  size_t size_bytes, bool anew, struct bl_error *err)
 {
     BL_AUTO_FD int dir_fd = -1;
     PROTO_AUTO_ARENA arena = {0};
@@ -63,8 +78,11 @@ int ctl_trust_set(struct ctl_trust *trust, const char *state_dir, const void *da
     struct proto_trust next;
     int r;
 
-    r = trust->is_set ? proto_trust_follow(&trust->trust, data, size_bytes, &arena, &next, err)
-                      : proto_trust_open(data, size_bytes, &arena, &next, err);
+    if (anew)
+        r = begin_anew(trust, data, size_bytes, &arena, err);
+    else
+        r = trust->is_set ? proto_trust_follow(&trust->trust, data, size_bytes, &arena, &next, err)
+                          : proto_trust_open(data, size_bytes, &arena, &next, err);
     if (r < 0)
         return r;
     copy = malloc(size_bytes);

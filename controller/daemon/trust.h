@@ -25,9 +25,11 @@ int ctl_trust_load(struct ctl_trust *trust, const char *state_dir, struct bl_err
 /*
  * Takes a new one and keeps it in `state_dir`. -EKEYREJECTED: not sound, or not signed by enough of
  * the present roots; -ESTALE: the version is not above the present one; -EXDEV: nor the next one.
+ * `anew`: the present roots are lost and not asked. Hosts judge for themselves, so those that are
+ * enrolled take no such file; new ones do, when their token has its anchor.
  */
 int ctl_trust_set(struct ctl_trust *trust, const char *state_dir, const void *data,
-                  size_t size_bytes, struct bl_error *err) BL_CHECKED;
+                  size_t size_bytes, bool anew, struct bl_error *err) BL_CHECKED;
 
 /* NULL when the key is nobody's, or revoked. */
 const struct proto_person *ctl_trust_person(const struct ctl_trust *trust,

@@ -124,13 +124,14 @@ void ctl_verb_trust_set(struct ctl_call *call)
     BL_AUTO_FREE uint8_t *data = NULL;
     struct bl_error err = {0};
     size_t data_bytes;
-    bool had_trust = engine->trust.is_set;
+    bool had_trust = engine->trust.is_set, anew;
     char detail[64];
     int r;
 
-    if (!ctl_call_base64(call, "trust", PROTO_TRUST_BYTES_MAX, &data, &data_bytes))
+    if (!ctl_call_base64(call, "trust", PROTO_TRUST_BYTES_MAX, &data, &data_bytes) ||
+        !ctl_call_bool(call, "anew", &anew))
         return;
-    r = ctl_trust_set(&engine->trust, engine->config.state_dir, data, data_bytes, &err);
+    r = ctl_trust_set(&engine->trust, engine->config.state_dir, data, data_bytes, anew, &err);
     if (r == -ESTALE) {
         ctl_refuse(call, "stale_trust", "belay keys trust", "%s", err.text);
         return;
@@ -147,8 +148,9 @@ void ctl_verb_trust_set(struct ctl_call *call)
         ctl_refuse(call, "bad_trust", "belay keys trust", "%s", err.text);
         return;
     }
-    (void)snprintf(detail, sizeof(detail), "version %llu",
-                   (unsigned long long)engine->trust.trust.version);
+    (void)snprintf(detail, sizeof(detail), "version %llu%s",
+                   (unsigned long long)engine->trust.trust.version,
+                   anew ? ", a new chain of roots" : "");
     if (ctl_trust_keep(engine, &err) < 0 || ctl_trust_spread_all(engine, &err) < 0) {
         ctl_reply_failure(call, &err);
         return;

@@ -91,7 +91,7 @@ static void save_trust(int dir_fd)
     PROTO_AUTO_BUFFER body = {0};
     PROTO_AUTO_BUFFER file_bytes = {0};
     struct proto_signature signature;
-    struct proto_root root;
+    struct proto_root root = {.name = "root"};
     struct proto_person people[] = {{"anna", {1}, PROTO_ROLE_OPERATOR, false},
                                     {"bert", {2}, PROTO_ROLE_COMMANDER, true}};
     struct proto_quorum quorums[] = {{1, 0}, {1, 0}, {1, 1}};

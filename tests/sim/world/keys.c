@@ -101,6 +101,7 @@ void sim_keys_open(void)
     make_key(&keys.root);
     for (uint32_t i = 0; i <= SIM_PEOPLE; i++)
         make_key(&keys.people[i]);
+    keys.roots[0].name = "root";
     memcpy(keys.roots[0].key, keys.root.key, PROTO_KEY_BYTES);
     add_version();
     sign_file();

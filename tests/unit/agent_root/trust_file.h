@@ -23,7 +23,7 @@ static inline void trust_file_seal(uint64_t version, uint8_t root, bool is_revok
     struct proto_person person = {
         .name = "anna", .role = PROTO_ROLE_OPERATOR, .revoked = is_revoked};
     struct proto_quorum quorums[3] = {{1, 0}, {1, 0}, {1, 1}};
-    struct proto_root roots[1];
+    struct proto_root roots[1] = {{.name = "root"}};
     struct proto_trust trust = {.format = PROTO_TRUST_FORMAT,
                                 .version = version,
                                 .roots = roots,

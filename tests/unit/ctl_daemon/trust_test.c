@@ -138,6 +138,30 @@ static void test_no_version_is_left_out(void **state)
     json_decref(answer);
 }
 
+/* The roots are lost: belayd takes other ones for hosts that join, those that are in are behind. */
+static void test_lost_roots_begin_a_new_chain(void **state)
+{
+    struct fake_host *host = world_add_host(&world, "web1");
+    json_t *answer;
+
+    come(host, 1);
+    wait_for_behind(0);
+    answer = world_begin_trust_anew(&world, 1); /* no version comes twice */
+    assert_string_equal(json_word(answer, "code"), "stale_trust");
+    json_decref(answer);
+    answer = world_offer_trust(&world, 2); /* not said that it is one */
+    assert_string_equal(json_word(answer, "code"), "foreign_trust");
+    json_decref(answer);
+    host->refuses_trust = true;
+    answer = world_begin_trust_anew(&world, 3);
+    assert_int_equal(json_number(answer, "version"), 3);
+    json_decref(answer);
+    wait_for_behind(1);
+    world_restart(&world);
+    world_set_trust(&world, 4); /* by the new roots */
+    assert_int_equal(behind_count(), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void)
@@ -149,6 +173,7 @@ int main(void)
         TEST(test_another_file_of_the_same_version_counts_as_behind),
         TEST(test_one_on_its_way_is_not_sent_twice),
         TEST(test_no_version_is_left_out),
+        TEST(test_lost_roots_begin_a_new_chain),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -220,7 +220,7 @@ static json_t *base64(const uint8_t *data, size_t size_bytes)
 
 static void encode_trust(const struct world *world, uint64_t version, struct proto_buffer *body)
 {
-    struct proto_root roots[1];
+    struct proto_root roots[1] = {{.name = "root"}};
     struct proto_person people[2] = {{.name = "anna", .role = PROTO_ROLE_OPERATOR},
                                      {.name = "carla", .role = PROTO_ROLE_COMMANDER}};
     struct proto_quorum quorums[3] = {{1, 0}, {1, 0}, {1, 1}};
@@ -243,7 +243,7 @@ static void encode_trust(const struct world *world, uint64_t version, struct pro
     assert_int_equal(proto_encode(&proto_trust_schema, &trust, body, &err), 0);
 }
 
-json_t *world_offer_trust(struct world *world, uint64_t version)
+static json_t *offer(struct world *world, uint64_t version, bool anew)
 {
     PROTO_AUTO_BUFFER body = {0}, file = {0};
     struct proto_signature signature;
@@ -257,8 +257,19 @@ json_t *world_offer_trust(struct world *world, uint64_t version)
                      0);
     trust_file.body = (struct proto_bytes){body.data, body.size_bytes};
     assert_int_equal(proto_encode(&proto_trust_file_schema, &trust_file, &file, &err), 0);
-    return world_ask(world, json_pack("{s:s, s:o}", "verb", "trust.set", "trust",
-                                      base64(file.data, file.size_bytes)));
+    return world_ask(world, json_pack("{s:s, s:o, s:b}", "verb", "trust.set", "trust",
+                                      base64(file.data, file.size_bytes), "anew", anew));
+}
+
+json_t *world_offer_trust(struct world *world, uint64_t version)
+{
+    return offer(world, version, false);
+}
+
+json_t *world_begin_trust_anew(struct world *world, uint64_t version)
+{
+    make_person(&world->root);
+    return offer(world, version, true);
 }
 
 void world_set_trust(struct world *world, uint64_t version)

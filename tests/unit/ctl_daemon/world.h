@@ -63,6 +63,8 @@ void world_send_raw(struct world *world, const void *data, size_t size_bytes);
 /* A trust file of world->root; `offer` returns the answer, `set` asserts that it was taken. */
 json_t *world_offer_trust(struct world *world, uint64_t version);
 void world_set_trust(struct world *world, uint64_t version);
+/* The same for a new chain: world->root becomes another one. Returns the answer. */
+json_t *world_begin_trust_anew(struct world *world, uint64_t version);
 
 /* What world_submission starts from; a test changes what it wants to see refused. */
 struct submission_wish {

@@ -38,9 +38,11 @@ static void forge_init(struct forge *forge)
     };
     assert_int_equal(proto_init(&err), 0);
     for (unsigned i = 0; i < ROOTS; i++) {
+        static const char *const names[ROOTS] = {"safe", "desk", "card"};
         uint8_t seed[crypto_sign_SEEDBYTES] = {(uint8_t)(0x40 + i)};
 
         assert_int_equal(crypto_sign_seed_keypair(forge->roots[i].key, forge->secrets[i], seed), 0);
+        forge->roots[i].name = names[i];
     }
     forge->trust = (struct proto_trust){
         .format = PROTO_TRUST_FORMAT,
@@ -58,7 +60,7 @@ static void forge_init(struct forge *forge)
 static void forge_seal(const struct forge *forge, struct proto_buffer *buffer)
 {
     PROTO_AUTO_BUFFER body = {0};
-    struct proto_signature signatures[PROTO_ROOTS_MAX];
+    struct proto_signature signatures[PROTO_TRUST_SIGNATURES_MAX];
     struct proto_trust_file file = {.signatures = signatures,
                                     .signatures_count = forge->signer_count};
     struct bl_error err = {0};
@@ -166,6 +168,9 @@ static void thresholds_can_be_met(void **state)
     REFUSED(-EPROTO, "can't be", f.trust.roots_needed = 4);
     REFUSED(-EPROTO, "0 root keys", f.trust.roots_count = 0; f.trust.roots_needed = 0);
     REFUSED(-EPROTO, "root key 1 is also root key 0", f.roots[1] = f.roots[0]);
+    REFUSED(-EPROTO, "root key 1 is also root key 0", f.roots[1] = f.roots[0];
+            f.roots[1].name = "other");
+    REFUSED(-EPROTO, "two root keys are named 'safe'", f.roots[1].name = "safe");
     REFUSED(-EPROTO, "2 quorums", f.trust.quorums_count = 2);
     REFUSED(-EPROTO, "risk 'medium'", f.quorums[1] = (struct proto_quorum){0});
     REFUSED(-EPROTO, "format", f.trust.format = 2);
@@ -281,6 +286,71 @@ static void one_follows_another_by_its_roots(void **state)
     FOLLOWS(-EKEYREJECTED, "signed twice", f.signers[1] = 0);
 }
 
+/* The one before knows the first two roots, of which `needed` sign; all three are in the next one. */
+static void knows_two(struct forge *before, uint64_t needed)
+{
+    before->trust.roots_count = 2;
+    before->trust.roots_needed = needed;
+}
+
+static void roots_change_by_the_former_ones_alone(void **state)
+{
+    /* A root that is new signs, too: nobody can make one of a key that nobody has. */
+    FOLLOWS(-EKEYREJECTED, "1 of its roots are new and did not sign", knows_two(&before, 2));
+    FOLLOWS(0, "", knows_two(&before, 2); f.signer_count = 3);
+    /* That it signed does not make it a former one. */
+    FOLLOWS(-EKEYREJECTED, "signed by 1 of the present roots, 2 are needed", knows_two(&before, 2);
+            f.signers[1] = 2);
+    /* Fewer than the former threshold can't lower it, whatever the next one says of itself. */
+    FOLLOWS(-EKEYREJECTED, "signed by 1 of the present roots, 2 are needed", f.signer_count = 1;
+            f.trust.roots_needed = 1);
+    FOLLOWS(-EKEYREJECTED, "signed by 1 of the present roots, 2 are needed", f.signer_count = 1;
+            f.trust.roots_needed = 1; f.trust.roots_count = 1);
+    FOLLOWS(0, "", f.trust.roots_needed = 1);
+    /* All change at once: the former ones sign what they are no longer in. */
+    FOLLOWS(0, "", before.trust.roots_count = 1; before.trust.roots_needed = 1;
+            f.trust.roots = f.roots + 1; f.trust.roots_count = 2; f.signer_count = 3);
+    FOLLOWS(-EKEYREJECTED, "signed by 0 of the present roots", before.trust.roots_count = 1;
+            before.trust.roots_needed = 1; f.trust.roots = f.roots + 1; f.trust.roots_count = 2;
+            f.signers[0] = 1; f.signers[1] = 2);
+    /* The same person under another name is no second root. */
+    FOLLOWS(-EPROTO, "root key 1 is also root key 0",
+            memcpy(f.roots[1].key, f.roots[0].key, PROTO_KEY_BYTES));
+}
+
+/* Who looks at one that is half signed learns what is missing, and that all that is there is good. */
+static void a_half_signed_one_is_counted(void **state)
+{
+    PROTO_AUTO_ARENA arena = {0};
+    PROTO_AUTO_BUFFER buffer = {0};
+    struct proto_trust_tally tally;
+    struct proto_trust_file file;
+    struct proto_trust trust;
+    struct bl_error err = {0};
+    struct forge before, forge;
+
+    forge_init(&before);
+    knows_two(&before, 2);
+    forge_init(&forge);
+    forge.trust.version = 2;
+    forge.signer_count = 1;
+    forge_seal(&forge, &buffer);
+    assert_int_equal(proto_trust_look(&before.trust, buffer.data, buffer.size_bytes, &arena, &trust,
+                                      &file, &tally, &err),
+                     0);
+    assert_int_equal(tally.own_signed, 1);
+    assert_int_equal(tally.former_signed, 1);
+    assert_int_equal(tally.new_unsigned, 1);
+    assert_true(proto_trust_has_signed(&file, forge.roots[0].key));
+    assert_false(proto_trust_has_signed(&file, forge.roots[2].key));
+    assert_true(proto_trust_is_root(&trust, forge.roots[2].key));
+    assert_false(proto_trust_is_root(&before.trust, forge.roots[2].key));
+    buffer.data[buffer.size_bytes - 1] ^= 1; /* of the signature */
+    assert_int_equal(proto_trust_look(&before.trust, buffer.data, buffer.size_bytes, &arena, &trust,
+                                      &file, &tally, &err),
+                     -EKEYREJECTED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +361,8 @@ int main(void)
         cmocka_unit_test(people_are_different_people),
         cmocka_unit_test(too_large_is_refused),
         cmocka_unit_test(one_follows_another_by_its_roots),
+        cmocka_unit_test(roots_change_by_the_former_ones_alone),
+        cmocka_unit_test(a_half_signed_one_is_counted),
         cmocka_unit_test(the_anchor_is_that_of_the_set_of_roots),
     };
 
