@@ -46,6 +46,11 @@ int64_t sim_controller_wall_ms(void)
     return facts_world.now_ms + facts_world.wall_ms;
 }
 
+uint32_t sim_controller_boot(void)
+{
+    return 1;
+}
+
 uint32_t sim_host_count(void)
 {
     return HOSTS;
@@ -142,12 +147,18 @@ void submit(const uint8_t *id, bool is_valid, uint32_t hosts_count)
                    .windows_count = facts_world.rules.windows_count,
                    .approvals = facts_world.rules.approvals,
                    .answer_ms = facts_world.rules.answer_ms,
-                   .otherwise = facts_world.rules.otherwise},
+                   .otherwise = facts_world.rules.otherwise,
+                   .hooks = facts_world.rules.hooks,
+                   .page_every_ms = facts_world.rules.page_every_ms,
+                   .traffic_ms = facts_world.rules.traffic_ms},
         .lease_ms = LEASE_MS,
         .watch_ms = WATCH_MS,
         .keep_way_back_ms = LONG_MS,
         .gates = &facts_world.gate,
         .gates_count = facts_world.gate.samples > 0 ? 1 : 0,
+        .zones = facts_world.zones,
+        .zone_hosts = facts_world.zone_hosts,
+        .zones_count = facts_world.zones != NULL ? 2 : 0,
         .is_service_severe = facts_world.rules.answer_ms > 0,
         .is_valid = is_valid,
     };
@@ -182,6 +193,14 @@ void setup_ruled(const struct ctl_rollout_limits *rules)
 {
     memset(&facts_world, 0, sizeof(facts_world));
     facts_world.rules = *rules;
+    begin();
+}
+
+void setup_spread(const uint8_t zones[HOSTS], const uint32_t zone_hosts[3])
+{
+    memset(&facts_world, 0, sizeof(facts_world));
+    facts_world.zones = zones;
+    memcpy(facts_world.zone_hosts, zone_hosts, sizeof(facts_world.zone_hosts));
     begin();
 }
 

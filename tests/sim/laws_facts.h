@@ -47,7 +47,9 @@ struct facts_world {
     uint32_t budget;   /* of the rollouts that are submitted from now on */
     bool is_first_alone;
     struct ctl_rollout_limits rules; /* the same: windows, approvals, answers */
-    struct sim_law_gate gate;        /* the same; samples 0: none */
+    const uint8_t *zones;            /* the same: of each host, 1 + its value; NULL: none */
+    uint32_t zone_hosts[3];
+    struct sim_law_gate gate; /* the same; samples 0: none */
     jmp_buf out;
     char said[512];
 };
@@ -61,6 +63,8 @@ extern struct ctl_rollout_host beliefs[HOSTS]; /* as told last */
 int setup(void **state);
 void setup_paced(uint32_t budget, bool is_first_alone);
 void setup_ruled(const struct ctl_rollout_limits *rules);
+/* `zones` is borrowed for the test. */
+void setup_spread(const uint8_t zones[HOSTS], const uint32_t zone_hosts[3]);
 void setup_gate(const struct sim_law_gate *gate);
 int teardown(void **state);
 

@@ -98,6 +98,7 @@ static void make_members(struct law_rollout *rollout, const struct sim_law_rollo
             .rollout = rollout,
             .host = told->hosts[i],
             .wave = told->waves[i],
+            .zone = told->zones != NULL ? told->zones[i] : 0,
             .is_sample = told->samples != NULL && told->samples[i],
             .is_known = true,
             .is_ended = true,
@@ -149,6 +150,11 @@ void sim_law_submitted(const struct sim_law_rollout *told)
     rollout->failed_ms = rollout->severe_ms = SIM_NEVER;
     rollout->paused_ms = rollout->aborted_ms = rollout->rolled_back_ms = SIM_NEVER;
     make_members(rollout, told);
+    rollout->takes_whole_zone = told->takes_whole_zone;
+    rollout->zones_count = told->zones_count;
+    SIM_LAW(told->zones_count <= LAW_ZONES_MAX, "too many values for the books of the laws");
+    for (uint32_t i = 1; i <= told->zones_count; i++)
+        rollout->zone_hosts[i] = told->zone_hosts[i];
     for (uint32_t i = 0; i < told->waves_count; i++) {
         SIM_LAW(rollout->waves[i].host_count == told->wave_limits[i].host_count,
                 "rollout %u: wave %u has %u hosts and is said to have %u", rollout->number, i + 1,
@@ -156,6 +162,7 @@ void sim_law_submitted(const struct sim_law_rollout *told)
         rollout->waves[i].failures_allowed = told->wave_limits[i].failures_allowed;
         rollout->waves[i].ended_ms = SIM_NEVER;
     }
+    law_judge_dealt(rollout);
     add(rollout);
 }
 

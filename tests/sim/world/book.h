@@ -44,6 +44,7 @@ struct law_member {
     bool is_disk_replaced; /* ever since it was taken */
     uint32_t copied_state; /* `job_state` in the snapshot */
     bool is_distrusted;    /* the host trusts nobody who signed this */
+    uint32_t zone;         /* 1 + its value of the label that waves are spread over; 0: none */
     bool is_sample;        /* it is verified more closely */
     bool is_rescued;       /* a person at the host wanted it back */
     uint32_t rescues;      /* how often */
@@ -93,6 +94,7 @@ enum {
     LAW_APPROVALS_MAX = 64,
     LAW_GATES_MAX = 8,
     LAW_MEASURED_MAX = 16,
+    LAW_ZONES_MAX = 8,
 };
 
 struct law_approval { /* that was said, and may count */
@@ -102,10 +104,32 @@ struct law_approval { /* that was said, and may count */
 
 struct law_question { /* after a severe failure */
     bool is_open;
+    bool is_yes;       /* somebody's yes was taken, and the traffic is waited for */
     bool is_answered;  /* somebody said something, whether it was heard or not */
     bool is_told_late; /* by the life after the one that asked */
     int64_t due_ms, until_wall_ms;
     sim_ticket ticket;
+};
+
+struct law_hook {  /* a program for a severe failure */
+    uint64_t call; /* the number of the last; 0: none */
+    uint32_t count;
+    bool runs;
+    int64_t called_ms, ended_ms;
+};
+
+struct law_alarm { /* a severe failure as belayd told it */
+    uint32_t number;
+    bool is_open, is_told_late;
+    int64_t asked_ms;
+    int64_t decided_ms;  /* SIM_NEVER: not yet */
+    int64_t answered_ms; /* when a person's answer was confirmed; SIM_NEVER: none was */
+    bool is_no_possible; /* somebody said that nothing goes back, whether it was heard or not */
+    bool is_ordered;     /* that all goes back was ordered past the question, or may have been */
+    bool waits;          /* decided: it goes back behind the traffic */
+    int64_t back_ms;     /* when it began to go back; SIM_NEVER: not yet */
+    uint32_t last_pages; /* calls after nobody had answered, in this life of belayd */
+    uint32_t boot;       /* of belayd's machine, in which it was told last */
 };
 
 struct law_gate {
@@ -122,6 +146,8 @@ struct law_rules {
     uint32_t approvals_count;
     uint64_t waves_begun; /* bits */
     struct law_question question;
+    struct law_alarm alarm;
+    struct law_hook hooks[CTL_HOOK_COUNT];
     struct law_gate gates[LAW_GATES_MAX];
     uint32_t gates_count;
     uint32_t wave;         /* as belayd told it last */
@@ -142,7 +168,8 @@ struct law_rollout {
     bool is_valid;
     struct ctl_rollout_limits limits;
     int64_t lease_ms, keep_way_back_ms, confirm_within_ms, watch_ms, change_ms;
-    bool may_repair, is_service_severe;
+    bool may_repair, is_service_severe, takes_whole_zone;
+    uint32_t zones_count, zone_hosts[LAW_ZONES_MAX + 1];
     uint32_t hosts_count, waves_count;
     struct law_member *members;
     uint32_t *place_of; /* of each machine; UINT32_MAX: none */
@@ -237,6 +264,22 @@ bool law_gates_call_back(const struct law_rollout *rollout);
 void law_judge_gates(struct law_rollout *rollout, const struct ctl_rollout *told);
 /* A person is about to resume it. */
 void law_waive_gates(struct law_rollout *rollout);
+
+/* ---- laws_spread.c, for the other laws; and laws_fleet.c for that ---- */
+void law_judge_dealt(const struct law_rollout *rollout);
+void law_judge_start_by_spread(const struct law_member *started);
+/* It is under way, and not by an order that somebody forged. */
+bool law_is_active(const struct law_member *member);
+
+/* ---- laws_hooks.c, for the other laws ---- */
+
+/* Before `told` becomes what belayd told last. */
+void law_judge_hooks(struct law_rollout *rollout, const struct ctl_rollout *told);
+/* A life of belayd has begun, or has ended; at the end of the world it ends, too. */
+void law_hooks_life(bool is_up);
+/* What a switch of traffic may need is no time for people. */
+int64_t law_question_ms(const struct law_rollout *rollout);
+int64_t law_traffic_ms(const struct law_rollout *rollout);
 
 /* ---- laws_rules.c, for the laws of the fleet ---- */
 

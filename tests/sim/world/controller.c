@@ -59,6 +59,11 @@ int64_t sim_controller_wall_ms(void)
     return sim_machine_wall_ms(sim_machine(SIM_CONTROLLER));
 }
 
+uint32_t sim_controller_boot(void)
+{
+    return sim_machine(SIM_CONTROLLER)->boots;
+}
+
 int64_t sim_belayd_deadline_ms(void)
 {
     int64_t next_ms = SIM_NEVER;

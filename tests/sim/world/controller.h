@@ -19,6 +19,8 @@ void sim_controller_open(void);
 void sim_controller_close(void);
 /* What belayd's clock shows. */
 int64_t sim_controller_wall_ms(void);
+/* Which boot of its machine this is. */
+uint32_t sim_controller_boot(void);
 
 /* The trust file that all hosts begin with, and its signers. */
 const struct proto_trust *sim_people_trust(void);

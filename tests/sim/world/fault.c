@@ -9,6 +9,9 @@ enum {
     RATE_UNIT = 1000 * 1000, /* rates are in millionths of an opportunity */
     RULES_WORLDS_PCT = 25,
     RULES_KINDS_PCT = 70,
+    SEVERE_WORLDS_PCT = 30,
+    SEVERE_PCT = 50, /* of the changes, in these */
+    SEVERE_PLANS_PCT = 85,
 };
 
 /* The usual rate of a fault at one opportunity, in millionths; what has none here cannot happen. */
@@ -90,6 +93,10 @@ static const uint32_t usual[SIM_FAULT_COUNT] = {
     [SIM_FAULT_PERSON_ANSWERS_SOON] = 1000000,
     [SIM_FAULT_WORD_NEARLY_FITS] = 1000000,
     [SIM_FAULT_PLAN_SAMPLE] = 600000,
+    [SIM_FAULT_PLAN_HOOKS] = 700000,
+    [SIM_FAULT_HOOK_FAILS] = 300000,
+    [SIM_FAULT_HOOK_HANGS] = 250000,
+    [SIM_FAULT_PLAN_SPREAD] = 600000,
 };
 
 static const char *const names[SIM_FAULT_COUNT] = {
@@ -127,6 +134,32 @@ static void draw_rules_only(uint32_t kinds)
     }
 }
 
+/*
+ * What a severe failure sets going is seen only when something fails so, and most of what else fails
+ * hides it: in these worlds services break, belayd and its machine end now and then, and people
+ * answer or sleep on.
+ */
+static void draw_severe_only(void)
+{
+    static const enum sim_fault often[] = {SIM_FAULT_PLAN_ASKS, SIM_FAULT_PLAN_HOOKS,
+                                           SIM_FAULT_PLAN_SPREAD};
+    static const enum sim_fault now_and_then[] = {
+        SIM_FAULT_HOOK_FAILS,           SIM_FAULT_HOOK_HANGS,       SIM_FAULT_PERSON_ANSWERS_SOON,
+        SIM_FAULT_CONTROLLER_POWER_CUT, SIM_FAULT_BELAYD_KILLED,    SIM_FAULT_CLOCK_JUMPED,
+        SIM_FAULT_SERVICE_BREAKS_LATE,  SIM_FAULT_FIGURE_GETS_BAD,  SIM_FAULT_WAY_BACK_FAILS,
+        SIM_FAULT_PERSON_ANSWERS,       SIM_FAULT_PERSON_ROLLS_BACK};
+
+    memset(faults.rates, 0, sizeof(faults.rates));
+    faults.rates[SIM_FAULT_CHANGE_BREAKS_SERVICE] = RATE_UNIT / 100 * SEVERE_PCT;
+    faults.rates[SIM_FAULT_CHANGE_BREAKS_MORE] = usual[SIM_FAULT_CHANGE_BREAKS_MORE];
+    for (size_t i = 0; i < sizeof(often) / sizeof(often[0]); i++)
+        faults.rates[often[i]] = RATE_UNIT / 100 * SEVERE_PLANS_PCT;
+    for (size_t i = 0; i < sizeof(now_and_then) / sizeof(now_and_then[0]); i++) {
+        if (sim_draw_percent(SIM_DRAW_LATER, SIM_CONTROLLER, RULES_KINDS_PCT / 2))
+            faults.rates[now_and_then[i]] = usual[now_and_then[i]];
+    }
+}
+
 /* Most worlds have a handful of kinds, some have all: rare pairs need both. */
 void sim_faults_open(uint32_t hosts)
 {
@@ -148,6 +181,9 @@ void sim_faults_open(uint32_t hosts)
     if (kinds > SIM_FAULT_WORD_NEARLY_FITS &&
         sim_draw_percent(SIM_DRAW_LATER, SIM_CONTROLLER, RULES_WORLDS_PCT))
         draw_rules_only(kinds);
+    else if (kinds > SIM_FAULT_PLAN_SPREAD &&
+             sim_draw_percent(SIM_DRAW_LATER, SIM_CONTROLLER, SEVERE_WORLDS_PCT))
+        draw_severe_only();
     if (sim_options()->is_calm)
         memset(faults.rates, 0, sizeof(faults.rates));
 }

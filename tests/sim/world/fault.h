@@ -87,7 +87,11 @@
     X(GATE_SLOW, "who measures does not end in time")                            \
     X(PERSON_ANSWERS_SOON, "person does soon what is waited for")                \
     X(WORD_NEARLY_FITS, "word of somebody who nearly may say it")                \
-    X(PLAN_SAMPLE, "plan that verifies a part of each wave more closely")
+    X(PLAN_SAMPLE, "plan that verifies a part of each wave more closely")        \
+    X(PLAN_HOOKS, "plan with programs for a severe failure")                     \
+    X(HOOK_FAILS, "program for a severe failure fails")                          \
+    X(HOOK_HANGS, "program for a severe failure does not end in time")           \
+    X(PLAN_SPREAD, "plan whose waves are spread over a label")
 
 enum sim_fault {
 #define X(name, text) SIM_FAULT_##name,

@@ -34,7 +34,11 @@ struct sim_law_rollout {
     bool may_repair; /* people signed that a half done package database is repaired */
     const struct sim_law_gate *gates; /* borrowed */
     uint32_t gates_count;
-    const bool *samples;    /* borrowed: of each place, whether it is verified more closely */
+    const bool *samples;        /* borrowed: of each place, whether it is verified more closely */
+    const uint8_t *zones;       /* borrowed: of each place, 1 + its value; NULL: no spread */
+    const uint32_t *zone_hosts; /* borrowed: of each value, from 1, in this world */
+    uint32_t zones_count;
+    bool takes_whole_zone;  /* in one wave, without a budget that keeps some of it serving */
     bool is_service_severe; /* they signed that a service that breaks is a severe failure */
     bool is_valid;          /* false: forged or unsigned; nothing may ever come of it */
 };
@@ -84,6 +88,13 @@ struct sim_law_measured {
 void sim_law_measured(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
                       const struct sim_law_measured *measured);
 void sim_law_measured_heard(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], uint32_t gate);
+/*
+ * A program for a severe failure is called by belayd, for the n-th time of this rollout; and it has
+ * ended, and belayd has heard that. What runs when belayd ends, ends with it.
+ */
+void sim_law_hook_called(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], enum ctl_hook_kind kind,
+                         uint64_t call);
+void sim_law_hook_ended(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES], enum ctl_hook_kind kind);
 /* Somebody is about to freeze the controller otherwise, or not any more; then it is confirmed, 0: for good. */
 void sim_law_freeze_asks(void);
 void sim_law_frozen(int64_t until_wall_ms);

@@ -194,6 +194,7 @@ void sim_law_reports_left(uint32_t host)
 
 void sim_law_world_ended(void)
 {
+    law_hooks_life(false);
     law_settle();
     SIM_LAW(law_books.is_belayd_up, "belayd is not there at the end");
     for (uint32_t i = 0; i < law_books.rollouts_count; i++) {

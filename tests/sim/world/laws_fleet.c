@@ -92,7 +92,7 @@ static void judge_start_by_waves(const struct law_member *member)
 }
 
 /* Who is started by an order that somebody forged uses nothing. */
-static bool is_active(const struct law_member *member)
+bool law_is_active(const struct law_member *member)
 {
     const uint32_t active = LAW_HOST(RUNNING) | LAW_HOST(PROBATION) | LAW_HOST(REVERTING);
 
@@ -111,7 +111,7 @@ static void judge_start_by_budget(const struct law_member *started)
     for (uint32_t i = 0; i < rollout->hosts_count; i++) {
         const struct law_member *member = &rollout->members[i];
 
-        active_count += is_active(member) && !member->belief.failed ? 1 : 0;
+        active_count += law_is_active(member) && !member->belief.failed ? 1 : 0;
     }
     SIM_LAW(
         rollout->limits.budget == 0 || active_count + failed_count <= rollout->limits.budget,
@@ -129,6 +129,7 @@ static void judge_starts(bool is_exact)
         judge_start_by_failures(starts.members[i]);
         if (is_exact) {
             judge_start_by_budget(starts.members[i]);
+            law_judge_start_by_spread(starts.members[i]);
             judge_start_by_waves(starts.members[i]);
         }
     }
@@ -192,6 +193,7 @@ void sim_law_person_asks(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
         rollout->is_abort_asked = true;
     if (order != CTL_ROLLOUT_ROLLBACK)
         return;
+    rollout->rules.alarm.is_ordered = true;
     if (host != CTL_ROLLOUT_ALL) {
         member = law_member_of(rollout, host);
         if (member != NULL)
@@ -224,6 +226,7 @@ void sim_law_person_ordered(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
 void sim_law_belayd(bool is_up)
 {
     law_settle();
+    law_hooks_life(is_up);
     law_books.is_belayd_up = is_up;
     if (is_up)
         law_books.belayd_up_ms = sim_now_ms();

@@ -101,6 +101,8 @@ void sim_law_taken_in(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES])
 
     law_settle();
     SIM_LAW(rollout != NULL, "a rollout was taken in that nobody submitted");
+    SIM_LAW(!rollout->takes_whole_zone,
+            "rollout %u: was taken in, and a wave takes all hosts of a value", rollout->number);
     SIM_LAW(!freeze->is_on || (rollout->told_holds & CTL_HOLD_FREEZE) != 0 ||
                 (freeze->until_wall_ms != 0 && sim_controller_wall_ms() >= freeze->until_wall_ms),
             "rollout %u: came in a freeze that was confirmed at %" PRId64 " ms, and is not held",
@@ -171,7 +173,8 @@ static void on_due(void *userdata, uint64_t argument)
 {
     struct law_rollout *rollout = userdata;
     struct law_question *question = &rollout->rules.question;
-    const bool goes_back = rollout->limits.otherwise == CTL_OTHERWISE_ROLLBACK;
+    const bool goes_back = question->is_yes || rollout->limits.otherwise == CTL_OTHERWISE_ROLLBACK;
+    const int64_t traffic_ms = law_traffic_ms(rollout);
 
     question->ticket = 0;
     if (!question->is_open || question->is_answered)
@@ -180,11 +183,17 @@ static void on_due(void *userdata, uint64_t argument)
         question->ticket = sim_after(LOOK_AGAIN_MS, on_due, rollout, 0);
         return;
     }
-    SIM_LAW(!goes_back, "rollout %u: nobody answered until %" PRId64 " ms, and it does not go back",
+    SIM_LAW(!goes_back || sim_now_ms() < question->due_ms + traffic_ms,
+            "rollout %u: nobody answered until %" PRId64 " ms, and it does not go back",
             rollout->number, question->due_ms);
     SIM_LAW((rollout->told_holds & CTL_HOLD_ANSWER) == 0,
             "rollout %u: nobody answered until %" PRId64 " ms, and people are still asked",
             rollout->number, question->due_ms);
+    if (goes_back && traffic_ms > 0) { /* what it waits for takes no longer than that */
+        question->ticket =
+            sim_at(question->due_ms + traffic_ms + LAW_PROMISE_SLACK_MS, on_due, rollout, 0);
+        return;
+    }
     question->is_open = false;
 }
 
@@ -200,7 +209,7 @@ static void expect(struct law_rollout *rollout)
 void law_ask(struct law_rollout *rollout)
 {
     struct law_question *question = &rollout->rules.question;
-    const int64_t answer_ms = rollout->limits.answer_ms;
+    const int64_t answer_ms = law_question_ms(rollout);
 
     if (question->is_open || (!is_going(rollout->state) && rollout->state != CTL_ROLLOUT_STOPPING))
         return;
@@ -234,8 +243,8 @@ static void go_on(struct law_rollout *rollout)
     if (!question->is_open)
         return;
     left_ms = left_ms < 0 ? 0 : left_ms;
-    if (left_ms > rollout->limits.answer_ms) {
-        left_ms = rollout->limits.answer_ms;
+    if (left_ms > law_question_ms(rollout)) {
+        left_ms = law_question_ms(rollout);
         question->until_wall_ms = wall_ms + left_ms;
     }
     question->due_ms = sim_now_ms() + left_ms;
@@ -263,6 +272,25 @@ static void judge_all_go_back(const struct law_rollout *rollout)
     }
 }
 
+/* Nobody is asked any more: by an answer, or by what the plan says without one. */
+static void judge_decided(struct law_rollout *rollout, const struct ctl_rollout *told)
+{
+    struct law_question *question = &rollout->rules.question;
+    const bool goes_back = rollout->limits.otherwise == CTL_OTHERWISE_ROLLBACK;
+
+    if (!question->is_open || question->is_told_late || is_back(told->state))
+        return;
+    SIM_LAW(question->is_answered || sim_now_ms() >= question->due_ms - LAW_TIMER_SLACK_MS,
+            "rollout %u: nobody is asked any more, and people had time to answer until %" PRId64
+            " ms",
+            rollout->number, question->due_ms);
+    SIM_LAW(question->is_answered || !goes_back || law_traffic_ms(rollout) > 0,
+            "rollout %u: nobody answered until %" PRId64 " ms, and it does not go back",
+            rollout->number, question->due_ms);
+    /* Another host may fail so from now on, unless all goes back as soon as the traffic is switched. */
+    question->is_open = !question->is_answered && goes_back;
+}
+
 void law_judge_rules(struct law_rollout *rollout, const struct ctl_rollout *told)
 {
     struct law_question *question = &rollout->rules.question;
@@ -270,6 +298,9 @@ void law_judge_rules(struct law_rollout *rollout, const struct ctl_rollout *told
     if (told->state == CTL_ROLLOUT_RUNNING || told->state == CTL_ROLLOUT_SOAKING)
         judge_wave(rollout, told->wave);
     law_judge_gates(rollout, told);
+    law_judge_hooks(rollout, told);
+    if ((rollout->told_holds & CTL_HOLD_ANSWER) != 0 && (told->holds & CTL_HOLD_ANSWER) == 0)
+        judge_decided(rollout, told);
     if (is_back(told->state) && !is_back(rollout->state) && rollout->state != 0 &&
         !rollout->is_back_asked && rollout->waves_back_asked == 0) {
         SIM_LAW(law_may_go_back(rollout), "rollout %u: goes back, and nobody asked for that",
@@ -304,6 +335,8 @@ void sim_law_word_asks(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
         rollout->rules.question.is_answered = true;
     if (word->about == PROTO_APPROVAL_ROLLBACK)
         rollout->is_back_asked = true;
+    if (word->about == PROTO_APPROVAL_NO_ROLLBACK)
+        rollout->rules.alarm.is_no_possible = true;
 }
 
 void sim_law_word_taken(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
@@ -317,6 +350,20 @@ void sim_law_word_taken(const uint8_t rollout_id[PROTO_ROLLOUT_ID_BYTES],
             "rollout %u: what person %u said of %s %u was taken, and they may not say that",
             rollout->number, word->person, word->about == PROTO_APPROVAL_WAVE ? "wave" : "failure",
             word->number);
+    if (word->about != PROTO_APPROVAL_WAVE && rollout->rules.alarm.number == word->number)
+        rollout->rules.alarm.answered_ms = sim_now_ms();
+    if (word->about == PROTO_APPROVAL_ROLLBACK && law_traffic_ms(rollout) > 0 &&
+        !is_back(rollout->state)) {
+        rollout->rules.question = (struct law_question){
+            .is_open = true,
+            .is_yes = true,
+            .due_ms = sim_now_ms(),
+            .until_wall_ms = sim_controller_wall_ms(),
+            .ticket = rollout->rules.question.ticket,
+        };
+        expect(rollout);
+        return;
+    }
     SIM_LAW(word->about != PROTO_APPROVAL_ROLLBACK || is_back(rollout->state),
             "rollout %u: people answered that it goes back, and it is %s", rollout->number,
             ctl_rollout_state_name(rollout->state));

@@ -30,6 +30,7 @@ struct ask {
     enum sim_measured is;
     uint32_t nonsense; /* how it fails */
     bool is_late;
+    struct sim_called called; /* by a severe failure; then nothing is measured */
 };
 
 struct ctl_child {
@@ -174,6 +175,19 @@ static struct ctl_hook_end answer_by_status(const struct ask *ask)
     return end;
 }
 
+static void on_called_ended(void *userdata, uint64_t argument)
+{
+    struct ask *ask = userdata;
+    struct sim_process *process = sim_belayd_process();
+    const struct ask was = *ask;
+
+    free(ask);
+    sim_process_enter(process);
+    sim_law_hook_ended(was.called.plan->rollout.id, was.called.kind);
+    was.hook_ended(was.userdata, &was.called.end);
+    sim_process_leave(process);
+}
+
 static void on_ended(void *userdata, uint64_t argument)
 {
     struct ask *ask = userdata;
@@ -204,13 +218,21 @@ static void on_ended(void *userdata, uint64_t argument)
 
 /* ---- the programs ---- */
 
-static struct ask *start(const struct ask *wanted, const char *text, int64_t limit_ms)
+static struct ask *make(const struct ask *wanted)
 {
     struct ask *ask = calloc(1, sizeof(struct ctl_child));
 
     if (ask == NULL)
         sim_broken("no memory for who measures");
     *ask = *wanted;
+
+    return ask;
+}
+
+static struct ask *start(const struct ask *wanted, const char *text, int64_t limit_ms)
+{
+    struct ask *ask = make(wanted);
+
     ask->asked_ms = sim_now_ms();
     ask->is = SIM_MEASURED_GOOD;
     find_gate(ask, text);
@@ -254,10 +276,16 @@ int __wrap_ctl_hook_start(sd_event *event, const struct ctl_hook_places *places,
                           const struct ctl_hook *hook, ctl_hook_fn ended, void *userdata,
                           struct ctl_hook_run **ret_run, struct bl_error *err)
 {
-    const struct ask wanted = {.hook_ended = ended, .userdata = userdata};
+    struct ask wanted = {.hook_ended = ended, .userdata = userdata}, *called;
 
     if (!sim_process_may_act())
         return bl_fail(err, -EIO, "the program could not be started");
+    if (sim_hook_call(hook, &wanted.called)) {
+        called = make(&wanted);
+        called->ticket = sim_at(wanted.called.ends_ms, on_called_ended, called, SIM_CONTROLLER);
+        *ret_run = (struct ctl_hook_run *)called;
+        return 0;
+    }
     *ret_run = (struct ctl_hook_run *)start(&wanted, hook->name, hook->limit_ms);
 
     return 0;

@@ -173,8 +173,10 @@ static void take_answer(struct desk *desk, const json_t *answer)
         submit_after(desk, draw_log(1000, LOOK_MS));
         return;
     }
-    SIM_LAW(is_due_to_others(code), "plan %u was refused, and it is as people make them: %s",
-            desk->plan.rollout.id[0], code);
+    SIM_LAW(is_due_to_others(code) ||
+                (desk->plan.rollout.takes_whole_zone && strcmp(code, "waves_differ") == 0),
+            "plan %u was refused, and it is as people make them: %s", desk->plan.rollout.id[0],
+            code);
     desk->state = DESK_REFUSED;
 }
 

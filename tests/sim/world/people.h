@@ -2,6 +2,7 @@
 #ifndef TESTS_SIM_WORLD_PEOPLE_H
 #define TESTS_SIM_WORLD_PEOPLE_H
 
+#include "controller/outside/hook.h"
 #include "proto/approval.h"
 #include "proto/policy.h"
 #include "tests/sim/world/belayd.h"
@@ -22,6 +23,8 @@ enum {
     SIM_GATE_NAME_BYTES = 32,
     SIM_GATE_GOOD_BELOW = 5,
     SIM_GATE_BAD_ABOVE = 10,
+    SIM_HOOK_NAME_BYTES = 32,
+    SIM_PLAN_VALUES_MAX = 4,
 };
 
 /* ---- keys.c ---- */
@@ -64,9 +67,14 @@ struct sim_plan {
     struct proto_policy_gate gates[SIM_PLAN_GATES_MAX];
     char gate_names[SIM_PLAN_GATES_MAX][SIM_GATE_NAME_BYTES]; /* what is asked, too */
     struct sim_law_gate gate_rules[SIM_PLAN_GATES_MAX];
+    char hook_names[CTL_HOOK_COUNT][SIM_HOOK_NAME_BYTES]; /* "" = none */
     uint64_t sample_share; /* hundredths of a percent of each wave; 0: none */
     bool *samples;         /* of each place, counted apart from proto/sample.c */
     uint8_t *sample_hosts; /* as belay draws them */
+    uint8_t *zone_of;      /* of each place: 1 + its value of the label; 0: none */
+    struct proto_policy_value zones[SIM_PLAN_VALUES_MAX];
+    uint32_t zone_hosts[SIM_PLAN_VALUES_MAX + 1]; /* in this world */
+    uint32_t zones_count;
 };
 
 /* Draws one by `what` for now, over hosts that `may_take`, and signs it. False when none may. */
@@ -81,6 +89,12 @@ void sim_rules_encode(struct sim_plan *plan, struct proto_policy *policy,
 /* The hosts of the sample, into plan and manifest; `policy` has the waves. */
 void sim_rules_put_sample(struct sim_plan *plan, struct proto_manifest *manifest,
                           const struct proto_policy *policy);
+/* ---- plan_spread.c: the value of each place, before the waves are dealt; and what came of it ---- */
+void sim_spread_draw(struct sim_plan *plan);
+void sim_spread_check(struct sim_plan *plan);
+/* `spread` is lent to the policy. */
+void sim_spread_encode(struct sim_plan *plan, struct proto_policy *policy,
+                       struct proto_policy_spread *spread);
 /* The request "submit"; a new reference. */
 json_t *sim_plan_request(const struct sim_plan *plan);
 /* The message OFFER for the target at this place. */
@@ -104,6 +118,16 @@ const struct sim_plan *sim_people_drawn(uint32_t number);
 
 /* ---- measure.c: what gates ask, in the place of ctl_child_* and ctl_hook_* ---- */
 void sim_measure_open(void);
+
+/* ---- hooks.c: the programs that a severe failure calls ---- */
+struct sim_called { /* one that runs */
+    const struct sim_plan *plan;
+    enum ctl_hook_kind kind;
+    int64_t ends_ms;
+    struct ctl_hook_end end;
+};
+/* Draws what becomes of a call. False: it is of a gate. */
+bool sim_hook_call(const struct ctl_hook *hook, struct sim_called *ret_called);
 
 uint32_t sim_people_plans(void); /* that were drawn */
 /* Of the n-th plan, which belayd took; NULL when it did not, or the rollout has ended. */

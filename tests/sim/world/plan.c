@@ -79,6 +79,7 @@ static void deal_waves(struct sim_plan *plan)
     for (uint32_t i = 0; i < count; i++) {
         memcpy(places[i].host_id, plan->targets[i].host_id, PROTO_HOST_ID_BYTES);
         places[i].index = i;
+        places[i].value = plan->zone_of[i];
     }
     proto_places_sort(places, count, plan->rollout.id);
     for (uint32_t i = 0; i < count; i++) {
@@ -104,6 +105,7 @@ static void draw_waves(struct sim_plan *plan)
 
         plan->wave_limits[wave].host_count++;
     }
+    sim_spread_draw(plan);
     deal_waves(plan);
     for (uint32_t i = 0; i < rollout->waves_count; i++) {
         plan->wave_limits[i].failures_allowed =
@@ -112,6 +114,7 @@ static void draw_waves(struct sim_plan *plan)
     rollout->limits.failures_allowed = draw_below(rollout->hosts_count + 1);
     rollout->limits.budget = draw_percent(50) ? 0 : 1 + draw_below(rollout->hosts_count);
     rollout->limits.first_alone = draw_percent(40);
+    sim_spread_check(plan);
 }
 
 static void draw_times(struct sim_plan *plan, struct proto_manifest *manifest)
@@ -169,6 +172,7 @@ static void encode_policy(struct sim_plan *plan, struct proto_manifest *manifest
     const struct ctl_rollout_limits *limits = &plan->rollout.limits;
     struct proto_policy_window windows[CTL_WINDOWS_MAX];
     struct proto_policy_wave waves[SIM_PLAN_WAVES_MAX];
+    struct proto_policy_spread spread;
     struct proto_policy policy = {
         .format = PROTO_POLICY_FORMAT,
         .stage_ms = (uint64_t)limits->stage_ms,
@@ -190,6 +194,7 @@ static void encode_policy(struct sim_plan *plan, struct proto_manifest *manifest
         waves[i] = (struct proto_policy_wave){plan->wave_limits[i].host_count,
                                               plan->wave_limits[i].failures_allowed};
     }
+    sim_spread_encode(plan, &policy, &spread);
     sim_rules_put_sample(plan, manifest, &policy);
     if (proto_policy_encode(&policy, &plan->policy, &err) < 0 ||
         proto_policy_hash(plan->policy.data, plan->policy.size_bytes, manifest->policy_hash, &err) <
@@ -298,6 +303,7 @@ void sim_plan_release(struct sim_plan *plan)
     free(plan->waves);
     free(plan->kinds);
     free(plan->targets);
+    free(plan->zone_of);
     free(plan->samples);
     free(plan->sample_hosts);
     proto_buffer_release(&plan->manifest);

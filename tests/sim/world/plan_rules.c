@@ -87,6 +87,26 @@ static void draw_answer(struct sim_plan *plan, struct proto_manifest *manifest)
     }
 }
 
+/* What each of them does is drawn when it is called. */
+static void draw_hooks(struct sim_plan *plan, uint32_t number)
+{
+    struct ctl_rollout_limits *limits = &plan->rollout.limits;
+
+    limits->hooks = 1 + sim_draw_below(SIM_DRAW_RULES, SIM_CONTROLLER, (1U << CTL_HOOK_COUNT) - 1);
+    if (limits->answer_ms == 1) /* has no half */
+        limits->hooks &= ~(1U << CTL_HOOK_TRAFFIC);
+    if ((limits->hooks >> CTL_HOOK_PAGE & 1) != 0)
+        limits->page_every_ms = draw_log(PROTO_POLICY_PAGE_EVERY_MS_MIN, 3 * MINUTE_MS);
+    if ((limits->hooks >> CTL_HOOK_TRAFFIC & 1) != 0)
+        limits->traffic_ms =
+            draw_log(1, limits->answer_ms > 0 ? limits->answer_ms / 2 : 3 * MINUTE_MS);
+    for (uint32_t i = 0; i < CTL_HOOK_COUNT; i++) {
+        if ((limits->hooks >> i & 1) != 0)
+            (void)snprintf(plan->hook_names[i], SIM_HOOK_NAME_BYTES, "p%u-%s", number,
+                           ctl_hook_name(i));
+    }
+}
+
 static void draw_gate(struct sim_plan *plan, uint32_t index, uint32_t number)
 {
     static const uint32_t kinds[] = {PROTO_GATE_PROMETHEUS, PROTO_GATE_COMMAND};
@@ -176,6 +196,8 @@ void sim_rules_draw(struct sim_plan *plan, struct proto_manifest *manifest, uint
         draw_gates(plan, number);
         manifest->not_after_ms += DAY_MS;
     }
+    if (number < SIM_PLANS_MAX && sim_fault(SIM_FAULT_PLAN_HOOKS, SIM_CONTROLLER))
+        draw_hooks(plan, number);
 }
 
 /* ---- the sample ---- */
@@ -209,6 +231,7 @@ void sim_rules_put_sample(struct sim_plan *plan, struct proto_manifest *manifest
     for (uint32_t i = 0; i < count; i++) {
         memcpy(places[i].host_id, plan->targets[i].host_id, PROTO_HOST_ID_BYTES);
         places[i].index = i;
+        places[i].value = plan->zone_of[i];
     }
     proto_places_sort(places, count, plan->rollout.id);
     mark_samples(plan, places);
@@ -239,6 +262,11 @@ void sim_rules_encode(struct sim_plan *plan, struct proto_policy *policy,
     policy->approval_ms = (uint64_t)plan->approval_ms;
     policy->answer_ms = (uint64_t)limits->answer_ms;
     policy->otherwise = limits->otherwise;
+    policy->page = plan->hook_names[CTL_HOOK_PAGE];
+    policy->traffic = plan->hook_names[CTL_HOOK_TRAFFIC];
+    policy->vendor = plan->hook_names[CTL_HOOK_VENDOR];
+    policy->page_every_ms = (uint64_t)limits->page_every_ms;
+    policy->traffic_ms = (uint64_t)limits->traffic_ms;
     policy->gates = plan->gates;
     policy->gates_count = limits->gate_count;
 }
