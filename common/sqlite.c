@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "common/sqlite_holder.h"
 
 enum {
     BUSY_TIMEOUT_MS = 5000,
@@ -48,10 +49,31 @@ static bool is_undone(const struct bl_sqlite *s)
     return s->in_transaction && sqlite3_get_autocommit(s->db) != 0;
 }
 
+/* Whoever waits for the lock shall not have to look for the one who has it. */
+static int fail_locked(struct bl_sqlite *s, const char *what, struct bl_error *err)
+{
+    const char *path = s->db != NULL ? sqlite3_db_filename(s->db, "main") : NULL;
+    const pid_t holder = path != NULL ? bl_sqlite_holder(path) : 0;
+
+    if (holder == 0) {
+        return bl_fail(err, -EBUSY,
+                       "%s: another program has it locked: 'fuser -v %s' names who has it open; "
+                       "end that program, nothing was changed meanwhile",
+                       what, path != NULL ? path : "FILE");
+    }
+
+    return bl_fail(err, -EBUSY,
+                   "%s: process %ld has it locked: 'ps -fp %ld' tells what that is; end it, "
+                   "nothing was changed meanwhile",
+                   what, (long)holder, (long)holder);
+}
+
 static int fail(struct bl_sqlite *s, int code, const char *what, struct bl_error *err)
 {
     if ((code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_FULL || is_undone(s))
         s->broken = true;
+    if ((code & 0xff) == SQLITE_BUSY)
+        return fail_locked(s, what, err);
     return bl_fail(err, errno_of(code), "%s: %s", what,
                    s->db != NULL ? sqlite3_errmsg(s->db) : sqlite3_errstr(code));
 }
@@ -149,6 +171,23 @@ static int migrate(struct bl_sqlite *s, const struct bl_sqlite_schema *schema, s
     return r;
 }
 
+/*
+ * The checkpoint brings to disk what the log holds: after a failed fsync of the process before, that
+ * is perhaps only in the page cache, marked clean, so that no later fsync would write it, and what is
+ * committed behind it in the log would be lost with it. That somebody who reads keeps it from being
+ * done is no error for SQLite: it says so in its answer.
+ */
+static int begin_log(struct bl_sqlite *s, struct bl_error *err)
+{
+    int64_t is_busy = 0;
+    int r = read_number(s, "PRAGMA wal_checkpoint(TRUNCATE)", &is_busy, err);
+
+    if (r < 0)
+        return r;
+
+    return is_busy != 0 ? fail(s, SQLITE_BUSY, "its log can't be begun anew", err) : 0;
+}
+
 static int configure(struct bl_sqlite *s, const struct bl_sqlite_schema *schema,
                      struct bl_error *err)
 {
@@ -156,15 +195,12 @@ static int configure(struct bl_sqlite *s, const struct bl_sqlite_schema *schema,
 
     (void)sqlite3_extended_result_codes(s->db, 1);
     (void)sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
-    /*
-     * The checkpoint brings to disk what the log holds: after a failed fsync of the process before,
-     * that is perhaps only in the page cache, marked clean, so that no later fsync would write it,
-     * and what is committed behind it in the log would be lost with it.
-     */
     r = bl_sqlite_exec(s,
                        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
-                       "PRAGMA trusted_schema=OFF; PRAGMA wal_checkpoint(TRUNCATE);",
+                       "PRAGMA trusted_schema=OFF;",
                        err);
+    if (r >= 0)
+        r = begin_log(s, err);
     if (r < 0)
         return r;
     r = bl_sqlite_check_sound(s, err);

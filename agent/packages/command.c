@@ -172,6 +172,10 @@ static int await(struct agent_packages_job *job, const struct agent_packages_com
     if (r < 0)
         return bl_wrap(err, "'%s'", command->args.items[0]);
     output->status = end.status;
+    /* rpm ends with 1 when it is asked to end, as when a name is not installed: no answer of half a list. */
+    if (output->late &&
+        (command->patience == AGENT_PACKAGES_STOP_TOOL || command->patience == AGENT_PACKAGES_LOOK))
+        output->status = -1;
 
     return 0;
 }

@@ -54,7 +54,7 @@ struct agent_packages_command {
 };
 
 struct agent_packages_output {
-    int status;       /* exit code; -1: a signal ended it */
+    int status;       /* exit code; -1: a signal ended it, also when it then chose a code itself */
     bool late;        /* the deadline passed while it ran */
     const char *text; /* what it printed (the last 1 MiB when it went to the log) */
 };

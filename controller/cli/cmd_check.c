@@ -21,13 +21,13 @@ static void print_derived(const struct ctl_plan *plan)
     if (plan->derived_count == 0)
         return;
     (void)puts("\nnot written, so taken as:");
-    ctl_table_begin(&table, 3);
+    ctl_table_begin(&table, 2);
     for (uint32_t i = 0; i < plan->derived_count; i++) {
         const struct ctl_plan_derived *derived = &plan->derived[i];
-        char because[48];
+        char value[512];
 
-        (void)snprintf(because, sizeof(because), "(%s)", derived->because);
-        ctl_table_row(&table, (const char *const[]){derived->field, derived->value, because});
+        (void)snprintf(value, sizeof(value), "%.400s (%.48s)", derived->value, derived->because);
+        ctl_table_row(&table, (const char *const[]){derived->field, value});
     }
     ctl_table_print(&table, stdout, "  ");
 }

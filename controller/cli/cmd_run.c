@@ -33,6 +33,7 @@ static enum answer ask_person(const struct ctl_preview *preview)
         return ANSWER_NOBODY;
     (void)fprintf(stderr, "\nsign this and start it on %u host%s? [y/N] ",
                   (unsigned)preview->target_count, preview->target_count == 1 ? "" : "s");
+    (void)fflush(stderr);
     if (fgets(line, sizeof(line), stdin) == NULL)
         return ANSWER_NO;
 

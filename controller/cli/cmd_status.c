@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "controller/cli/commands.h"
 #include "controller/cli/follow.h"
@@ -110,6 +111,17 @@ int ctl_cmd_status(struct ctl_cli_globals *globals, int argc, char **argv)
     return CTL_CLI_DONE;
 }
 
+/* "2026-11-22T11:11:56Z": the list of all has no use for more. */
+static const char *to_the_second(const char *instant, char ret_text[BL_WALL_TEXT_BYTES])
+{
+    const size_t kept = strcspn(instant, ".");
+
+    (void)snprintf(ret_text, BL_WALL_TEXT_BYTES, "%.*s%s", (int)kept, instant,
+                   instant[kept] != '\0' ? "Z" : "");
+
+    return ret_text;
+}
+
 static void print_rollouts(const json_t *rollouts)
 {
     CTL_AUTO_TABLE table = {0};
@@ -118,18 +130,19 @@ static void print_rollouts(const json_t *rollouts)
 
     ctl_table_begin(&table, 6);
     ctl_table_row(&table,
-                  (const char *const[]){"ROLLOUT", "PLAN", "STATE", "HOSTS", "STARTED", "ENDED"});
+                  (const char *const[]){"ROLLOUT", "PLAN", "STATE", "HOSTS", "STARTED", "TOOK"});
     json_array_foreach (rollouts, i, rollout) {
-        const char *ended = ctl_json_text(rollout, "ended");
-        char hosts[24];
+        const int64_t ended_ms = ctl_json_instant(rollout, "ended");
+        char hosts[24], started[BL_WALL_TEXT_BYTES], took[CTL_VIEW_DURATION_BYTES] = "-";
 
+        if (ended_ms >= 0)
+            ctl_view_duration(ended_ms - ctl_json_instant(rollout, "created"), took);
         (void)snprintf(hosts, sizeof(hosts), "%lld",
                        (long long)ctl_json_number(rollout, "hosts_count"));
-        ctl_table_row(&table, (const char *const[]){ctl_json_text(rollout, "rollout"),
-                                                    ctl_json_text(rollout, "plan"),
-                                                    ctl_json_text(rollout, "state"), hosts,
-                                                    ctl_json_text(rollout, "created"),
-                                                    ended[0] != '\0' ? ended : "-"});
+        ctl_table_row(&table, (const char *const[]){
+                                  ctl_json_text(rollout, "rollout"), ctl_json_text(rollout, "plan"),
+                                  ctl_json_text(rollout, "state"), hosts,
+                                  to_the_second(ctl_json_text(rollout, "created"), started), took});
     }
     ctl_table_print(&table, stdout, "");
 }

@@ -26,7 +26,7 @@ static int order(struct ctl_cli_globals *globals, json_t *request, const char *n
     } else {
         ctl_view_status(answer, &view, stdout);
     }
-    ctl_cli_say_next("%s", next);
+    ctl_cli_say_next("%s%s", ctl_json_bool(answer, "already") ? "it was so already: " : "", next);
 
     return CTL_CLI_DONE;
 }

@@ -7,6 +7,7 @@
 
 #include "common/text.h"
 #include "controller/cli/cli.h"
+#include "controller/cli/folded.h"
 #include "controller/cli/say.h"
 
 enum {
@@ -97,6 +98,8 @@ int main(int argc, char **argv)
     }
     if (ctl_cli_take_globals(&argc, argv, &globals, &err) < 0)
         return ctl_cli_say_error(CTL_CLI_USAGE, &err);
+    if (!globals.json)
+        ctl_folded_begin();
     if (argc > 0 && strcmp(argv[0], "--version") == 0) {
         (void)puts("belay " BELAY_VERSION);
         return CTL_CLI_DONE;

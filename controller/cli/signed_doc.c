@@ -232,6 +232,7 @@ int ctl_desk_ask(const char *question)
     if (isatty(STDIN_FILENO) != 1)
         return -ENOTTY;
     (void)fprintf(stderr, "\n%s [y/N] ", question);
+    (void)fflush(stderr);
     if (fgets(line, sizeof(line), stdin) == NULL)
         return 0;
 

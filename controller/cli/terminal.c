@@ -7,6 +7,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "controller/cli/folded.h"
+
 enum {
     WIDTH_DEFAULT = 80,
     ROWS_DEFAULT = 24,
@@ -61,6 +63,7 @@ void ctl_terminal_enter(struct ctl_terminal *terminal)
     if (terminal->is_on)
         return;
     silence(terminal);
+    ctl_folded_pause(true);
     put(begin_screen);
     terminal->is_on = true;
 }
@@ -70,6 +73,7 @@ void ctl_terminal_leave(struct ctl_terminal *terminal)
     if (!terminal->is_on)
         return;
     put(end_screen);
+    ctl_folded_pause(false);
     /* What was typed at the screen is no command for the shell. */
     if (terminal->is_silent)
         (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal->before);

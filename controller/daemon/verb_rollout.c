@@ -84,7 +84,15 @@ void ctl_verb_report(struct ctl_call *call)
 
 /* ---- people's orders ---- */
 
-static void order(struct ctl_call *call, struct ctl_run *run, const char *verb,
+static json_t *add_already(json_t *status, bool was_so)
+{
+    (void)json_object_set_new(status, "already", json_boolean(was_so));
+
+    return status;
+}
+
+/* False: it was not done, and the answer says why. */
+static bool order(struct ctl_call *call, struct ctl_run *run, const char *verb,
                   const struct ctl_rollout_event *event, const char *detail)
 {
     char id[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)];
@@ -93,17 +101,30 @@ static void order(struct ctl_call *call, struct ctl_run *run, const char *verb,
     bl_hex_encode(run->id, sizeof(run->id), id);
     if (ctl_engine_step(call->engine, run, *event, &err) < 0) {
         ctl_reply_failure(call, &err);
-        return;
+        return false;
     }
     if (!ctl_call_audit(call, verb, id, detail))
-        return;
+        return false;
     if (call->desk != NULL)
         ctl_log(CTL_LOG_NOTICE, "rollout %s: %s %s from desk '%s'", id, verb, detail,
                 call->desk->row.name);
     else
         ctl_log(CTL_LOG_NOTICE, "rollout %s: %s %s by uid %lld", id, verb, detail,
                 (long long)call->uid);
-    ctl_reply(call, ctl_view_status(call->engine, run));
+
+    return true;
+}
+
+/* Who repeats an order made no mistake, and wants to know that it is so. */
+static bool is_so_already(const struct ctl_rollout *rollout, enum ctl_rollout_event_type type)
+{
+    if (type == CTL_ROLLOUT_PAUSE)
+        return (rollout->holds & CTL_HOLD_PERSON) != 0;
+    if (type == CTL_ROLLOUT_RESUME)
+        return (rollout->holds & (CTL_HOLD_PERSON | CTL_HOLD_GATE)) == 0;
+
+    return rollout->state == CTL_ROLLOUT_ABORTED ||
+           (rollout->state == CTL_ROLLOUT_STOPPING && rollout->aborted);
 }
 
 static void simple_order(struct ctl_call *call, const char *verb, enum ctl_rollout_event_type type)
@@ -111,9 +132,15 @@ static void simple_order(struct ctl_call *call, const char *verb, enum ctl_rollo
     const struct ctl_rollout_event event = {.type = type};
     char detail[CTL_GATE_TEXT_BYTES_MAX + 64] = "";
     struct ctl_run *run;
+    bool was_so;
 
     if (!ctl_call_run(call, &run))
         return;
+    was_so = is_so_already(&run->rollout, type);
+    if (was_so && run->rollout.state == CTL_ROLLOUT_ABORTED) {
+        ctl_reply(call, add_already(ctl_view_status(call->engine, run), true));
+        return;
+    }
     if (ctl_rollout_is_final(&run->rollout)) {
         ctl_refuse(call, "final", "belay report", "the rollout has ended: %s",
                    ctl_rollout_state_name(run->rollout.state));
@@ -129,7 +156,8 @@ static void simple_order(struct ctl_call *call, const char *verb, enum ctl_rollo
     if (type == CTL_ROLLOUT_RESUME && (run->rollout.holds & CTL_HOLD_GATE) != 0)
         (void)snprintf(detail, sizeof(detail), "over %s: %s", ctl_rollout_gate_code(&run->rollout),
                        ctl_rollout_gate_reason(&run->rollout));
-    order(call, run, verb, &event, detail);
+    if (order(call, run, verb, &event, detail))
+        ctl_reply(call, add_already(ctl_view_status(call->engine, run), was_so));
 }
 
 void ctl_verb_pause(struct ctl_call *call)
@@ -186,7 +214,8 @@ void ctl_verb_rollback(struct ctl_call *call)
             return;
         }
     }
-    order(call, run, "rollback", &event, detail);
+    if (order(call, run, "rollback", &event, detail))
+        ctl_reply(call, ctl_view_status(call->engine, run));
 }
 
 /* ---- leases ---- */

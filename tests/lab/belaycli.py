@@ -18,6 +18,7 @@ PASSPHRASE = "the rope holds"
 PASSPHRASE_FILE = "/root/passphrase"
 AGENT_UNITS = ("belay-agent.service", "belay-courier.service")
 CONTROLLER_UNIT = "belayd.service"
+CONTROLLER_CONFIG = "/etc/belay/controller.yaml"
 CLI_GROUP = "belay"
 
 ROLLOUT_SECONDS = 150

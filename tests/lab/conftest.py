@@ -17,6 +17,7 @@ from harness.fleet import Fleet
 TEST_SECONDS = 300
 
 FLEETS = pytest.StashKey[list[Fleet]]()
+PASSED = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,6 +68,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     outcome = yield
     report = outcome.get_result()
     fleets = item.stash.get(FLEETS, [])
+    if report.when == "call":
+        item.stash[PASSED] = report.passed
     if report.failed and fleets:
         folder = artifacts_of(item)
         shutil.rmtree(folder, ignore_errors=True)
@@ -175,5 +178,11 @@ def _fleets(
         return one
 
     yield made
+    has_passed = request.node.stash.get(PASSED, False)
     while fleets:
-        fleets.pop().close()
+        one = fleets.pop()
+        try:
+            if has_passed:
+                one.check_store()
+        finally:
+            one.close()

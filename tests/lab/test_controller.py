@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Callable
 from typing import Any
 
-from belaycli import CONTROLLER_UNIT, Exit, plan
+from belaycli import CONTROLLER_UNIT, Exit, job_on, plan
+from harness import images
 from harness.command import wait_for
 from harness.debs import DEMO_GO, DEMO_WAITS
 from harness.fleet import Fleet
@@ -16,6 +19,7 @@ MakeFleet = Callable[..., Fleet]
 STATE = "/var/lib/belay/controller"
 CHECK = "/usr/sbin/belayd"
 BACKUP = "/root/belay.backup"
+LOCK = "/root/store_lock"
 
 
 def start_and_hold(lab: Fleet, **times: Any) -> str:
@@ -129,6 +133,26 @@ def test_a_damaged_store_is_refused_with_its_remedy(fleet: MakeFleet) -> None:
     lab.belay("restore", BACKUP, "--replace")
     ctl.run("systemctl", "start", CONTROLLER_UNIT)
     assert lab.belay.hosts() == []
+
+
+def test_a_store_that_another_program_has_locked(fleet: MakeFleet) -> None:
+    """What cannot be stored is not believed: belayd ends, names who has the lock, and goes on when it is free."""
+    lab = fleet(hosts=1)
+    ctl, host = lab.ctl, lab["h1"]
+    rollout = start_and_hold(lab)
+    shutil.copy(images.TOP / "build/tests/lab/store_lock", ctl.path(LOCK))
+    ctl.run("systemd-run", "--quiet", "--unit=locker.service", LOCK, f"{STATE}/store.db")
+    wait_for("the lock", lambda: "locked" in ctl.journal("locker.service"))
+    locker = ctl.run("systemctl", "show", "--value", "--property=MainPID", "locker.service").out.strip()
+    host.path(DEMO_GO).write_text("")
+    named = f"process {locker} has it locked: 'ps -fp {locker}' tells what that is"
+    wait_for("the daemon to give up", lambda: re.search(f"giving up: .*{named}", ctl.journal(CONTROLLER_UNIT)))
+    wait_for("the next one to refuse", lambda: re.search(f"store.db': .*{named}", ctl.journal(CONTROLLER_UNIT)))
+    assert job_on(host)["state"] != "committed", "nobody told it that it may stay"
+    ctl.run("systemctl", "stop", "locker.service")
+    wait_for("belayd", lambda: lab.belay("status", rollout, check=False).ok)
+    assert lab.belay.wait(rollout) == Exit.DONE, lab.belay.report(rollout)["hosts"]
+    assert host.dpkg("demo") == "ii 2.7"
 
 
 def test_a_controller_without_room_stops_and_goes_on(installed_fleet: MakeFleet) -> None:

@@ -369,6 +369,10 @@ def test_rollouts_to_hosts_with_dnf(dnf_fleet: MakeFleet) -> None:
     code, report = lab.belay.roll_out(plan("demo=2.0", waves=["100%"]))
     assert code == Exit.DONE, report
     assert rpms(host, "demo") == ["2.0"] and host.http() == (200, "2.0")
+    for expression, is_meant in (("package:demo>=2.0~rc1", True), ("package:demo<2.0", False), ("package:kernel", False)):
+        path = lab.belay.write_plan(plan("demo=2.0", hosts={"match": f"role=web, {expression}"}, waves=["100%"]))
+        shown = lab.belay("preview", path, check=False)
+        assert ("1 current" in shown.out + shown.err) == is_meant, (expression, shown)
     lab.repository.publish("bulk1=1.0")
     lab.belay("rollback", report["rollout"])
     assert lab.belay.wait(report["rollout"]) == Exit.ROLLED_BACK

@@ -167,15 +167,26 @@ def test_a_wrong_plan_names_file_line_and_field(fleet: MakeFleet) -> None:
     assert f"{path}:4" in done.err and "pakages" in done.err and "packages" in done.err
 
 
-def test_rollback_of_a_whole_rollout(fleet: MakeFleet) -> None:
+def test_rollback_of_one_wave_and_of_a_whole_rollout(fleet: MakeFleet) -> None:
     """R31: one command, also after the rollout was complete."""
-    lab = fleet(hosts=2)
+    lab = fleet(hosts=3)
     before = {host.name: host.state() for host in lab}
     lab.repository.publish("1.0", "demo=2.0")
-    code, report = lab.belay.roll_out(plan("demo=2.0", waves=["100%"]))
+    code, report = lab.belay.roll_out(plan("demo=2.0", waves=[1, "rest"]))
     assert code == Exit.DONE, report
-    lab.belay("rollback", report["rollout"])
-    assert lab.belay.wait(report["rollout"]) == Exit.ROLLED_BACK
+    rollout = report["rollout"]
+    (first,), others = ([lab[host["name"]] for host in wave_of(report, wave)] for wave in (1, 2))
+    lab.belay("rollback", rollout, "--wave", "2")
+    for host in others:
+        lab.belay.wait_for_host(rollout, host.name, "reverted")
+        assert host.state() == before[host.name]
+        assert_all_given_back(host)
+    lab.belay.wait(rollout)
+    assert lab.belay.host_states(rollout)[first.name] == "committed"
+    assert first.dpkg("demo") == "ii 2.0" and first.http() == (200, "2.0"), "nobody asked for this one"
+    lab.belay("rollback", rollout)
+    wait_for("the first one's way back", lambda: lab.belay.host_states(rollout)[first.name] == "reverted")
+    assert lab.belay.wait(rollout) == Exit.ROLLED_BACK
     for host in lab:
         assert host.dpkg("demo") == "ii 1.0"
         assert host.state() == before[host.name]
@@ -213,7 +224,9 @@ def test_abort_starts_nothing_new(fleet: MakeFleet) -> None:
     lab.repository.publish("1.0", "demo=2.7")
     rollout = lab.belay.start(plan("demo=2.7", waves=[1, 1]))
     first = wait_for("a postinst", lambda: [host for host in lab if host.path(DEMO_WAITS).exists()])
-    lab.belay("abort", rollout)
+    for already in (False, True):
+        said = lab.belay("abort", rollout)
+        assert ("it was so already" in said.err) == already, said
     let_go(first[0])
     code = lab.belay.wait(rollout)
     states = lab.belay.host_states(rollout)
@@ -227,13 +240,15 @@ def test_pause_and_resume(fleet: MakeFleet) -> None:
     rollout = lab.belay.start(plan("demo=2.7", waves=[1, 1], soak="1s"))
     (first,) = wait_for("a postinst", lambda: [host for host in lab if host.path(DEMO_WAITS).exists()])
     (second,) = [host for host in lab if host is not first]
-    lab.belay("pause", rollout)
+    for already in (False, True):
+        assert lab.belay.json("pause", rollout)["already"] == already
     let_go(first)
     lab.belay.wait_for_host(rollout, first.name, "committed")
     assert lab.belay.host_states(rollout)[second.name] == "ready"
     assert lab.belay.status(rollout)["paused"]
     lab.belay("resume", rollout)
     waiting_postinst(second)
+    assert lab.belay.json("resume", rollout)["already"]
     let_go(second)
     assert lab.belay.wait(rollout) == Exit.DONE
 

@@ -11,6 +11,7 @@ import pytest
 
 from belaycli import Exit, plan
 from harness.command import wait_for
+from harness.debs import DEMO_GO, DEMO_WAITS
 from harness.fleet import Fleet
 from harness.host import Host
 from test_gates import FILES, ask, watched_fleet
@@ -130,7 +131,7 @@ def test_a_freeze_is_shown_before_and_after_signing_and_lifted(fleet: MakeFleet)
 def test_waves_are_spread_over_zones_and_hosts_own_figures_are_heard(fleet: MakeFleet) -> None:
     """Two of each zone: each wave has one of each. What hosts tell of themselves lets the waves go on."""
     lab = fleet(hosts=4)
-    lab.repository.publish("1.0", "demo=2.0")
+    lab.repository.publish("1.0", "demo=2.0", "demo=2.7")
     for number, host in enumerate(lab):
         lab.belay("hosts", "label", host.name, f"zone={'east' if number < 2 else 'west'}")
     zones = {host.name: "east" if number < 2 else "west" for number, host in enumerate(lab)}
@@ -149,3 +150,23 @@ def test_waves_are_spread_over_zones_and_hosts_own_figures_are_heard(fleet: Make
     told = {gate["name"]: gate for gate in lab.belay.report(rollout)["gates"]}
     assert {gate["verdict"] for gate in told.values()} == {"good"}, told
     assert "load > 1000: 0 of 4 upgraded hosts" in told["load"]["note"], told["load"]
+    a_service_that_crashes_with_the_change_stops_the_rollout(lab)
+
+
+def a_service_that_crashes_with_the_change_stops_the_rollout(lab: Fleet) -> None:
+    """The first host of the next change has one, and is good by its own plan; what it tells stops the others."""
+    for host in lab:
+        host.run("systemd-run", "--unit=victim.service", "-p", "Restart=always", "sleep", "infinity")
+    crashes = {"name": "crashes", "hosts": "unit_crashed", "samples": "1 of 1", "every": "1s"}
+    rollout = lab.belay.start(plan("demo=2.7", waves=[1, "rest"], gates=[crashes]))
+    (first,) = wait_for("the first host's postinst", lambda: [host for host in lab if host.path(DEMO_WAITS).exists()])
+    first.run("systemctl", "kill", "--signal=KILL", "victim.service")
+    first.path(DEMO_GO).write_text("")
+    assert lab.belay.wait(rollout) == Exit.HOSTS_FAILED
+    report = lab.belay.report(rollout)
+    assert (report["state"], report["code"]) == ("halted", "gate_bad"), report["reason"]
+    assert "unit_crashed: 1 of 1 upgraded hosts, allowed are 0" in report["reason"], report["reason"]
+    assert first.name in report["reason"], report["reason"]
+    states = {host["name"]: host["state"] for host in report["hosts"]}
+    assert states == {host.name: "committed" if host is first else "cancelled" for host in lab}
+    assert {host.version("demo") for host in lab if host is not first} == {"2.0"}

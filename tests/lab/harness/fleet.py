@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
-from belaycli import Belay
+from belaycli import CONTROLLER_CONFIG, CONTROLLER_UNIT, Belay
 from harness import images, rpm_images, vm
 from harness.command import LabError, run
 from harness.host import BOOT_SECONDS, Host, Network
@@ -110,6 +110,16 @@ class Fleet:
             for words in (("hosts", "list"), ("status", "latest"), ("report", "latest"), ("audit",)):
                 said = self.belay(*words, "--json", check=False, timeout=5)
                 (target / f"belay-{'-'.join(words)}").write_text(said.out or str(said))
+
+    def check_store(self) -> None:
+        """Whatever the test did: each stored rollout is what its events make of it, and the audit's chain is whole. Ends
+        belayd."""
+        if not self._has_product or not self.ctl.is_running() or not self.ctl.exists(CONTROLLER_CONFIG):
+            return
+        self.ctl.run("systemctl", "stop", CONTROLLER_UNIT)
+        done = self.ctl.run("/usr/sbin/belayd", "--check", check=False)
+        if not done.ok or "all is whole" not in done.out:
+            raise LabError(f"{self.name}: the controller's store: {done}")
 
     def close(self) -> None:
         """Remove everything; raises when something is left."""

@@ -69,6 +69,23 @@ static void a_late_tool_is_ended(void **state)
     assert_int_equal(output.status, -1);
 }
 
+/* As rpm does, whose 1 otherwise means that a name is not installed. */
+static void the_code_of_a_tool_that_was_asked_to_end_is_no_answer(void **state)
+{
+    struct agent_packages_output output = {.text = ""};
+
+    /* Until it has lived long enough to choose its code. */
+    for (int64_t wait_ms = 50; strstr(output.text, "asked") == NULL; wait_ms *= 2) {
+        struct agent_packages_command command =
+            shell("trap 'echo asked; exit 1' TERM; echo half; while :; do sleep 0.02; done");
+
+        d.job.deadline = bl_mono_after(bl_mono_now(), wait_ms);
+        assert_int_equal(agent_packages_run(&d.job, &command, &output, &err), 0);
+        assert_true(output.late);
+        assert_int_equal(output.status, -1);
+    }
+}
+
 static void a_look_has_its_own_time(void **state)
 {
     static const char *const argv[] = {"/bin/echo", "here", NULL};
@@ -351,6 +368,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(environment_is_fixed, setup, teardown),
         cmocka_unit_test_setup_teardown(log_holds_what_was_run, setup, teardown),
         cmocka_unit_test_setup_teardown(a_late_tool_is_ended, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_code_of_a_tool_that_was_asked_to_end_is_no_answer,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_look_has_its_own_time, setup, teardown),
         cmocka_unit_test(who_is_late_is_ended_but_for_who_is_waited_for),
         cmocka_unit_test_setup_teardown(waiting_has_its_own_time, setup, teardown),

@@ -128,6 +128,9 @@ void world_close(struct world *world)
 void world_restart(struct world *world)
 {
     stop(world);
+    /* Who gave up has ended the loop. */
+    world->event = sd_event_unref(world->event);
+    assert_int_equal(sd_event_new(&world->event), 0);
     start(world);
     connect_client(world);
 }
