@@ -115,6 +115,23 @@ static const struct proto_field trust_update_fields[] = {
     PROTO_FIELD_BYTES(struct proto_trust_update, file, PROTO_TRUST_BYTES_MAX),
 };
 
+static const struct proto_field audit_state_fields[] = {
+    PROTO_FIELD_U64(struct proto_audit_state, rows),
+    PROTO_FIELD_FIXED(struct proto_audit_state, hash),
+    PROTO_FIELD_U64(struct proto_audit_state, asked_rows),
+    PROTO_FIELD_FIXED(struct proto_audit_state, asked_hash),
+    PROTO_FIELD_U64(struct proto_audit_state, kept_rows),
+    PROTO_FIELD_FIXED(struct proto_audit_state, kept_hash),
+};
+
+static const struct proto_field audit_head_fields[] = {
+    PROTO_FIELD_U64(struct proto_audit_head, rows),
+    PROTO_FIELD_FIXED(struct proto_audit_head, hash),
+    PROTO_FIELD_U64(struct proto_audit_head, asked_rows),
+    PROTO_FIELD_U64(struct proto_audit_head, kept_rows),
+    PROTO_FIELD_FIXED(struct proto_audit_head, kept_hash),
+};
+
 static const struct proto_field enroll_fields[] = {
     PROTO_FIELD_FIXED(struct proto_enroll, token),
     TEXT(proto_enroll, host_name, PROTO_HOST_NAME_BYTES_MAX),
@@ -196,6 +213,7 @@ static const struct kind_row kinds[] = {
     [PROTO_PROGRESS] = ROW("progress", progress),
     [PROTO_FIGURES] = ROW("figures", figures),
     [PROTO_TRUST_STATE] = ROW("trust_state", trust_state),
+    [PROTO_AUDIT_STATE] = ROW("audit_state", audit_state),
     [PROTO_WELCOME] = ROW("welcome", welcome),
     [PROTO_PING] = ROW("ping", ping),
     [PROTO_QUERY] = ROW("query", query),
@@ -207,6 +225,7 @@ static const struct kind_row kinds[] = {
     [PROTO_REPORT_ACK] = ROW("report_ack", report_ack),
     [PROTO_ENROLL_REPLY] = ROW("enroll_reply", enroll_reply),
     [PROTO_TRUST] = {"trust", PROTO_SCHEMA(struct proto_trust_update, trust_update_fields)},
+    [PROTO_AUDIT_HEAD] = ROW("audit_head", audit_head),
 };
 
 static const struct kind_row *find_kind(uint64_t kind)

@@ -30,6 +30,7 @@ enum proto_kind_of_message {
     PROTO_PROGRESS = 6,
     PROTO_FIGURES = 7,
     PROTO_TRUST_STATE = 8,
+    PROTO_AUDIT_STATE = 9,
     /* controller to host */
     PROTO_WELCOME = 32,
     PROTO_PING = 33,
@@ -42,6 +43,7 @@ enum proto_kind_of_message {
     PROTO_REPORT_ACK = 40,
     PROTO_ENROLL_REPLY = 41,
     PROTO_TRUST = 42,
+    PROTO_AUDIT_HEAD = 43,
 };
 
 enum proto_package_manager {
@@ -142,6 +144,16 @@ struct proto_trust_state {
     uint8_t hash[PROTO_HASH_BYTES]; /* of its signed body */
 };
 
+/* After WELCOME, and after each AUDIT_HEAD. */
+struct proto_audit_state {
+    uint64_t rows; /* of the host's own audit */
+    uint8_t hash[PROTO_HASH_BYTES];
+    uint64_t asked_rows; /* as AUDIT_HEAD asked; 0: not asked, or there is no such row */
+    uint8_t asked_hash[PROTO_HASH_BYTES];
+    uint64_t kept_rows; /* of the controller's audit, as it was told last; 0: never */
+    uint8_t kept_hash[PROTO_HASH_BYTES];
+};
+
 struct proto_enroll {
     uint8_t token[PROTO_TOKEN_BYTES]; /* zeros: no token, wait for approval */
     const char *host_name, *os_id, *os_version, *arch, *agent_version;
@@ -211,6 +223,14 @@ struct proto_trust_update {
     struct proto_bytes file; /* the trust file of the next version */
 };
 
+struct proto_audit_head {
+    uint64_t rows; /* of the controller's audit */
+    uint8_t hash[PROTO_HASH_BYTES];
+    uint64_t asked_rows; /* of the host's audit: what the controller has a hash of; 0: none */
+    uint64_t kept_rows;  /* as the host said that it has kept */
+    uint8_t kept_hash[PROTO_HASH_BYTES]; /* of that row now; zeros: there is none */
+};
+
 struct proto_message {
     uint32_t kind; /* enum proto_kind_of_message */
     union {
@@ -232,6 +252,8 @@ struct proto_message {
         struct proto_report_ack report_ack;
         struct proto_trust_state trust_state;
         struct proto_trust_update trust;
+        struct proto_audit_state audit_state;
+        struct proto_audit_head audit_head;
     };
 };
 

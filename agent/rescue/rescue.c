@@ -86,6 +86,8 @@ static const struct proto_field reply_rows[] = {
     PROTO_FIELD_LIST(T, rows, AGENT_RESCUE_ROWS_MAX, &row_schema),
     PROTO_FIELD_U64(T, audit_rows),
     PROTO_FIELD_FIXED(T, audit_head),
+    PROTO_FIELD_U64(T, kept_rows),
+    PROTO_FIELD_FIXED(T, kept_head),
 };
 const struct proto_schema agent_rescue_reply_schema = PROTO_SCHEMA(T, reply_rows);
 #undef T

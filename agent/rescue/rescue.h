@@ -75,6 +75,8 @@ struct agent_rescue_reply {
     /* AUDIT */
     uint64_t audit_rows;
     uint8_t audit_head[PROTO_HASH_BYTES];
+    uint64_t kept_rows; /* of the controller's audit, as it was told last; 0: never */
+    uint8_t kept_head[PROTO_HASH_BYTES];
 };
 
 extern const struct proto_schema agent_rescue_request_schema;

@@ -244,6 +244,10 @@ void agent_rescue_show(FILE *out, uint32_t verb, bool json, const struct agent_r
         bl_hex_encode(reply->audit_head, sizeof(reply->audit_head), head);
         (void)fprintf(out, "The chain of %llu records is whole. Its head:\n%s\n",
                       (unsigned long long)reply->audit_rows, head);
+        bl_hex_encode(reply->kept_head, sizeof(reply->kept_head), head);
+        if (reply->kept_rows > 0)
+            (void)fprintf(out, "The controller's had %llu rows when it told last. Its head:\n%s\n",
+                          (unsigned long long)reply->kept_rows, head);
         break;
     case AGENT_RESCUE_UNLOCK:
     case AGENT_RESCUE_CANCEL:

@@ -6,21 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/root/journal_db.h"
 #include "agent/root/journal_record.h"
 #include "common/check.h"
-#include "common/sqlite.h"
-
-/*
- * Everything lies in one SQLite file, since what belongs together must become durable together:
- * the saved job, its audit row and the report of it. Foreign bytes only ever enter as bound values.
- */
-struct agent_journal {
-    struct bl_sqlite db;
-    bool broken; /* see agent_journal_is_whole() */
-    uint64_t last_seq;
-    uint64_t last_row;
-    uint8_t head[PROTO_HASH_BYTES]; /* hash of the last row */
-};
 
 static const char *const steps[] = {
     "CREATE TABLE jobs(place INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,"
@@ -31,6 +19,8 @@ static const char *const steps[] = {
     "CREATE TABLE head(only INTEGER PRIMARY KEY CHECK (only = 1), number INTEGER NOT NULL,"
     " hash BLOB NOT NULL);"
     "INSERT INTO head VALUES(1, 0, zeroblob(32));",
+    "CREATE TABLE controller_head(only INTEGER PRIMARY KEY CHECK (only = 1), number INTEGER NOT NULL,"
+    " hash BLOB NOT NULL);",
 };
 static const struct bl_sqlite_schema schema = {steps, sizeof(steps) / sizeof(steps[0])};
 

@@ -140,4 +140,16 @@ uint64_t agent_journal_last_row(const struct agent_journal *journal);
 int agent_journal_check_chain(struct agent_journal *journal, uint8_t ret_head[PROTO_HASH_BYTES],
                               struct bl_error *err) BL_CHECKED;
 
+/* The hash of the last row; zeros when there is none. */
+void agent_journal_head(const struct agent_journal *journal, uint8_t ret_head[PROTO_HASH_BYTES]);
+/* 1 and the hash of row `number`; 0 when there is no such row. */
+int agent_journal_hash_at(struct agent_journal *journal, uint64_t number,
+                          uint8_t ret_hash[PROTO_HASH_BYTES], struct bl_error *err) BL_CHECKED;
+
+/* What the controller's audit was when it last told: heads.h. 0 rows: it never did. */
+int agent_journal_kept_head(struct agent_journal *journal, uint64_t *ret_rows,
+                            uint8_t ret_hash[PROTO_HASH_BYTES], struct bl_error *err) BL_CHECKED;
+int agent_journal_keep_head(struct agent_journal *journal, uint64_t rows,
+                            const uint8_t hash[PROTO_HASH_BYTES], struct bl_error *err) BL_CHECKED;
+
 #endif

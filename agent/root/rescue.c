@@ -182,6 +182,9 @@ static void tell_audit(struct agent_rescue *rescue, struct answer *answer)
         answer->reply.done = true;
     }
     answer->reply.audit_rows = agent_journal_last_row(rescue->host->journal);
+    if (agent_journal_kept_head(rescue->host->journal, &answer->reply.kept_rows,
+                                answer->reply.kept_head, &err) < 0)
+        say(answer, false, "%s", err.text);
 }
 
 static void unlock(struct agent_rescue *rescue, struct answer *answer)

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "agent/root/facts.h"
+#include "agent/root/heads.h"
 #include "agent/root/progress.h"
 #include "agent/root/query.h"
 #include "agent/root/refusal.h"
@@ -37,8 +38,8 @@ struct agent_talk {
     sd_event_source *patience; /* on from HELLO until it is answered */
     uint64_t sent_seq;         /* the last report that went out on this connection */
     bool reconnect_wanted;     /* a new connection was asked for, and has not stood yet */
-    /* Three, so that none uses up another's. Each answer is a row on disk. */
-    struct agent_refusal_bucket refusals, trust_refusals, answers;
+    /* So that none uses up another's; each answer is a row on disk. */
+    struct agent_refusal_bucket refusals, trust_refusals, answers, heads;
 };
 
 static int send_message(struct agent_talk *talk, const struct proto_message *message)
@@ -158,7 +159,6 @@ static int on_progress(void *userdata, const struct proto_progress *progress)
 {
     struct agent_talk *talk = userdata;
     const struct proto_message message = {.kind = PROTO_PROGRESS, .progress = *progress};
-
     return agent_talk_is_up(talk) ? send_message(talk, &message) : -ENOTCONN;
 }
 
@@ -193,7 +193,7 @@ void agent_talk_tell_figures(struct agent_talk *talk, const struct agent_figures
     (void)send_message(talk, &message); /* the next one comes soon */
 }
 
-/* A host that can use no trust file says nothing: there is no version that it could go on from. */
+/* A host that can use no trust file says nothing: no version could follow it. */
 static void tell_trust(struct agent_talk *talk)
 {
     struct proto_message message = {.kind = PROTO_TRUST_STATE};
@@ -207,6 +207,17 @@ static void tell_trust(struct agent_talk *talk)
     message.trust_state.version = trust.version;
     memcpy(message.trust_state.hash, trust.hash, sizeof(message.trust_state.hash));
     (void)send_message(talk, &message); /* the controller asks again by another WELCOME */
+}
+
+static void tell_audit(struct agent_talk *talk, uint64_t asked_rows)
+{
+    struct proto_message message = {.kind = PROTO_AUDIT_STATE};
+    struct bl_error err = {0};
+
+    if (agent_heads_state(talk->host, asked_rows, &message.audit_state, &err) < 0)
+        tell_trouble(talk, "The audit cannot be read", &err);
+    else
+        (void)send_message(talk, &message); /* the controller asks again by the clock */
 }
 
 /* ---- what we hear ------------------------------------------------------------------------ */
@@ -227,8 +238,19 @@ static void on_welcome(struct agent_talk *talk, const struct proto_message *mess
         talk->reconnect_wanted = false;
         (void)agent_jobs_tell(talk->jobs, (struct agent_job_event){.type = AGENT_JOB_LINK_UP}, "");
     }
+    tell_audit(talk, 0);
     tell_trust(talk);
     agent_talk_flush(talk);
+}
+
+static void on_heads(struct agent_talk *talk, const struct proto_message *message)
+{
+    struct bl_error err = {0};
+
+    if (!agent_jobs_is_halted(talk->jobs) &&
+        agent_heads_hear(talk->host, &message->audit_head, &talk->heads, &err) < 0)
+        tell_trouble(talk, "The head of the controller's audit was not kept", &err);
+    tell_audit(talk, message->audit_head.asked_rows);
 }
 
 static void on_trust(struct agent_talk *talk, const struct proto_message *message)
@@ -447,6 +469,7 @@ static const struct rule {
     {PROTO_START, true, on_start},           {PROTO_COMMIT, true, on_commit},
     {PROTO_CANCEL, true, on_cancel},         {PROTO_REVERT, true, on_revert},
     {PROTO_REPORT_ACK, true, on_report_ack}, {PROTO_TRUST, true, on_trust},
+    {PROTO_AUDIT_HEAD, true, on_heads},
 };
 
 /* What came before its answer is not heard; HELLO makes the controller say again what still holds. */
@@ -481,8 +504,6 @@ static void on_message(void *userdata, const void *data, size_t size_bytes)
     sd_journal_print(LOG_WARNING, "A message was dropped: %s is not for hosts",
                      proto_message_name(message.kind));
 }
-
-/* ---- the connection ---------------------------------------------------------------------- */
 
 static void on_up(void *userdata, uint64_t generation)
 {
@@ -542,8 +563,8 @@ int agent_talk_new(struct agent_host *host, const struct agent_wire_config *conf
     if (talk == NULL)
         return bl_fail(err, -ENOMEM, "no memory for the link");
     talk->host = host;
-    talk->refusals = talk->trust_refusals = talk->answers =
-        agent_refusal_bucket_full(bl_mono_now());
+    talk->refusals = talk->trust_refusals = agent_refusal_bucket_full(bl_mono_now());
+    talk->answers = talk->heads = talk->refusals;
     agent_facts_read(&talk->facts);
     talk->wire_handler = (struct agent_wire_handler){.userdata = talk,
                                                      .up = on_up,

@@ -56,6 +56,8 @@ int ctl_cmd_leases(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_audit_verify(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_backup(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_restore(struct ctl_cli_globals *globals, int argc, char **argv);
+int ctl_cmd_audit_accept(struct ctl_cli_globals *globals, int argc, char **argv);
+int ctl_cmd_audit_export(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_audit_log(struct ctl_cli_globals *globals, int argc, char **argv);
 
 /* Looks at a rollout until it ends, as `belay watch` does; `run --watch` ends with it. */

@@ -203,8 +203,12 @@ static const struct ctl_cli_command commands[] = {
      "Everything is checked before anything changes; each rollout is replayed. belayd must not run.\n"
      "A configuration that is here stays as it is.\n",
      ctl_cmd_restore},
-    {"audit verify", "check the chain of the audit", "", "Ends with 1 when it is broken.\n",
+    {"audit verify", "check the chain of the audit, and those of hosts against it", "[HOST]",
+     "Ends with 1 when one is broken, or was cut off or written anew since it was told elsewhere.\n",
      ctl_cmd_audit_verify},
+    {"audit accept", "say that a person has looked at what did not fit", "HOST", "",
+     ctl_cmd_audit_accept},
+    {"audit export", "print the audit as JSON lines", "[--limit N]", "", ctl_cmd_audit_export},
     {"audit log", "show the newest rows of the audit", "[ROLLOUT] [--limit N]", "",
      ctl_cmd_audit_log},
 };

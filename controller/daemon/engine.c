@@ -8,6 +8,7 @@
 
 #include "common/text.h"
 #include "controller/daemon/ask.h"
+#include "controller/daemon/audit_heads.h"
 #include "controller/daemon/deny.h"
 #include "controller/daemon/freeze.h"
 #include "controller/daemon/gates.h"
@@ -358,6 +359,8 @@ static int tick_host(struct ctl_engine *engine, struct ctl_fleet_host *host, boo
         host->trust_sent = false;
         r = ctl_trust_spread(engine, host, err);
     }
+    if (r >= 0 && is_look)
+        r = ctl_audit_heads_look(engine, host, err);
     if (r >= 0 && host->unsaved)
         r = ctl_fleet_save(engine->store, host, err);
 

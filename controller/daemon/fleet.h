@@ -69,8 +69,12 @@ struct ctl_fleet_host {
     uint64_t
         trust_version; /* of the trust file that it judges by; 0: it has not said since HELLO */
     uint8_t trust_hash[PROTO_HASH_BYTES];
-    bool trust_sent;  /* the next one is on its way; the clock sends it again */
-    bool trust_stuck; /* no file from here follows its own, and that was logged */
+    bool trust_sent;           /* the next one is on its way; the clock sends it again */
+    bool audit_known;          /* it told the head of its audit on this connection; audit_heads.h */
+    bool audit_due;            /* it was asked to compare, and has not answered */
+    uint64_t audit_kept_rows;  /* of our audit, as it has kept it */
+    struct bl_mono audit_told; /* when it was told our head */
+    bool trust_stuck;          /* no file from here follows its own, and that was logged */
 };
 
 struct ctl_fleet {

@@ -9,6 +9,7 @@
 #include "common/random.h"
 #include "common/text.h"
 #include "controller/daemon/ask.h"
+#include "controller/daemon/audit_heads.h"
 #include "controller/daemon/foreign_job.h"
 #include "controller/daemon/host_life.h"
 #include "controller/daemon/log.h"
@@ -277,6 +278,7 @@ static int on_hello(struct ctl_engine *engine, struct ctl_fleet_host *host,
     host->has_gap = false;
     host->dropped_seq = 0;
     host->trust_version = 0; /* it says so anew */
+    host->audit_known = host->audit_due = false;
     host->trust_sent = host->trust_stuck = false;
     host->figures = (struct ctl_host_figures){0}; /* of the time before this connection */
     take_clock(host, hello->wall_ms - now.ms);
@@ -468,6 +470,8 @@ static int dispatch(struct ctl_engine *engine, struct ctl_fleet_host *host,
         on_progress(engine, host, &message->progress);
     else if (message->kind == PROTO_FIGURES)
         return take_figures(host, &message->figures, err);
+    else if (message->kind == PROTO_AUDIT_STATE)
+        return ctl_audit_heads_take(engine, host, &message->audit_state, err);
     else if (message->kind == PROTO_TRUST_STATE)
         return ctl_trust_take_state(engine, host, &message->trust_state, err);
     else if (message->kind == PROTO_REPORT)

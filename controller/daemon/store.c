@@ -108,6 +108,10 @@ static const char *const schema_steps[] = {
     ") WITHOUT ROWID;"
     "ALTER TABLE audit ADD COLUMN desk TEXT NOT NULL DEFAULT '';",
     "CREATE TABLE trust_files (version INTEGER PRIMARY KEY, file BLOB NOT NULL);",
+    "CREATE TABLE host_heads ("
+    " host BLOB PRIMARY KEY, rows INTEGER NOT NULL, hash BLOB NOT NULL, at_ms INTEGER NOT NULL,"
+    " noted_ms INTEGER NOT NULL, broken TEXT NOT NULL, broken_ms INTEGER NOT NULL"
+    ") WITHOUT ROWID;",
 };
 
 static const struct bl_sqlite_schema schema = {

@@ -314,6 +314,28 @@ struct ctl_store_chain {
 int ctl_store_verify_audit(struct ctl_store *store, struct ctl_store_chain *ret_chain,
                            struct bl_error *err) BL_CHECKED;
 
+/* The last row, and the hash of a row: 1; 0 when there is none. */
+int ctl_store_audit_last(struct ctl_store *store, uint64_t *ret_rows,
+                         uint8_t ret_hash[PROTO_HASH_BYTES], struct bl_error *err) BL_CHECKED;
+int ctl_store_audit_hash(struct ctl_store *store, uint64_t seq, uint8_t ret_hash[PROTO_HASH_BYTES],
+                         struct bl_error *err) BL_CHECKED;
+
+/* What a host told of its own audit: audit_heads.h. */
+struct ctl_store_head {
+    uint64_t rows; /* 0: it never told */
+    uint8_t hash[PROTO_HASH_BYTES];
+    struct bl_wall at;       /* when it was compared last */
+    struct bl_wall noted_at; /* when it was a row of our own audit last; ms 0 = never */
+    char broken[256];        /* what did not fit, and nobody has looked at; "" = nothing */
+    struct bl_wall broken_at;
+};
+
+/* 1, or 0 and zeros. */
+int ctl_store_load_head(struct ctl_store *store, const uint8_t host[PROTO_HOST_ID_BYTES],
+                        struct ctl_store_head *ret_head, struct bl_error *err) BL_CHECKED;
+int ctl_store_save_head(struct ctl_store *store, const uint8_t host[PROTO_HOST_ID_BYTES],
+                        const struct ctl_store_head *head, struct bl_error *err) BL_CHECKED;
+
 /* ---- people's desks that may come in from elsewhere: desk.h ---- */
 
 enum {

@@ -13,8 +13,6 @@
 #include "controller/daemon/view.h"
 
 enum {
-    AUDIT_ROWS_DEFAULT = 100,
-    AUDIT_ROWS_MAX = 100000,
     TRUST_TEXT_BYTES =
         sodium_base64_ENCODED_LEN(PROTO_TRUST_BYTES_MAX, sodium_base64_VARIANT_ORIGINAL),
 };
@@ -43,77 +41,6 @@ void ctl_verb_info(struct ctl_call *call)
             engine->trust.is_set ? json_integer((json_int_t)engine->trust.trust.version)
                                  : json_null(),
             "freeze", ctl_freeze_view(engine)));
-}
-
-/* ---- audit ---- */
-
-struct rows {
-    json_t *list;
-    struct ctl_desks *desks;
-};
-
-static json_t *view_desk(const struct rows *rows, const struct ctl_store_audit *row)
-{
-    uint8_t id[CTL_DESK_ID_BYTES];
-    struct bl_error err = {0};
-    const struct ctl_desk *desk;
-
-    if (row->desk[0] == '\0' || bl_hex_decode(row->desk, id, sizeof(id), &err) < 0)
-        return json_null();
-    desk = ctl_desks_find(rows->desks, id);
-
-    return json_pack("{s:s, s:s}", "key", row->desk, "name", desk != NULL ? desk->row.name : "");
-}
-
-static int take_row(void *userdata, const struct ctl_store_audit *row, struct bl_error *err)
-{
-    const struct rows *rows = userdata;
-    json_t *view =
-        json_pack("{s:I, s:o, s:I, s:o, s:s, s:s, s:s, s:o}", "seq", (json_int_t)row->seq, "at",
-                  ctl_view_wall(row->at), "uid", (json_int_t)row->uid, "desk", view_desk(rows, row),
-                  "verb", row->verb, "subject", row->subject, "detail", row->detail, "hash",
-                  ctl_view_hex(row->hash, sizeof(row->hash)));
-
-    if (json_array_append_new(rows->list, view) < 0)
-        return bl_fail(err, -ENOMEM, "audit: no memory");
-
-    return 0;
-}
-
-void ctl_verb_audit(struct ctl_call *call)
-{
-    char id[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)];
-    const char *subject = NULL;
-    struct ctl_store_chain chain;
-    struct bl_error err = {0};
-    struct ctl_run *run;
-    struct rows rows = {.desks = call->control->desks};
-    int64_t limit;
-    int r;
-
-    if (!ctl_call_int(call, "limit", AUDIT_ROWS_DEFAULT, AUDIT_ROWS_MAX, &limit))
-        return;
-    if (json_object_get(call->request, "rollout") != NULL) {
-        if (!ctl_call_run(call, &run))
-            return;
-        bl_hex_encode(run->id, sizeof(run->id), id);
-        subject = id;
-    }
-    rows.list = json_array();
-    r = ctl_store_each_audit(call->engine->store, subject, (uint32_t)limit, take_row, &rows, &err);
-    if (r >= 0)
-        r = ctl_store_verify_audit(call->engine->store, &chain, &err);
-    if (r < 0) {
-        json_decref(rows.list);
-        ctl_reply_failure(call, &err);
-        return;
-    }
-    ctl_reply(
-        call,
-        json_pack("{s:o, s:I, s:b, s:o, s:o}", "rows", rows.list, "rows_count",
-                  (json_int_t)chain.rows_count, "verified", chain.broken_at == 0, "broken_at",
-                  chain.broken_at != 0 ? json_integer((json_int_t)chain.broken_at) : json_null(),
-                  "head", ctl_view_hex(chain.head, sizeof(chain.head))));
 }
 
 /* ---- trust ---- */

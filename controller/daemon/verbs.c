@@ -11,7 +11,8 @@
  */
 const struct ctl_verb ctl_verbs[] = {
     {"info", "", ctl_verb_info, .is_for_desks = true},
-    {"audit", "limit rollout", ctl_verb_audit, .is_for_desks = true},
+    {"audit", "limit rollout heads", ctl_verb_audit, .is_for_desks = true},
+    {"audit.accept", "host", ctl_verb_audit_accept},
     {"trust.set", "trust anew", ctl_verb_trust_set},
     {"trust.get", "", ctl_verb_trust_get, .is_for_desks = true},
     {"hosts.list", "hosts match state undecided", ctl_verb_hosts_list, .is_for_desks = true},

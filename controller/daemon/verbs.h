@@ -7,6 +7,7 @@
 /* One function a verb; the table is in verbs.c, the contract in docs/control.md. */
 void ctl_verb_info(struct ctl_call *call);
 void ctl_verb_audit(struct ctl_call *call);
+void ctl_verb_audit_accept(struct ctl_call *call);
 void ctl_verb_trust_set(struct ctl_call *call);
 void ctl_verb_trust_get(struct ctl_call *call);
 

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from belaycli import Exit, plan
+from belaycli import CONTROLLER_UNIT, Exit, plan
 from harness.command import wait_for
 from harness.debs import DEMO_GO, DEMO_WAITS
 from harness.fleet import Fleet
@@ -115,9 +117,48 @@ def test_without_an_agent_the_message_names_the_way(fleet: MakeFleet) -> None:
     assert "systemctl start belay-lease@ssh_lock.service" in done.err
 
 
+def cut(database: Path, *statements: str) -> None:
+    """With its process stopped: what somebody with root would do to a log. No link on the way, which SQLite would follow."""
+    store = sqlite3.connect(database)
+    try:
+        for statement in statements:
+            store.execute(statement)
+        store.commit()
+    finally:
+        store.close()
+
+
 def test_the_audit_of_a_host_is_sound(fleet: MakeFleet) -> None:
+    """S16, S17: each chain is whole, and a log that is cut shows at the other side."""
     lab = fleet(hosts=1)
+    h1 = lab["h1"]
+
+    def verified(*argv: str) -> str:
+        return lab.belay("audit", "verify", *argv, check=False).out
+
     lab.repository.publish("1.0", "demo=2.0")
     code, _ = lab.belay.roll_out(plan("demo=2.0", waves=["100%"]))
     assert code == Exit.DONE
-    assert lab["h1"].run("belay-rescue", "audit").rc == 0
+    assert h1.run("belay-rescue", "audit").rc == 0
+    h1.run("systemctl", "restart", "belay-courier.service")  # so that both tell their heads now
+    lab.belay.wait_connected([h1])
+    wait_for("the host's head", lambda: "1 of 1 hosts told the head of their audit, 0 do not fit" in verified("h1"))
+
+    h1.run("systemctl", "stop", "belay-agent.service")
+    cut(
+        h1.root / "var/lib/belay/agent/journal.db",
+        "DELETE FROM audit WHERE number > 2",
+        "UPDATE head SET number = 2, hash = (SELECT hash FROM audit WHERE number = 2)",
+    )
+    h1.run("systemctl", "start", "belay-agent.service")
+    wait_for("the cut to show", lambda: "are cut off" in verified())
+    lab.belay("audit", "accept", "h1")
+    assert lab.belay("audit", "verify").rc == Exit.DONE
+
+    lab.ctl.run("systemctl", "stop", CONTROLLER_UNIT)
+    cut(lab.ctl.root / "var/lib/belay/controller/store.db", "DELETE FROM audit WHERE seq > 3")
+    lab.ctl.run("systemctl", "start", CONTROLLER_UNIT)
+    wait_for("that to show", lambda: "of this controller's audit" in verified())
+    rows = [json.loads(line) for line in lab.belay("audit", "export").out.splitlines()]
+    assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
+    assert any(row["verb"] == "audit.broken" and row["subject"] == "h1" for row in rows[3:])

@@ -13,7 +13,7 @@
 
 enum {
     WALK_ITEMS = 3, /* in each list */
-    WALK_SCHEMAS_MAX = 48,
+    WALK_SCHEMAS_MAX = 64,
 };
 
 /* Wide enough for any record, aligned for all. */

@@ -161,14 +161,6 @@ static void tell(struct world *world, const struct proto_message *message)
     send_bytes(world, frame, 1 + bytes.size_bytes);
 }
 
-static void welcome(struct world *world)
-{
-    const struct proto_message message = {.kind = PROTO_WELCOME,
-                                          .welcome = {.controller_version = "1", .wall_ms = 1}};
-
-    tell(world, &message);
-}
-
 /* The kind of the next frame, 0 for none, -1 when the agent hung up; a message is decoded. */
 static int hear(struct world *world, struct proto_message *ret_message)
 {
@@ -190,6 +182,18 @@ static void expect(struct world *world, uint32_t kind, struct proto_message *ret
 {
     assert_int_equal(hear(world, ret_message), AGENT_FRAME_DATA);
     assert_string_equal(proto_message_name(ret_message->kind), proto_message_name(kind));
+}
+
+/* The answer to HELLO, after which the agent tells the head of its audit first. */
+static void welcome(struct world *world)
+{
+    struct proto_message audit;
+    const struct proto_message message = {.kind = PROTO_WELCOME,
+                                          .welcome = {.controller_version = "1", .wall_ms = 1}};
+
+    tell(world, &message);
+    if (agent_talk_is_up(world->talk))
+        expect(world, PROTO_AUDIT_STATE, &audit);
 }
 
 static void write_report(struct world *world, const char *reason)

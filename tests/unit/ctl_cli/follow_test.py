@@ -304,7 +304,18 @@ class Rest(Desk):
 
     def test_audit(self):
         self.daemon.answer("audit", good(rows=[], rows_count=2, verified=True, broken_at=None, head="ab"))
-        self.assertEqual(self.expect(0, "audit", "verify").stdout, "2 rows, the chain is whole, head ab\n")
+        self.assertEqual(self.expect(0, "audit", "verify").stdout,
+                         "2 rows, the chain is whole, head ab\n0 of 0 hosts told the head of their audit, 0 do not fit\n")
+        self.daemon._answers.clear()
+        self.daemon.answer("audit", good(rows=[], rows_count=2, verified=True, broken_at=None, head="ab", hosts=[
+            {"id": "x", "name": "web-a", "rows": 7, "head": "cd", "at": "then", "broken": "cut\x1boff", "broken_at": "now"},
+            {"id": "y", "name": "web-b", "rows": 0, "head": "00", "at": None, "broken": None, "broken_at": None}]))
+        told = self.expect(1, "audit", "verify").stdout
+        self.assertIn("web-a (now): cut", told)
+        self.assertNotIn("\x1b", told)
+        self.assertIn("1 of 2 hosts told the head of their audit, 1 do not fit", told)
+        self.expect(0, "audit", "verify", "web-b")
+        self.expect(1, "audit", "verify", "web-z")
         self.daemon._answers.clear()
         self.daemon.answer("audit", good(rows=[], rows_count=2, verified=False, broken_at=2, head="ab"))
         self.assertIn("broken at row 2", self.expect(1, "audit", "verify").stdout)

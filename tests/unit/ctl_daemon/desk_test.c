@@ -253,8 +253,9 @@ static void test_a_message_after_the_revocation_does_nothing(void **state)
 static void test_the_list_of_verbs_is_closed(void **state)
 {
     static const char *const never[] = {
-        "desk.admit", "desk.revoke", "desk.list",    "trust.set", "hosts.label", "hosts.approve",
-        "resume",     "unfreeze",    "hosts.revoke", "deny.add",  "deny.lift",   "enroll.token",
+        "audit.accept", "desk.admit",    "desk.revoke",  "desk.list", "trust.set",
+        "hosts.label",  "hosts.approve", "resume",       "unfreeze",  "hosts.revoke",
+        "deny.add",     "deny.lift",     "enroll.token",
     };
 
     admit(&anna, "anna");

@@ -279,6 +279,15 @@ static void take_order(struct fake_host *host, const struct proto_message *messa
         take_revert(host);
     else if (message->kind == PROTO_CANCEL)
         host->cancels++;
+    else if (message->kind == PROTO_AUDIT_HEAD)
+        host->audit_head = message->audit_head;
+}
+
+void fake_host_tell_audit(struct fake_host *host, const struct proto_audit_state *state)
+{
+    const struct proto_message message = {.kind = PROTO_AUDIT_STATE, .audit_state = *state};
+
+    send_message(host, &message);
 }
 
 static void tell_trust(struct fake_host *host)

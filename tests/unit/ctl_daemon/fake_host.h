@@ -49,7 +49,8 @@ struct fake_host {
     uint8_t trust_hash[PROTO_HASH_BYTES];
     bool refuses_trust;
     unsigned trusts;
-    uint64_t proof_failures; /* OFFERs whose inclusion proof was not good */
+    struct proto_audit_head audit_head; /* as it was told last */
+    uint64_t proof_failures;            /* OFFERs whose inclusion proof was not good */
 };
 
 /* Makes keys; `context` is a ZeroMQ context. */
@@ -58,6 +59,7 @@ void fake_host_connect(struct fake_host *host, const char *endpoint,
                        const uint8_t server_key[PROTO_KEY_BYTES]);
 void fake_host_disconnect(struct fake_host *host);
 void fake_host_hello(struct fake_host *host);
+void fake_host_tell_audit(struct fake_host *host, const struct proto_audit_state *state);
 /* Takes all that has come in and answers it; true when there was anything. */
 bool fake_host_poll(struct fake_host *host);
 /* Sends what the host has not had acknowledged, once more. */

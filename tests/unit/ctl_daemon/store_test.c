@@ -385,7 +385,7 @@ static void test_reports_of_an_older_store_are_kept(void **state)
         sqlite3_exec(
             db,
             "DROP TABLE denied; DROP TABLE freeze; DROP TABLE origins; DROP TABLE gate_samples; DROP TABLE gate_bases; DROP TABLE reports;"
-            " DROP TABLE trust_files;"
+            " DROP TABLE trust_files; DROP TABLE host_heads;"
             " DROP TABLE desks; ALTER TABLE audit DROP COLUMN desk;"
             " ALTER TABLE hosts DROP COLUMN life;"
             "CREATE TABLE reports (host BLOB NOT NULL, seq INTEGER NOT NULL,"

@@ -45,7 +45,7 @@ static void all_kinds_come_back(void **state)
         walk_assert_equal(proto_message_schema(kind), &in.hello, &out.hello);
         assert_string_not_equal(proto_message_name(kind), "?");
     }
-    assert_int_equal(count, 19);
+    assert_int_equal(count, 21);
 }
 
 static void no_prefix_and_no_tail(void **state)
