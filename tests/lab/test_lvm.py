@@ -229,8 +229,11 @@ def test_late_and_when_snapshots_run_full(lvm_fleet: MakeFleet) -> None:
     assert not agent_said(host, "snapshot_lost")
     host.shell("dd if=/dev/urandom of=/var/tmp/more bs=1M count=100 conv=fsync status=none", timeout=120)
     wait_for("the news", lambda: agent_said(host, "snapshot_lost"), every=2)
-    told = wait_for("the controller to know", lambda: lab.belay.json("hosts", "show", "h1")["host"]["way_backs"])
-    assert [(each["rollout"], each["state"]) for each in told] == [(report["rollout"], "lost")]
+
+    def way_backs() -> list[tuple[str, str]]:
+        return [(each["rollout"], each["state"]) for each in lab.belay.json("hosts", "show", "h1")["host"]["way_backs"]]
+
+    wait_for("the controller to know", lambda: way_backs() == [(report["rollout"], "lost")])
     assert "way back LOST: the snapshot of /var is lost" in lab.belay("status", report["rollout"]).out
     changed = whole(host, CHANGED)
     lab.belay("rollback", report["rollout"])
