@@ -51,6 +51,7 @@ static const struct proto_field query_result_fields[] = {
     PROTO_FIELD_LIST(struct proto_query_result, changes, PROTO_PINS_MAX, &change_schema),
     PROTO_FIELD_LIST(struct proto_query_result, notes, PROTO_NOTES_MAX, &proto_text_schema),
     PROTO_FIELD_LIST(struct proto_query_result, installed, PROTO_PINS_MAX, &proto_package_schema),
+    PROTO_FIELD_LIST(struct proto_query_result, failed_units, PROTO_UNITS_MAX, &proto_text_schema),
 };
 
 static const struct proto_field report_fields[] = {

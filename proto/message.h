@@ -84,6 +84,8 @@ struct proto_query_result {
     struct proto_package
         *installed; /* of a query that asks for just that; as often as it is there */
     uint32_t installed_count;
+    struct proto_text *failed_units; /* as systemd has them now; the first ones by name */
+    uint32_t failed_units_count;
 };
 
 struct proto_report {

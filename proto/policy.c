@@ -38,6 +38,17 @@ static const struct proto_field spread_fields[] = {
 static const struct proto_schema spread_schema =
     PROTO_SCHEMA(struct proto_policy_spread, spread_fields);
 
+static const struct proto_field standby_fields[] = {
+    PROTO_FIELD_BYTES(struct proto_policy_standby, hosts,
+                      PROTO_POLICY_STANDBY_MAX *PROTO_HOST_ID_BYTES),
+    PROTO_FIELD_LIST(struct proto_policy_standby, packages, PROTO_PACKAGES_MAX,
+                     &proto_package_schema),
+    PROTO_FIELD_LIST(struct proto_policy_standby, failed_units, PROTO_UNITS_MAX,
+                     &proto_text_schema),
+};
+static const struct proto_schema standby_schema =
+    PROTO_SCHEMA(struct proto_policy_standby, standby_fields);
+
 #define P struct proto_policy
 
 static const struct proto_field policy_fields[] = {
@@ -53,6 +64,7 @@ static const struct proto_field policy_fields[] = {
     PROTO_FIELD_BOOL(P, first_alone),
     PROTO_FIELD_LIST(P, waves, PROTO_POLICY_WAVES_MAX, &wave_schema),
     PROTO_FIELD_LIST(P, spread, 1, &spread_schema),
+    PROTO_FIELD_LIST(P, standby, PROTO_POLICY_STANDBY_KINDS_MAX, &standby_schema),
     PROTO_FIELD_LIST(P, windows, PROTO_POLICY_WINDOWS_MAX, &window_schema),
     PROTO_FIELD_U64_MAX(P, approvals, PROTO_POLICY_APPROVALS_MAX),
     PROTO_FIELD_ENUM(P, approvals_by, PROTO_ROLE_COMMANDER),
@@ -147,6 +159,36 @@ static int check_spread(const struct proto_policy *p, int code, struct bl_error 
     return 0;
 }
 
+static int check_standby(const struct proto_policy *p, int code, struct bl_error *err)
+{
+    uint64_t hosts_count = 0;
+
+    for (uint32_t i = 0; i < p->standby_count; i++) {
+        const struct proto_bytes *hosts = &p->standby[i].hosts;
+
+        if (hosts->size_bytes == 0 || hosts->size_bytes % PROTO_HOST_ID_BYTES != 0)
+            return bl_fail(err, code, "standby[%u]: not one or more whole ids", i);
+        hosts_count += hosts->size_bytes / PROTO_HOST_ID_BYTES;
+        for (size_t at = PROTO_HOST_ID_BYTES; at < hosts->size_bytes; at += PROTO_HOST_ID_BYTES) {
+            const uint8_t *id = (const uint8_t *)hosts->data + at;
+
+            if (memcmp(id - PROTO_HOST_ID_BYTES, id, PROTO_HOST_ID_BYTES) >= 0)
+                return bl_fail(err, code, "standby[%u]: hosts are not sorted, or twice there", i);
+        }
+        for (size_t at = 0; at < hosts->size_bytes; at += PROTO_HOST_ID_BYTES) {
+            const struct proto_policy before = {.standby = p->standby, .standby_count = i};
+
+            if (proto_policy_standby_of(&before, (const uint8_t *)hosts->data + at) != NULL)
+                return bl_fail(err, code, "standby[%u]: a host is of two kinds", i);
+        }
+    }
+    if (hosts_count > PROTO_POLICY_STANDBY_MAX)
+        return bl_fail(err, code, "standby: %llu hosts, allowed are %d",
+                       (unsigned long long)hosts_count, PROTO_POLICY_STANDBY_MAX);
+
+    return 0;
+}
+
 static int check_windows(const struct proto_policy *p, int code, struct bl_error *err)
 {
     uint64_t longest_minutes = 0;
@@ -224,6 +266,8 @@ static int check_policy(const struct proto_policy *p, int code, struct bl_error 
     if (r >= 0)
         r = check_spread(p, code, err);
     if (r >= 0)
+        r = check_standby(p, code, err);
+    if (r >= 0)
         r = check_windows(p, code, err);
     if (r >= 0)
         r = check_hooks(p, code, err);
@@ -275,6 +319,32 @@ int proto_policy_encode(const struct proto_policy *policy, struct proto_buffer *
         buffer->size_bytes = former_bytes;
 
     return r;
+}
+
+uint32_t proto_policy_standby_hosts(const struct proto_policy *policy)
+{
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < policy->standby_count; i++)
+        count += policy->standby[i].hosts.size_bytes / PROTO_HOST_ID_BYTES;
+
+    return (uint32_t)count;
+}
+
+const struct proto_policy_standby *
+proto_policy_standby_of(const struct proto_policy *policy,
+                        const uint8_t host_id[PROTO_HOST_ID_BYTES])
+{
+    for (uint32_t i = 0; i < policy->standby_count; i++) {
+        const struct proto_bytes *hosts = &policy->standby[i].hosts;
+
+        for (size_t at = 0; at < hosts->size_bytes; at += PROTO_HOST_ID_BYTES) {
+            if (memcmp((const uint8_t *)hosts->data + at, host_id, PROTO_HOST_ID_BYTES) == 0)
+                return &policy->standby[i];
+        }
+    }
+
+    return NULL;
 }
 
 int proto_policy_hash(const void *data, size_t size_bytes, uint8_t ret_hash[PROTO_HASH_BYTES],

@@ -4,6 +4,7 @@
 
 #include "proto/gate.h"
 #include "proto/ids.h"
+#include "proto/manifest.h"
 #include "proto/schema.h"
 
 /*
@@ -23,6 +24,8 @@ enum {
     PROTO_POLICY_HOSTS_MAX = 20000, /* over all waves */
     PROTO_POLICY_APPROVALS_MAX = 8, /* of one wave */
     PROTO_POLICY_PAGE_EVERY_MS_MIN = 10 * 1000,
+    PROTO_POLICY_STANDBY_MAX = 256, /* hosts that are kept as they are, over all kinds */
+    PROTO_POLICY_STANDBY_KINDS_MAX = 32,
 };
 
 #define PROTO_POLICY_DURATION_MS_MAX (UINT64_C(90) * 24 * 3600 * 1000)
@@ -59,6 +62,18 @@ struct proto_policy_spread {
     struct proto_bytes hosts; /* a byte for each host, sorted by id: 1 + its value; 0 = no label */
 };
 
+/*
+ * Hosts that the plan means and that keep what they have while the rollout runs: the traffic goes to
+ * them when it fails severely. Those of one kind have the same packages, of what the plan changes.
+ */
+struct proto_policy_standby {
+    struct proto_bytes hosts;       /* their ids, sorted */
+    struct proto_package *packages; /* as they are there; version "": not installed */
+    uint32_t packages_count;
+    struct proto_text *failed_units; /* that had failed already, and say nothing new */
+    uint32_t failed_units_count;
+};
+
 struct proto_policy {
     uint64_t format;                     /* PROTO_POLICY_FORMAT */
     uint8_t requester[PROTO_KEY_BYTES];  /* whose rollout it is: cannot approve its waves */
@@ -74,6 +89,8 @@ struct proto_policy {
     uint32_t waves_count;
     struct proto_policy_spread *spread; /* at most one */
     uint32_t spread_count;
+    struct proto_policy_standby *standby; /* in no wave, and never started */
+    uint32_t standby_count;
     struct proto_policy_window *windows; /* hosts start only in these; none = any time */
     uint32_t windows_count;
 
@@ -107,6 +124,13 @@ int proto_policy_decode(const void *data, size_t size_bytes, struct proto_arena 
 /* Same checks (-EINVAL), then encodes. On failure nothing was appended. */
 int proto_policy_encode(const struct proto_policy *policy, struct proto_buffer *buffer,
                         struct bl_error *err) BL_CHECKED;
+
+/* How many hosts are kept as they are, over all kinds. */
+uint32_t proto_policy_standby_hosts(const struct proto_policy *policy);
+/* The kind of standby that the host is of; NULL: none. */
+const struct proto_policy_standby *
+proto_policy_standby_of(const struct proto_policy *policy,
+                        const uint8_t host_id[PROTO_HOST_ID_BYTES]);
 
 /* BLAKE2b-256 over PROTO_POLICY_DOMAIN and the encoded policy: the manifest's `policy_hash`. */
 int proto_policy_hash(const void *data, size_t size_bytes, uint8_t ret_hash[PROTO_HASH_BYTES],

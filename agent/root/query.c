@@ -27,6 +27,11 @@ struct agent_query {
     agent_query_done_fn done;
     void *userdata;
     struct agent_phase_job job;
+    struct agent_units_call *call; /* for the first question, before its phase */
+    struct agent_txn_task task;    /* of the first question; points into `arena` */
+    struct proto_arena arena;
+    struct proto_text failed[PROTO_UNITS_MAX]; /* owned */
+    uint32_t failed_count;
     struct agent_phase *phase; /* of the first question */
     uint64_t query_id;         /* of the first question */
     struct question waiting[WAITING_MAX];
@@ -61,6 +66,8 @@ static void answer_with(struct agent_query *query, const struct agent_txn_result
             result->notes_count < PROTO_NOTES_MAX ? result->notes_count : PROTO_NOTES_MAX,
         .installed = installed,
         .installed_count = installed_count,
+        .failed_units = query->failed,
+        .failed_units_count = query->failed_count,
     };
 
     if (installed == NULL) {
@@ -78,8 +85,24 @@ static void answer_with(struct agent_query *query, const struct agent_txn_result
     query->done(query->userdata, &message);
 }
 
+static void forget_failed(struct agent_query *query)
+{
+    for (uint32_t i = 0; i < query->failed_count; i++) {
+        union { /* ours, though lent as const */
+            const char *lent;
+            char *own;
+        } text = {.lent = query->failed[i].text};
+
+        free(text.own);
+    }
+    query->failed_count = 0;
+}
+
 static void forget_first(struct agent_query *query)
 {
+    query->call = agent_units_drop(query->call);
+    forget_failed(query);
+    proto_arena_release(&query->arena);
     query->phase = agent_phase_free(query->phase);
     proto_buffer_release(&query->waiting[0].bytes);
     query->waiting_count--;
@@ -102,11 +125,58 @@ static void on_phase(void *userdata, enum agent_phase_end end,
     begin_next(query);
 }
 
-static int begin_first(struct agent_query *query, struct bl_error *err)
+static int start_phase(struct agent_query *query, struct bl_error *err)
 {
     const struct agent_phase_caller caller = {query, on_phase};
+
+    if (query->job.dir_fd < 0) {
+        int r = agent_txn_job_make(query->host->state_dir, QUERY_ID, &query->job.dir_fd, err);
+
+        if (r < 0)
+            return r;
+    }
+
+    return agent_phase_start(query->host, &query->job, &query->task, &caller, &query->phase, err);
+}
+
+static int take_failed(struct agent_query *query, const struct agent_units_list *list)
+{
+    for (uint32_t i = 0; i < list->count && query->failed_count < PROTO_UNITS_MAX; i++) {
+        if (list->items[i].state != AGENT_UNIT_FAILED)
+            continue;
+        query->failed[query->failed_count].text = strdup(list->items[i].name);
+        if (query->failed[query->failed_count].text == NULL)
+            return -ENOMEM;
+        query->failed_count++;
+    }
+
+    return 0;
+}
+
+/* What runs badly already is part of what a host is: asked first, since the phase may take long. */
+static void on_units(void *userdata, const struct agent_units_answer *units)
+{
+    struct agent_query *query = userdata;
+    struct bl_error err = {0};
+    int r = 0;
+
+    query->call = NULL;
+    if (units->end != AGENT_UNITS_OK)
+        r = bl_fail(&err, -EIO, "units: %s", units->why);
+    else if (take_failed(query, units->list) < 0)
+        r = bl_fail(&err, -ENOMEM, "no memory for units");
+    if (r >= 0)
+        r = start_phase(query, &err);
+    if (r >= 0)
+        return;
+    answer(query, query->query_id, "query_failed", err.text);
+    forget_first(query);
+    begin_next(query);
+}
+
+static int begin_first(struct agent_query *query, struct bl_error *err)
+{
     const struct proto_buffer *bytes = &query->waiting[0].bytes;
-    PROTO_AUTO_ARENA arena = {0};
     struct proto_message message;
     struct agent_txn_task task = {.format = AGENT_TXN_FORMAT,
                                   .phase = AGENT_TXN_QUERY,
@@ -114,7 +184,7 @@ static int begin_first(struct agent_query *query, struct bl_error *err)
                                   .lock_wait_ms = LOCK_WAIT_MS};
     int r;
 
-    r = proto_message_decode(bytes->data, bytes->size_bytes, &arena, &message, err);
+    r = proto_message_decode(bytes->data, bytes->size_bytes, &query->arena, &message, err);
     if (r < 0)
         return r;
     query->query_id = message.query.query_id;
@@ -128,13 +198,10 @@ static int begin_first(struct agent_query *query, struct bl_error *err)
     task.allow_new = message.query.allow_new;
     task.ignore_phasing = message.query.ignore_phasing;
     task.only_installed = message.query.only_installed;
-    if (query->job.dir_fd < 0) {
-        r = agent_txn_job_make(query->host->state_dir, QUERY_ID, &query->job.dir_fd, err);
-        if (r < 0)
-            return r;
-    }
+    query->task = task;
+    r = agent_units_list(query->host->units, on_units, query, &query->call);
 
-    return agent_phase_start(query->host, &query->job, &task, &caller, &query->phase, err);
+    return r < 0 ? bl_fail(err, r, "units: %s", strerror(-r)) : 0;
 }
 
 static void begin_next(struct agent_query *query)

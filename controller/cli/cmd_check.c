@@ -6,6 +6,7 @@
 #include "controller/cli/hooks_view.h"
 #include "controller/cli/plan_file.h"
 #include "controller/cli/preview.h"
+#include "controller/cli/preview_standby.h"
 #include "controller/cli/say.h"
 #include "controller/cli/weaker_view.h"
 #include "controller/outside/json.h"
@@ -105,6 +106,8 @@ static void print_good(const char *path, const struct ctl_plan *plan)
     print_rounding(plan);
     print_excluded(plan);
     print_lightly_taken(plan);
+    if (ctl_plan_lacks_standby(plan))
+        (void)puts("\nnote: " CTL_LACKS_STANDBY);
     (void)ctl_weaker_print(path, plan, 0, stdout);
 }
 
@@ -134,6 +137,8 @@ static void out_json(const struct ctl_plan_file *file, bool good, const struct b
 
     if (good) {
         (void)json_object_set_new(answer, "taken_lightly", list_lightly_taken(file->plan));
+        (void)json_object_set_new(answer, "lacks_standby",
+                                  json_boolean(ctl_plan_lacks_standby(file->plan)));
         (void)json_object_set_new(answer, "weaker", ctl_weaker_to_json(file->plan, 0));
     }
 

@@ -165,6 +165,8 @@ static int add_origin(const struct ctl_plan *plan, const struct ctl_run_wishes *
     (void)json_object_set_new(request, "targets", json_string(targets));
     if (wishes->retry_of != NULL)
         (void)json_object_set_new(request, "retry_of", json_string(wishes->retry_of));
+    if (wishes->standby_of != NULL)
+        (void)json_object_set_new(request, "standby_of", json_string(wishes->standby_of));
 
     return 0;
 }

@@ -42,6 +42,7 @@ int ctl_cmd_resume(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_abort(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_rollback(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_retry(struct ctl_cli_globals *globals, int argc, char **argv);
+int ctl_cmd_standby(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_freeze(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_unfreeze(struct ctl_cli_globals *globals, int argc, char **argv);
 int ctl_cmd_desk_new(struct ctl_cli_globals *globals, int argc, char **argv);

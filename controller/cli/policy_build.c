@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/file.h"
+#include "controller/cli/preview_standby.h"
 
 enum {
     MINUTE_MS = 60 * 1000,
@@ -74,12 +75,18 @@ int ctl_policy_build(const struct ctl_plan *plan, const struct ctl_preview *prev
     struct proto_policy_value values[PROTO_POLICY_VALUES_MAX];
     struct proto_policy_spread spread;
     BL_AUTO_FREE uint8_t *values_of_hosts = NULL;
+    CTL_AUTO_PREVIEW_STANDBY standby = {0};
     struct ctl_limits limits;
     int r;
 
     r = ctl_preview_put_spread(plan, preview, &spread, values, &values_of_hosts, err);
     if (r < 0)
         return r;
+    r = ctl_preview_put_standby(preview, &standby, err);
+    if (r < 0)
+        return r;
+    policy.standby = standby.kinds;
+    policy.standby_count = standby.count;
     policy.spread = &spread;
     policy.spread_count = values_of_hosts != NULL ? 1 : 0;
     memcpy(policy.requester, issue->requester, sizeof(policy.requester));

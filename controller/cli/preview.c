@@ -8,6 +8,7 @@
 
 #include "common/hex.h"
 #include "common/random.h"
+#include "controller/cli/preview_standby.h"
 #include "proto/manifest.h"
 #include "proto/place.h"
 
@@ -23,6 +24,7 @@ void ctl_preview_release(struct ctl_preview *preview)
     json_decref(preview->answers);
     json_decref(preview->fleet);
     json_decref(preview->meant);
+    json_decref(preview->standby);
     json_decref(preview->durations);
     json_decref(preview->freeze);
     *preview = (struct ctl_preview){0};
@@ -118,7 +120,8 @@ static int read_host(json_t *answer, struct ctl_preview_host *ret_host, struct b
     struct ctl_preview_host host = {.name = ctl_json_text(answer, "name"),
                                     .id = ctl_json_text(answer, "id"),
                                     .code = ctl_json_text(answer, "code"),
-                                    .reason = ctl_json_text(answer, "reason")};
+                                    .reason = ctl_json_text(answer, "reason"),
+                                    .failed_units = json_object_get(answer, "failed_units")};
     const json_t *changes = json_object_get(answer, "changes");
 
     if (bl_hex_decode(host.id, host.host_id, sizeof(host.host_id), err) < 0)
@@ -205,6 +208,18 @@ static int group_targets(struct ctl_preview *preview, struct bl_error *err)
     return 0;
 }
 
+/* Targets stand first, each knows its place. */
+static int order_targets(const struct ctl_plan *plan, struct ctl_preview *preview,
+                         struct bl_error *err)
+{
+    int r;
+
+    qsort(preview->hosts, preview->host_count, sizeof(*preview->hosts), compare_hosts);
+    r = ctl_preview_find_values(plan, preview, err);
+
+    return r < 0 ? r : ctl_preview_find_places(preview, err);
+}
+
 static int deal(const struct ctl_plan *plan, struct ctl_preview *preview, struct bl_error *err)
 {
     uint32_t next = 0;
@@ -251,10 +266,11 @@ int ctl_preview_make(const struct ctl_plan *plan, json_t *answers, struct ctl_pr
         preview->current_count += host->standing == CTL_PREVIEW_CURRENT;
         preview->blocker_count += host->standing == CTL_PREVIEW_BLOCKER;
     }
-    qsort(preview->hosts, preview->host_count, sizeof(*preview->hosts), compare_hosts);
-    r = ctl_preview_find_values(plan, preview, err);
+    r = order_targets(plan, preview, err);
     if (r >= 0)
-        r = ctl_preview_find_places(preview, err);
+        r = ctl_preview_keep_standby(plan, preview, err);
+    if (r >= 0 && preview->standby_count > 0)
+        r = order_targets(plan, preview, err);
     if (r < 0)
         return r;
     qsort(preview->hosts, preview->host_count, sizeof(*preview->hosts), compare_hosts);

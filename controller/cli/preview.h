@@ -21,6 +21,7 @@ enum ctl_preview_standing {
     CTL_PREVIEW_TARGET = 1, /* has something to change */
     CTL_PREVIEW_CURRENT,    /* is already as the plan wants it: left out */
     CTL_PREVIEW_BLOCKER,    /* cannot say, or says no */
+    CTL_PREVIEW_STANDBY,    /* would change, and is kept as it is: preview_standby.h */
 };
 
 struct ctl_preview_host {
@@ -30,6 +31,7 @@ struct ctl_preview_host {
     uint32_t value; /* 1 + its place in `values`; 0: it has no such label, or nothing is spread */
     uint32_t standing;          /* enum ctl_preview_standing */
     const char *code, *reason;  /* of a blocker */
+    const json_t *failed_units; /* texts; borrowed from the answers */
     json_t *changes;            /* sorted by name and architecture; owned */
     uint32_t group, kind, wave; /* of a target; 0-based */
 };
@@ -51,10 +53,11 @@ struct ctl_preview {
     json_t *answers;                            /* owns names, ids and reasons */
     json_t *fleet;     /* all enrolled hosts, as hosts.list tells of them; NULL = not asked */
     json_t *meant;     /* of a retry with `spread`: ids of all that serve beside; else NULL */
+    json_t *standby;   /* ids that hosts.standby is true of as an expression; else NULL */
     json_t *freeze;    /* a change freeze as `info` tells it; NULL or null = none */
     json_t *durations; /* of former jobs, as the verb of that name answers; NULL = not asked */
     struct ctl_preview_host *hosts;
-    uint32_t host_count, target_count, current_count, blocker_count;
+    uint32_t host_count, target_count, current_count, blocker_count, standby_count;
     struct ctl_preview_group *groups;
     uint32_t group_count;
     json_t **kinds; /* pins: what is left of a group without the former versions; owned */
@@ -110,7 +113,7 @@ int ctl_preview_make(const struct ctl_plan *plan, json_t *answers, struct ctl_pr
 void ctl_preview_block_denied(json_t *answers, const json_t *denied);
 
 /*
- * -EINVAL names a label in `match` or `exclude` that none of these hosts has, and that is near to one
+ * -EINVAL names a label in `match`, `exclude` or `standby` that none of these hosts has, and that is near to one
  * that they have or to a fact.
  */
 int ctl_preview_check_labels(const struct ctl_plan *plan, const json_t *hosts, struct bl_error *err)

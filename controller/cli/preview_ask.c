@@ -39,8 +39,8 @@ static bool is_host(const json_t *hosts, const char *name_or_id)
     return false;
 }
 
-static int fail_excluded(const struct ctl_plan *plan, const struct bl_yaml_node *item,
-                         const json_t *hosts, struct bl_error *err)
+static int fail_name(const struct ctl_plan *plan, const struct bl_yaml_node *item,
+                     const json_t *hosts, struct bl_error *err)
 {
     BL_AUTO_FREE const char **names = calloc(json_array_size(hosts) + 1, sizeof(*names));
     const char *meant;
@@ -62,8 +62,19 @@ static int fail_excluded(const struct ctl_plan *plan, const struct bl_yaml_node 
                         meant);
 }
 
+static int check_names(const struct ctl_plan *plan, const struct bl_yaml_node *list,
+                       const json_t *hosts, struct bl_error *err)
+{
+    for (const struct bl_yaml_node *item = list->child; item != NULL; item = item->next) {
+        if (!is_host(hosts, item->text))
+            return fail_name(plan, item, hosts, err);
+    }
+
+    return 0;
+}
+
 /*
- * A slip of the pen in 'exclude' would upgrade the very host that was to be left alone. A host that
+ * A slip of the pen in 'exclude' or 'standby' would upgrade the very host that was to be left alone. A host that
  * this plan does not mean, or that was revoked meanwhile, may be excluded for good measure.
  */
 static int check_slips(struct ctl_cli_link *link, const struct ctl_plan *plan, struct bl_error *err)
@@ -74,7 +85,8 @@ static int check_slips(struct ctl_cli_link *link, const struct ctl_plan *plan, s
     int r;
 
     if (plan->hosts.exclude.count == 0 && plan->hosts.expression == NULL &&
-        plan->hosts.exclude_expression == NULL)
+        plan->hosts.exclude_expression == NULL && plan->hosts.standby_expression == NULL &&
+        plan->hosts.standby.count == 0)
         return 0;
     r = ctl_cli_link_send(link, json_pack("{s:s}", "verb", "hosts.list"), err);
     if (r >= 0)
@@ -83,12 +95,37 @@ static int check_slips(struct ctl_cli_link *link, const struct ctl_plan *plan, s
         return r;
     hosts = json_object_get(answer, "hosts");
     r = ctl_preview_check_labels(plan, hosts, err);
-    if (r < 0 || plan->hosts.exclude.count == 0)
+    if (r >= 0 && plan->hosts.exclude.count > 0)
+        r = check_names(plan, bl_yaml_find(item, "exclude"), hosts, err);
+    if (r >= 0 && plan->hosts.standby.count > 0 && !plan->meant.is_set)
+        r = check_names(plan, bl_yaml_find(item, "standby"), hosts, err);
+
+    return r;
+}
+
+/* Which hosts `standby` is true of, as an expression; it hangs on no packages. */
+static int find_standby(struct ctl_cli_link *link, const struct ctl_plan *plan, json_t **ret_ids,
+                        struct bl_error *err)
+{
+    CTL_AUTO_JSON *answer = NULL, *ids = NULL;
+    const json_t *host;
+    size_t i;
+    int r;
+
+    if (plan->hosts.standby_expression == NULL)
+        return 0;
+    r = ctl_cli_link_send(link,
+                          json_pack("{s:s, s:s, s:s}", "verb", "hosts.list", "state", "enrolled",
+                                    "match", plan->hosts.standby_expression),
+                          err);
+    if (r >= 0)
+        r = ctl_cli_link_receive(link, &answer, err);
+    if (r < 0)
         return r;
-    for (item = bl_yaml_find(item, "exclude")->child; item != NULL; item = item->next) {
-        if (!is_host(hosts, item->text))
-            return fail_excluded(plan, item, hosts, err);
-    }
+    ids = json_object();
+    json_array_foreach (json_object_get(answer, "hosts"), i, host)
+        (void)json_object_set_new(ids, ctl_json_text(host, "id"), json_true());
+    *ret_ids = BL_TAKE_PTR(ids);
 
     return 0;
 }
@@ -320,6 +357,8 @@ int ctl_preview_ask(struct ctl_cli_globals *globals, const struct ctl_plan *plan
         r = find_targets(&link, plan, &found, err);
     if (r >= 0)
         r = find_meant(&link, plan, &preview->meant, err);
+    if (r >= 0)
+        r = find_standby(&link, plan, &preview->standby, err);
     if (r >= 0)
         r = look_for_excluded(&link, plan, &excludes_nobody, err);
     if (r < 0)

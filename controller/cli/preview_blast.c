@@ -20,6 +20,7 @@ static json_t *labels_of(const json_t *hosts, const json_t *ids)
 json_t *ctl_preview_blast(const struct ctl_preview *preview, uint32_t wave)
 {
     CTL_AUTO_JSON *ids = json_object(), *touched = NULL, *fleet = NULL;
+    json_t *blast;
 
     for (uint32_t i = 0; i < preview->target_count; i++) {
         if (preview->hosts[i].wave == wave)
@@ -28,5 +29,11 @@ json_t *ctl_preview_blast(const struct ctl_preview *preview, uint32_t wave)
     touched = labels_of(preview->fleet, ids);
     fleet = labels_of(preview->fleet, NULL);
 
-    return ctl_blast_make(touched, fleet, preview->waves[wave].failures_allowed);
+    blast = ctl_blast_make(touched, fleet, preview->waves[wave].failures_allowed);
+    if (blast != NULL && preview->standby_count > 0)
+        (void)json_object_set_new(blast, "text",
+                                  json_sprintf("%s; %u standby", ctl_json_text(blast, "text"),
+                                               (unsigned)preview->standby_count));
+
+    return blast;
 }

@@ -7,6 +7,7 @@
 
 #include "common/file.h"
 #include "common/hex.h"
+#include "controller/cli/preview_standby.h"
 #include "controller/cli/whole_file.h"
 #include "controller/outside/out.h"
 #include "proto/policy.h"
@@ -48,6 +49,7 @@ int ctl_digest_save(const char *path, const char *plan_text, const struct ctl_pl
                        "rollout", rollout, "plan", plan->name, "plan_hash", hash, "hosts_count",
                        (int)preview->target_count, "waves_count", (int)preview->wave_count, "kinds",
                        kinds, "hosts", hosts);
+    (void)json_object_set_new(digest, "standby", ctl_preview_standby_to_json(preview));
     text = digest == NULL ? NULL : json_dumps(digest, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
     if (text == NULL)
         return bl_fail(err, -ENOMEM, "out of memory for '%s'", path);
@@ -202,6 +204,29 @@ static int compare_host(const json_t *digest, const struct ctl_preview *preview,
         preview->kinds[host->kind], host->name, differences, err);
 }
 
+/* That somebody is left for the traffic to go to was previewed, too. */
+static int compare_standby(const json_t *digest, const struct ctl_preview *preview,
+                           json_t *differences, struct bl_error *err)
+{
+    const json_t *was;
+    size_t i;
+    int r = 0;
+
+    json_array_foreach (json_object_get(digest, "standby"), i, was) {
+        bool is_kept = false;
+
+        for (uint32_t j = 0; j < preview->host_count; j++) {
+            is_kept = is_kept || (preview->hosts[j].standing == CTL_PREVIEW_STANDBY &&
+                                  strcmp(preview->hosts[j].id, ctl_json_text(was, "id")) == 0);
+        }
+        if (r >= 0 && !is_kept)
+            r = add_difference(differences, ctl_json_text(was, "name"),
+                               json_string("no standby host any more, as it was previewed"), err);
+    }
+
+    return r;
+}
+
 static void tell(const json_t *differences, FILE *to)
 {
     const char *text;
@@ -234,6 +259,8 @@ int ctl_digest_compare(const json_t *digest, const char *plan_text,
                            json_string("the plan is another text than the one previewed"), err);
     for (uint32_t i = 0; r >= 0 && i < preview->target_count; i++)
         r = compare_host(digest, preview, i, differences, err);
+    if (r >= 0)
+        r = compare_standby(digest, preview, differences, err);
     if (r < 0)
         return r;
     tell(differences, to);

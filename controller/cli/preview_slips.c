@@ -65,6 +65,8 @@ int ctl_preview_check_labels(const struct ctl_plan *plan, const json_t *hosts, s
         r = check_expression(plan, "match", plan->hosts.expression, labels, err);
     if (r >= 0 && plan->hosts.exclude_expression != NULL)
         r = check_expression(plan, "exclude", plan->hosts.exclude_expression, labels, err);
+    if (r >= 0 && plan->hosts.standby_expression != NULL)
+        r = check_expression(plan, "standby", plan->hosts.standby_expression, labels, err);
 
     return r;
 }

@@ -104,6 +104,7 @@ int ctl_preview_find_values(const struct ctl_plan *plan, struct ctl_preview *pre
     CTL_AUTO_JSON *by_id = NULL;
     int r;
 
+    preview->value_count = 0;
     if (plan->spread == NULL)
         return 0;
     by_id = values_by_id(plan, preview);

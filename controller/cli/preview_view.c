@@ -6,6 +6,7 @@
 #include "controller/cli/hooks_view.h"
 #include "controller/cli/policy_build.h"
 #include "controller/cli/preview.h"
+#include "controller/cli/preview_standby.h"
 #include "controller/cli/weaker_view.h"
 #include "controller/outside/out.h"
 #include "proto/manifest.h"
@@ -166,8 +167,10 @@ static void print_totals(const struct ctl_preview *preview, FILE *to)
                       actions[i][1]);
         is_first = false;
     }
-    (void)fprintf(to, "; %u current, %u in the way\n", (unsigned)preview->current_count,
-                  (unsigned)preview->blocker_count);
+    (void)fprintf(to, "; %u current, ", (unsigned)preview->current_count);
+    if (preview->standby_count > 0)
+        (void)fprintf(to, "%u standby, ", (unsigned)preview->standby_count);
+    (void)fprintf(to, "%u in the way\n", (unsigned)preview->blocker_count);
 }
 
 /* "zone a 3, b 3, without 1" */
@@ -368,6 +371,7 @@ void ctl_preview_print(const struct ctl_plan *plan, const struct ctl_preview *pr
                       preview->current_count == 1 ? " is" : "s are");
         print_names(preview, to, is_current, 0);
     }
+    ctl_preview_print_standby(plan, preview, to);
     print_blockers(preview, to);
     if (preview->target_count > 0)
         (void)ctl_weaker_print("plan", plan, preview->target_count, to);
@@ -454,6 +458,9 @@ json_t *ctl_preview_to_json(const struct ctl_plan *plan, const struct ctl_previe
         current, "blockers", blockers, "targets_count", (int)preview->target_count,
         "failures_allowed", (int)ctl_plan_failures_allowed(plan, preview->target_count),
         "packages_count", totals_to_json(preview));
+    (void)json_object_set_new(document, "standby", ctl_preview_standby_to_json(preview));
+    (void)json_object_set_new(document, "lacks_standby",
+                              json_boolean(ctl_plan_lacks_standby(plan)));
     (void)json_object_set_new(document, "timeline", ctl_preview_timeline_to_json(plan, preview));
     ctl_limits_of(plan, preview, &limits);
     (void)json_object_set_new(document, "valid_ms", json_integer((json_int_t)limits.valid_ms));

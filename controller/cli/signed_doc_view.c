@@ -2,8 +2,10 @@
 #include "controller/cli/signed_doc_view.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/file.h"
 #include "common/hex.h"
 #include "controller/cli/signed_doc_text.h"
 #include "controller/outside/json.h"
@@ -13,6 +15,7 @@
 #include "proto/risk.h"
 
 enum {
+    IDS_SHOWN_MAX = 12, /* of one value that waves are spread over */
     IDS_A_LINE = 4,
     ID_SHOWN = 16, /* letters of a host's id, as lists show it */
 };
@@ -39,9 +42,48 @@ static void put_wave_hosts(const json_t *hosts, uint32_t kinds_count, uint32_t w
     }
 }
 
-/* "spread   zone: a 10 of 12 hosts, b 10 of 10 hosts" */
-static void put_spread(const struct proto_policy *policy, FILE *to)
+static int compare_texts(const void *a, const void *b)
 {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Which hosts have which value: the signed values are in the order of the ids. */
+static void put_spread_hosts(const struct ctl_signed_doc *doc, FILE *to)
+{
+    const struct proto_policy_spread *spread = doc->policy.spread;
+    const size_t count = json_array_size(doc->hosts);
+    BL_AUTO_FREE const char **ids = calloc(count + 1, sizeof(*ids));
+
+    if (ids == NULL || count != spread->hosts.size_bytes)
+        return; /* they were not carried along */
+    for (size_t i = 0; i < count; i++)
+        ids[i] = ctl_json_text(json_array_get(doc->hosts, i), "id");
+    qsort(ids, count, sizeof(*ids), compare_texts);
+    for (uint32_t value = 0; value <= spread->values_count; value++) {
+        uint32_t found = 0;
+
+        for (size_t i = 0; i < count; i++) {
+            char id[ID_SHOWN + 1];
+
+            if (spread->hosts.data[i] != value)
+                continue;
+            if (found == 0)
+                ctl_doc_put(to, "\n          ",
+                            value == 0 ? "without" : spread->values[value - 1].value);
+            (void)snprintf(id, sizeof(id), "%s", ids[i]);
+            if (found < IDS_SHOWN_MAX)
+                ctl_doc_put(to, found % IDS_A_LINE == 0 ? "\n            " : " ", id);
+            found++;
+        }
+        if (found > IDS_SHOWN_MAX)
+            (void)fprintf(to, " … %u more", (unsigned)(found - IDS_SHOWN_MAX));
+    }
+}
+
+/* "spread   zone: a 10 of 12 hosts, b 10 of 10 hosts", and who has which value. */
+static void put_spread(const struct ctl_signed_doc *doc, FILE *to)
+{
+    const struct proto_policy *policy = &doc->policy;
     const struct proto_policy_spread *spread = policy->spread;
     const uint8_t *hosts;
 
@@ -58,12 +100,44 @@ static void put_spread(const struct proto_policy *policy, FILE *to)
         ctl_doc_put(to, i == 0 ? ": " : ", ", spread->values[i].value);
         (void)fprintf(to, " %zu of %" PRIu64 " hosts", count, spread->values[i].hosts_count);
     }
+    put_spread_hosts(doc, to);
     (void)fputc('\n', to);
+}
+
+/* By id: so they are signed; and what each is to have all the while. */
+static void put_standby(const struct proto_policy *policy, FILE *to)
+{
+    for (uint32_t i = 0; i < policy->standby_count; i++) {
+        const struct proto_policy_standby *kind = &policy->standby[i];
+        const size_t count = kind->hosts.size_bytes / PROTO_HOST_ID_BYTES;
+
+        ctl_doc_begin(to, i == 0 ? "standby" : "");
+        (void)fprintf(to, "%zu host%s in no wave, never started, and kept with", count,
+                      count == 1 ? "" : "s");
+        for (uint32_t j = 0; j < kind->packages_count; j++) {
+            const bool is_new = kind->packages[j].version[0] == '\0';
+
+            (void)fputs(j == 0 ? " " : ", ", to);
+            ctl_doc_put(to, is_new ? "no " : "", kind->packages[j].name);
+            ctl_doc_put(to, is_new ? "" : " ", kind->packages[j].version);
+        }
+        for (uint32_t j = 0; j < kind->failed_units_count; j++)
+            ctl_doc_put(to, j == 0 ? "; failed before: " : ", ", kind->failed_units[j].text);
+        for (size_t j = 0; j < count; j++) {
+            char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)];
+
+            bl_hex_encode(kind->hosts.data + j * PROTO_HOST_ID_BYTES, PROTO_HOST_ID_BYTES, id);
+            id[ID_SHOWN] = '\0';
+            ctl_doc_put(to, j % IDS_A_LINE == 0 ? "\n            " : " ", id);
+        }
+        (void)fputc('\n', to);
+    }
 }
 
 void ctl_signed_doc_put_waves(const struct ctl_signed_doc *doc, FILE *to)
 {
-    put_spread(&doc->policy, to);
+    put_spread(doc, to);
+    put_standby(&doc->policy, to);
     for (uint32_t i = 0; i < doc->policy.waves_count; i++) {
         const struct proto_policy_wave *wave = &doc->policy.waves[i];
 

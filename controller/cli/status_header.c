@@ -143,6 +143,7 @@ static void put_origin(const json_t *status, const struct ctl_view *view, struct
 
     put_field(canvas, view, "again", CTL_STYLE_PLAIN, ctl_json_text(status, "retried_by"));
     put_field(canvas, view, "retry", CTL_STYLE_PLAIN, ctl_json_text(status, "retry_of"));
+    put_field(canvas, view, "of", CTL_STYLE_PLAIN, ctl_json_text(status, "standby_of"));
     if (joined <= 0)
         return;
     (void)snprintf(text, sizeof(text),
@@ -166,6 +167,29 @@ static void put_alarm(const json_t *status, const struct ctl_view *view, struct 
                    "%s left to answer with --rollback or --no-rollback, then %s", left,
                    strcmp(otherwise, "rollback") == 0 ? "everything goes back" : "it ends");
     put_field(canvas, view, "ask", CTL_STYLE_BAD, text);
+}
+
+/* "1 of 2 ready; h3: it is not connected": where the traffic can go; once complete, how they go on. */
+static void put_standby(const json_t *status, const struct ctl_view *view,
+                        struct ctl_canvas *canvas)
+{
+    const json_t *standby = json_object_get(status, "standby");
+    const int64_t count = ctl_json_number(standby, "hosts_count");
+    const bool is_bad = ctl_json_number(standby, "ready_count") < count;
+    const char *by = ctl_json_text(status, "standby_by");
+    char text[1024];
+
+    if (!json_is_object(standby))
+        return;
+    if (by[0] != '\0')
+        (void)snprintf(text, sizeof(text), "%" PRId64 " kept, upgraded by %s", count, by);
+    else if (strcmp(ctl_json_text(status, "state"), "complete") == 0)
+        (void)snprintf(text, sizeof(text), "%" PRId64 " kept as before: belay standby %s", count,
+                       ctl_json_text(status, "rollout"));
+    else
+        (void)snprintf(text, sizeof(text), "standby %s", ctl_json_text(standby, "text"));
+    put_field(canvas, view, "kept",
+              is_bad && !ctl_json_bool(status, "final") ? CTL_STYLE_BAD : CTL_STYLE_PLAIN, text);
 }
 
 /* "page page-team: 2 calls, ended with 0: sent": what was called beside it, and what came of that. */
@@ -253,6 +277,7 @@ void ctl_view_header(const json_t *status, const struct ctl_view *view, struct c
     put_holds(status, view, canvas);
     put_alarm(status, view, canvas);
     put_hooks(status, view, canvas);
+    put_standby(status, view, canvas);
     put_field(canvas, view, "next", CTL_STYLE_STRONG, ctl_json_text(status, "next"));
     put_field(canvas, view, "then", CTL_STYLE_PLAIN, ctl_json_text(blast, "text"));
     put_promises(status, view, canvas);

@@ -180,6 +180,12 @@ static const struct ctl_cli_command commands[] = {
      "A new rollout of the stored plan, over the hosts that failed, were blocked, refused, lost or\n"
      "taken back. Options are those of 'belay run': it is previewed, asked for and signed anew.\n",
      ctl_cmd_retry},
+    {"standby", "upgrade the hosts that a complete rollout kept as standby",
+     "[ROLLOUT] [--yes] [--watch] [--key NAME …] [--allow-missing] [--passphrase-file FILE]",
+     "A new rollout of the stored plan, over exactly the hosts that 'hosts.standby' kept as they were.\n"
+     "Refused while that rollout runs, and when it ended otherwise than complete. Options are those of\n"
+     "'belay run': it is previewed, asked for and signed anew.\n",
+     ctl_cmd_standby},
     {"freeze", "let no rollout start any host for a while", "[--for TIME] [--reason TEXT]",
      "  --for TIME              it ends by itself, such as 12h; otherwise with 'unfreeze'\n"
      "What runs goes on, and so do rollbacks. Shown in the status of every rollout.\n",

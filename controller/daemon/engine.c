@@ -19,6 +19,7 @@
 #include "controller/daemon/run_people.h"
 #include "controller/daemon/setup.h"
 #include "controller/daemon/severe_hooks.h"
+#include "controller/daemon/standby.h"
 #include "controller/daemon/trust_spread.h"
 
 enum {
@@ -219,6 +220,8 @@ int ctl_engine_run(struct ctl_engine *engine, const uint8_t id[PROTO_ROLLOUT_ID_
         return r;
     r = ctl_gates_load(engine, run, err);
     if (r >= 0)
+        r = ctl_standby_load(engine, run, err);
+    if (r >= 0)
         r = add_run(engine, run, err);
     if (r < 0) {
         (void)ctl_run_free(run);
@@ -411,8 +414,10 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
     }
     (void)ctl_engine_end(engine);
-    if (!engine->failed)
+    if (!engine->failed) {
         ctl_gates_tick(engine);
+        ctl_standby_tick(engine);
+    }
 
     return 0;
 }

@@ -26,19 +26,31 @@ static bool read_targets(struct ctl_call *call, const char **ret_targets)
 
 bool ctl_origin_read(struct ctl_call *call, struct ctl_origin_wish *ret_wish)
 {
-    const char *retry_of;
+    const char *retry_of, *standby_of;
+    uint32_t state;
 
     *ret_wish = (struct ctl_origin_wish){0};
-    if (!read_targets(call, &ret_wish->targets) || !ctl_call_text(call, "retry_of", "", &retry_of))
+    if (!read_targets(call, &ret_wish->targets) ||
+        !ctl_call_text(call, "retry_of", "", &retry_of) ||
+        !ctl_call_text(call, "standby_of", "", &standby_of))
         return false;
-    if (retry_of[0] == '\0')
+    if (retry_of[0] == '\0' && standby_of[0] == '\0')
         return true;
-    if (!ctl_call_find_run(call, retry_of, &ret_wish->retried))
+    ret_wish->is_standby = standby_of[0] != '\0';
+    if (!ctl_call_find_run(call, ret_wish->is_standby ? standby_of : retry_of, &ret_wish->of))
         return false;
-    if (ctl_rollout_is_final(&ret_wish->retried->rollout))
+    state = ret_wish->of->rollout.state;
+    if (ret_wish->is_standby ? state == CTL_ROLLOUT_COMPLETE
+                             : ctl_rollout_is_final(&ret_wish->of->rollout))
         return true;
-    ctl_refuse(call, "not_final", "belay watch", "the rollout is %s: only an ended one is retried",
-               ctl_rollout_state_name(ret_wish->retried->rollout.state));
+    if (ret_wish->is_standby)
+        ctl_refuse(call, "not_complete", "belay watch",
+                   "the rollout is %s: its standby hosts are upgraded when it is complete",
+                   ctl_rollout_state_name(state));
+    else
+        ctl_refuse(call, "not_final", "belay watch",
+                   "the rollout is %s: only an ended one is retried",
+                   ctl_rollout_state_name(state));
 
     return false;
 }
@@ -46,31 +58,35 @@ bool ctl_origin_read(struct ctl_call *call, struct ctl_origin_wish *ret_wish)
 int ctl_origin_add(struct ctl_call *call, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
                    const struct ctl_origin_wish *wish, struct bl_error *err)
 {
-    struct ctl_run *retried = wish->retried;
+    struct ctl_run *of = wish->of;
     int r;
 
-    r = ctl_store_add_origin(call->engine->store, id, wish->targets,
-                             retried != NULL ? retried->id : NULL, err);
-    if (r < 0 || retried == NULL)
+    r = ctl_store_add_origin(call->engine->store, id, wish->targets, of != NULL ? of->id : NULL,
+                             wish->is_standby, err);
+    if (r < 0 || of == NULL)
         return r;
-    retried->origin.has_retried_by = true;
-    memcpy(retried->origin.retried_by, id, PROTO_ROLLOUT_ID_BYTES);
+    *(wish->is_standby ? &of->origin.has_standby_by : &of->origin.has_retried_by) = true;
+    memcpy(wish->is_standby ? of->origin.standby_by : of->origin.retried_by, id,
+           PROTO_ROLLOUT_ID_BYTES);
 
     return 0;
+}
+
+static void add_rollout(json_t *view, const char *name, bool is_there,
+                        const uint8_t id[PROTO_ROLLOUT_ID_BYTES])
+{
+    (void)json_object_set_new(view, name,
+                              is_there ? ctl_view_hex(id, PROTO_ROLLOUT_ID_BYTES) : json_null());
 }
 
 void ctl_origin_view(const struct ctl_run *run, json_t *view)
 {
     const struct ctl_store_origin *origin = &run->origin;
 
-    (void)json_object_set_new(view, "retry_of",
-                              origin->has_retry_of
-                                  ? ctl_view_hex(origin->retry_of, sizeof(origin->retry_of))
-                                  : json_null());
-    (void)json_object_set_new(view, "retried_by",
-                              origin->has_retried_by
-                                  ? ctl_view_hex(origin->retried_by, sizeof(origin->retried_by))
-                                  : json_null());
+    add_rollout(view, "retry_of", origin->has_retry_of, origin->of);
+    add_rollout(view, "retried_by", origin->has_retried_by, origin->retried_by);
+    add_rollout(view, "standby_of", origin->has_standby_of, origin->of);
+    add_rollout(view, "standby_by", origin->has_standby_by, origin->standby_by);
 }
 
 uint32_t ctl_origin_count_joined(const struct ctl_engine *engine, const struct ctl_run *run)

@@ -10,6 +10,7 @@
 #include "controller/daemon/pace.h"
 #include "controller/daemon/run_people.h"
 #include "controller/daemon/severe_hooks.h"
+#include "controller/daemon/standby.h"
 #include "proto/finding.h"
 #include "proto/sample.h"
 
@@ -30,6 +31,7 @@ struct ctl_run *ctl_run_free(struct ctl_run *run)
     (void)sd_event_source_disable_unref(run->timer);
     run->gates = ctl_gates_free(run->gates);
     run->severe_hooks = ctl_severe_hooks_free(run->severe_hooks);
+    run->standby = ctl_standby_free(run->standby);
     for (uint32_t i = 0; run->members != NULL && i < run->rollout.host_count; i++) {
         free(run->members[i].code);
         free(run->members[i].reason);

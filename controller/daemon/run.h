@@ -53,6 +53,7 @@ struct ctl_run_approval { /* as it was signed, for people to see */
 
 struct ctl_gates;
 struct ctl_severe_hooks;
+struct ctl_standby;
 
 struct ctl_run {
     uint8_t id[PROTO_ROLLOUT_ID_BYTES];
@@ -85,6 +86,7 @@ struct ctl_run {
     uint64_t last_used;      /* the engine's count of turns */
     struct ctl_gates *gates; /* NULL without any */
     struct ctl_severe_hooks *severe_hooks; /* NULL until one is called */
+    struct ctl_standby *standby;           /* NULL without any */
     struct ctl_store_origin origin;
     bool denies;           /* it went back or stopped, so what hosts take back is denied: deny.h */
     uint64_t denied_kinds; /* bit k: the versions of that kind are */

@@ -10,6 +10,7 @@
 #include "common/hex.h"
 #include "common/text.h"
 #include "controller/daemon/log.h"
+#include "controller/daemon/standby.h"
 #include "controller/daemon/view.h"
 #include "controller/daemon/view_people.h"
 #include "controller/outside/json.h"
@@ -77,6 +78,15 @@ static void add_names(const struct ctl_run *run, json_t *facts)
     (void)json_object_set_new(facts, "failed", failed);
 }
 
+/* Where the traffic can go, and where it can't: all of them, each with what is known of it. */
+static void add_standby(const struct ctl_run *run, json_t *facts)
+{
+    json_t *view = ctl_standby_view(run), *hosts = json_object_get(view, "hosts");
+
+    (void)json_object_set_new(facts, "standby", hosts != NULL ? json_incref(hosts) : json_array());
+    json_decref(view);
+}
+
 static json_t *make_facts(const struct one *one)
 {
     const struct ctl_run *run = one->all->run;
@@ -93,8 +103,10 @@ static json_t *make_facts(const struct one *one)
                       rollout->alarm.is_open ? answer : "", "wave", rollout->wave + 1,
                       "waves_count", rollout->wave_count, "hosts_count", rollout->host_count,
                       "alarm", ctl_view_alarm(run));
-    if (facts != NULL)
+    if (facts != NULL) {
         add_names(run, facts);
+        add_standby(run, facts);
+    }
 
     return facts;
 }

@@ -112,6 +112,7 @@ static const char *const schema_steps[] = {
     " host BLOB PRIMARY KEY, rows INTEGER NOT NULL, hash BLOB NOT NULL, at_ms INTEGER NOT NULL,"
     " noted_ms INTEGER NOT NULL, broken TEXT NOT NULL, broken_ms INTEGER NOT NULL"
     ") WITHOUT ROWID;",
+    "ALTER TABLE origins ADD COLUMN is_standby INTEGER NOT NULL DEFAULT 0;",
 };
 
 static const struct bl_sqlite_schema schema = {

@@ -136,15 +136,16 @@ int ctl_store_each_rollout_of_host(struct ctl_store *store,
 
 struct ctl_store_origin {
     char *targets; /* from malloc: the expression of its hosts, "" = none */
-    bool has_retry_of, has_retried_by;
-    uint8_t retry_of[PROTO_ROLLOUT_ID_BYTES];
+    bool has_retry_of, has_standby_of, has_retried_by, has_standby_by;
+    uint8_t of[PROTO_ROLLOUT_ID_BYTES];         /* with has_retry_of or has_standby_of */
     uint8_t retried_by[PROTO_ROLLOUT_ID_BYTES]; /* the newest */
+    uint8_t standby_by[PROTO_ROLLOUT_ID_BYTES];
 };
 
-/* `retry_of` may be NULL. */
+/* `of` may be NULL: the rollout that is done again, or whose standby hosts these are. */
 int ctl_store_add_origin(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
-                         const char *targets, const uint8_t *retry_of, struct bl_error *err)
-    BL_CHECKED;
+                         const char *targets, const uint8_t *of, bool is_standby,
+                         struct bl_error *err) BL_CHECKED;
 /* Of a rollout without one everything is empty. */
 int ctl_store_load_origin(struct ctl_store *store, const uint8_t id[PROTO_ROLLOUT_ID_BYTES],
                           struct ctl_store_origin *ret_origin, struct bl_error *err) BL_CHECKED;

@@ -15,6 +15,7 @@
 #include "controller/daemon/origin.h"
 #include "controller/daemon/pace.h"
 #include "controller/daemon/severe_hooks.h"
+#include "controller/daemon/standby.h"
 #include "proto/place.h"
 #include "proto/risk.h"
 #include "proto/sample.h"
@@ -130,6 +131,27 @@ static bool is_busy(const struct ctl_engine *engine, const uint8_t id[PROTO_HOST
     return false;
 }
 
+/* A host that another rollout relies on is left alone; that rollout's own ones go when it is complete. */
+static bool is_free_of_standby(struct ctl_call *call, const struct submission *submission,
+                               const struct ctl_fleet_host *host)
+{
+    const struct ctl_origin_wish *origin = &submission->origin;
+    const struct ctl_run *keeper = ctl_standby_find(call->engine, host->id);
+
+    if (origin->is_standby && proto_policy_standby_of(&origin->of->policy, host->id) == NULL) {
+        ctl_refuse(call, "not_standby", "belay status",
+                   "host '%s' was not kept as standby by that rollout", host->name);
+        return false;
+    }
+    if (keeper == NULL || ctl_rollout_is_final(&keeper->rollout))
+        return true;
+    ctl_refuse(call, "host_standby", "belay status",
+               "host '%s' is kept as standby by a rollout of plan '%s' that is under way",
+               host->name, keeper->plan_name);
+
+    return false;
+}
+
 static bool read_host(struct ctl_call *call, struct submission *submission, const json_t *item)
 {
     struct ctl_store_rollout_host *host = &submission->hosts[submission->host_count];
@@ -154,6 +176,8 @@ static bool read_host(struct ctl_call *call, struct submission *submission, cons
                    known->name);
         return false;
     }
+    if (!is_free_of_standby(call, submission, known))
+        return false;
     host->kind = (uint32_t)kind;
     host->wave = (uint32_t)wave - 1;
     submission->host_count++;
@@ -437,8 +461,11 @@ static bool check(struct ctl_call *call, struct submission *submission)
     return check_signatures(call, submission) && check_quorum(call, submission) &&
            check_policy(call, submission) && check_requester(call, submission) &&
            check_weaker(call, submission) && check_plan(call, submission) &&
-           check_targets(call, submission) && check_places(call, submission) &&
-           check_hooks(call, submission) && check_denied(call, submission);
+           check_targets(call, submission) &&
+           ctl_standby_check(call, &submission->policy, submission->hosts,
+                             submission->host_count) &&
+           check_places(call, submission) && check_hooks(call, submission) &&
+           check_denied(call, submission);
 }
 
 /* ---- storing and beginning ---- */

@@ -77,17 +77,28 @@ static json_t *view_installed(const struct proto_query_result *result)
     return installed;
 }
 
+static json_t *view_failed(const struct proto_query_result *result)
+{
+    json_t *failed = json_array();
+
+    for (uint32_t i = 0; result != NULL && i < result->failed_units_count; i++)
+        (void)json_array_append_new(failed, json_string(result->failed_units[i].text));
+
+    return failed;
+}
+
 static void on_result(void *userdata, const struct ctl_ask_answer *answer)
 {
     const struct ctl_fleet_host *host = answer->host;
     const struct proto_query_result *result = answer->result;
     json_t *view =
-        json_pack("{s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "id",
+        json_pack("{s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "id",
                   ctl_view_hex(host->id, sizeof(host->id)), "name", host->name, "result",
                   proto_result_name(result != NULL ? result->result : PROTO_RESULT_UNKNOWN), "code",
                   result != NULL ? result->code : answer->code, "reason",
                   result != NULL ? result->reason : answer->reason, "changes", view_changes(result),
-                  "notes", view_notes(result), "installed", view_installed(result));
+                  "notes", view_notes(result), "installed", view_installed(result), "failed_units",
+                  view_failed(result));
 
     ctl_stream_send(userdata, json_pack("{s:o}", "host", view), /* end= */ false);
 }

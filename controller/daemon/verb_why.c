@@ -7,6 +7,7 @@
 #include "controller/core/rule.h"
 #include "controller/daemon/foreign_job.h"
 #include "controller/daemon/severe_hooks.h"
+#include "controller/daemon/standby.h"
 #include "controller/daemon/verbs.h"
 #include "controller/daemon/view.h"
 #include "controller/daemon/way_backs.h"
@@ -39,6 +40,16 @@ static struct bl_mono next_moment(const struct ctl_rollout *rollout)
     return ctl_rollout_is_final(rollout) ? (struct bl_mono){0} : rollout->wake_at;
 }
 
+static void add_standby(const struct ctl_run *run, json_t *facts)
+{
+    json_t *standby = ctl_standby_view(run);
+    const char *text = json_string_value(json_object_get(standby, "text"));
+
+    if (text != NULL)
+        add_fact(facts, "standby", "%s", text);
+    json_decref(standby);
+}
+
 static void why_rollout(struct ctl_call *call, const struct ctl_run *run)
 {
     const struct ctl_rule rule = ctl_rule_of_rollout(run->rollout.state);
@@ -61,6 +72,7 @@ static void why_rollout(struct ctl_call *call, const struct ctl_run *run)
         if ((rollout->holds & hold) != 0)
             add_fact(facts, "held", "%s", ctl_hold_reason(hold));
     }
+    add_standby(run, facts);
     for (uint32_t kind = 0; kind < CTL_HOOK_COUNT; kind++) {
         const struct ctl_rollout_hook *hook = &rollout->called[kind];
 
@@ -121,6 +133,40 @@ static void why_idle_host(struct ctl_call *call, const struct ctl_fleet_host *ho
                         "rule", "", "moves", "", "deadline", "next", next, "facts"));
 }
 
+/* A host that is left as it is on purpose. */
+static void why_standby(struct ctl_call *call, const struct ctl_fleet_host *host,
+                        const struct ctl_run *run)
+{
+    const struct proto_policy_standby *kind = proto_policy_standby_of(&run->policy, host->id);
+    const bool is_over = ctl_rollout_is_final(&run->rollout);
+    char id[BL_HEX_BYTES(PROTO_ROLLOUT_ID_BYTES)], next[NEXT_BYTES], reason[FACT_BYTES] = "";
+    const char *state = "unknown";
+    json_t *facts = json_array();
+
+    bl_hex_encode(run->id, sizeof(run->id), id);
+    (void)ctl_standby_explain(run, host->id, &state, reason, sizeof(reason));
+    (void)snprintf(next, sizeof(next), is_over ? "belay standby %s" : "belay status %s", id);
+    add_fact(facts, "rollout", "%s, %s", id, ctl_rollout_state_name(run->rollout.state));
+    add_fact(facts, "plan", "%.80s", run->plan_name);
+    add_fact(facts, "as standby", "%s", state);
+    add_fact(facts, "connected", "%s", ctl_fleet_is_connected(host) ? "yes" : "no");
+    for (uint32_t i = 0; i < kind->packages_count; i++)
+        add_fact(facts, "keeps", "%s%.128s %.128s",
+                 kind->packages[i].version[0] == '\0' ? "no " : "", kind->packages[i].name,
+                 kind->packages[i].version);
+    ctl_reply(
+        call,
+        json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:n, s:s, s:o}", "kind", "host", "name",
+                  host->name, "id", ctl_view_hex(host->id, sizeof(host->id)), "state", "standby",
+                  "code", "standby", "reason", reason, "rule",
+                  "hosts.standby of the plan keeps it as it is, in no wave and never started, "
+                  "so that the traffic has somewhere to go",
+                  "moves",
+                  is_over ? "the rollout is complete: a new one upgrades it"
+                          : "the end of the rollout",
+                  "deadline", "next", next, "facts", facts));
+}
+
 /* What helps with this host, rather than with its rollout. */
 static void next_of_host(const struct ctl_run *run, uint32_t index, char *ret_text,
                          size_t text_bytes)
@@ -152,7 +198,7 @@ static void why_host(struct ctl_call *call, const struct ctl_fleet_host *host)
 {
     uint8_t id[PROTO_ROLLOUT_ID_BYTES] = {0};
     struct bl_error err = {0};
-    struct ctl_run *run;
+    struct ctl_run *run, *kept_by;
     json_t *status, *view, *facts, *findings;
     char next[NEXT_BYTES];
     struct ctl_rule rule;
@@ -168,6 +214,11 @@ static void why_host(struct ctl_call *call, const struct ctl_fleet_host *host)
         return;
     }
     is_out = host->held || host->standing != CTL_STANDING_ENROLLED || host->foreign_job.is_there;
+    kept_by = ctl_standby_find(call->engine, host->id);
+    if (kept_by != NULL && (r == 0 || run->created.ms < kept_by->created.ms)) {
+        why_standby(call, host, kept_by);
+        return;
+    }
     if (r == 0 || (is_out && ctl_rollout_is_final(&run->rollout))) {
         why_idle_host(call, host);
         return;

@@ -31,8 +31,8 @@ const struct ctl_verb ctl_verbs[] = {
      "only_installed "
      "timeout_ms",
      ctl_verb_query, .is_for_desks = true},
-    {"submit", "plan_text plan_name manifest signatures hosts policy targets retry_of", ctl_submit,
-     .is_for_desks = true},
+    {"submit", "plan_text plan_name manifest signatures hosts policy targets retry_of standby_of",
+     ctl_submit, .is_for_desks = true},
     {"plan", "rollout", ctl_verb_plan, .is_for_desks = true},
     {"desk.list", "", ctl_verb_desk_list},
     {"desk.admit", "name key", ctl_verb_desk_admit},

@@ -10,6 +10,7 @@
 #include "controller/daemon/gates.h"
 #include "controller/daemon/origin.h"
 #include "controller/daemon/severe_hooks.h"
+#include "controller/daemon/standby.h"
 #include "controller/daemon/view_next.h"
 #include "controller/daemon/view_people.h"
 #include "controller/daemon/way_backs.h"
@@ -365,6 +366,7 @@ json_t *ctl_view_status(const struct ctl_engine *engine, const struct ctl_run *r
         json_object_set_new(view, "weaker", ctl_view_weaker(run)) < 0 ||
         json_object_set_new(view, "alarm", ctl_view_alarm(run)) < 0 ||
         json_object_set_new(view, "hooks", ctl_severe_hooks_view(run)) < 0 ||
+        json_object_set_new(view, "standby", ctl_standby_view(run)) < 0 ||
         json_object_set_new(view, "rollback_condition", ctl_view_condition(run)) < 0 ||
         json_object_set_new(view, "approvals", ctl_view_approvals(run)) < 0 ||
         json_object_set_new(view, "promises", ctl_view_promises(run)) < 0 ||

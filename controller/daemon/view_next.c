@@ -2,6 +2,7 @@
 /* What would happen next in a rollout that waits, and what it has switched off on hosts. */
 #include "controller/daemon/view_next.h"
 
+#include "controller/daemon/standby.h"
 #include "controller/outside/blast.h"
 
 /* Hosts that would start when it goes on; their wave, or CTL_ROLLOUT_ALL when none would. */
@@ -23,6 +24,20 @@ static bool waits(const struct ctl_rollout *rollout)
 {
     return rollout->state == CTL_ROLLOUT_STAGING || rollout->state == CTL_ROLLOUT_SOAKING ||
            (rollout->state == CTL_ROLLOUT_RUNNING && rollout->holds != 0);
+}
+
+/* Who is left for the traffic belongs to what is at stake. */
+static void add_standby(const struct ctl_run *run, json_t *blast)
+{
+    json_t *standby = ctl_standby_view(run);
+    const char *text = json_string_value(json_object_get(standby, "text"));
+
+    if (text != NULL)
+        (void)json_object_set_new(blast, "text",
+                                  json_sprintf("%s; standby %s",
+                                               json_string_value(json_object_get(blast, "text")),
+                                               text));
+    json_decref(standby);
 }
 
 json_t *ctl_view_blast(const struct ctl_engine *engine, const struct ctl_run *run)
@@ -54,6 +69,7 @@ json_t *ctl_view_blast(const struct ctl_engine *engine, const struct ctl_run *ru
     if (blast == NULL)
         return json_null();
     (void)json_object_set_new(blast, "wave", json_integer(wave + 1));
+    add_standby(run, blast);
 
     return blast;
 }

@@ -235,6 +235,22 @@ static void put_people(const struct page *page, const json_t *document)
     put_hooks(page, document);
 }
 
+/* Who was kept as it was, how that stands, and what became of it. */
+static void put_standby(const struct page *page, const json_t *document)
+{
+    const json_t *hosts = json_object_get(json_object_get(document, "standby"), "hosts"), *host;
+    char text[800];
+    size_t i;
+
+    json_array_foreach (hosts, i, host) {
+        (void)snprintf(text, sizeof(text), "%.128s, kept as it was: %.20s, %.512s",
+                       ctl_json_text(host, "name"), ctl_json_text(host, "state"),
+                       ctl_json_text(host, "reason"));
+        put_field(page, "standby", text);
+    }
+    put_field(page, "standby upgraded in", ctl_json_text(document, "standby_by"));
+}
+
 static void put_summary(const struct page *page, const json_t *document)
 {
     char took_text[TOOK_TEXT_BYTES];
@@ -252,6 +268,8 @@ static void put_summary(const struct page *page, const json_t *document)
     put_field(page, "took", took(document, "created", "ended", took_text));
     put_field(page, "retry of", ctl_json_text(document, "retry_of"));
     put_field(page, "again in", ctl_json_text(document, "retried_by"));
+    put_field(page, "standby of", ctl_json_text(document, "standby_of"));
+    put_standby(page, document);
     put_signers(page, document);
     put_counts(page, document);
     put_people(page, document);

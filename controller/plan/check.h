@@ -17,6 +17,13 @@ const struct bl_yaml_node *ctl_plan_find_node(const struct ctl_plan *plan, const
 int ctl_plan_read_expression(const struct bl_yaml_node *node, const char **ret_text,
                              struct ctl_plan_problems *problems) BL_CHECKED;
 
+/*
+ * hosts.standby as one word, which is a number of hosts, a share of them, or an expression; or
+ * hosts.exclude, which is an expression. -ENOMEM, else 0.
+ */
+int ctl_plan_read_some(bool is_standby, const struct bl_yaml_node *node,
+                       struct ctl_plan_hosts *hosts, struct ctl_plan_problems *problems) BL_CHECKED;
+
 /* The same, of the line and field of `node`; `meant` may be NULL. */
 void ctl_plan_add_problem_at(struct ctl_plan_problems *problems, const struct bl_yaml_node *node,
                              const char *meant, const char *fmt, ...) BL_PRINTF(4, 5);

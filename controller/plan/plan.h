@@ -111,6 +111,10 @@ struct ctl_plan_hosts {
     const char *expression;         /* `match` as a text of controller/select; NULL = as labels */
     const char *exclude_expression; /* `exclude` as such a text; NULL = as a list */
     struct ctl_plan_texts list, exclude;
+    /* Of the hosts that would change, those that are kept as they are: by one of the three. */
+    struct ctl_plan_texts standby;
+    const char *standby_expression;
+    struct ctl_plan_share standby_share;
 };
 
 /* Of a retry: whom the plan itself means, besides the hosts that are done again. */
@@ -297,6 +301,13 @@ struct ctl_plan_wave {
     uint32_t failures_allowed;
     bool rounded_to_zero; /* a share above nothing, but less than one host of this wave */
 };
+
+/* Some hosts are kept as they are, for the traffic to go to. */
+bool ctl_plan_has_standby(const struct ctl_plan_hosts *hosts);
+/* The traffic is to go elsewhere after a severe failure, at a high risk, and nobody is kept for it. */
+bool ctl_plan_lacks_standby(const struct ctl_plan *plan);
+/* How many of so many are drawn, rounded up; 0: they are named. */
+uint32_t ctl_plan_standby_count(const struct ctl_plan_hosts *hosts, uint32_t host_count);
 
 /* There is a `match`, in either form. */
 bool ctl_plan_matches(const struct ctl_plan_hosts *hosts);

@@ -296,11 +296,16 @@ static bool read_expression(struct reader *reader, const struct bl_yaml_node *no
     return true;
 }
 
-static void read_exclude(struct reader *reader, const struct ctl_plan_field *field,
-                         const struct bl_yaml_node *node)
+/* hosts.exclude, hosts.standby: a list, or one word. */
+static void read_some(struct reader *reader, const struct ctl_plan_field *field,
+                      const struct bl_yaml_node *node)
 {
-    if (!read_expression(reader, node, &reader->plan->hosts.exclude_expression))
+    struct ctl_plan_hosts *hosts = &reader->plan->hosts;
+
+    if (node->kind != BL_YAML_SCALAR)
         read_texts(reader, field, node);
+    else if (ctl_plan_read_some(field->kind == CTL_PLAN_STANDBY, node, hosts, reader->problems) < 0)
+        reader->out_of_memory = true;
 }
 
 static void read_labels(struct reader *reader, const struct ctl_plan_field *field,
@@ -478,12 +483,13 @@ static void read_field(struct reader *reader, const struct ctl_plan_field *field
         [CTL_PLAN_DURATION] = read_duration, [CTL_PLAN_SHARE] = read_share,
         [CTL_PLAN_COUNT] = read_count,       [CTL_PLAN_SHARES] = read_waves,
         [CTL_PLAN_TEXTS] = read_texts,       [CTL_PLAN_LABELS] = read_labels,
-        [CTL_PLAN_EXCLUDE] = read_exclude,   [CTL_PLAN_PACKAGES] = read_packages,
+        [CTL_PLAN_EXCLUDE] = read_some,      [CTL_PLAN_STANDBY] = read_some,
         [CTL_PLAN_PORTS] = read_list,        [CTL_PLAN_SECTION] = read_section,
         [CTL_PLAN_SWITCHED] = read_switched, [CTL_PLAN_GRADES] = read_list,
         [CTL_PLAN_HTTP] = read_list,         [CTL_PLAN_SAMPLES] = read_samples,
         [CTL_PLAN_LOGS] = read_list,         [CTL_PLAN_FIGURES] = read_list,
         [CTL_PLAN_GATES] = read_list,        [CTL_PLAN_WINDOWS] = read_windows,
+        [CTL_PLAN_PACKAGES] = read_packages,
     };
     struct bl_error err = {0};
 

@@ -79,6 +79,11 @@ static const struct ctl_plan_field hosts_rows[] = {
      .offset = AT(hosts.exclude),
      .limit = CTL_PLAN_HOSTS_MAX,
      .check = check_host},
+    {.name = "standby",
+     .kind = CTL_PLAN_STANDBY,
+     .offset = AT(hosts.standby),
+     .limit = PROTO_POLICY_STANDBY_MAX,
+     .check = check_host},
 };
 
 static const struct ctl_plan_field allow_rows[] = {

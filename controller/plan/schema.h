@@ -19,6 +19,7 @@ enum ctl_plan_kind {
     CTL_PLAN_TEXTS,    /* struct ctl_plan_texts, each item checked by `check` */
     CTL_PLAN_LABELS,   /* hosts.match: labels, or an expression */
     CTL_PLAN_EXCLUDE,  /* hosts.exclude: a list, or an expression */
+    CTL_PLAN_STANDBY,  /* hosts.standby: a list, an expression, or a share */
     CTL_PLAN_PACKAGES, /* change.packages */
     CTL_PLAN_PORTS,    /* verify.ports */
     CTL_PLAN_GRADES,   /* verify.grades */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/file.h"
 #include "common/text.h"
@@ -22,6 +23,81 @@ int ctl_plan_read_expression(const struct bl_yaml_node *node, const char **ret_t
         *ret_text = node->text;
 
     return 0;
+}
+
+/* "2", "10%": no label begins with a digit. */
+static void read_share(const struct bl_yaml_node *node, struct ctl_plan_hosts *hosts,
+                       struct ctl_plan_problems *problems)
+{
+    struct bl_error err = {0};
+
+    if (ctl_plan_parse_share(node->text, &hosts->standby_share, &err) < 0)
+        ctl_plan_add_problem_at(problems, node, NULL, "%s", err.text);
+    else if (hosts->standby_share.value == 0)
+        ctl_plan_add_problem_at(problems, node, NULL, "keeps no host: leave the key out");
+    else if (hosts->standby_share.is_percent && hosts->standby_share.value == CTL_PLAN_SHARE_ALL)
+        ctl_plan_add_problem_at(problems, node, NULL, "keeps all hosts, so that none changes");
+}
+
+/* What is installed is what changes: an expression over it would mean others an hour later. */
+static int check_packages(const struct bl_yaml_node *node, struct ctl_plan_problems *problems)
+{
+    BL_AUTO_FREE struct ctl_select *select = malloc(sizeof(*select));
+    struct bl_error err = {0};
+    uint32_t cursor = 0;
+
+    if (select == NULL)
+        return -ENOMEM;
+    if (ctl_select_parse(node->text, select, &err) >= 0 &&
+        ctl_select_next_package(select, &cursor) != NULL)
+        ctl_plan_add_problem_at(problems, node, NULL,
+                                "can't hang on packages, since these change: name a label, facts, "
+                                "or how many hosts");
+
+    return 0;
+}
+
+int ctl_plan_read_some(bool is_standby, const struct bl_yaml_node *node,
+                       struct ctl_plan_hosts *hosts, struct ctl_plan_problems *problems)
+{
+    int r;
+
+    if (!is_standby)
+        return ctl_plan_read_expression(node, &hosts->exclude_expression, problems);
+    if (strcmp(node->text, "rest") == 0) {
+        ctl_plan_add_problem_at(problems, node, NULL, "'rest' is for waves");
+        return 0;
+    }
+    if (node->text[0] >= '0' && node->text[0] <= '9') {
+        read_share(node, hosts, problems);
+        return 0;
+    }
+    r = ctl_plan_read_expression(node, &hosts->standby_expression, problems);
+
+    return r < 0 ? r : check_packages(node, problems);
+}
+
+bool ctl_plan_has_standby(const struct ctl_plan_hosts *hosts)
+{
+    return hosts->standby.count > 0 || hosts->standby_expression != NULL ||
+           hosts->standby_share.value > 0;
+}
+
+bool ctl_plan_lacks_standby(const struct ctl_plan *plan)
+{
+    return plan->risk == PROTO_RISK_HIGH && plan->severe.traffic != NULL &&
+           !ctl_plan_has_standby(&plan->hosts);
+}
+
+uint32_t ctl_plan_standby_count(const struct ctl_plan_hosts *hosts, uint32_t host_count)
+{
+    const struct ctl_plan_share *share = &hosts->standby_share;
+
+    if (!share->is_percent)
+        return share->value;
+
+    return (uint32_t)(((uint64_t)share->value * host_count + CTL_PLAN_SHARE_ALL - 1) /
+                      CTL_PLAN_SHARE_ALL);
 }
 
 bool ctl_plan_matches(const struct ctl_plan_hosts *hosts)

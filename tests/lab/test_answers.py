@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -42,7 +43,7 @@ def put_hooks(lab: Fleet) -> dict[str, str]:
     """A page that fails, a switch of traffic that hangs, and a call to the vendor that says what it was told."""
     programs = {
         "page-team": "echo no route to the pager; exit 3",
-        "to-standby": "exec sleep 1000",
+        "to-standby": "cat > /tmp/traffic.$$ && mv /tmp/traffic.$$ /tmp/traffic.json; exec sleep 1000",
         "open-ticket": "grep -o '\"changed\":\\[[^]]*\\]'",
     }
     for name, text in programs.items():
@@ -50,11 +51,12 @@ def put_hooks(lab: Fleet) -> dict[str, str]:
     return {"page": "page-team", "traffic": "to-standby", "traffic_within": "5s", "vendor": "open-ticket"}
 
 
-def serve_all(lab: Fleet, **severe: Any) -> str:
-    """Upgrade all hosts at once, to a watch in which a service that dies is severe; wait until all of them serve."""
+def serve_all(lab: Fleet, standby: list[str] | None = None, **severe: Any) -> str:
+    """Upgrade all hosts but those at once, to a watch in which a service that dies is severe; wait until all of them serve."""
     rules = {"units": ["demo.service"], "settle": "1s", "grades": {"unit_failed": "severe"}}
     text = plan(
         "demo=2.0",
+        hosts={"match": {"role": "web"}, **({"standby": standby} if standby else {})},
         waves=["100%"],
         watch="3m",
         verify=rules,
@@ -62,7 +64,7 @@ def serve_all(lab: Fleet, **severe: Any) -> str:
         promises={"downtime": "20m", "rollback_starts": "3m", "restored": "20m"},
     )
     rollout = lab.belay.start(text)
-    for host in lab:
+    for host in lab.hosts[:2]:
         lab.belay.wait_for_host(rollout, host.name, "probation")
         wait_for("COMMIT", lambda host=host: "commit_seen" in host.run("belay-rescue", "log").out)
     return rollout
@@ -81,12 +83,12 @@ def break_one(lab: Fleet, rollout: str) -> dict[str, Any]:
 
 @pytest.mark.deadline(300)
 def test_nobody_answers_a_severe_failure(fleet: MakeFleet) -> None:
-    """R22, R1: nobody answers, belayd is killed meanwhile, hooks fail and hang: all changed hosts go back in time."""
-    lab = fleet(hosts=2)
+    """R22, R1: nobody answers, belayd is killed meanwhile, hooks fail and hang: all changed hosts go back in time; a standby host serves."""
+    lab = fleet(hosts=3)
     lab.repository.publish("1.0", "demo=2.0")
     absent = lab.belay("check", lab.belay.write_plan(plan("demo=2.0", severe={"hooks": {"page": "nobody"}})), check=False)
     assert absent.rc == Exit.ERROR and "the controller can't call 'nobody'" in absent.err, absent
-    rollout = serve_all(lab, answer_within="40s", otherwise="rollback", hooks=put_hooks(lab))
+    rollout = serve_all(lab, ["h3"], answer_within="40s", otherwise="rollback", hooks=put_hooks(lab))
     status = break_one(lab, rollout)
     assert [hold["code"] for hold in status["holds"]] == ["answer"]
     assert status["next"] == f"belay approve --rollback {rollout}"
@@ -115,6 +117,13 @@ def test_nobody_answers_a_severe_failure(fleet: MakeFleet) -> None:
     assert hooks["traffic"]["running"] and hooks["vendor"]["outcome"] == "good", hooks
     assert any(f'"changed":{names}' in hooks["vendor"]["text"] for names in ('["h1","h2"]', '["h2","h1"]')), hooks
     assert "no route to the pager" in lab.belay("report", rollout).out
+    told = json.loads(lab.ctl.run("sh", "-c", "cat /tmp/systemd-private-*-belayd.service-*/tmp/traffic.json").out)
+    assert [(host["name"], host["state"]) for host in told["standby"]] == [("h3", "ready")], told
+    assert "h3" not in told["changed"] + told["unchanged"], told
+    assert (lab["h3"].dpkg("demo"), lab["h3"].run("systemctl", "is-active", "demo.service").out.strip()) == ("ii 1.0", "active")
+    assert lab["h3"].run("belay-rescue", "status", check=False).out.count(rollout) == 0
+    later = lab.belay("standby", rollout, "--yes", check=False)
+    assert later.rc == Exit.ERROR and "is what is known to work" in later.err, later
 
 
 @pytest.mark.deadline(400)

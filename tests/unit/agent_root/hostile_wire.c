@@ -23,6 +23,8 @@ ssize_t __wrap_recv(int fd, void *data, size_t size_bytes, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
 int __wrap_sd_journal_print_with_location(int priority, const char *file, const char *line,
                                           const char *function, const char *format, ...);
+int __wrap_agent_units_list(struct agent_units *units, agent_units_done_fn done, void *userdata,
+                            struct agent_units_call **ret_call);
 int __wrap_agent_phase_start(struct agent_host *host, const struct agent_phase_job *job,
                              const struct agent_txn_task *task,
                              const struct agent_phase_caller *caller,
@@ -90,16 +92,21 @@ int __wrap_sd_journal_print_with_location(int priority, const char *file, const 
     return 0;
 }
 
-/* A question what the host would do is all that may ever be started. */
+/* A question what the host would do is all that may ever be started; it asks for units first. */
+int __wrap_agent_units_list(struct agent_units *units, agent_units_done_fn done, void *userdata,
+                            struct agent_units_call **ret_call)
+{
+    hostile_seen.queries++;
+
+    return -EBUSY;
+}
+
 int __wrap_agent_phase_start(struct agent_host *host, const struct agent_phase_job *job,
                              const struct agent_txn_task *task,
                              const struct agent_phase_caller *caller,
                              struct agent_phase **ret_phase, struct bl_error *err)
 {
-    if (task->phase == AGENT_TXN_QUERY)
-        hostile_seen.queries++;
-    else
-        hostile_seen.wrong++;
+    hostile_seen.wrong++;
 
     return bl_fail(err, -EBUSY, "nothing runs here");
 }

@@ -244,6 +244,48 @@ class Run(Desk):
         self.daemon._answers["manifest"] = [[good(rollout=rollout, **signed)]]
         self.expect(0, "retry", rollout, "--yes", "--key", "alice")
 
+    def test_standby_hosts_are_shown_signed_and_upgraded_later(self):
+        self.set_up_trust()
+        self.expect(0, "keys", "new", "bob", "--role", "commander", "--kdf", "interactive")
+        plan = PLAN.replace("hosts: {", "hosts: { standby: [ web-c ],")
+        rollout, request = self.signed_request(*(upgrade(f"web-{letter}") for letter in "abc"), plan=plan)
+        self.assertEqual([entry["id"] for entry in request["hosts"]].count(host_id("c")), 0)
+        self.set_up_fleet(*(upgrade(f"web-{letter}") for letter in "abc"))
+        text = self.expect(0, "preview", self.write_plan(plan)).stdout
+        self.assertIn("2 hosts to change", text)
+        self.assertIn("\n1 host is kept as standby: in no wave, never started", text)
+        self.assertIn("\n  web-c: keeps demo 1.0\n", text)
+        self.assertIn("1 standby", text)
+        kept = json.loads(self.expect(0, "preview", self.write_plan(plan), "--json").stdout)["standby"]
+        self.assertEqual([(each["name"], each["packages"]) for each in kept], [("web-c", [{"name": "demo", "version": "1.0"}])])
+        shown = self.expect(1, "run", "--signed", str(self.home / "signed-before")).stderr
+        self.assertRegex(shown, r"\n *standby +1 host in no wave, never started, and kept with demo 1.0\n +" + host_id("c")[:16])
+        slip = self.write_plan(plan.replace("web-c ],", "web-cc ],"))
+        self.assertIn("did you mean 'web-c'", self.expect(1, "preview", slip).stderr)
+
+        signed = {key: request[key] for key in ("manifest", "policy", "signatures")}
+        hosts = [{"id": host_id(letter), "name": f"web-{letter}", "state": "committed", "reason": ""} for letter in "ab"]
+        standby = {"hosts": [{"id": host_id("c"), "name": "web-c", "state": "ready", "reason": ""}], "hosts_count": 1}
+
+        def upgrade_standby(expected, state, final, **fields):
+            for verb in ("hosts.list", "query", "deny.list", "durations", "info"):
+                self.daemon._answers.pop(verb)
+            self.set_up_fleet(upgrade("web-c"))
+            self.daemon._answers.update({
+                "status": [[status(state, hosts, final=final, rollout=rollout, **fields)]],
+                "plan": [[good(rollout=rollout, plan="demo", plan_text=plan)]],
+                "manifest": [[good(rollout=rollout, **signed)]]})
+            return self.expect(expected, "standby", rollout, "--yes", "--key", "alice").stderr
+
+        self.assertIn("may need its standby hosts", upgrade_standby(1, "running", False, standby=standby))
+        self.assertIn("is what is known to work", upgrade_standby(1, "halted", True, standby=standby))
+        self.assertIn("kept no host as standby", upgrade_standby(0, "complete", True, standby=None))
+        self.assertEqual(self.daemon.seen("submit"), [])
+        self.daemon.answer("submit", good(rollout=ROLLOUT, hosts_count=1))
+        upgrade_standby(0, "complete", True, standby=standby)
+        submitted = self.daemon.seen("submit")[0]
+        self.assertEqual((submitted["standby_of"], [entry["id"] for entry in submitted["hosts"]]), (rollout, [host_id("c")]))
+
     def test_tells_the_controller_whom_the_plan_means(self):
         self.set_up_trust()
         self.set_up_fleet(upgrade("web-a"))

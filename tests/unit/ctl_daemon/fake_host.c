@@ -250,7 +250,9 @@ static void answer_query(struct fake_host *host, const struct proto_query *query
                                   .from = "1",
                                   .to = "2",
                                   .action = PROTO_ACTION_UPGRADE};
-    struct proto_package installed = {.name = change.name, .version = change.from};
+    struct proto_package installed = {
+        .name = change.name, .version = host->installed != NULL ? host->installed : change.from};
+    struct proto_text failed = {host->failed_unit};
     const struct proto_message message = {
         .kind = PROTO_QUERY_RESULT,
         .query_result = {.query_id = query->query_id,
@@ -260,7 +262,9 @@ static void answer_query(struct fake_host *host, const struct proto_query *query
                          .changes = &change,
                          .changes_count = query->only_installed ? 0 : 1,
                          .installed = &installed,
-                         .installed_count = query->only_installed ? 1 : 0},
+                         .installed_count = query->only_installed ? 1 : 0,
+                         .failed_units = &failed,
+                         .failed_units_count = host->failed_unit != NULL ? 1 : 0},
     };
 
     host->queries++;

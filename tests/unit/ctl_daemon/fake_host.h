@@ -48,6 +48,8 @@ struct fake_host {
     uint64_t trust_version; /* of its trust file; 0: it says nothing of it */
     uint8_t trust_hash[PROTO_HASH_BYTES];
     bool refuses_trust;
+    const char *installed;   /* of any package; NULL: "1" */
+    const char *failed_unit; /* NULL: none */
     unsigned trusts;
     struct proto_audit_head audit_head; /* as it was told last */
     uint64_t proof_failures;            /* OFFERs whose inclusion proof was not good */

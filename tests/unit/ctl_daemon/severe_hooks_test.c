@@ -83,7 +83,8 @@ static struct submission_wish both_at_once(int64_t answer_ms)
     wish.traffic = "traffic";
     wish.traffic_ms = 1000;
     wish.vendor = "vendor";
-    world_add_hosts(&world, 2);
+    wish.standby = "web3";
+    world_add_hosts(&world, 3);
     world.hosts[0].end = FAKE_REVERTS_SEVERE;
 
     return wish;
@@ -135,7 +136,7 @@ static void submit(const struct submission_wish *wish)
 static void test_each_is_called_in_its_turn_and_told_what_is_so(void **state)
 {
     const struct submission_wish wish = both_at_once(3000);
-    json_t *status, *facts;
+    json_t *status, *facts, *standby;
 
     put("page", "echo no route to the pager; exit 3");
     put("traffic", "echo '{\"lb\": \033[31mred' ; exit 0");
@@ -164,6 +165,11 @@ static void test_each_is_called_in_its_turn_and_told_what_is_so(void **state)
     assert_int_equal(json_array_size(json_object_get(facts, "changed")), 2);
     assert_string_equal(json_string_value(json_array_get(json_object_get(facts, "failed"), 0)),
                         "web1");
+    /* Where the traffic can go: a host that was left alone. */
+    standby = json_array_get(json_object_get(facts, "standby"), 0);
+    assert_string_equal(json_word(standby, "name"), "web3");
+    assert_string_equal(json_word(standby, "state"), "ready");
+    assert_int_equal(world.hosts[2].offers + world.hosts[2].starts, 0);
     json_decref(facts);
     facts = told("vendor");
     assert_string_not_equal(json_word(facts, "code"), "traffic_switch"); /* behind its begin */

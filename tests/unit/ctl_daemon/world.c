@@ -353,10 +353,23 @@ static uint32_t count_waves(const struct submission_wish *wish, uint32_t *ret_ho
 
 static const char plan_text[] = "plan: nginx-2026\n";
 
-static void encode_policy(const struct submission_wish *wish, uint32_t waves_count,
-                          struct proto_buffer *buffer)
+static const uint8_t *key_of(const struct world *world, const char *name)
+{
+    for (unsigned i = 0; i < world->host_count; i++) {
+        if (strcmp(world->hosts[i].name, name) == 0)
+            return world->hosts[i].public_key;
+    }
+    fail_msg("no host %s", name);
+
+    return NULL;
+}
+
+static void encode_policy(const struct world *world, const struct submission_wish *wish,
+                          uint32_t waves_count, struct proto_buffer *buffer)
 {
     struct proto_policy_wave waves[4];
+    struct proto_package former = {.name = "nginx", .version = "1"};
+    struct proto_policy_standby standby = {.packages = &former, .packages_count = 1};
     struct proto_policy policy = {.format = PROTO_POLICY_FORMAT,
                                   .stage_ms = 60000,
                                   .job_ms = 60000,
@@ -383,6 +396,11 @@ static void encode_policy(const struct submission_wish *wish, uint32_t waves_cou
     memcpy(policy.requester, wish->signers[0]->key, sizeof(policy.requester));
     proto_plan_hash(plan_text, policy.plan_hash);
     gate = wish->gate;
+    if (wish->standby != NULL) {
+        standby.hosts = (struct proto_bytes){key_of(world, wish->standby), PROTO_HOST_ID_BYTES};
+        policy.standby = &standby;
+        policy.standby_count = 1;
+    }
     policy.gates = &gate;
     policy.gates_count = gate.kind != 0 ? 1 : 0;
     for (uint32_t i = 0; i < waves_count; i++)
@@ -505,7 +523,7 @@ json_t *world_submission(const struct world *world, const struct submission_wish
     uint32_t hosts_count, waves_count = count_waves(wish, &hosts_count);
     uint32_t host = wish->first_host;
 
-    encode_policy(wish, waves_count, &policy);
+    encode_policy(world, wish, waves_count, &policy);
     encode_manifest(world, wish, &policy, &manifest);
     for (uint32_t wave = 0; wave < waves_count; wave++) {
         for (uint32_t i = 0; i < wish->hosts_per_wave[wave]; i++, host++)

@@ -82,6 +82,7 @@ struct submission_wish {
     struct proto_policy_gate gate;       /* of kind 0: none */
     const char *page, *traffic, *vendor; /* of severe.hooks; NULL: none */
     uint64_t traffic_ms;
+    const char *standby; /* name of a host that is kept as it is, with nginx 1; NULL: none */
 };
 
 /* Of low risk, web1 before web2, each of which must be good. */

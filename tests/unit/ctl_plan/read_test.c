@@ -129,6 +129,18 @@ static const struct mistake {
      "p.yaml:3: field 'hosts.match': column 10: expected ',' or 'or' before 'env=prod'"},
     {"plan: p\nrisk: low\nhosts: { list: [ a ], exclude: \"name~\" }\nchange: { packages: [ a ] }\n",
      "p.yaml:3: field 'hosts.exclude': column 6: a value is missing: write it, or \"\" in quotes"},
+    {"plan: p\nrisk: low\nhosts: { list: [ a, b ], standby: 0 }\nchange: { packages: [ a ] }\n",
+     "p.yaml:3: field 'hosts.standby': keeps no host: leave the key out"},
+    {"plan: p\nrisk: low\nhosts: { list: [ a, b ], standby: 100% }\nchange: { packages: [ a ] }\n",
+     "p.yaml:3: field 'hosts.standby': keeps all hosts, so that none changes"},
+    {"plan: p\nrisk: low\nhosts: { list: [ a, b ], standby: rest }\nchange: { packages: [ a ] }\n",
+     "p.yaml:3: field 'hosts.standby': 'rest' is for waves"},
+    {"plan: p\nrisk: low\nhosts: { list: [ a, b ], standby: 2x }\nchange: { packages: [ a ] }\n",
+     "p.yaml:3: field 'hosts.standby': '2x' is neither a number of hosts nor a share: write 3, 10% "
+     "or 0.5%"},
+    {"plan: p\nrisk: low\nhosts: { list: [ a, b ], standby: 'package:a' }\nchange: { packages: [ a ] }\n",
+     "p.yaml:3: field 'hosts.standby': can't hang on packages, since these change: name a label, "
+     "facts, or how many hosts"},
     {"plan: p\nrisk: low\nhosts: { match: [ web ] }\nchange: { packages: [ a ] }\n",
      "p.yaml:3: field 'hosts.match': must be labels: { role: web }, or an expression"},
     /* packages */

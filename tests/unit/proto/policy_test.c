@@ -21,11 +21,23 @@ static struct proto_policy_spread sample_spread = {
     .hosts = {sample_values, sizeof(sample_values)},
 };
 
+static uint8_t sample_kept[2][2 * PROTO_HOST_ID_BYTES];
+static struct proto_package sample_former[] = {{"nginx", "1.0-1"}, {"nginx-extra", ""}};
+static struct proto_text sample_failed[] = {{"cron.service"}};
+static struct proto_policy_standby sample_standby[] = {
+    {{sample_kept[0], sizeof(sample_kept[0])}, sample_former, 2, sample_failed, 1},
+    {{sample_kept[1], PROTO_HOST_ID_BYTES}, sample_former, 1, NULL, 0},
+};
+
 /* 20 hosts in the east, 350 in the west, and one without a label. */
 static struct proto_policy sample(void)
 {
     for (uint32_t i = 0; i < sizeof(sample_values); i++)
         sample_values[i] = i == 0 ? 0 : i <= 20 ? 1 : 2;
+
+    sample_kept[0][0] = 1;
+    sample_kept[0][PROTO_HOST_ID_BYTES] = 2;
+    sample_kept[1][0] = 3;
 
     return (struct proto_policy){.format = PROTO_POLICY_FORMAT,
                                  .requester = {1, 2, 3},
@@ -41,6 +53,8 @@ static struct proto_policy sample(void)
                                  .waves_count = 3,
                                  .spread = &sample_spread,
                                  .spread_count = 1,
+                                 .standby = sample_standby,
+                                 .standby_count = 2,
                                  .windows = sample_windows,
                                  .windows_count = 2,
                                  .approvals = 2,
@@ -115,6 +129,7 @@ static void what_makes_no_sense_is_refused(void **state)
     struct proto_policy_value twice[] = {{"west", 351}, {"west", 351}},
                               fewer[] = {{"east", 20}, {"west", 349}};
     struct proto_policy_spread spread = sample_spread;
+    struct proto_policy_standby kept[1] = {sample_standby[0]};
     struct proto_policy_wave empty[] = {{1, 0}, {0, 0}}, large[] = {{20000, 0}, {1, 0}};
 
     REFUSED("format", p.format = 2);
@@ -136,6 +151,12 @@ static void what_makes_no_sense_is_refused(void **state)
             spread.values_count = 1; p.spread = &spread);
     REFUSED("spread: values are not sorted", spread = sample_spread; spread.values = twice;
             p.spread = &spread);
+    REFUSED("standby[1]: a host is of two kinds", sample_kept[1][0] = 2);
+    REFUSED("standby[0]: hosts are not sorted", sample_kept[0][PROTO_HOST_ID_BYTES] = 1);
+    REFUSED("standby[0]: not one or more whole ids", kept[0] = sample_standby[0];
+            kept[0].hosts.size_bytes = 33; p.standby = kept; p.standby_count = 1);
+    REFUSED("standby[0]: not one or more whole ids", kept[0].hosts.size_bytes = 0; p.standby = kept;
+            p.standby_count = 1);
     REFUSED("spread: 'west' counts other hosts than it has", spread = sample_spread;
             spread.values = fewer; p.spread = &spread);
     REFUSED("waves: none", p.waves_count = 0);
