@@ -6,6 +6,7 @@
 
 #include "controller/daemon/inbound.h"
 #include "controller/daemon/log.h"
+#include "controller/daemon/trust_spread.h"
 
 int ctl_engine_send(struct ctl_engine *engine, const struct ctl_link_peer *peer,
                     const struct proto_message *message)
@@ -71,6 +72,12 @@ static void send_order(struct ctl_engine *engine, const struct ctl_order *order)
 
     if (host->standing != CTL_STANDING_ENROLLED || host->held || !ctl_fleet_is_connected(host))
         return;
+    /* To be sent again by the clock. Nothing that stops a job or takes it back waits for this. */
+    if ((order->kind == PROTO_OFFER || order->kind == PROTO_START) &&
+        ctl_trust_is_awaited(engine, host)) {
+        host->slow = true;
+        return;
+    }
     r = ctl_engine_send(engine, &host->current, &message);
     if (r == -EHOSTUNREACH)
         ctl_inbound_lost(engine, host);

@@ -3,7 +3,12 @@
 
 #include <string.h>
 
+#include "common/clock.h"
 #include "controller/daemon/log.h"
+
+enum {
+    AWAITED_MS = 30 * 1000, /* many times what a host needs for each version that it lacks */
+};
 
 static bool is_behind(const struct ctl_engine *engine, const struct ctl_fleet_host *host)
 {
@@ -94,6 +99,13 @@ int ctl_trust_spread_all(struct ctl_engine *engine, struct bl_error *err)
         r = ctl_trust_spread(engine, engine->fleet.hosts[i], err);
 
     return r;
+}
+
+bool ctl_trust_is_awaited(const struct ctl_engine *engine, const struct ctl_fleet_host *host)
+{
+    /* None can be behind the first one. */
+    return engine->trust.is_set && engine->trust.trust.version > 1 && !has_ours(engine, host) &&
+           !host->trust_stuck && bl_mono_now().ms - host->trust_asked.ms < AWAITED_MS;
 }
 
 uint32_t ctl_trust_behind_count(const struct ctl_engine *engine)

@@ -24,6 +24,13 @@ int ctl_trust_spread(struct ctl_engine *engine, struct ctl_fleet_host *host, str
 /* The same for all: there is a new trust file. */
 int ctl_trust_spread_all(struct ctl_engine *engine, struct bl_error *err) BL_CHECKED;
 
+/*
+ * Has the host just come, and is it still on its way to the newest trust file? What was signed by
+ * somebody who was revoked in the meantime must not get there first. Not for long: a host that can't
+ * take it tells why by refusing what it is sent.
+ */
+bool ctl_trust_is_awaited(const struct ctl_engine *engine, const struct ctl_fleet_host *host);
+
 /* How many hosts that are enrolled judge by an older one, or have not said by which. */
 uint32_t ctl_trust_behind_count(const struct ctl_engine *engine);
 

@@ -274,6 +274,8 @@ static void answer_query(struct fake_host *host, const struct proto_query *query
 static void take_order(struct fake_host *host, const struct proto_message *message)
 {
     if (message->kind == PROTO_OFFER)
+        host->trust_at_offer = host->trust_version;
+    if (message->kind == PROTO_OFFER)
         take_offer(host, &message->offer);
     else if (message->kind == PROTO_START)
         take_start(host);

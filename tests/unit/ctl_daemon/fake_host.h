@@ -53,6 +53,7 @@ struct fake_host {
     unsigned trusts;
     struct proto_audit_head audit_head; /* as it was told last */
     uint64_t proof_failures;            /* OFFERs whose inclusion proof was not good */
+    uint64_t trust_at_offer;            /* which version it had when the newest OFFER came */
 };
 
 /* Makes keys; `context` is a ZeroMQ context. */

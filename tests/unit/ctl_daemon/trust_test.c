@@ -138,6 +138,28 @@ static void test_no_version_is_left_out(void **state)
     json_decref(answer);
 }
 
+/* Whoever was revoked while it was away must not be believed when it comes back. */
+static void test_a_host_that_was_away_gets_no_order_before_the_newest(void **state)
+{
+    struct fake_host *away = world_add_host(&world, "web1");
+    struct submission_wish wish;
+    char id[17];
+
+    (void)world_add_host(&world, "web2");
+    fake_host_disconnect(away);
+    while (ctl_fleet_is_connected(ctl_fleet_find(&world.engine->fleet, away->public_key)))
+        world_turn(&world);
+    for (uint64_t version = 2; version <= 4; version++)
+        world_set_trust(&world, version);
+    wish = world_two_waves(&world);
+    world_submit(&world, &wish, id);
+    fake_host_connect(away, world.config.listen, world.engine->public_key);
+    come(away, 1);
+    while (away->offers == 0)
+        world_turn(&world);
+    assert_int_equal(away->trust_at_offer, 4);
+}
+
 /* The roots are lost: belayd takes other ones for hosts that join, those that are in are behind. */
 static void test_lost_roots_begin_a_new_chain(void **state)
 {
@@ -173,6 +195,7 @@ int main(void)
         TEST(test_another_file_of_the_same_version_counts_as_behind),
         TEST(test_one_on_its_way_is_not_sent_twice),
         TEST(test_no_version_is_left_out),
+        TEST(test_a_host_that_was_away_gets_no_order_before_the_newest),
         TEST(test_lost_roots_begin_a_new_chain),
     };
 
