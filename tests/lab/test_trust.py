@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 import peer
-from belaycli import AGENT_UNITS, CONTROLLER_UNIT, Exit, job_on, plan
+from belaycli import AGENT_UNITS, CONTROLLER_UNIT, OPERATOR, PASSPHRASE_FILE, Exit, job_on, plan
 from harness.command import Result, wait_for
 from harness.debs import DEMO_GO, DEMO_WAITS
 from harness.fleet import Fleet
@@ -150,6 +151,39 @@ def test_nobody_speaks_for_another_host(fleet: MakeFleet) -> None:
     h1.path(DEMO_GO).write_text("")
     assert lab.belay.wait(rollout) == Exit.DONE
     assert h1.version("demo") == "2.7"
+
+
+def test_a_revoked_person_is_not_believed_by_a_host_that_was_away(fleet: MakeFleet) -> None:
+    """Whoever is connected gets the trust file at once; whoever was away gets no order before it has it."""
+    lab = fleet(hosts=1)
+    h1 = lab["h1"]
+    lab.repository.publish("1.0", "demo=2.0")
+
+    def in_trust(version: int) -> None:
+        wait_for(f"h1 to judge by version {version}", lambda: shown(lab, "h1")["trust_version"] == version)
+
+    lab.belay("keys", "new", "bert", "--role", "operator", "--passphrase-file", PASSPHRASE_FILE)
+    lab.belay("keys", "trust")
+    began = time.monotonic()
+    in_trust(2)
+    print(f"a trust file took effect on a connected host {time.monotonic() - began:.1f} s after it was handed over")
+
+    # What bert signed waits; h1 is away while he is revoked.
+    lab.belay("freeze", "--reason", "h1 goes away")
+    rollout = lab.belay.start(plan_for("h1"), "--key", "bert")
+    h1.run("systemctl", "stop", *AGENT_UNITS)
+    wait_for("h1 to be gone", lambda: not shown(lab, "h1")["connected"])
+    lab.belay("keys", "trust", "--revoke", "bert")
+    lab.belay("unfreeze")
+    h1.run("systemctl", "start", *AGENT_UNITS)
+    assert lab.belay.wait(rollout) == Exit.HOSTS_FAILED
+    (told,) = lab.belay.report(rollout)["hosts"]
+    assert told["state"] == "refused"
+    assert "the key of bert is revoked" in told["cause"]["reason"]
+    in_trust(3)
+    assert h1.version("demo") == "1.0"
+    again = lab.belay.start(plan_for("h1"), "--key", OPERATOR)
+    assert (lab.belay.wait(again), h1.version("demo")) == (Exit.DONE, "2.0")
 
 
 # ---- the ZAP handler is late or absent ----
