@@ -8,6 +8,7 @@
 
 #include "agent/rescue/rescue.h"
 #include "agent/root/rescue.h"
+#include "tests/lib/plain_manifest.h"
 #include "tests/lib/unit.h"
 
 /* The agent's end of the emergency door, with a job that ended and a person who asks. */
@@ -36,37 +37,12 @@ static void on_nothing(void *userdata)
 
 static void encode_manifest(struct world *world)
 {
-    struct proto_package package = {.name = "nginx", .version = ""};
-    struct proto_pin pin = {
-        .name = "nginx", .arch = "amd64", .version = "2", .action = PROTO_ACTION_UPGRADE};
-    struct proto_kind kind = {.members = {(const uint8_t *)"\x01", 1}};
-    struct proto_manifest manifest = {
-        .format = PROTO_MANIFEST_FORMAT,
-        .plan = "nginx",
-        .risk = PROTO_RISK_LOW,
-        .not_before_ms = 1,
-        .not_after_ms = 2,
-        .counter = 1,
-        .targets_count = 1,
-        .package_set = PROTO_SET_NAMED,
-        .packages = &package,
-        .packages_count = 1,
-        .pins = &pin,
-        .pins_count = 1,
-        .kinds = &kind,
-        .kinds_count = 1,
-        .conffiles = PROTO_CONFFILES_KEEP,
-        .revert_class = PROTO_REVERT_PACKAGES,
-        .ssh_sessions = PROTO_SESSIONS_KEEP,
-        .lease_ms = 1,
-        .stage_ms = 1,
-        .change_ms = 1,
-        .confirm_within_ms = 1,
-    };
+    struct plain_manifest plain;
+    struct proto_manifest *manifest = plain_manifest_make(&plain);
     struct bl_error err = {0};
 
-    memcpy(manifest.rollout_id, rollout_id, sizeof(rollout_id));
-    if (proto_manifest_encode(&manifest, &world->manifest, &err) < 0)
+    memcpy(manifest->rollout_id, rollout_id, sizeof(rollout_id));
+    if (proto_manifest_encode(manifest, &world->manifest, &err) < 0)
         fail_msg("%s", err.text);
 }
 

@@ -17,9 +17,11 @@
 #include "agent/root/talk.h"
 #include "agent/root/trust.h"
 #include "common/text.h"
+#include "tests/lib/plain_manifest.h"
 #include "tests/lib/proto_walk.h"
 #include "tests/sim/sim.h"
 #include "tests/unit/agent_root/hostile_wire.h"
+#include "tests/unit/agent_root/old_job.h"
 #include "tests/unit/agent_root/trust_file.h"
 
 enum {
@@ -74,44 +76,21 @@ static void seal_offer(uint8_t number, struct proto_buffer *ret_manifest,
                        struct proto_buffer *ret_message)
 {
     struct proto_target target = {.host_id = {7}};
-    struct proto_package package = {.name = "nginx", .version = ""};
-    struct proto_pin pin = {
-        .name = "nginx", .arch = "amd64", .version = "2", .action = PROTO_ACTION_UPGRADE};
-    struct proto_kind kind = {.members = {(const uint8_t *)"\x01", 1}};
     const int64_t now_ms = bl_wall_now().ms;
-    struct proto_manifest manifest = {
-        .format = PROTO_MANIFEST_FORMAT,
-        .rollout_id = {number},
-        .plan = "nginx",
-        .risk = PROTO_RISK_LOW,
-        .not_before_ms = now_ms - 1000,
-        .not_after_ms = now_ms + INT64_C(3600) * 1000,
-        .counter = (uint64_t)now_ms + number,
-        .targets_count = 1,
-        .package_set = PROTO_SET_NAMED,
-        .packages = &package,
-        .packages_count = 1,
-        .pins = &pin,
-        .pins_count = 1,
-        .kinds = &kind,
-        .kinds_count = 1,
-        .conffiles = PROTO_CONFFILES_KEEP,
-        .revert_class = PROTO_REVERT_PACKAGES,
-        .ssh_sessions = PROTO_SESSIONS_KEEP,
-        .lease_ms = 3600 * 1000,
-        .stage_ms = 1000,
-        .change_ms = 1000,
-        .confirm_within_ms = 1000,
-        .watch_ms = 1000,
-        .keep_way_back_ms = 1000,
-    };
+    struct plain_manifest plain;
+    struct proto_manifest *manifest = plain_manifest_make(&plain);
     struct proto_signature signature;
     struct proto_message message = {.kind = PROTO_OFFER};
     struct bl_error err = {0};
     uint8_t secret[64];
 
-    assert_int_equal(proto_merkle_root(&target, 1, manifest.targets_root, &err), 0);
-    if (proto_manifest_encode(&manifest, ret_manifest, &err) < 0)
+    manifest->rollout_id[0] = number;
+    manifest->not_before_ms = now_ms - 1000;
+    manifest->not_after_ms = now_ms + INT64_C(3600) * 1000;
+    manifest->counter = (uint64_t)now_ms + number;
+    manifest->lease_ms = 3600 * 1000;
+    assert_int_equal(proto_merkle_root(&target, 1, manifest->targets_root, &err), 0);
+    if (proto_manifest_encode(manifest, ret_manifest, &err) < 0)
         fail_msg("%s", err.text);
     key_of(TRUST_FILE_PERSON, signature.key, secret);
     assert_int_equal(proto_sign(PROTO_MANIFEST_DOMAIN, ret_manifest->data, ret_manifest->size_bytes,
@@ -126,34 +105,12 @@ static void seal_offer(uint8_t number, struct proto_buffer *ret_manifest,
 /* A job of that manifest, which this host has had and which ended before it changed anything. */
 static void write_old_job(const struct proto_buffer *manifest)
 {
-    static const struct agent_job_limits limits = {
-        .stage_ms = 1, .ready_ms = 1, .confirm_within_ms = 1, .watch_ms = 1, .keep_way_back_ms = 1};
-    struct agent_journal_job accept = {.rollout_id = {1},
-                                       .manifest = {manifest->data, manifest->size_bytes}};
-    struct proto_report report = {.rollout_id = {1},
-                                  .moment = PROTO_MOMENT_STATE,
-                                  .state = PROTO_JOB_BLOCKED,
-                                  .code = "no_space",
-                                  .reason = "full",
-                                  .boot_id = "boot-1"};
-    struct agent_job job;
-    const struct agent_journal_write write = {.accept = &accept,
-                                              .job = &job,
-                                              .boot_id = "boot-1",
-                                              .reports = &report,
-                                              .reports_count = 1,
-                                              .what = "job"};
+    const struct proto_bytes bytes = {manifest->data, manifest->size_bytes};
     struct bl_error err = {0};
 
-    agent_order_job_id(accept.manifest, accept.id);
-    memcpy(world.old_id, accept.id, sizeof(world.old_id));
-    agent_job_init(&job, &limits);
-    job.state = PROTO_JOB_BLOCKED;
-    job.nonce = 1;
-    (void)snprintf(job.code, sizeof(job.code), "no_space");
-    (void)snprintf(job.reason, sizeof(job.reason), "full");
-    if (agent_journal_write(world.host.journal, &write, &err) < 0 ||
-        agent_jobs_resume(world.jobs, &err) < 0)
+    agent_order_job_id(bytes, world.old_id);
+    old_job_write(world.host.journal, bytes, 1);
+    if (agent_jobs_resume(world.jobs, &err) < 0)
         fail_msg("%s", err.text);
 }
 

@@ -6,6 +6,7 @@
 
 #include "agent/lease/store.h"
 #include "agent/root/job.h"
+#include "tests/lib/plain_manifest.h"
 #include "tests/lib/unit.h"
 
 /*
@@ -33,38 +34,18 @@ static void on_nothing(void *userdata)
 
 static void encode_manifest(uint8_t number, struct proto_buffer *ret_bytes)
 {
-    struct proto_pin pin = {
-        .name = "nginx", .arch = "amd64", .version = "2", .action = PROTO_ACTION_UPGRADE};
-    struct proto_kind kind = {.members = {(const uint8_t *)"\x01", 1}};
-    struct proto_package package = {.name = "nginx", .version = ""};
-    const struct proto_manifest manifest = {
-        .format = PROTO_MANIFEST_FORMAT,
-        .rollout_id = {number},
-        .plan = "nginx",
-        .risk = PROTO_RISK_LOW,
-        .not_before_ms = INT64_C(1800000000000),
-        .not_after_ms = INT64_C(1800000000000) + 3600 * 1000,
-        .counter = number,
-        .targets_count = 1,
-        .packages = &package,
-        .packages_count = 1,
-        .package_set = PROTO_SET_NAMED,
-        .pins = &pin,
-        .pins_count = 1,
-        .kinds = &kind,
-        .kinds_count = 1,
-        .conffiles = PROTO_CONFFILES_KEEP,
-        .revert_class = PROTO_REVERT_PACKAGES,
-        .ssh_sessions = PROTO_SESSIONS_KEEP,
-        .lease_ms = 3600 * 1000,
-        .stage_ms = 600 * 1000,
-        .change_ms = 600 * 1000,
-        .confirm_within_ms = 600 * 1000,
-        .verify_settle_ms = 1000,
-    };
+    struct plain_manifest plain;
+    struct proto_manifest *manifest = plain_manifest_make(&plain);
     struct bl_error err = {0};
 
-    if (proto_manifest_encode(&manifest, ret_bytes, &err) < 0)
+    manifest->rollout_id[0] = number;
+    manifest->not_before_ms = INT64_C(1800000000000);
+    manifest->not_after_ms = manifest->not_before_ms + 3600 * 1000;
+    manifest->counter = number;
+    manifest->lease_ms = 3600 * 1000;
+    manifest->stage_ms = manifest->change_ms = manifest->confirm_within_ms = 600 * 1000;
+    manifest->verify_settle_ms = 1000;
+    if (proto_manifest_encode(manifest, ret_bytes, &err) < 0)
         fail_msg("%s", err.text);
 }
 

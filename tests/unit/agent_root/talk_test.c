@@ -16,6 +16,7 @@
 
 #include "agent/courier/frame.h"
 #include "tests/lib/unit.h"
+#include "tests/unit/agent_root/old_job.h"
 #include "tests/unit/agent_root/trust_file.h"
 
 /*
@@ -395,37 +396,6 @@ static void test_orders_need_a_welcome(void **state)
     assert_true(agent_journal_last_row(world->host.journal) <= 21);
 }
 
-/* As it was taken from these bytes, and is over. */
-static void write_job(struct world *world, struct proto_bytes manifest, uint8_t number)
-{
-    static const struct agent_job_limits limits = {
-        .stage_ms = 1, .ready_ms = 1, .confirm_within_ms = 1, .watch_ms = 1, .keep_way_back_ms = 1};
-    struct agent_journal_job accept = {.rollout_id = {number}, .manifest = manifest};
-    struct proto_report report = {.rollout_id = {number},
-                                  .moment = PROTO_MOMENT_STATE,
-                                  .state = PROTO_JOB_BLOCKED,
-                                  .code = "no_space",
-                                  .reason = "full",
-                                  .boot_id = "boot-1"};
-    struct agent_job job;
-    const struct agent_journal_write write = {.accept = &accept,
-                                              .job = &job,
-                                              .boot_id = "boot-1",
-                                              .reports = &report,
-                                              .reports_count = 1,
-                                              .what = "job"};
-    struct bl_error err = {0};
-
-    agent_order_job_id(manifest, accept.id);
-    agent_job_init(&job, &limits);
-    job.state = PROTO_JOB_BLOCKED;
-    job.nonce = 1;
-    (void)snprintf(job.code, sizeof(job.code), "no_space");
-    (void)snprintf(job.reason, sizeof(job.reason), "full");
-    if (agent_journal_write(world->host.journal, &write, &err) < 0)
-        fail_msg("%s", err.text);
-}
-
 static void test_a_former_job_offered_again_is_told_by_its_end(void **state)
 {
     struct world *world = *state;
@@ -436,8 +406,8 @@ static void test_a_former_job_offered_again_is_told_by_its_end(void **state)
     struct proto_message message;
     uint64_t rows;
 
-    write_job(world, (struct proto_bytes){bytes, sizeof(bytes)}, 1);
-    write_job(world, (struct proto_bytes){others, sizeof(others)}, 2);
+    old_job_write(world->host.journal, (struct proto_bytes){bytes, sizeof(bytes)}, 1);
+    old_job_write(world->host.journal, (struct proto_bytes){others, sizeof(others)}, 2);
     send_up(world, 1);
     expect(world, PROTO_HELLO, &message);
     welcome(world);

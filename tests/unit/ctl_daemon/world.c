@@ -14,6 +14,7 @@
 #include "proto/place.h"
 #include "proto/policy.h"
 #include "proto/trust.h"
+#include "tests/lib/plain_manifest.h"
 #include "tests/lib/unit.h"
 #include "tests/unit/ctl_daemon/loopback.h"
 
@@ -441,52 +442,32 @@ static void choose_id(const struct fake_host *hosts, uint32_t hosts_count, uint8
 static void encode_manifest(const struct world *world, const struct submission_wish *wish,
                             const struct proto_buffer *policy, struct proto_buffer *buffer)
 {
-    struct proto_package package = {.name = "nginx", .version = ""};
-    struct proto_pin pin = {
-        .name = "nginx", .arch = "amd64", .version = "2", .action = PROTO_ACTION_UPGRADE};
-    struct proto_kind kind = {.members = {(const uint8_t *)"\x01", 1}};
     struct proto_target targets[WORLD_HOSTS_MAX];
-    struct proto_manifest manifest = {
-        .format = PROTO_MANIFEST_FORMAT,
-        .plan = "nginx-2026",
-        .risk = wish->risk,
-        .not_before_ms = 1,
-        .not_after_ms =
-            wish->not_after_ms != 0 ? wish->not_after_ms : bl_wall_now().ms + 3600 * 1000,
-        .counter = (uint64_t)bl_wall_now().ms,
-        .package_set = PROTO_SET_NAMED,
-        .packages = &package,
-        .packages_count = 1,
-        .pins = &pin,
-        .pins_count = 1,
-        .kinds = &kind,
-        .kinds_count = 1,
-        .conffiles = PROTO_CONFFILES_KEEP,
-        .revert_class = PROTO_REVERT_PACKAGES,
-        .ssh_lock = true,
-        .ssh_sessions = PROTO_SESSIONS_KEEP,
-        .lease_ms = 3600 * 1000,
-        .stage_ms = 60000,
-        .change_ms = 60000,
-        .confirm_within_ms = 60000,
-        .watch_ms = 1000,
-        .keep_way_back_ms = 1000,
-    };
+    struct plain_manifest plain;
+    struct proto_manifest *manifest = plain_manifest_make(&plain);
     struct bl_error err = {0};
     uint32_t hosts_count;
 
+    manifest->plan = "nginx-2026";
+    manifest->risk = wish->risk;
+    manifest->not_after_ms =
+        wish->not_after_ms != 0 ? wish->not_after_ms : bl_wall_now().ms + 3600 * 1000;
+    manifest->counter = (uint64_t)bl_wall_now().ms;
+    manifest->ssh_lock = true;
+    manifest->lease_ms = 3600 * 1000;
+    manifest->stage_ms = manifest->change_ms = manifest->confirm_within_ms = 60 * 1000;
     (void)count_waves(wish, &hosts_count);
-    choose_id(world->hosts + wish->first_host, hosts_count, wish->number, manifest.rollout_id);
-    manifest.targets_count = hosts_count;
+    choose_id(world->hosts + wish->first_host, hosts_count, wish->number, manifest->rollout_id);
+    manifest->targets_count = hosts_count;
     for (uint32_t i = 0; i < hosts_count; i++) {
         memcpy(targets[i].host_id, world->hosts[wish->first_host + i].public_key,
                PROTO_HOST_ID_BYTES);
         targets[i].kind = 0;
     }
     assert_int_equal(
-        proto_policy_hash(policy->data, policy->size_bytes, manifest.policy_hash, &err), 0);
-    assert_int_equal(proto_merkle_root(targets, hosts_count, manifest.targets_root, &err), 0);
-    if (proto_manifest_encode(&manifest, buffer, &err) < 0)
+        proto_policy_hash(policy->data, policy->size_bytes, manifest->policy_hash, &err), 0);
+    assert_int_equal(proto_merkle_root(targets, hosts_count, manifest->targets_root, &err), 0);
+    if (proto_manifest_encode(manifest, buffer, &err) < 0)
         fail_msg("%s", err.text);
 }
 
