@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/root/ops/compare.h"
 #include "agent/root/phase.h"
 #include "common/file.h"
 
@@ -142,7 +143,8 @@ static int start_phase(struct agent_query *query, struct bl_error *err)
 static int take_failed(struct agent_query *query, const struct agent_units_list *list)
 {
     for (uint32_t i = 0; i < list->count && query->failed_count < PROTO_UNITS_MAX; i++) {
-        if (list->items[i].state != AGENT_UNIT_FAILED)
+        if (list->items[i].state != AGENT_UNIT_FAILED ||
+            agent_compare_is_exempt(list->items[i].name, NULL))
             continue;
         query->failed[query->failed_count].text = strdup(list->items[i].name);
         if (query->failed[query->failed_count].text == NULL)

@@ -94,6 +94,9 @@ static void on_ended(void *userdata, const struct agent_units_answer *answer)
         r = agent_txn_result_load(dir_fd, AGENT_TXN_TEND, &arena, &result, &err);
     if (r >= 0)
         r = judge(tend, &result, &err);
+    /* What it found holds; that it found no more says nothing. */
+    if (r >= 0 && result.result != PROTO_RESULT_OK)
+        r = bl_fail(&err, -EIO, "%s", result.reason);
     if (r < 0)
         tell_unknown(tend, &err);
     look_at_next(tend);

@@ -11,6 +11,7 @@
 
 #include "agent/packages/command.h"
 #include "agent/snapshot/record.h"
+#include "agent/snapshot/snapshot.h"
 #include "common/file.h"
 #include "common/text.h"
 
@@ -313,6 +314,24 @@ static int look_at_pool(struct agent_packages_job *job, const struct agent_snaps
     return 0;
 }
 
+/* FORGET notes that it begins before it removes one; otherwise somebody else did. */
+static int tell_missing(struct agent_packages_job *job, const struct agent_snapshot_place *place,
+                        const char *name, struct bl_error *err)
+{
+    const char *reason;
+    int r = bl_file_exists(job->job_fd, AGENT_SNAPSHOT_GONE, err);
+
+    if (r != 0)
+        return r < 0 ? r : 0;
+    r = agent_packages_memory_format(job->memory, &reason, err,
+                                     "the snapshot of %s is lost: there is no %s any more",
+                                     place->path, name);
+    if (r >= 0)
+        agent_packages_job_find(job, "snapshot_lost", reason, "this job can't be taken back");
+
+    return r < 0 ? r : 0;
+}
+
 int agent_snapshot_lvm_tend(struct agent_packages_job *job,
                             const struct agent_snapshot_place *place, uint32_t index,
                             struct bl_error *err)
@@ -323,8 +342,10 @@ int agent_snapshot_lvm_tend(struct agent_packages_job *job,
     uint64_t by_bytes;
     int r = find(job, place, index, &found, err);
 
-    if (r <= 0)
+    if (r < 0)
         return r;
+    if (r == 0)
+        return tell_missing(job, place, found.name, err);
     volume = found.volume;
     if (agent_snapshot_volume_is_thin(volume))
         return look_at_pool(job, place, &found, err);

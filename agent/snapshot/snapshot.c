@@ -240,9 +240,20 @@ int agent_snapshot_tend(struct agent_packages_job *job, struct bl_error *err)
         *err = (struct bl_error){0};
         return 0;
     }
-    for (uint32_t i = 0; r >= 0 && i < record.places_count; i++) {
+    if (r < 0)
+        return r;
+    r = 0;
+    /* One that can't be looked at keeps nobody from looking at the others. */
+    for (uint32_t i = 0; i < record.places_count; i++) {
+        struct bl_error own = {0};
+        int one = 0;
+
         if (record.places[i].kind == AGENT_SNAPSHOT_LVM)
-            r = agent_snapshot_lvm_tend(job, &record.places[i], i, err);
+            one = agent_snapshot_lvm_tend(job, &record.places[i], i, &own);
+        if (one < 0 && r >= 0) {
+            r = one;
+            *err = own;
+        }
     }
 
     return r;

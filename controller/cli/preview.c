@@ -241,6 +241,7 @@ static int deal(const struct ctl_plan *plan, struct ctl_preview *preview, struct
 int ctl_preview_make(const struct ctl_plan *plan, json_t *answers, struct ctl_preview *preview,
                      struct bl_error *err)
 {
+    CTL_AUTO_PREVIEW_STANDBY standby = {0};
     size_t count = json_array_size(answers);
     int r;
 
@@ -278,5 +279,8 @@ int ctl_preview_make(const struct ctl_plan *plan, json_t *answers, struct ctl_pr
     if (r < 0)
         return r;
 
-    return deal(plan, preview, err);
+    r = deal(plan, preview, err);
+
+    /* What can't be signed is told now, and not after people have looked. */
+    return r < 0 ? r : ctl_preview_put_standby(preview, &standby, err);
 }

@@ -53,7 +53,7 @@ struct ctl_preview {
     json_t *answers;                            /* owns names, ids and reasons */
     json_t *fleet;     /* all enrolled hosts, as hosts.list tells of them; NULL = not asked */
     json_t *meant;     /* of a retry with `spread`: ids of all that serve beside; else NULL */
-    json_t *standby;   /* ids that hosts.standby is true of as an expression; else NULL */
+    json_t *standby;   /* ids that hosts.standby, as an expression, is not true of; else NULL */
     json_t *freeze;    /* a change freeze as `info` tells it; NULL or null = none */
     json_t *durations; /* of former jobs, as the verb of that name answers; NULL = not asked */
     struct ctl_preview_host *hosts;

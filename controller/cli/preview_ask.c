@@ -103,21 +103,27 @@ static int check_slips(struct ctl_cli_link *link, const struct ctl_plan *plan, s
     return r;
 }
 
-/* Which hosts `standby` is true of, as an expression; it hangs on no packages. */
+/* Whom `standby`, as an expression, does not mean: who has not told a fact of it is kept, too. It
+ * hangs on no packages. */
 static int find_standby(struct ctl_cli_link *link, const struct ctl_plan *plan, json_t **ret_ids,
                         struct bl_error *err)
 {
     CTL_AUTO_JSON *answer = NULL, *ids = NULL;
+    BL_AUTO_FREE char *others = NULL;
     const json_t *host;
     size_t i;
     int r;
 
     if (plan->hosts.standby_expression == NULL)
         return 0;
-    r = ctl_cli_link_send(link,
-                          json_pack("{s:s, s:s, s:s}", "verb", "hosts.list", "state", "enrolled",
-                                    "match", plan->hosts.standby_expression),
-                          err);
+    if (asprintf(&others, "!(%s)", plan->hosts.standby_expression) < 0) {
+        others = NULL;
+        return bl_fail(err, -ENOMEM, "out of memory for the preview");
+    }
+    r = ctl_cli_link_send(
+        link,
+        json_pack("{s:s, s:s, s:s}", "verb", "hosts.list", "state", "enrolled", "match", others),
+        err);
     if (r >= 0)
         r = ctl_cli_link_receive(link, &answer, err);
     if (r < 0)

@@ -208,20 +208,26 @@ static int compare_host(const json_t *digest, const struct ctl_preview *preview,
 static int compare_standby(const json_t *digest, const struct ctl_preview *preview,
                            json_t *differences, struct bl_error *err)
 {
-    const json_t *was;
-    size_t i;
+    CTL_AUTO_JSON *kept = ctl_preview_standby_to_json(preview);
+    const json_t *was, *each;
+    size_t i, j;
     int r = 0;
 
     json_array_foreach (json_object_get(digest, "standby"), i, was) {
-        bool is_kept = false;
+        const json_t *now = NULL;
 
-        for (uint32_t j = 0; j < preview->host_count; j++) {
-            is_kept = is_kept || (preview->hosts[j].standing == CTL_PREVIEW_STANDBY &&
-                                  strcmp(preview->hosts[j].id, ctl_json_text(was, "id")) == 0);
+        json_array_foreach (kept, j, each) {
+            if (strcmp(ctl_json_text(each, "id"), ctl_json_text(was, "id")) == 0)
+                now = each;
         }
-        if (r >= 0 && !is_kept)
+        if (r >= 0 && now == NULL)
             r = add_difference(differences, ctl_json_text(was, "name"),
                                json_string("no standby host any more, as it was previewed"), err);
+        else if (r >= 0 &&
+                 !json_equal(json_object_get(now, "packages"), json_object_get(was, "packages")))
+            r = add_difference(differences, ctl_json_text(was, "name"),
+                               json_string("kept as standby with other versions than previewed"),
+                               err);
     }
 
     return r;

@@ -31,8 +31,10 @@ static bool is_meant(const struct ctl_plan *plan, const struct ctl_preview *prev
     if (drawn > 0)
         return host->place < drawn;
 
-    return is_listed(&plan->hosts.standby, host) ||
-           json_object_get(preview->standby, host->id) != NULL;
+    if (plan->hosts.standby_expression != NULL)
+        return json_object_get(preview->standby, host->id) == NULL;
+
+    return is_listed(&plan->hosts.standby, host);
 }
 
 static int fail_none(const struct ctl_preview *preview, struct bl_error *err)
@@ -86,6 +88,23 @@ int ctl_preview_keep_standby(const struct ctl_plan *plan, struct ctl_preview *pr
 
 /* ---- what is signed ---- */
 
+/* Packages are watched by name: one that is there in another architecture can't be "not there". */
+static bool is_there_too(const struct ctl_preview_host *host, const json_t *change)
+{
+    const json_t *other;
+    size_t i;
+
+    if (ctl_json_text(change, "from")[0] != '\0')
+        return false;
+    json_array_foreach (host->changes, i, other) {
+        if (strcmp(ctl_json_text(other, "name"), ctl_json_text(change, "name")) == 0 &&
+            ctl_json_text(other, "from")[0] != '\0')
+            return true;
+    }
+
+    return false;
+}
+
 /* What the plan would change of the host, as it is there; arrays of {name, version}. */
 static json_t *packages_of(const struct ctl_preview_host *host)
 {
@@ -97,6 +116,8 @@ static json_t *packages_of(const struct ctl_preview_host *host)
         const size_t count = json_array_size(packages);
         json_t *package;
 
+        if (is_there_too(host, change))
+            continue;
         package = json_pack("{s:s, s:s}", "name", ctl_json_text(change, "name"), "version",
                             ctl_json_text(change, "from"));
         /* Changes are sorted by name: the same of another architecture stands beside it. */

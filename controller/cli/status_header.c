@@ -182,9 +182,10 @@ static void put_standby(const json_t *status, const struct ctl_view *view,
     if (!json_is_object(standby))
         return;
     if (by[0] != '\0')
-        (void)snprintf(text, sizeof(text), "%" PRId64 " kept, upgraded by %s", count, by);
+        (void)snprintf(text, sizeof(text), "%" PRId64 " kept; then their own rollout: %s", count,
+                       by);
     else if (strcmp(ctl_json_text(status, "state"), "complete") == 0)
-        (void)snprintf(text, sizeof(text), "%" PRId64 " kept as before: belay standby %s", count,
+        (void)snprintf(text, sizeof(text), "%" PRId64 " kept until now: belay standby %s", count,
                        ctl_json_text(status, "rollout"));
     else
         (void)snprintf(text, sizeof(text), "standby %s", ctl_json_text(standby, "text"));

@@ -42,7 +42,8 @@ struct ctl_control {
     sd_event_source *io;
     struct ctl_client *clients[CTL_CLIENTS_MAX]; /* local ones, then desks */
     struct ctl_desks *desks;
-    struct ctl_desk_door *door; /* NULL: not configured */
+    struct ctl_desk_door *door; /* NULL: not configured, or its address is not there yet */
+    sd_event_source *door_timer;
 };
 
 /* Ends its question to hosts, frees it, and makes room for another. */

@@ -19,6 +19,7 @@ enum {
     BACKLOG_COUNT = 64,
     SOCKET_MODE = 0660,
     ANSWERS_WAITING_BYTES_MAX = 4 * 1024 * 1024,
+    DOOR_AGAIN_US = 5 * 1000 * 1000,
 };
 
 /* ---- requests ---- */
@@ -383,6 +384,31 @@ static void on_run_changed(void *userdata, struct ctl_run *run)
     ctl_client_tell_watchers(userdata, run);
 }
 
+static bool is_not_there_yet(int r)
+{
+    return r == -EADDRNOTAVAIL || r == -EADDRINUSE || r == -ENODEV;
+}
+
+/* An address may come later than belayd: network.target waits for none. */
+static int on_door_due(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct ctl_control *control = userdata;
+    struct bl_error err = {0};
+    int r = ctl_desk_door_open(control, control->desks, &control->door, &err);
+
+    if (is_not_there_yet(r) && sd_event_source_set_time_relative(source, DOOR_AGAIN_US) >= 0 &&
+        sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) >= 0)
+        return 0;
+    if (r < 0)
+        ctl_log(CTL_LOG_ERROR,
+                "admin endpoint: %s: no desk can come in until 'systemctl restart belayd'",
+                err.text);
+    else
+        ctl_log(CTL_LOG_NOTICE, "admin endpoint: its address is there now, desks can come in");
+
+    return 0;
+}
+
 static int open_desks(struct ctl_control *control, struct bl_error *err)
 {
     int r;
@@ -394,12 +420,13 @@ static int open_desks(struct ctl_control *control, struct bl_error *err)
     if (r < 0 || control->engine->config.admin_listen[0] == '\0')
         return r;
     r = ctl_desk_door_open(control, control->desks, &control->door, err);
-    if (r == -EADDRNOTAVAIL || r == -EADDRINUSE || r == -ENODEV) {
+    if (is_not_there_yet(r)) {
         /* Hosts come first: they do not go without a controller for want of people's address. */
-        ctl_log(CTL_LOG_ERROR,
-                "admin endpoint: %s: no desk can come in until 'systemctl restart belayd'",
+        ctl_log(CTL_LOG_ERROR, "admin endpoint: %s: no desk can come in yet; tried again",
                 err->text);
-        return 0;
+        r = sd_event_add_time_relative(control->engine->event, &control->door_timer, CLOCK_BOOTTIME,
+                                       DOOR_AGAIN_US, 0, on_door_due, control);
+        return r < 0 ? bl_fail(err, r, "event loop: %s", strerror(-r)) : 0;
     }
 
     return r;
@@ -438,6 +465,7 @@ struct ctl_control *ctl_control_close(struct ctl_control *control)
 {
     if (control == NULL)
         return NULL;
+    control->door_timer = sd_event_source_disable_unref(control->door_timer);
     control->door = ctl_desk_door_close(control->door);
     for (size_t i = 0; i < CTL_CLIENTS_MAX; i++) {
         if (control->clients[i] != NULL)

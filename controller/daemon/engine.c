@@ -417,6 +417,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
     if (!engine->failed) {
         ctl_gates_tick(engine);
         ctl_standby_tick(engine);
+        ctl_severe_hooks_tick(engine);
     }
 
     return 0;

@@ -440,12 +440,24 @@ static void on_progress(struct ctl_engine *engine, const struct ctl_fleet_host *
     }
 }
 
-static int take_figures(struct ctl_fleet_host *host, const struct proto_figures *said,
-                        struct bl_error *err)
+static int take_figures(struct ctl_engine *engine, struct ctl_fleet_host *host,
+                        const struct proto_figures *said, struct bl_error *err)
 {
-    ctl_host_figures_take(&host->figures, said, bl_mono_now());
+    json_t *before = json_incref(host->way_backs);
+    bool is_news;
+    int r;
 
-    return ctl_way_backs_take(host, said, err);
+    ctl_host_figures_take(&host->figures, said, bl_mono_now());
+    r = ctl_way_backs_take(host, said, err);
+    is_news = before != host->way_backs && json_equal(before, host->way_backs) == 0;
+    json_decref(before);
+    for (uint32_t i = 0; r >= 0 && is_news && i < engine->run_count; i++) {
+        if (engine->watcher.changed != NULL &&
+            ctl_run_index_of(engine->runs[i], host->id) != CTL_ROLLOUT_ALL)
+            engine->watcher.changed(engine->watcher.userdata, engine->runs[i]);
+    }
+
+    return r;
 }
 
 static int dispatch(struct ctl_engine *engine, struct ctl_fleet_host *host,
@@ -470,7 +482,7 @@ static int dispatch(struct ctl_engine *engine, struct ctl_fleet_host *host,
     else if (message->kind == PROTO_PROGRESS)
         on_progress(engine, host, &message->progress);
     else if (message->kind == PROTO_FIGURES)
-        return take_figures(host, &message->figures, err);
+        return take_figures(engine, host, &message->figures, err);
     else if (message->kind == PROTO_AUDIT_STATE)
         return ctl_audit_heads_take(engine, host, &message->audit_state, err);
     else if (message->kind == PROTO_TRUST_STATE)

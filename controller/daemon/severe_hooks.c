@@ -192,7 +192,8 @@ static struct one *find_ordered(struct ctl_engine *engine)
         struct ctl_severe_hooks *hooks = engine->runs[i]->severe_hooks;
 
         for (uint32_t kind = 0; hooks != NULL && kind < CTL_HOOK_COUNT; kind++) {
-            if (hooks->list[kind].ordered != 0)
+            if (hooks->list[kind].ordered != 0 &&
+                (kind != CTL_HOOK_TRAFFIC || !ctl_standby_is_settling(engine->runs[i])))
                 return &hooks->list[kind];
         }
     }
@@ -210,6 +211,12 @@ static int on_due(sd_event_source *source, void *userdata)
         start(one);
 
     return 0;
+}
+
+void ctl_severe_hooks_tick(struct ctl_engine *engine)
+{
+    if (engine->hooks_due != NULL && find_ordered(engine) != NULL)
+        (void)sd_event_source_set_enabled(engine->hooks_due, SD_EVENT_ONESHOT);
 }
 
 int ctl_severe_hooks_order(struct ctl_engine *engine, struct ctl_run *run,

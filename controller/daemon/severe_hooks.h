@@ -28,4 +28,7 @@ const char *ctl_severe_hook_program(const struct proto_policy *policy, enum ctl_
 /* For `status`: each that the policy names, and what came of it. A new reference. */
 json_t *ctl_severe_hooks_view(const struct ctl_run *run);
 
+/* Each second: starts what waited until the standby hosts had told what they have. */
+void ctl_severe_hooks_tick(struct ctl_engine *engine);
+
 #endif

@@ -18,6 +18,7 @@ enum {
     AGAIN_MS = 15 * 1000,        /* after a look that not all answered */
     TOLD_MS = 2 * LOOK_EVERY_MS, /* so long what a host told counts */
     ANSWER_MS = 120 * 1000,
+    SETTLE_MS = 8 * 1000,
     REASON_BYTES = 512,
     TEXT_BYTES = 700,
 };
@@ -25,7 +26,8 @@ enum {
 struct one {
     const struct ctl_fleet_host *host;
     const struct proto_policy_standby *kind;
-    struct bl_mono told; /* ms 0: never */
+    struct bl_mono told;  /* ms 0: never, or it is not known to hold any more */
+    struct bl_mono again; /* from then on it is asked by itself, when it is there; ms 0: not */
     struct bl_wall looked;
     char why_not[128];
     const struct proto_package *differs; /* of its kind; NULL: all are as they were */
@@ -40,8 +42,10 @@ struct ctl_standby {
     struct one *list; /* by kind */
     uint32_t count;
     struct ctl_asking *asking;
-    uint32_t kind;        /* that is asked; policy.standby_count: none */
-    struct bl_mono due;   /* ms 0: now */
+    uint32_t kind;      /* that is asked; policy.standby_count: none */
+    bool asks_all;      /* else only those that are due by themselves */
+    struct bl_mono due; /* ms 0: now */
+    struct bl_mono began;
     uint32_t wave, alarm; /* what was looked for last: 1 + the wave; the number of the question */
 };
 
@@ -74,6 +78,7 @@ int ctl_standby_load(struct ctl_engine *engine, struct ctl_run *run, struct bl_e
     standby->engine = engine;
     standby->run = run;
     standby->kind = policy->standby_count;
+    standby->began = bl_mono_now();
     for (uint32_t kind = 0; kind < policy->standby_count; kind++) {
         const struct proto_bytes *ids = &policy->standby[kind].hosts;
 
@@ -191,10 +196,14 @@ static void on_answer(void *userdata, const struct ctl_ask_answer *answer)
             one->told = bl_mono_now();
             one->looked = bl_wall_now();
             one->why_not[0] = '\0';
+            one->again = (struct bl_mono){0};
         } else {
             bl_text_copy(one->why_not, sizeof(one->why_not),
                          result != NULL ? result->reason : answer->reason);
-            standby->due = bl_mono_after(bl_mono_now(), AGAIN_MS);
+            /* What it told before is not known any more; who is only busy is as it was. */
+            if (result == NULL || strcmp(result->code, "busy") != 0)
+                one->told = (struct bl_mono){0};
+            one->again = bl_mono_after(bl_mono_now(), AGAIN_MS);
         }
     }
 }
@@ -208,6 +217,26 @@ static void on_done(void *userdata, uint32_t hosts_count, uint32_t answered_coun
     standby->kind++;
     if (standby->kind == standby->run->policy.standby_count)
         log_all(standby, "", /* always= */ false);
+}
+
+static bool is_due_again(const struct one *one, struct bl_mono now)
+{
+    return one->again.ms != 0 && bl_mono_reached(now, one->again) &&
+           ctl_fleet_is_connected(one->host);
+}
+
+/* Who was away may come back as another: it tells anew, and at once. */
+static void forget_absent(struct ctl_standby *standby, struct bl_mono now)
+{
+    for (uint32_t i = 0; i < standby->count; i++) {
+        struct one *one = &standby->list[i];
+
+        if (ctl_fleet_is_connected(one->host))
+            continue;
+        one->told = (struct bl_mono){0};
+        one->why_not[0] = '\0';
+        one->again = now;
+    }
 }
 
 /* One kind after the other, since each is asked for packages of its own. */
@@ -228,13 +257,37 @@ static void ask_kind(struct ctl_standby *standby)
     own.userdata = standby;
     for (uint32_t i = 0; i < kind->packages_count; i++)
         packages[i] = (struct proto_package){.name = kind->packages[i].name, .version = ""};
-    for (size_t at = 0; at < kind->hosts.size_bytes; at += PROTO_HOST_ID_BYTES)
-        hosts[count++] = ctl_fleet_find(&standby->engine->fleet, kind->hosts.data + at);
+    for (uint32_t i = 0; i < standby->count; i++) {
+        const struct one *one = &standby->list[i];
+
+        if (one->kind == kind && (standby->asks_all || is_due_again(one, bl_mono_now())))
+            hosts[count++] = ctl_fleet_find(&standby->engine->fleet, one->host->id);
+    }
+    if (count == 0) {
+        standby->kind++;
+        return;
+    }
     if (ctl_ask_start(standby->engine, hosts, count, &query, ANSWER_MS, &own, &standby->asking,
                       &err) < 0) {
         ctl_log(CTL_LOG_WARNING, "standby: %s", err.text);
         standby->kind = standby->run->policy.standby_count;
     }
+}
+
+/* At all of them when it is time, else at those that are to tell anew. */
+static void begin_look(struct ctl_standby *standby, struct bl_mono now)
+{
+    const bool is_time = standby->due.ms == 0 || bl_mono_reached(now, standby->due);
+    bool is_wanted = is_time;
+
+    for (uint32_t i = 0; i < standby->count; i++)
+        is_wanted = is_wanted || is_due_again(&standby->list[i], now);
+    if (!is_wanted)
+        return;
+    standby->kind = 0;
+    standby->asks_all = is_time;
+    if (is_time)
+        standby->due = bl_mono_after(now, LOOK_EVERY_MS);
 }
 
 /* What people rely on is looked at before they do. */
@@ -254,15 +307,11 @@ static void tick_run(struct ctl_standby *standby)
     } else {
         log_all(standby, "", /* always= */ false);
     }
-    if (standby->asking != NULL)
-        return;
-    if (standby->kind == standby->run->policy.standby_count) {
-        if (standby->due.ms != 0 && !bl_mono_reached(now, standby->due))
-            return;
-        standby->kind = 0;
-        standby->due = bl_mono_after(now, LOOK_EVERY_MS);
-    }
-    ask_kind(standby);
+    forget_absent(standby, now);
+    if (standby->asking == NULL && standby->kind == standby->run->policy.standby_count)
+        begin_look(standby, now);
+    while (standby->asking == NULL && standby->kind < standby->run->policy.standby_count)
+        ask_kind(standby);
 }
 
 void ctl_standby_tick(struct ctl_engine *engine)
@@ -296,14 +345,13 @@ struct ctl_run *ctl_standby_find(const struct ctl_engine *engine,
     return found;
 }
 
+/* Whatever its state is there: an open one may take back what it has committed, or finds again. */
 static bool is_in_a_rollout(const struct ctl_engine *engine, const uint8_t id[PROTO_HOST_ID_BYTES])
 {
     for (uint32_t i = 0; i < engine->run_count; i++) {
         const struct ctl_run *run = engine->runs[i];
-        const uint32_t index = ctl_run_index_of(run, id);
 
-        if (index != CTL_ROLLOUT_ALL && !ctl_rollout_is_final(&run->rollout) &&
-            !ctl_host_state_is_final(run->hosts[index].state))
+        if (ctl_run_index_of(run, id) != CTL_ROLLOUT_ALL && !ctl_rollout_is_final(&run->rollout))
             return true;
     }
 
@@ -398,4 +446,22 @@ json_t *ctl_standby_view(const struct ctl_run *run)
 
     return json_pack("{s:o, s:I, s:I, s:s}", "hosts", hosts, "hosts_count",
                      (json_int_t)standby->count, "ready_count", (json_int_t)ready, "text", text);
+}
+
+bool ctl_standby_is_settling(const struct ctl_run *run)
+{
+    const struct ctl_standby *standby = run->standby;
+    const int64_t half_ms = (int64_t)run->policy.traffic_ms / 2;
+
+    if (standby == NULL ||
+        bl_mono_reached(bl_mono_now(),
+                        bl_mono_after(standby->began, half_ms < SETTLE_MS ? half_ms : SETTLE_MS)))
+        return false;
+    for (uint32_t i = 0; i < standby->count; i++) {
+        if (standby->list[i].told.ms == 0 &&
+            standby->list[i].host->standing == CTL_STANDING_ENROLLED)
+            return true;
+    }
+
+    return false;
 }

@@ -40,4 +40,10 @@ json_t *ctl_standby_view(const struct ctl_run *run);
 bool ctl_standby_explain(const struct ctl_run *run, const uint8_t host_id[PROTO_HOST_ID_BYTES],
                          const char **ret_state, char *ret_reason, size_t reason_bytes);
 
+/*
+ * belayd has just begun, and not all of them have told what they have: who relies on that waits a
+ * moment, half the time of the traffic program at most.
+ */
+bool ctl_standby_is_settling(const struct ctl_run *run);
+
 #endif

@@ -248,7 +248,7 @@ static void put_standby(const struct page *page, const json_t *document)
                        ctl_json_text(host, "reason"));
         put_field(page, "standby", text);
     }
-    put_field(page, "standby upgraded in", ctl_json_text(document, "standby_by"));
+    put_field(page, "standby rollout", ctl_json_text(document, "standby_by"));
 }
 
 static void put_summary(const struct page *page, const json_t *document)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -71,14 +72,20 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     if report.when == "call":
         item.stash[PASSED] = report.passed
     if report.failed and fleets:
-        folder = artifacts_of(item)
-        shutil.rmtree(folder, ignore_errors=True)
         try:
-            for fleet in fleets:
-                fleet.dump(folder / fleet.name)
+            folder = keep_logs(item, fleets)
         except (command.LabError, OSError) as error:  # the test's own failure is what counts
             report.sections.append(("lab", f"not all logs could be kept: {error}"))
-        report.sections.append(("lab", f"the hosts' logs: {folder}"))
+        else:
+            report.sections.append(("lab", f"the hosts' logs: {folder}"))
+
+
+def keep_logs(item: pytest.Item, fleets: list[Fleet]) -> Path:
+    folder = artifacts_of(item)
+    shutil.rmtree(folder, ignore_errors=True)
+    for fleet in fleets:
+        fleet.dump(folder / fleet.name)
+    return folder
 
 
 def artifacts_of(item: pytest.Item) -> Path:
@@ -179,10 +186,13 @@ def _fleets(
 
     yield made
     has_passed = request.node.stash.get(PASSED, False)
-    while fleets:
-        one = fleets.pop()
+    with ExitStack() as ends:
+        for one in fleets:
+            ends.callback(one.close)
+        ends.callback(fleets.clear)
         try:
-            if has_passed:
+            for one in fleets if has_passed else ():
                 one.check_store()
-        finally:
-            one.close()
+        except command.LabError:
+            keep_logs(request.node, fleets)
+            raise

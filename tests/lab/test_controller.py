@@ -142,7 +142,7 @@ def test_a_store_that_another_program_has_locked(fleet: MakeFleet) -> None:
     rollout = start_and_hold(lab)
     shutil.copy(images.TOP / "build/tests/lab/store_lock", ctl.path(LOCK))
     ctl.run("systemd-run", "--quiet", "--unit=locker.service", LOCK, f"{STATE}/store.db")
-    wait_for("the lock", lambda: "locked" in ctl.journal("locker.service"))
+    wait_for("the lock", lambda: "the lock is mine" in ctl.journal("locker.service"))
     locker = ctl.run("systemctl", "show", "--value", "--property=MainPID", "locker.service").out.strip()
     host.path(DEMO_GO).write_text("")
     named = f"process {locker} has it locked: 'ps -fp {locker}' tells what that is"
