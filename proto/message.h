@@ -150,8 +150,8 @@ struct proto_trust_state {
 struct proto_audit_state {
     uint64_t rows; /* of the host's own audit */
     uint8_t hash[PROTO_HASH_BYTES];
-    uint64_t asked_rows; /* as AUDIT_HEAD asked; 0: not asked, or there is no such row */
-    uint8_t asked_hash[PROTO_HASH_BYTES];
+    uint64_t asked_rows;                  /* as AUDIT_HEAD asked; 0: not asked */
+    uint8_t asked_hash[PROTO_HASH_BYTES]; /* zeros: there is no such row */
     uint64_t kept_rows; /* of the controller's audit, as it was told last; 0: never */
     uint8_t kept_hash[PROTO_HASH_BYTES];
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <systemd/sd-journal.h>
 
+#include "agent/txn/ballast.h"
 #include "common/hex.h"
 
 int agent_heads_state(struct agent_host *host, uint64_t asked_rows,
@@ -19,7 +20,8 @@ int agent_heads_state(struct agent_host *host, uint64_t asked_rows,
         r = agent_journal_hash_at(host->journal, asked_rows, state.asked_hash, err);
     if (r < 0)
         return r;
-    state.asked_rows = asked_rows > 0 && r > 0 ? asked_rows : 0;
+    /* With zeros when there is no such row: so it is never taken for an answer to WELCOME. */
+    state.asked_rows = asked_rows;
     *ret_state = state;
 
     return 0;
@@ -52,6 +54,7 @@ int agent_heads_hear(struct agent_host *host, const struct proto_audit_head *hea
                      struct agent_refusal_bucket *bucket, struct bl_error *err)
 {
     uint8_t kept[PROTO_HASH_BYTES];
+    struct bl_error full = {0};
     uint64_t kept_rows = 0;
     int r;
 
@@ -62,6 +65,9 @@ int agent_heads_hear(struct agent_host *host, const struct proto_audit_head *hea
         return 1;
     /* It speaks of another row than the one that is kept: it has not heard yet what that is. */
     if (kept_rows != head->kept_rows || !agent_refusal_may_tell(bucket, bl_mono_now()))
+        return 0;
+    /* A journal that failed once does nothing more; a head is not worth that, and comes again. */
+    if (agent_ballast_find_room(host->state_dir, &full) < 0)
         return 0;
     if (kept_rows > 0 && memcmp(kept, head->kept_hash, sizeof(kept)) != 0)
         r = note_break(host, head, kept, err);

@@ -56,17 +56,23 @@ static void print_chain(const json_t *answer)
     }
 }
 
-static bool is_any_broken(const json_t *hosts)
+/* Of `only`, or of all. A host that is not there is not in order. */
+static bool is_any_broken(const json_t *hosts, const char *only)
 {
+    bool is_found = only == NULL;
     const json_t *host;
     size_t i;
 
     json_array_foreach (hosts, i, host) {
+        if (only != NULL && strcmp(only, ctl_json_text(host, "name")) != 0 &&
+            strcmp(only, ctl_json_text(host, "id")) != 0)
+            continue;
+        is_found = true;
         if (ctl_json_text(host, "broken")[0] != '\0')
             return true;
     }
 
-    return false;
+    return !is_found;
 }
 
 int ctl_cmd_audit_verify(struct ctl_cli_globals *globals, int argc, char **argv)
@@ -90,8 +96,8 @@ int ctl_cmd_audit_verify(struct ctl_cli_globals *globals, int argc, char **argv)
     verified = ctl_json_bool(answer, "verified");
     if (globals->json) {
         ctl_cli_out_answer(answer);
-        return verified && !is_any_broken(json_object_get(answer, "hosts")) ? CTL_CLI_DONE
-                                                                            : CTL_CLI_ERROR;
+        return verified && !is_any_broken(json_object_get(answer, "hosts"), only) ? CTL_CLI_DONE
+                                                                                  : CTL_CLI_ERROR;
     }
     print_chain(answer);
     broken = print_heads(json_object_get(answer, "hosts"), only, &found);
@@ -207,6 +213,12 @@ int ctl_cmd_audit_export(struct ctl_cli_globals *globals, int argc, char **argv)
         if (json_dumpf(row, stdout, JSON_COMPACT | JSON_ENSURE_ASCII) < 0)
             return CTL_CLI_ERROR;
         (void)fputc('\n', stdout);
+    }
+
+    if (limit_text == NULL && ctl_json_number(answer, "rows_count") > LIMIT_MAX) {
+        (void)fprintf(stderr, "only the newest %d of %lld rows\n", LIMIT_MAX,
+                      (long long)ctl_json_number(answer, "rows_count"));
+        return CTL_CLI_ERROR;
     }
 
     return fflush(stdout) == 0 ? CTL_CLI_DONE : CTL_CLI_ERROR;

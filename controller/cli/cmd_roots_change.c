@@ -97,11 +97,16 @@ static int compare_before(int home_fd, const struct ctl_trust_request *request,
 
     if (r < 0)
         return r;
-    if (r == 0 || request->before.size_bytes == 0) {
-        ctl_cli_say_next(r == 0 ? "this desk has no trust file to compare with, so compare all of "
-                                  "this with whoever wrote it"
-                                : "this begins a new chain, which no former root is asked about");
+    if (r == 0) {
+        ctl_cli_say_next("this desk has no trust file to compare with, so compare all of "
+                         "this with whoever wrote it");
         return 0;
+    }
+    /* The signature is on the file alone: hosts would count it as that of a former root. */
+    if (request->before.size_bytes == 0) {
+        return bl_fail(err, -EKEYREJECTED,
+                       "it does not say which trust file it follows, and this desk has one: "
+                       "nothing was signed; a new chain needs no signature of another desk");
     }
     r = proto_trust_open(own.data, own.size_bytes, &arena, &here, err);
     if (r >= 0)

@@ -61,7 +61,8 @@ static int compare_ours(struct ctl_engine *engine, const struct proto_audit_stat
     return r < 0 ? r : 0;
 }
 
-static int tell(struct ctl_engine *engine, struct ctl_fleet_host *host, struct bl_error *err)
+int ctl_audit_heads_send(struct ctl_engine *engine, struct ctl_fleet_host *host,
+                         struct bl_error *err)
 {
     struct proto_message message = {.kind = PROTO_AUDIT_HEAD};
     struct proto_audit_head *head = &message.audit_head;
@@ -77,10 +78,18 @@ static int tell(struct ctl_engine *engine, struct ctl_fleet_host *host, struct b
         return r;
     head->asked_rows = kept.rows;
     head->kept_rows = host->audit_kept_rows;
-    host->audit_told = bl_mono_now();
     host->audit_due = ctl_engine_send(engine, &host->current, &message) >= 0;
 
     return 0;
+}
+
+/* Behind the commit: a head with rows that are not on disk would be a break after a power cut. */
+static int tell(struct ctl_engine *engine, struct ctl_fleet_host *host, struct bl_error *err)
+{
+    const struct ctl_order order = {.kind = PROTO_AUDIT_HEAD, .host = host};
+
+    host->audit_told = bl_mono_now();
+    return ctl_engine_queue(engine, &order, err);
 }
 
 int ctl_audit_heads_look(struct ctl_engine *engine, struct ctl_fleet_host *host,
@@ -93,13 +102,17 @@ int ctl_audit_heads_look(struct ctl_engine *engine, struct ctl_fleet_host *host,
     return tell(engine, host, err);
 }
 
+static bool is_within(struct bl_wall from, struct bl_wall now, int64_t ms)
+{
+    return from.ms != 0 && now.ms >= from.ms && now.ms - from.ms < ms; /* it may be set back */
+}
+
 /* At once, but not again and again: who tells the heads may be anybody by now. */
 static int note_break(struct ctl_engine *engine, const struct ctl_fleet_host *host,
                       const char *what, struct ctl_store_head *head, struct bl_error *err)
 {
     const struct bl_wall now = bl_wall_now();
-    bool is_told = head->broken_at.ms != 0 &&
-                   now.ms - head->broken_at.ms < CTL_AUDIT_HEADS_BROKEN_ROW_EVERY_MS;
+    bool is_told = is_within(head->broken_at, now, CTL_AUDIT_HEADS_BROKEN_ROW_EVERY_MS);
 
     if (what[0] == '\0' || is_told)
         return 0;
@@ -116,7 +129,7 @@ static int note_head(struct ctl_engine *engine, const struct ctl_fleet_host *hos
     char text[BL_HEX_BYTES(PROTO_HASH_BYTES)], detail[128];
     const struct bl_wall now = bl_wall_now();
 
-    if (head->noted_at.ms != 0 && now.ms - head->noted_at.ms < CTL_AUDIT_HEADS_ROW_EVERY_MS)
+    if (is_within(head->noted_at, now, CTL_AUDIT_HEADS_ROW_EVERY_MS))
         return 0;
     head->noted_at = now;
     bl_hex_encode(head->hash, sizeof(head->hash), text);
@@ -155,18 +168,24 @@ int ctl_audit_heads_take(struct ctl_engine *engine, struct ctl_fleet_host *host,
     bool is_new;
     int r;
 
-    if (state->rows > INT64_MAX || state->kept_rows > INT64_MAX)
+    if (state->rows > INT64_MAX) /* a kept row beyond that is one that is not there */
         return 0;
     if (!host->audit_known)
         return take_first(engine, host, state, err);
     if (!host->audit_due)
         return 0; /* one answer for each time it was asked */
-    host->audit_due = false;
-    host->audit_kept_rows = state->kept_rows;
     r = ctl_store_load_head(engine->store, host->id, &head, err);
     if (r < 0)
         return r;
+    if (state->asked_rows != head.rows)
+        return 0; /* it answers something else, such as a second WELCOME */
+    host->audit_due = false;
+    host->audit_kept_rows = state->kept_rows;
     ctl_audit_heads_compare(&head, state, broken);
+    /* Not told now: what was kept stays, so that it is found again when it may be. */
+    if (broken[0] != '\0' &&
+        is_within(head.broken_at, bl_wall_now(), CTL_AUDIT_HEADS_BROKEN_ROW_EVERY_MS))
+        return 0;
     is_new = head.rows != state->rows || memcmp(head.hash, state->hash, sizeof(head.hash)) != 0;
     r = note_break(engine, host, broken, &head, err);
     head.rows = state->rows;

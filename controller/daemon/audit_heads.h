@@ -34,4 +34,8 @@ enum {
 void ctl_audit_heads_compare(const struct ctl_store_head *kept, const struct proto_audit_state *now,
                              char ret_break[CTL_AUDIT_BREAK_BYTES]);
 
+/* Sends the head that was queued for this host: behind the commit. */
+int ctl_audit_heads_send(struct ctl_engine *engine, struct ctl_fleet_host *host,
+                         struct bl_error *err) BL_CHECKED;
+
 #endif

@@ -90,6 +90,8 @@ int ctl_inbound_welcome(struct ctl_engine *engine, struct ctl_fleet_host *host)
 /* What was dropped while held comes again by it. */
 static int welcome(struct ctl_engine *engine, struct ctl_fleet_host *host, struct bl_error *err)
 {
+    host->trust_version = 0; /* it says so anew, also after it was held */
+    host->trust_asked = bl_mono_now();
     if (ctl_inbound_welcome(engine, host) < 0)
         return 0; /* gone again: its next HELLO brings it all back */
     ctl_ask_clock(engine, host);
@@ -279,7 +281,6 @@ static int on_hello(struct ctl_engine *engine, struct ctl_fleet_host *host,
     host->dropped_seq = 0;
     host->trust_version = 0; /* it says so anew */
     host->audit_known = host->audit_due = false;
-    host->trust_asked = bl_mono_now();
     host->trust_sent = host->trust_stuck = false;
     host->figures = (struct ctl_host_figures){0}; /* of the time before this connection */
     take_clock(host, hello->wall_ms - now.ms);

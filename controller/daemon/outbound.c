@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "controller/daemon/audit_heads.h"
 #include "controller/daemon/inbound.h"
 #include "controller/daemon/log.h"
 #include "controller/daemon/trust_spread.h"
@@ -85,9 +86,22 @@ static void send_order(struct ctl_engine *engine, const struct ctl_order *order)
         host->slow = true;
 }
 
+static void send_head(struct ctl_engine *engine, struct ctl_fleet_host *host)
+{
+    struct bl_error err = {0};
+
+    if (host->standing == CTL_STANDING_ENROLLED && !host->held && ctl_fleet_is_connected(host) &&
+        ctl_audit_heads_send(engine, host, &err) < 0)
+        ctl_engine_fail(engine, &err);
+}
+
 void ctl_outbound_flush(struct ctl_engine *engine)
 {
-    for (uint32_t i = 0; i < engine->order_count; i++)
-        send_order(engine, &engine->orders[i]);
+    for (uint32_t i = 0; i < engine->order_count; i++) {
+        if (engine->orders[i].kind == PROTO_AUDIT_HEAD) /* of no run */
+            send_head(engine, engine->orders[i].host);
+        else
+            send_order(engine, &engine->orders[i]);
+    }
     engine->order_count = 0;
 }

@@ -169,12 +169,11 @@ def test_a_revoked_person_is_not_believed_by_a_host_that_was_away(fleet: MakeFle
     print(f"a trust file took effect on a connected host {time.monotonic() - began:.1f} s after it was handed over")
 
     # What bert signed waits; h1 is away while he is revoked.
-    lab.belay("freeze", "--reason", "h1 goes away")
-    rollout = lab.belay.start(plan_for("h1"), "--key", "bert")
+    lab.belay("run", lab.belay.write_plan(plan_for("h1")), "--yes", "--key", "bert", "--request", "/root/bert.json")
     h1.run("systemctl", "stop", *AGENT_UNITS)
     wait_for("h1 to be gone", lambda: not shown(lab, "h1")["connected"])
+    rollout = lab.belay("run", "--signed", "/root/bert.json", "--yes").out.strip()
     lab.belay("keys", "trust", "--revoke", "bert")
-    lab.belay("unfreeze")
     h1.run("systemctl", "start", *AGENT_UNITS)
     assert lab.belay.wait(rollout) == Exit.HOSTS_FAILED
     (told,) = lab.belay.report(rollout)["hosts"]
