@@ -19,7 +19,7 @@ int ctl_plan_read_expression(const struct bl_yaml_node *node, const char **ret_t
 
 /*
  * hosts.standby as one word, which is a number of hosts, a share of them, or an expression; or
- * hosts.exclude, which is an expression. -ENOMEM, else 0.
+ * hosts.exclude, which is an expression; or one of them without anything. -ENOMEM, else 0.
  */
 int ctl_plan_read_some(bool is_standby, const struct bl_yaml_node *node,
                        struct ctl_plan_hosts *hosts, struct ctl_plan_problems *problems) BL_CHECKED;

@@ -302,9 +302,7 @@ static void read_some(struct reader *reader, const struct ctl_plan_field *field,
 {
     struct ctl_plan_hosts *hosts = &reader->plan->hosts;
 
-    if (field->kind == CTL_PLAN_STANDBY && node->kind == BL_YAML_LIST && node->child == NULL)
-        problem(reader, node, NULL, "keeps no host: leave the key out");
-    else if (node->kind != BL_YAML_SCALAR)
+    if (node->kind != BL_YAML_SCALAR && node->child != NULL)
         read_texts(reader, field, node);
     else if (ctl_plan_read_some(field->kind == CTL_PLAN_STANDBY, node, hosts, reader->problems) < 0)
         reader->out_of_memory = true;

@@ -62,6 +62,13 @@ int ctl_plan_read_some(bool is_standby, const struct bl_yaml_node *node,
 {
     int r;
 
+    if (node->kind != BL_YAML_SCALAR) {
+        if (is_standby || node->kind != BL_YAML_LIST)
+            ctl_plan_add_problem_at(problems, node, NULL,
+                                    is_standby ? "keeps no host: leave the key out"
+                                               : "a list of hosts, or an expression");
+        return 0;
+    }
     if (!is_standby)
         return ctl_plan_read_expression(node, &hosts->exclude_expression, problems);
     if (strcmp(node->text, "rest") == 0) {

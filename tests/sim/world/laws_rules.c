@@ -288,7 +288,9 @@ static void judge_decided(struct law_rollout *rollout, const struct ctl_rollout 
             "rollout %u: nobody answered until %" PRId64 " ms, and it does not go back",
             rollout->number, question->due_ms);
     /* Another host may fail so from now on, unless all goes back as soon as the traffic is switched. */
-    question->is_open = !question->is_answered && goes_back;
+    question->is_open =
+        goes_back && (!question->is_answered || /* what was said may not have been heard */
+                      sim_now_ms() >= question->due_ms - LAW_TIMER_SLACK_MS);
 }
 
 void law_judge_rules(struct law_rollout *rollout, const struct ctl_rollout *told)

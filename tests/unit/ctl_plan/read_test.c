@@ -131,6 +131,8 @@ static const struct mistake {
      "p.yaml:3: field 'hosts.exclude': column 6: a value is missing: write it, or \"\" in quotes"},
     {"plan: p\nrisk: low\nhosts: { list: [ a, b ], standby: 0 }\nchange: { packages: [ a ] }\n",
      "p.yaml:3: field 'hosts.standby': keeps no host: leave the key out"},
+    {"plan: p\nrisk: low\nhosts: { list: [ a, b ], standby: [] }\nchange: { packages: [ a ] }\n",
+     "p.yaml:3: field 'hosts.standby': keeps no host: leave the key out"},
     {"plan: p\nrisk: low\nhosts: { list: [ a, b ], standby: 100% }\nchange: { packages: [ a ] }\n",
      "p.yaml:3: field 'hosts.standby': keeps all hosts, so that none changes"},
     {"plan: p\nrisk: low\nhosts: { list: [ a, b ], standby: rest }\nchange: { packages: [ a ] }\n",
