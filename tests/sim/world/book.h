@@ -208,6 +208,7 @@ struct law_host {
     uint32_t boots;
     int64_t booted_ms;
     int64_t closed_ms;      /* its newest job ended in this life of the agent; 0: none has */
+    uint32_t reverts_heard; /* of any rollout, in this life of the agent */
     uint32_t unit;          /* enum proto_step of the package run that is under way; 0: none */
     struct law_member *job; /* the newest */
     struct law_lease leases[SIM_LEASE_LAST + 1];

@@ -13,6 +13,8 @@ enum {
     LINK_USUAL_MS = 3 * 60 * 1000,
     CALM_BEFORE_MS = 60 * 1000,
     ANSWER_MS_MAX = 1000,
+    REVERTS_ANSWERED_MIN =
+        10, /* at once; offers that are over are answered out of the same purse */
 };
 
 /* ---- going back ---- */
@@ -217,6 +219,9 @@ static int64_t answer_due_ms(const struct law_member *member)
     /* What could not be given back keeps a job open that has failed. */
     if (is_open(host->job) || host->job == NULL || host->job->job_state == PROTO_JOB_REVERT_FAILED)
         return SIM_NEVER;
+    /* Who asks again and again fills no disk: from then on it answers now and then. */
+    if (host->reverts_heard > REVERTS_ANSWERED_MIN)
+        return SIM_NEVER;
 
     return host->closed_ms > member->revert_heard_ms ? host->closed_ms : member->revert_heard_ms;
 }
@@ -239,6 +244,7 @@ void sim_law_revert_heard(uint32_t host, const uint8_t rollout_id[PROTO_ROLLOUT_
     struct law_member *member = rollout != NULL ? law_member_of(rollout, host) : NULL;
 
     law_settle();
+    law_host(host)->reverts_heard++;
     if (member == NULL || !member->is_known || !member->is_taken || member == law_host(host)->job)
         return; /* it never came here, or is told at once */
     if (member->revert_heard_ms == 0)
@@ -274,6 +280,7 @@ void sim_law_agent_gone(uint32_t host)
 {
     law_settle();
     law_judge_answers(host, /* is_forgotten= */ true);
+    law_host(host)->reverts_heard = 0;
 }
 
 /* ---- what is thrown away ---- */
