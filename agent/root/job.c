@@ -403,7 +403,10 @@ void agent_jobs_take_back(struct agent_jobs *jobs, const uint8_t rollout_id[PROT
                      memcmp(jobs->work->rollout_id, rollout_id, PROTO_ROLLOUT_ID_BYTES) == 0;
 
     if (is_newest) {
-        (void)agent_jobs_tell(jobs, event, who);
+        /* Whoever asks what was done already has not heard of it: the report may be lost. */
+        if (!agent_jobs_tell(jobs, event, who) && !jobs->halted && !agent_jobs_is_open(jobs) &&
+            agent_jobs_repeat(jobs, jobs->work->id, &err) < 0)
+            agent_jobs_doubt_journal(jobs, &err);
         return;
     }
     if (!jobs->halted && take_back(jobs, rollout_id, event, who, &err) < 0) {

@@ -59,6 +59,9 @@ SECONDS = 480
 RULES = [{"figure": "cpu", "bad": "> 90%", "for": "10s"}, {"figure": "memory", "bad": "> 70%", "for": "10s"}]
 
 
+TAKEN = "/dev/shm/taken"
+
+
 def keep_busy(host: Host, processors: int) -> None:
     """By processes that do nothing else, until free()."""
     for number in range(processors):
@@ -66,14 +69,14 @@ def keep_busy(host: Host, processors: int) -> None:
 
 
 def take_memory(host: Host, percent: int) -> None:
-    """So much of the host's memory is not available any more, until free()."""
+    """So much of the host's memory is not available any more, until free(); by a file, which nobody ends for want of memory."""
     told = dict(line.split()[:2] for line in host.read("/proc/meminfo").splitlines())
     kib = int(told["MemAvailable:"]) - int(told["MemTotal:"]) * (100 - percent) // 100
-    host.run("systemd-run", "--quiet", "--unit=busy-memory", "perl", "-e", f'my $x = "x" x {kib * 1024}; sleep 100000')
+    host.shell(f"mount -o remount,size=90% /dev/shm && fallocate --length {kib}KiB {TAKEN}")
 
 
 def free(host: Host) -> None:
-    host.shell("systemctl stop 'busy*'")
+    host.shell(f"systemctl stop 'busy*'; rm -f {TAKEN}")
 
 
 @pytest.mark.long

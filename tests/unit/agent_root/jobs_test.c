@@ -221,6 +221,18 @@ static void test_no_other_order_makes_that_of_the_base_forgotten(void **state)
     assert_int_equal(count_reports(world, BELOW, "way_back_gone"), 1);
 }
 
+/* The report of its end may have been lost: an acknowledgement can be forged. */
+static void test_what_is_over_is_told_to_whoever_asks_for_it_again(void **state)
+{
+    struct world *world = *state;
+
+    take_back(world, OPEN);
+    assert_false(agent_jobs_is_open(world->jobs));
+    assert_int_equal(count_reports(world, OPEN, "revert_by_controller"), 1);
+    take_back(world, OPEN);
+    assert_int_equal(count_reports(world, OPEN, "revert_by_controller"), 2);
+}
+
 /* belay-silence found no agent, and began; the agent that comes up after all must not go on. */
 static void test_a_way_back_that_began_without_the_agent_is_joined(void **state)
 {
@@ -250,6 +262,7 @@ int main(void)
         CASE(test_the_base_waits_for_the_end_of_what_lies_on_it),
         CASE(test_what_is_gone_is_told_at_once),
         CASE(test_no_other_order_makes_that_of_the_base_forgotten),
+        CASE(test_what_is_over_is_told_to_whoever_asks_for_it_again),
         CASE(test_a_way_back_that_began_without_the_agent_is_joined),
     };
 
