@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/root/heads.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-journal.h>
 
 #include "agent/txn/ballast.h"
+#include "common/file.h"
 #include "common/hex.h"
+#include "common/text.h"
 
 int agent_heads_state(struct agent_host *host, uint64_t asked_rows,
                       struct proto_audit_state *ret_state, struct bl_error *err)
@@ -75,4 +80,49 @@ int agent_heads_hear(struct agent_host *host, const struct proto_audit_head *hea
         r = agent_journal_keep_head(host->journal, head->rows, head->hash, err);
 
     return r < 0 ? r : 1;
+}
+
+/* ---- another controller ---- */
+
+#define JOINED "joined"
+
+/* -ENOENT: this host never had an agent that ran. */
+static int open_dir(const char *state_dir, int *ret_fd, struct bl_error *err)
+{
+    char path[PATH_MAX];
+
+    if (bl_text_format(path, sizeof(path), "%s/agent", state_dir) < 0)
+        return bl_fail(err, -ENAMETOOLONG, "'%.100s': name too long", state_dir);
+    *ret_fd = bl_dir_open(AT_FDCWD, path, err);
+
+    return *ret_fd < 0 ? *ret_fd : 0;
+}
+
+int agent_heads_note_join(const char *state_dir, struct bl_error *err)
+{
+    BL_AUTO_FD int dir_fd = -1;
+    int r = open_dir(state_dir, &dir_fd, err);
+
+    if (r == -ENOENT) {
+        *err = (struct bl_error){0};
+        return 0;
+    }
+
+    return r < 0 ? r : bl_file_replace(dir_fd, JOINED, "", 0, err);
+}
+
+int agent_heads_heed_join(struct agent_host *host, struct bl_error *err)
+{
+    BL_AUTO_FD int dir_fd = -1;
+    int r = open_dir(host->state_dir, &dir_fd, err);
+
+    if (r >= 0)
+        r = bl_file_exists(dir_fd, JOINED, err);
+    if (r <= 0)
+        return r;
+    r = agent_journal_forget_head(host->journal, err);
+    if (r >= 0)
+        r = bl_file_remove(dir_fd, JOINED, err); /* last: until then it is heeded again */
+
+    return r < 0 ? r : 0;
 }

@@ -20,4 +20,12 @@ int agent_heads_state(struct agent_host *host, uint64_t asked_rows,
 int agent_heads_hear(struct agent_host *host, const struct proto_audit_head *head,
                      struct agent_refusal_bucket *bucket, struct bl_error *err) BL_CHECKED;
 
+/*
+ * Joining writes down that the controller may be another one from now on, as a file beside the
+ * journal, which may be open then; the agent heeds it when it starts: what the former one told is of
+ * another chain, and nobody cut anything.
+ */
+int agent_heads_note_join(const char *state_dir, struct bl_error *err) BL_CHECKED;
+int agent_heads_heed_join(struct agent_host *host, struct bl_error *err) BL_CHECKED;
+
 #endif

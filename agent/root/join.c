@@ -13,6 +13,7 @@
 #include "agent/courier/enroll.h"
 #include "agent/lease/manager.h"
 #include "agent/root/facts.h"
+#include "agent/root/heads.h"
 #include "agent/root/place.h"
 #include "agent/root/setup.h"
 #include "agent/root/trust.h"
@@ -361,6 +362,8 @@ static int write_files(const struct join *join, const struct proto_enroll_reply 
     /* Only then: until here it may be all that says who was revoked. */
     if (r >= 0)
         r = agent_trust_forget(o->state_dir, err);
+    if (r >= 0)
+        r = agent_heads_note_join(o->state_dir, err);
     /* The configuration comes last: with it this host has joined. */
     if (r >= 0)
         r = bl_file_replace_mode(dir_fd, "agent.yaml", yaml, strlen(yaml), 0644, err);

@@ -151,5 +151,6 @@ int agent_journal_kept_head(struct agent_journal *journal, uint64_t *ret_rows,
                             uint8_t ret_hash[PROTO_HASH_BYTES], struct bl_error *err) BL_CHECKED;
 int agent_journal_keep_head(struct agent_journal *journal, uint64_t rows,
                             const uint8_t hash[PROTO_HASH_BYTES], struct bl_error *err) BL_CHECKED;
+int agent_journal_forget_head(struct agent_journal *journal, struct bl_error *err) BL_CHECKED;
 
 #endif

@@ -79,3 +79,8 @@ int agent_journal_keep_head(struct agent_journal *journal, uint64_t rows,
 
     return r;
 }
+
+int agent_journal_forget_head(struct agent_journal *journal, struct bl_error *err)
+{
+    return bl_sqlite_exec(&journal->db, "DELETE FROM controller_head", err);
+}

@@ -13,6 +13,7 @@
 
 #include "agent/root/figures.h"
 #include "agent/root/forget.h"
+#include "agent/root/heads.h"
 #include "agent/root/job.h"
 #include "agent/root/join.h"
 #include "agent/root/place.h"
@@ -278,6 +279,8 @@ static int prepare(struct agent *agent, struct bl_error *err)
         r = load_identity(&agent->host, err);
     if (r >= 0)
         r = open_journal(&agent->host, err);
+    if (r >= 0)
+        r = agent_heads_heed_join(&agent->host, err);
     if (r >= 0)
         r = note_start(&agent->host, err);
     if (r >= 0)

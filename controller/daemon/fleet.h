@@ -74,6 +74,7 @@ struct ctl_fleet_host {
     bool audit_due;            /* it was asked to compare, and has not answered */
     uint64_t audit_kept_rows;  /* of our audit, as it has kept it */
     struct bl_mono audit_told; /* when it was told our head */
+    bool trust_apart;          /* the next one is of another chain: it is not sent again */
     bool trust_stuck;          /* no file from here follows its own, and that was logged */
     struct bl_mono trust_asked; /* when it came: until it has the newest one, it gets no orders */
 };

@@ -281,7 +281,7 @@ static int on_hello(struct ctl_engine *engine, struct ctl_fleet_host *host,
     host->dropped_seq = 0;
     host->trust_version = 0; /* it says so anew */
     host->audit_known = host->audit_due = false;
-    host->trust_sent = host->trust_stuck = false;
+    host->trust_sent = host->trust_stuck = host->trust_apart = false;
     host->figures = (struct ctl_host_figures){0}; /* of the time before this connection */
     take_clock(host, hello->wall_ms - now.ms);
     host->last_seen = now;

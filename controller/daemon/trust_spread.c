@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "controller/daemon/trust_spread.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -53,13 +54,35 @@ int ctl_trust_keep(struct ctl_engine *engine, struct bl_error *err)
                                 err);
 }
 
+/* 1: what it has and what follows that here are of two chains, so it would refuse for ever. */
+static int is_apart(struct ctl_engine *engine, const struct ctl_fleet_host *host,
+                    struct bl_error *err)
+{
+    PROTO_AUTO_BUFFER present = {0}, file = {0};
+    PROTO_AUTO_ARENA arena = {0};
+    struct proto_trust before, next;
+    struct bl_error ignored = {0};
+    int r = ctl_store_load_trust(engine->store, host->trust_version, &present, err);
+
+    if (r > 0)
+        r = ctl_store_load_trust(engine->store, host->trust_version + 1, &file, err);
+    if (r <= 0)
+        return r;
+    if (proto_trust_open(present.data, present.size_bytes, &arena, &before, &ignored) < 0 ||
+        memcmp(before.hash, host->trust_hash, sizeof(before.hash)) != 0)
+        return 0;
+
+    return proto_trust_follow(&before, file.data, file.size_bytes, &arena, &next, &ignored) ==
+           -EKEYREJECTED;
+}
+
 int ctl_trust_spread(struct ctl_engine *engine, struct ctl_fleet_host *host, struct bl_error *err)
 {
     struct proto_message message = {.kind = PROTO_TRUST};
     PROTO_AUTO_BUFFER file = {0};
     int r;
 
-    if (host->trust_version == 0 || host->trust_sent || host->held ||
+    if (host->trust_version == 0 || host->trust_sent || host->trust_apart || host->held ||
         !ctl_fleet_is_connected(host) || !is_behind(engine, host))
         return 0;
     r = ctl_store_load_trust(engine->store, host->trust_version + 1, &file, err);
@@ -79,11 +102,22 @@ int ctl_trust_spread(struct ctl_engine *engine, struct ctl_fleet_host *host, str
 int ctl_trust_take_state(struct ctl_engine *engine, struct ctl_fleet_host *host,
                          const struct proto_trust_state *state, struct bl_error *err)
 {
-    bool has_moved = state->version != host->trust_version;
+    const bool has_moved = state->version != host->trust_version;
+    const bool has_refused = !has_moved && host->trust_sent;
+    int r;
 
     host->trust_version = state->version;
     memcpy(host->trust_hash, state->hash, sizeof(host->trust_hash));
     host->trust_sent = host->trust_sent && !has_moved;
+    host->trust_apart = host->trust_apart && !has_moved;
+    if (has_refused && !host->trust_apart) {
+        r = is_apart(engine, host, err);
+        if (r < 0)
+            return r;
+        host->trust_apart = r > 0;
+        if (host->trust_apart)
+            tell_stuck(host, "and the next one is of other roots: let it join anew");
+    }
     if (engine->trust.is_set && !is_behind(engine, host) && !has_ours(engine, host))
         tell_stuck(host, "which is not the one here: at the desk that wrote the newest, "
                          "'belay keys trust' until its version is above that");

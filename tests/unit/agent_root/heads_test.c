@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/lib/unit.h"
@@ -123,6 +124,26 @@ static void a_controllers_audit_that_was_cut_or_written_anew_is_a_row(void **sta
     }
 }
 
+/* Another controller has another chain: that is no break of the former one's. */
+static void what_a_former_controller_told_is_forgotten_with_a_join(void **state)
+{
+    char dir[64];
+
+    (void)snprintf(dir, sizeof(dir), "%s/agent", directory);
+    assert_int_equal(agent_heads_note_join(directory, &err), 0); /* no agent has run here yet */
+    assert_int_equal(mkdir(dir, 0700), 0);
+    assert_int_equal(hear(9, 0xa9, 0, 0), 1);
+    assert_int_equal(agent_heads_heed_join(&host, &err), 0);
+    assert_int_equal(state_asked(0).kept_rows, 9);
+    assert_int_equal(agent_heads_note_join(directory, &err), 0);
+    assert_int_equal(agent_heads_heed_join(&host, &err), 0);
+    assert_int_equal(state_asked(0).kept_rows, 0);
+    assert_int_equal(hear(3, 0xa3, 0, 0), 1);
+    assert_int_equal(agent_heads_heed_join(&host, &err), 0); /* once */
+    assert_int_equal(state_asked(0).kept_rows, 3);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 /* Whoever holds the link may tell another head each time. */
 static void a_flood_of_heads_fills_no_disk(void **state)
 {
@@ -139,6 +160,7 @@ int main(void)
         CASE(its_head_and_any_row_are_told),
         CASE(what_fits_is_kept_and_survives),
         CASE(a_controllers_audit_that_was_cut_or_written_anew_is_a_row),
+        CASE(what_a_former_controller_told_is_forgotten_with_a_join),
         CASE(a_flood_of_heads_fills_no_disk),
     };
 

@@ -175,12 +175,14 @@ static void test_lost_roots_begin_a_new_chain(void **state)
     assert_string_equal(json_word(answer, "code"), "foreign_trust");
     json_decref(answer);
     host->refuses_trust = true;
-    answer = world_begin_trust_anew(&world, 3);
-    assert_int_equal(json_number(answer, "version"), 3);
+    answer = world_begin_trust_anew(&world, 2);
+    assert_int_equal(json_number(answer, "version"), 2);
     json_decref(answer);
     wait_for_behind(1);
+    while (!ctl_fleet_find(&world.engine->fleet, host->public_key)->trust_apart)
+        world_turn(&world); /* it would refuse the next one for ever: it is not sent again */
     world_restart(&world);
-    world_set_trust(&world, 4); /* by the new roots */
+    world_set_trust(&world, 3); /* by the new roots */
     assert_int_equal(behind_count(), 1);
 }
 
