@@ -215,8 +215,8 @@ static void say_restored(const struct restore *restore)
     ctl_cli_say_next(
         "start it: 'systemctl start belayd'. What people decided since the backup is lost with "
         "the former controller: revoked keys, hosts and desks (these may come in again), denied "
-        "packages, freezes; a severe failure that people were asked about is answered as its plan "
-        "says; tokens for joining are void");
+        "packages, freezes; of a severe failure people are asked anew once it is "
+        "started; tokens for joining are void");
     if (restore->told.open_count > 0) {
         ctl_cli_say_next(
             "rollouts that were under way are paused: look at each ('belay status'), then "

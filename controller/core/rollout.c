@@ -392,6 +392,9 @@ static void dispatch(struct ctl_rollout *rollout, const struct ctl_rollout_event
     case CTL_ROLLOUT_HOOK_ENDED:
         ctl_hook_end(rollout, event, effects);
         break;
+    case CTL_ROLLOUT_RESTORED:
+        ctl_alarm_restore(rollout, effects);
+        break;
     }
 }
 

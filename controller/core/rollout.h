@@ -131,6 +131,7 @@ struct ctl_alarm {
     uint32_t answer;             /* enum ctl_answer, once it is not open any more; else 0 */
     struct bl_mono deadline;     /* ms 0 = not open */
     struct bl_wall since, until; /* the same by the wall clock, which goes on over a boot */
+    bool is_restored;            /* open, and out of a backup: the whole time from the next start */
     bool waits;                  /* answered: all goes back as soon as the traffic is switched */
     struct bl_mono back_due;     /* and then whatever became of that; ms 0 = it does not wait */
 };
@@ -267,7 +268,9 @@ enum ctl_rollout_event_type { /* stored: never renumbered */
     CTL_ROLLOUT_FREEZE = 16,
     /* Call `nonce` of hook `number` ended: `verdict` is its outcome, `grade` the status, `text` what it said. */
     CTL_ROLLOUT_HOOK_ENDED = 35,
-    CTL_ROLLOUT_EVENT_LAST = CTL_ROLLOUT_HOOK_ENDED,
+    /* The store comes from a backup: what people were asked then they are asked anew. */
+    CTL_ROLLOUT_RESTORED = 36,
+    CTL_ROLLOUT_EVENT_LAST = CTL_ROLLOUT_RESTORED,
 };
 
 struct ctl_rollout_event {

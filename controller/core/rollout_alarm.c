@@ -149,6 +149,31 @@ void ctl_alarm_answer(struct ctl_rollout *rollout, const struct ctl_rollout_even
               effects);
 }
 
+void ctl_alarm_restore(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects)
+{
+    if (!rollout->alarm.is_open)
+        return;
+
+    rollout->alarm.number++;
+    rollout->alarm.is_restored = true;
+    effects->changed = true;
+}
+
+/* As when it was raised, but that all stands still already. */
+static void ask_anew(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
+                     struct ctl_rollout_effects *effects)
+{
+    const int64_t question_ms = ctl_rollout_question_ms(&rollout->limits);
+    struct ctl_alarm *alarm = &rollout->alarm;
+
+    alarm->is_restored = false;
+    alarm->since = event->wall;
+    alarm->until.ms = event->wall.ms + question_ms;
+    alarm->deadline = bl_mono_after(event->now, question_ms);
+    ctl_hook_want(rollout, CTL_HOOK_PAGE);
+    effects->changed = true;
+}
+
 void ctl_alarm_restart(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
                        struct ctl_rollout_effects *effects)
 {
@@ -159,6 +184,10 @@ void ctl_alarm_restart(struct ctl_rollout *rollout, const struct ctl_rollout_eve
     if (alarm->waits && event->boot != rollout->last.boot) { /* that took longer than any switch */
         alarm->back_due = event->now;
         effects->changed = true;
+    }
+    if (alarm->is_open && alarm->is_restored) {
+        ask_anew(rollout, event, effects);
+        return;
     }
     if (!alarm->is_open || event->boot == rollout->last.boot)
         return; /* in the same boot the deadline is one still, whatever became of the wall clock */

@@ -37,6 +37,11 @@ void ctl_alarm_answer(struct ctl_rollout *rollout, const struct ctl_rollout_even
                       struct ctl_rollout_effects *effects);
 void ctl_alarm_restart(struct ctl_rollout *rollout, const struct ctl_rollout_event *event,
                        struct ctl_rollout_effects *effects);
+/*
+ * The store comes from a backup. An open question is another one from then on, since nobody knows
+ * what was said to the one before: with the whole time to answer, from the next start.
+ */
+void ctl_alarm_restore(struct ctl_rollout *rollout, struct ctl_rollout_effects *effects);
 /* The wall clock was set by `by_ms`: what is shown, and kept for the next boot, is set with it. */
 void ctl_alarm_shift(struct ctl_rollout *rollout, int64_t by_ms);
 /* True: the traffic is switched, or was waited for long enough, and everything was ordered back. */

@@ -5,9 +5,12 @@
 
 /* The states in which hosts may still be started. */
 #define GOING "(1, 2, 3)"
+/* That in which people may be asked about a severe failure. */
+#define ASKED "(4)"
 
 _Static_assert(CTL_ROLLOUT_STAGING == 1 && CTL_ROLLOUT_RUNNING == 2 && CTL_ROLLOUT_SOAKING == 3,
                "the states in GOING");
+_Static_assert(CTL_ROLLOUT_STOPPING == 4, "the state in ASKED");
 
 enum {
     WAITS = 4, /* what ctl_rollout_exit_code makes of such a hold */
@@ -21,18 +24,19 @@ static int forget_tokens(struct ctl_store *store, struct bl_error *err)
 }
 
 /* At the instant of its last event: the clocks of now may be of another boot or machine. */
-static int pause_rollouts(struct ctl_store *store, struct bl_error *err)
-{
-    CTL_AUTO_QUERY query = ctl_query_init(
-        store,
-        "INSERT INTO events (rollout, wall_ms, mono_ms, type, host, wave, job_state, grade, nonce,"
-        " subject, yes, until_ms, verdict, text, boot)"
-        " SELECT e.rollout, e.wall_ms, e.mono_ms, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', e.boot"
-        " FROM events e JOIN rollouts r ON r.id = e.rollout WHERE r.state IN " GOING
-        " AND e.number = (SELECT max(number) FROM events WHERE rollout = r.id)",
-        err);
+#define ADD_EVENT(states)                                                                       \
+    "INSERT INTO events (rollout, wall_ms, mono_ms, type, host, wave, job_state, grade, nonce," \
+    " subject, yes, until_ms, verdict, text, boot)"                                             \
+    " SELECT e.rollout, e.wall_ms, e.mono_ms, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', e.boot"         \
+    " FROM events e JOIN rollouts r ON r.id = e.rollout WHERE r.state IN " states               \
+    " AND e.number = (SELECT max(number) FROM events WHERE rollout = r.id)"
 
-    ctl_query_bind_i64(&query, CTL_ROLLOUT_PAUSE);
+static int add_event(struct ctl_store *store, const char *sql, enum ctl_rollout_event_type type,
+                     struct bl_error *err)
+{
+    CTL_AUTO_QUERY query = ctl_query_init(store, sql, err);
+
+    ctl_query_bind_i64(&query, type);
 
     return ctl_query_run(&query);
 }
@@ -59,7 +63,9 @@ int ctl_store_mark_restored(struct ctl_store *store, struct bl_wall made, struct
     ctl_store_begin(store);
     r = forget_tokens(store, err);
     if (r >= 0)
-        r = pause_rollouts(store, err);
+        r = add_event(store, ADD_EVENT(GOING), CTL_ROLLOUT_PAUSE, err);
+    if (r >= 0)
+        r = add_event(store, ADD_EVENT(ASKED), CTL_ROLLOUT_RESTORED, err);
     if (r >= 0)
         r = mark_paused(store, err);
     if (r >= 0)

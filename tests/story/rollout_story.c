@@ -160,7 +160,7 @@ static bool parse_order(const char *line, struct ctl_rollout_event *event)
         [CTL_ROLLOUT_SUBMIT] = "submit",     [CTL_ROLLOUT_RESTART] = "restart",
         [CTL_ROLLOUT_TIME] = "time",         [CTL_ROLLOUT_PAUSE] = "pause",
         [CTL_ROLLOUT_RESUME] = "resume",     [CTL_ROLLOUT_ABORT] = "abort",
-        [CTL_ROLLOUT_ROLLBACK] = "rollback",
+        [CTL_ROLLOUT_ROLLBACK] = "rollback", [CTL_ROLLOUT_RESTORED] = "restored",
     };
     unsigned number;
 

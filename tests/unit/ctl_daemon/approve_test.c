@@ -287,6 +287,28 @@ static void test_nobody_answers_and_all_goes_back_in_time(void **state)
     json_decref(status);
 }
 
+/* What people said since the backup nobody knows: their time is over, and they get all of it anew. */
+static void test_a_restored_store_asks_anew(void **state)
+{
+    struct bl_error err = {0};
+    json_t *status;
+
+    submit(both_at_once(true, ANSWER_MS));
+    json_decref(wait_code("severe_failure"));
+    assert_int_equal(ctl_store_mark_restored(world.engine->store, bl_wall_now(), &err), 0);
+    later_ms += ANSWER_MS + 1000;
+    restart_belayd();
+    status = wait_code("severe_failure");
+    assert_true(json_is_true(json_object_get(json_object_get(status, "alarm"), "open")));
+    json_decref(status);
+    say(PROTO_APPROVAL_NO_ROLLBACK, 1, &world.carla, "not_asked");
+    say(PROTO_APPROVAL_NO_ROLLBACK, 2, &world.carla, "");
+    status = world_wait_state(&world, "halted");
+    assert_string_equal(json_word(status, "code"), "rollback_declined");
+    assert_int_equal(world.hosts[1].reverts, 0);
+    json_decref(status);
+}
+
 static void test_an_operator_may_say_yes_and_only_a_commander_no(void **state)
 {
     const struct submission_wish wish = both_at_once(true, 60000);
@@ -357,6 +379,7 @@ int main(void)
         TEST(test_what_is_not_good_is_refused),
         TEST(test_a_rollout_that_goes_back_takes_no_approval),
         TEST(test_nobody_answers_and_all_goes_back_in_time),
+        TEST(test_a_restored_store_asks_anew),
         TEST(test_an_operator_may_say_yes_and_only_a_commander_no),
         TEST(test_a_yes_takes_back_what_nobody_would_have),
         TEST(test_what_was_signed_can_be_seen),
