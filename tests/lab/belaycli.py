@@ -149,8 +149,9 @@ class Belay:
         self._ctl.write(PASSPHRASE_FILE, f"{PASSPHRASE}\n", 0o600)
         self("init", "--listen", f"tcp://{self._ctl.address}:{PORT}")
         self._ctl.run("systemctl", "enable", "--now", CONTROLLER_UNIT)
-        self("keys", "new", OPERATOR, "--role", "operator", "--passphrase-file", PASSPHRASE_FILE)
-        self("keys", "trust")
+        # The costly function, which is the default, takes a second of a processor for each signature.
+        self("keys", "new", OPERATOR, "--role", "operator", "--kdf", "interactive", "--passphrase-file", PASSPHRASE_FILE)
+        self("keys", "trust", "--kdf", "interactive")
 
     def token(self, uses: int, labels: dict[str, str]) -> str:
         options = [option for key, value in labels.items() for option in ("--label", f"{key}={value}")]
