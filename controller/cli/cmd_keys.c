@@ -195,20 +195,6 @@ int ctl_cmd_keys_import(struct ctl_cli_globals *globals, int argc, char **argv)
     return CTL_CLI_DONE;
 }
 
-/* The key of that name, a colleague's as well; it lives in `list`. */
-static int find_key(const struct ctl_key_list *list, const char *name,
-                    const struct ctl_key **ret_key, struct bl_error *err)
-{
-    for (uint32_t i = 0; i < list->count; i++) {
-        if (strcmp(list->keys[i].name, name) == 0) {
-            *ret_key = &list->keys[i];
-            return 0;
-        }
-    }
-
-    return bl_fail(err, -ENOENT, "no key '%.80s' here: 'belay keys list' shows them", name);
-}
-
 int ctl_cmd_keys_export(struct ctl_cli_globals *globals, int argc, char **argv)
 {
     const struct ctl_cli_usage usage = {"keys export", NULL, 0, 1, 1};
@@ -227,7 +213,7 @@ int ctl_cmd_keys_export(struct ctl_cli_globals *globals, int argc, char **argv)
         return ctl_cli_say_error(CTL_CLI_ERROR, &err);
     }
     if (ctl_home_open(false, &home_fd, &err) < 0 || ctl_key_list_read(home_fd, list, &err) < 0 ||
-        find_key(list, arguments.items[0], &key, &err) < 0)
+        ctl_key_list_find(list, arguments.items[0], &key, &err) < 0)
         return ctl_cli_say_error(CTL_CLI_ERROR, &err);
     file = ctl_key_file_public(key);
     ctl_out_json(file, stdout);

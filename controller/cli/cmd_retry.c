@@ -111,26 +111,5 @@ static int retry(struct ctl_cli_globals *globals, struct ctl_run_wishes *wishes,
 
 int ctl_cmd_retry(struct ctl_cli_globals *globals, int argc, char **argv)
 {
-    struct ctl_run_wishes wishes = {0};
-    const struct ctl_cli_option options[] = {
-        {"yes", CTL_CLI_FLAG, &wishes.yes},
-        {"watch", CTL_CLI_FLAG, &wishes.watch},
-        {"allow-missing", CTL_CLI_FLAG, &wishes.allow_missing},
-        {"key", CTL_CLI_VALUES, &wishes.keys},
-        {"passphrase-file", CTL_CLI_VALUE, &wishes.passphrase_file},
-    };
-    const struct ctl_cli_usage usage = {"retry", options, 5, 0, 1};
-    CTL_AUTO_JSON *status = NULL, *plan = NULL;
-    struct ctl_cli_arguments arguments;
-    const char *wanted = "latest";
-    struct bl_error err = {0};
-
-    if (!ctl_cli_begin(&usage, argc, argv, &arguments))
-        return CTL_CLI_USAGE;
-    if (arguments.count > 0)
-        wanted = arguments.items[0];
-    if (ctl_rerun_ask(globals, wanted, &status, &plan, &err) < 0)
-        return ctl_cli_say_failure(globals, &err);
-
-    return retry(globals, &wishes, wanted, status, plan);
+    return ctl_rerun_command(globals, "retry", argc, argv, retry);
 }

@@ -103,19 +103,6 @@ int ctl_cmd_roots_import(struct ctl_cli_globals *globals, int argc, char **argv)
     return CTL_CLI_DONE;
 }
 
-static int find_root(const struct ctl_key_list *list, const char *name,
-                     const struct ctl_key **ret_key, struct bl_error *err)
-{
-    for (uint32_t i = 0; i < list->count; i++) {
-        if (strcmp(list->keys[i].name, name) == 0) {
-            *ret_key = &list->keys[i];
-            return 0;
-        }
-    }
-
-    return bl_fail(err, -ENOENT, "no root key '%.80s' here: 'belay roots list' shows them", name);
-}
-
 int ctl_cmd_roots_export(struct ctl_cli_globals *globals, int argc, char **argv)
 {
     const struct ctl_cli_usage usage = {"roots export", NULL, 0, 1, 1};
@@ -134,7 +121,7 @@ int ctl_cmd_roots_export(struct ctl_cli_globals *globals, int argc, char **argv)
         return ctl_cli_say_error(CTL_CLI_ERROR, &err);
     }
     if (ctl_home_open(false, &home_fd, &err) < 0 || ctl_root_list_read(home_fd, list, &err) < 0 ||
-        find_root(list, arguments.items[0], &key, &err) < 0)
+        ctl_key_list_find(list, arguments.items[0], &key, &err) < 0)
         return ctl_cli_say_error(CTL_CLI_ERROR, &err);
     file = ctl_key_file_public(key);
     ctl_out_json(file, stdout);

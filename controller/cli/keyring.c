@@ -443,6 +443,20 @@ int ctl_root_list_read(int home_fd, struct ctl_key_list *ret_list, struct bl_err
     return 0;
 }
 
+int ctl_key_list_find(const struct ctl_key_list *list, const char *name,
+                      const struct ctl_key **ret_key, struct bl_error *err)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (strcmp(list->keys[i].name, name) == 0) {
+            *ret_key = &list->keys[i];
+            return 0;
+        }
+    }
+
+    return bl_fail(err, -ENOENT, "no %s '%.80s' here: 'belay %s list' shows them",
+                   list->of_roots ? "root key" : "key", name, list->of_roots ? "roots" : "keys");
+}
+
 int ctl_key_choose(const struct ctl_key_list *list, const char *name,
                    const struct ctl_key **ret_key, struct bl_error *err)
 {

@@ -97,6 +97,10 @@ int ctl_key_list_read(int home_fd, struct ctl_key_list *ret_list, struct bl_erro
 /* The same of root keys; root.key is the last one, if it is there. */
 int ctl_root_list_read(int home_fd, struct ctl_key_list *ret_list, struct bl_error *err) BL_CHECKED;
 
+/* The key of that name, a colleague's as well; it lives in `list`. -ENOENT. */
+int ctl_key_list_find(const struct ctl_key_list *list, const char *name,
+                      const struct ctl_key **ret_key, struct bl_error *err) BL_CHECKED;
+
 /* The key named so; with NULL the only own one. -ENOENT, -EINVAL (several: name one). */
 int ctl_key_choose(const struct ctl_key_list *list, const char *name,
                    const struct ctl_key **ret_key, struct bl_error *err) BL_CHECKED;

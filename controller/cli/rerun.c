@@ -7,6 +7,7 @@
 
 #include "common/file.h"
 #include "common/hex.h"
+#include "controller/cli/say.h"
 #include "controller/cli/signed_doc.h"
 
 int ctl_rerun_ids(const json_t *hosts, struct ctl_plan_texts *ret_ids, struct bl_error *err)
@@ -67,4 +68,31 @@ int ctl_rerun_check(struct ctl_cli_globals *globals, const char *wanted, const c
         r = ctl_signed_doc_check_vouched(&doc, err);
 
     return r;
+}
+
+int ctl_rerun_command(struct ctl_cli_globals *globals, const char *name, int argc, char **argv,
+                      ctl_rerun_fn run)
+{
+    struct ctl_run_wishes wishes = {0};
+    const struct ctl_cli_option options[] = {
+        {"yes", CTL_CLI_FLAG, &wishes.yes},
+        {"watch", CTL_CLI_FLAG, &wishes.watch},
+        {"allow-missing", CTL_CLI_FLAG, &wishes.allow_missing},
+        {"key", CTL_CLI_VALUES, &wishes.keys},
+        {"passphrase-file", CTL_CLI_VALUE, &wishes.passphrase_file},
+    };
+    const struct ctl_cli_usage usage = {name, options, 5, 0, 1};
+    CTL_AUTO_JSON *status = NULL, *plan = NULL;
+    struct ctl_cli_arguments arguments;
+    const char *wanted = "latest";
+    struct bl_error err = {0};
+
+    if (!ctl_cli_begin(&usage, argc, argv, &arguments))
+        return CTL_CLI_USAGE;
+    if (arguments.count > 0)
+        wanted = arguments.items[0];
+    if (ctl_rerun_ask(globals, wanted, &status, &plan, &err) < 0)
+        return ctl_cli_say_failure(globals, &err);
+
+    return run(globals, &wishes, wanted, status, plan);
 }

@@ -3,6 +3,7 @@
 #define CTL_CLI_RERUN_H
 
 #include "controller/cli/link.h"
+#include "controller/cli/run_plan.h"
 #include "controller/plan/plan.h"
 #include "proto/policy.h"
 
@@ -22,5 +23,13 @@ int ctl_rerun_check(struct ctl_cli_globals *globals, const char *wanted, const c
 /* The ids of objects with "id", borrowed from them. */
 int ctl_rerun_ids(const json_t *hosts, struct ctl_plan_texts *ret_ids, struct bl_error *err)
     BL_CHECKED;
+
+/* Does it with what was asked; returns the exit code. `wanted` as in ctl_rerun_check(). */
+typedef int (*ctl_rerun_fn)(struct ctl_cli_globals *globals, struct ctl_run_wishes *wishes,
+                            const char *wanted, const json_t *status, const json_t *plan);
+
+/* The whole command `name`: its options, the rollout (the latest when none is named), and `run`. */
+int ctl_rerun_command(struct ctl_cli_globals *globals, const char *name, int argc, char **argv,
+                      ctl_rerun_fn run);
 
 #endif

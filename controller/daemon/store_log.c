@@ -258,23 +258,6 @@ static void hash_row(const struct ctl_store_audit *row, const uint8_t former[PRO
     (void)crypto_generichash_final(&state, ret_hash, PROTO_HASH_BYTES);
 }
 
-static int last_audit(struct ctl_store *store, uint64_t *ret_seq,
-                      uint8_t ret_hash[PROTO_HASH_BYTES], struct bl_error *err)
-{
-    CTL_AUTO_QUERY query =
-        ctl_query_init(store, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", err);
-    int r = ctl_query_next(&query);
-
-    *ret_seq = 0;
-    memset(ret_hash, 0, PROTO_HASH_BYTES);
-    if (r <= 0)
-        return r;
-    *ret_seq = (uint64_t)ctl_query_i64(&query, 0);
-    ctl_query_fixed(&query, 1, ret_hash, PROTO_HASH_BYTES);
-
-    return query.result;
-}
-
 int ctl_store_add_audit(struct ctl_store *store, const struct ctl_store_audit *row,
                         struct bl_error *err)
 {
@@ -284,7 +267,7 @@ int ctl_store_add_audit(struct ctl_store *store, const struct ctl_store_audit *r
     uint64_t last_seq;
     int r;
 
-    r = last_audit(store, &last_seq, former, err);
+    r = ctl_store_audit_last(store, &last_seq, former, err);
     if (r < 0)
         return r;
     next.seq = last_seq + 1;

@@ -13,6 +13,7 @@
 #include "controller/cli/preview.h"
 #include "proto/trust.h"
 #include "tests/lib/unit.h"
+#include "tests/unit/ctl_cli/fleet_of_five.h"
 
 /*
  * From a plan and what hosts answered to signed bytes, and back as a host would read them: decode,
@@ -33,40 +34,6 @@ static const char plan_text[] =
 
 static const struct ctl_issue issue = {
     .now = {.ms = 1000000}, .counter = 1, .requester = {7, 8, 9}, .plan_text = plan_text};
-
-/* One host's answer: `versions` are its former openssl and libssl3 versions. */
-static json_t *answer(char letter, const char *openssl_from, const char *libssl_from)
-{
-    char id[BL_HEX_BYTES(PROTO_HOST_ID_BYTES)], name[2] = {letter, '\0'};
-    uint8_t host_id[PROTO_HOST_ID_BYTES];
-
-    memset(host_id, letter, sizeof(host_id));
-    bl_hex_encode(host_id, sizeof(host_id), id);
-
-    return json_pack("{s:s, s:s, s:s, s:[{s:s, s:s, s:s, s:s, s:s}, {s:s, s:s, s:s, s:s, s:s}]}",
-                     "id", id, "name", name, "result", "ok", "changes", "name", "openssl", "arch",
-                     "amd64", "from", openssl_from, "to", "3.0-2", "action", "upgrade", "name",
-                     "libssl3", "arch", "amd64", "from", libssl_from, "to",
-                     libssl_from[0] == '\0' ? "3.0-1" : "3.0-2", "action",
-                     libssl_from[0] == '\0' ? "install" : "upgrade");
-}
-
-static json_t *fleet(void)
-{
-    json_t *answers = json_array();
-    json_t *current = answer('d', "x", "x"), *absent = answer('e', "x", "x");
-
-    (void)json_array_append_new(answers, answer('a', "3.0-1", "3.0-1"));
-    (void)json_array_append_new(answers, answer('b', "2.0-1", "3.0-1")); /* other former version */
-    (void)json_array_append_new(answers, answer('c', "3.0-1", ""));      /* other transaction */
-    (void)json_object_set_new(current, "changes", json_array());
-    (void)json_array_append_new(answers, current);
-    (void)json_object_set_new(absent, "result", json_string("unknown"));
-    (void)json_object_set_new(absent, "code", json_string("absent"));
-    (void)json_array_append_new(answers, absent);
-
-    return answers;
-}
 
 struct fixture {
     struct ctl_plan plan;
